@@ -1,0 +1,21 @@
+/**
+ * Where the code says what it does. Core writes into this interface only; the shell decides where lines go.
+ * Keys, cookies and passphrases never reach it.
+ */
+export interface Log {
+  /** For whoever runs the node: state changes worth a line. */
+  info(message: string): void;
+  /** Something is wrong but the node goes on. */
+  warn(message: string): void;
+  /** For `-debug=<category>`; `message` is built only when the category is wanted. */
+  debug(category: LogCategory, message: () => string): void;
+}
+
+/** Core's categories, as `-debug=` takes them. */
+export const LOG_CATEGORIES = [
+  'net', 'addrman', 'bench', 'blockstorage', 'coindb', 'cmpctblock', 'estimatefee', 'http', 'leveldb', 'mempool',
+  'mempoolrej', 'prune', 'rand', 'reindex', 'rpc', 'scan', 'txpackages', 'validation', 'walletdb',
+] as const; // biome-ignore format: one list
+export type LogCategory = (typeof LOG_CATEGORIES)[number];
+
+export const SILENT_LOG: Log = { info() {}, warn() {}, debug() {} };

@@ -1,0 +1,92 @@
+/**
+ * What the writer (chain and mempool) asks of the world. A task yields an effect and is resumed with its completion,
+ * noted at each member. The daemon performs them with LevelDB, files and workers; tests and simulator on memory.
+ */
+import type { BlockHash } from '../base/bytes.ts';
+import type { Task } from '../base/task.ts';
+import type { Reject } from '../consensus/reject.ts';
+import type { BatchOp } from '../store/store.ts';
+import type { Block } from '../wire/block.ts';
+import type { Transaction, TxOutput } from '../wire/transaction.ts';
+import type { HeaderId } from './chain-view.ts';
+import type { BlockUndo } from './undo.ts';
+
+/** Where a record's payload lies: file number and byte offset (after magic and length, as Core counts). */
+export interface FilePosition {
+  readonly file: number;
+  readonly offset: number;
+}
+
+/** One transaction's inputs to verify: `spent[i]` is the output that input i spends. */
+export interface ScriptCheck {
+  readonly tx: Transaction;
+  readonly spent: readonly TxOutput[];
+  /** Script verification flags (script/flags.ts). */
+  readonly flags: number;
+}
+
+/** The first failure found, in no particular order across checks. */
+export interface ScriptFailure {
+  /** Index into the checks given. */
+  readonly check: number;
+  readonly input: number;
+  /** Core's text of the script error. */
+  readonly error: string;
+}
+
+/** The writer moved; delivered in order, before anything else runs. */
+export type ChainNotice =
+  | {
+      readonly kind: 'blockConnected';
+      readonly id: HeaderId;
+      readonly block: Block;
+      readonly undo: BlockUndo;
+    }
+  | {
+      readonly kind: 'blockDisconnected';
+      readonly id: HeaderId;
+      readonly block: Block;
+      readonly undo: BlockUndo;
+    }
+  /** After the last step of a change of tip; `fork` is the last block common to the old and the new chain. */
+  | { readonly kind: 'tipChanged'; readonly tip: HeaderId; readonly fork: HeaderId }
+  /** A block turned out to be invalid (Core: BlockChecked): peers that sent it are judged by this. */
+  | { readonly kind: 'blockInvalid'; readonly hash: BlockHash; readonly reason: Reject };
+
+export type WriterEffect =
+  /** → (Uint8Array | undefined)[]: records of the chainstate store. */
+  | { readonly kind: 'readCoins'; readonly keys: readonly Uint8Array[] }
+  /** → Uint8Array: the block's bytes. */
+  | { readonly kind: 'readBlock'; readonly position: FilePosition }
+  /** → Uint8Array: the undo record's bytes, checksum verified. */
+  | { readonly kind: 'readUndo'; readonly position: FilePosition; readonly parentHash: BlockHash }
+  /** → FilePosition. Not yet on disk for certain: see syncBlockFiles. */
+  | { readonly kind: 'appendBlock'; readonly raw: Uint8Array; readonly height: number; readonly time: number }
+  /** → FilePosition. */
+  | {
+      readonly kind: 'appendUndo';
+      readonly file: number;
+      readonly raw: Uint8Array;
+      readonly parentHash: BlockHash;
+    }
+  /** → void: all appended bytes are on disk. */
+  | { readonly kind: 'syncBlockFiles' }
+  /** → void. */
+  | { readonly kind: 'writeIndex'; readonly ops: readonly BatchOp[]; readonly durable: boolean }
+  /** → void. */
+  | { readonly kind: 'writeCoins'; readonly ops: readonly BatchOp[]; readonly durable: boolean }
+  /** → ScriptFailure | undefined. */
+  | { readonly kind: 'checkScripts'; readonly checks: readonly ScriptCheck[] }
+  /** → void: mempool, wallets, indexes, p2p and RPC waiters have been told. */
+  | { readonly kind: 'notify'; readonly notice: ChainNotice }
+  /** → void: others had a turn. */
+  | { readonly kind: 'pause' };
+
+/** Work of the one writer. */
+export type WriterTask<Result> = Task<WriterEffect, Result>;
+
+/** What became of a block that was submitted. */
+export type BlockResult =
+  /** Now (or again) stored; `newBlock` is false for one that we had. Whether it is in the active chain, the view tells. */
+  | { readonly status: 'accepted'; readonly newBlock: boolean }
+  | { readonly status: 'rejected'; readonly reject: Reject };

@@ -1,0 +1,63 @@
+/** What everybody but the writer sees of the mempool. Its inside (Core 31: clusters) can change behind this. */
+import type { Txid, Wtxid } from '../base/bytes.ts';
+import type { Milliseconds } from '../base/clock.ts';
+import type { Reject } from '../consensus/reject.ts';
+import type { OutPoint, Transaction } from '../wire/transaction.ts';
+
+export interface MempoolEntry {
+  readonly tx: Transaction;
+  /** Satoshi; without prioritisation. */
+  readonly fee: number;
+  /** Satoshi; with what `prioritisetransaction` added. */
+  readonly modifiedFee: number;
+  /** Sigop-adjusted virtual bytes (Core: GetTxSize). */
+  readonly virtualSize: number;
+  readonly sigopCost: number;
+  readonly time: Milliseconds;
+  /** Height of the tip when it entered. */
+  readonly entryHeight: number;
+  /** Counts entries and removals: tells what was here before something else. */
+  readonly sequence: number;
+  readonly spendsCoinbase: boolean;
+  /** Satoshi per 1000 virtual bytes of the chunk it would be mined in. */
+  readonly chunkFeeRate: number;
+}
+
+export interface MempoolView {
+  readonly size: number;
+  /** Sum of virtual sizes. */
+  readonly bytes: number;
+  /** Bytes of memory, as counted against the limit. */
+  readonly usage: number;
+  readonly totalFee: number;
+  readonly sequence: number;
+  has(txid: Txid): boolean;
+  get(txid: Txid): MempoolEntry | undefined;
+  getByWtxid(wtxid: Wtxid): MempoolEntry | undefined;
+  spenderOf(outPoint: OutPoint): MempoolEntry | undefined;
+  entries(): Iterable<MempoolEntry>;
+  /** In mempool, direct only. */
+  parentsOf(txid: Txid): readonly Txid[];
+  childrenOf(txid: Txid): readonly Txid[];
+  /** Without the transaction itself. */
+  ancestorsOf(txid: Txid): readonly Txid[];
+  descendantsOf(txid: Txid): readonly Txid[];
+  /** Best first, parents before children: mining and relay order (negative: `a` first). */
+  compareMiningOrder(a: Txid, b: Txid): number;
+  /** Satoshi per 1000 virtual bytes that a transaction must pay now: relay floor or what the full pool demands. */
+  minFeeRate(now: Milliseconds): number;
+  /** Sent to nobody yet that has echoed it: handed to peers again from time to time. */
+  unbroadcast(): readonly Txid[];
+}
+
+/** What became of a transaction that was submitted. */
+export type TxResult =
+  | { readonly status: 'accepted'; readonly entry: MempoolEntry; readonly replaced: readonly MempoolEntry[] }
+  | { readonly status: 'rejected'; readonly reject: Reject };
+
+export type RemovalReason = 'expiry' | 'sizelimit' | 'reorg' | 'block' | 'conflict' | 'replaced';
+
+/** What the mempool tells wallets, p2p and event streams, in order. */
+export type MempoolNotice =
+  | { readonly kind: 'txAdded'; readonly entry: MempoolEntry }
+  | { readonly kind: 'txRemoved'; readonly entry: MempoolEntry; readonly reason: RemovalReason };

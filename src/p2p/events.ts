@@ -1,0 +1,129 @@
+/**
+ * All that can happen to the gossip layer (`P2pEvent`) and all that it can ask for (`P2pEffect`). The manager takes one
+ * event and the time, and returns effects in order; it never awaits. The daemon feeds it from sockets, the simulator
+ * from its world.
+ *
+ * Order and back-pressure: a peer has at most one open operation (submitBlock, submitTx, readBlock). From that effect
+ * until its completion event is handled, no further message of that peer is delivered, so a pong never overtakes the
+ * validation of the block before it.
+ */
+import type { BlockHash } from '../base/bytes.ts';
+import type { BlockResult, ChainNotice } from '../chain/effects.ts';
+import type { MempoolNotice, TxResult } from '../mempool/mempool-view.ts';
+import type { Block } from '../wire/block.ts';
+import type { Message } from '../wire/messages.ts';
+import type { NetAddress } from '../wire/net-address.ts';
+import type { Transaction } from '../wire/transaction.ts';
+
+/** Given by the shell when a connection stands; ascending from 0, never used twice. */
+export type PeerId = number;
+
+/** Core's names, as `getpeerinfo` shows them. */
+export type ConnectionType =
+  | 'inbound'
+  | 'outbound-full-relay'
+  | 'block-relay-only'
+  | 'manual'
+  | 'feeler'
+  | 'addr-fetch';
+
+/** What `-whitelist` and `-whitebind` grant (Core: net_permissions.h). */
+export type Permission = 'bloomfilter' | 'relay' | 'forcerelay' | 'noban' | 'download' | 'mempool' | 'addr';
+
+/** A target as the user wrote it (`addnode example.org`) or as the address book holds it. */
+export type DialTarget =
+  | { readonly kind: 'address'; readonly address: NetAddress }
+  | { readonly kind: 'name'; readonly host: string; readonly port: number };
+
+/** What a frame can be wrong in; see penalty.ts for what each earns. */
+export type FrameDefect = 'magic' | 'oversize' | 'checksum' | 'command';
+
+export type P2pEvent =
+  | {
+      readonly kind: 'connected';
+      readonly peer: PeerId;
+      readonly type: ConnectionType;
+      readonly address: NetAddress;
+      /** Our end of the connection. */
+      readonly localAddress: NetAddress;
+      readonly permissions: readonly Permission[];
+      /** Outbound: which `connect` effect this answers. */
+      readonly attempt?: number;
+    }
+  | { readonly kind: 'connectFailed'; readonly attempt: number; readonly reason: string }
+  /** Told once for each `connected`, whoever closed; nothing of that peer follows. */
+  | { readonly kind: 'disconnected'; readonly peer: PeerId }
+  /** `size`: bytes on the wire, header included. */
+  | { readonly kind: 'message'; readonly peer: PeerId; readonly message: Message; readonly size: number }
+  /** A frame with a defect, or a payload that does not follow its format; `tooMany` when a count was over its limit. */
+  | {
+      readonly kind: 'undecodable';
+      readonly peer: PeerId;
+      readonly command: string;
+      readonly defect: FrameDefect | 'payload' | 'tooMany';
+      readonly detail: string;
+    }
+  /** A complete message of a command that we do not know: ignored, but it shows that the peer lives. */
+  | {
+      readonly kind: 'unknownMessage';
+      readonly peer: PeerId;
+      readonly command: string;
+      readonly size: number;
+    }
+  /** A deadline may be due: see `nextDeadline`. Extra ticks are harmless. */
+  | { readonly kind: 'tick' }
+  | {
+      readonly kind: 'blockProcessed';
+      readonly peer: PeerId;
+      readonly hash: BlockHash;
+      readonly result: BlockResult;
+    }
+  | {
+      readonly kind: 'txProcessed';
+      readonly peer: PeerId;
+      readonly tx: Transaction;
+      readonly result: TxResult;
+    }
+  /** `raw` undefined: not (or no longer) on disk. */
+  | {
+      readonly kind: 'blockRead';
+      readonly peer: PeerId;
+      readonly hash: BlockHash;
+      readonly raw: Uint8Array | undefined;
+    }
+  | { readonly kind: 'namesResolved'; readonly host: string; readonly addresses: readonly NetAddress[] }
+  /** From the writer, whoever caused it, in order. */
+  | { readonly kind: 'chain'; readonly notice: ChainNotice }
+  | { readonly kind: 'mempool'; readonly notice: MempoolNotice }
+  /** More than a megabyte waits to be sent to the peer: nothing of it is handled until `sendResumed`. */
+  | { readonly kind: 'sendPaused'; readonly peer: PeerId }
+  | { readonly kind: 'sendResumed'; readonly peer: PeerId };
+
+export type P2pEffect =
+  /** Dial; answered by `connected` or `connectFailed` with the same `attempt`. */
+  | {
+      readonly kind: 'connect';
+      readonly attempt: number;
+      readonly target: DialTarget;
+      readonly type: Exclude<ConnectionType, 'inbound'>;
+    }
+  /** Close after what was sent before; answered by `disconnected`. `reason` is for the log. */
+  | { readonly kind: 'disconnect'; readonly peer: PeerId; readonly reason: string }
+  | { readonly kind: 'send'; readonly peer: PeerId; readonly message: Message }
+  /** A block's bytes straight from disk, framed as a `block` message (after `blockRead`). */
+  | { readonly kind: 'sendRawBlock'; readonly peer: PeerId; readonly raw: Uint8Array }
+  /** → blockProcessed. `requested`: we asked for it, so it is stored even off the best chain. */
+  | {
+      readonly kind: 'submitBlock';
+      readonly peer: PeerId;
+      readonly block: Block;
+      readonly requested: boolean;
+    }
+  /** → txProcessed. */
+  | { readonly kind: 'submitTx'; readonly peer: PeerId; readonly tx: Transaction }
+  /** → blockRead. */
+  | { readonly kind: 'readBlock'; readonly peer: PeerId; readonly hash: BlockHash }
+  /** → namesResolved, one for each host. Asked through `x<services hex>.` names where a seed offers them. */
+  | { readonly kind: 'resolveSeeds'; readonly hosts: readonly string[] }
+  | { readonly kind: 'saveAddresses' }
+  | { readonly kind: 'saveBans' };

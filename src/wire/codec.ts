@@ -1,0 +1,313 @@
+/**
+ * Formats declared once: a codec is type, encoder, decoder and limits in one value.
+ *
+ * Integers are little endian unless a name ends in BE. Bad input throws `DecodeError` and nothing else; a value
+ * that cannot be encoded is our bug and throws RangeError. Decoded byte fields are views of the input: what
+ * outlives its message must copy them (`slice`), because a small view pins its whole message.
+ */
+import {
+  type BlockHash,
+  binaryToBytes,
+  bytesToBinary,
+  type Hash256,
+  type Txid,
+  type Wtxid,
+} from '../base/bytes.ts';
+
+/** The input does not follow the format. The message says what and where. */
+export class DecodeError extends Error {
+  override readonly name = 'DecodeError';
+}
+
+/** Largest value of a length prefix (Core: MAX_SIZE). */
+export const COMPACT_SIZE_MAX = 0x0200_0000;
+
+/** A cursor over bytes. All methods throw DecodeError at the end of the data. */
+export class Reader {
+  readonly bytes: Uint8Array;
+  position: number;
+  readonly end: number;
+  readonly #view: DataView;
+
+  constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
+    this.bytes = bytes;
+    this.position = start;
+    this.end = end;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  get remaining(): number {
+    return this.end - this.position;
+  }
+
+  /** Moves past `length` bytes and returns where they start. */
+  advance(length: number): number {
+    const start = this.position;
+    if (length > this.end - start) {
+      throw new DecodeError(`End of data: ${length} bytes wanted at ${start}, ${this.end - start} left`);
+    }
+    this.position = start + length;
+    return start;
+  }
+
+  u8(): number {
+    return this.bytes[this.advance(1)]!;
+  }
+
+  u16(): number {
+    return this.#view.getUint16(this.advance(2), true);
+  }
+
+  u16BE(): number {
+    return this.#view.getUint16(this.advance(2), false);
+  }
+
+  u32(): number {
+    return this.#view.getUint32(this.advance(4), true);
+  }
+
+  i32(): number {
+    return this.#view.getInt32(this.advance(4), true);
+  }
+
+  u64(): bigint {
+    return this.#view.getBigUint64(this.advance(8), true);
+  }
+
+  i64(): bigint {
+    return this.#view.getBigInt64(this.advance(8), true);
+  }
+
+  /** A length prefix in its shortest form; `max` bounds the value. */
+  compactSize(max: number = COMPACT_SIZE_MAX): number {
+    const first = this.u8();
+    let value = first;
+    if (first === 0xfd) {
+      value = this.u16();
+      if (value < 0xfd) throw new DecodeError('Non-canonical compact size');
+    } else if (first === 0xfe) {
+      value = this.u32();
+      if (value < 0x1_0000) throw new DecodeError('Non-canonical compact size');
+    } else if (first === 0xff) {
+      const wide = this.u64();
+      if (wide < 0x1_0000_0000n) throw new DecodeError('Non-canonical compact size');
+      value = Number(wide);
+    }
+    if (value > max) throw new DecodeError(`Compact size too large: ${value}, at most ${max}`);
+    return value;
+  }
+
+  /** A view of the next `length` bytes. */
+  take(length: number): Uint8Array {
+    const start = this.advance(length);
+    return this.bytes.subarray(start, start + length);
+  }
+
+  hash<T extends Hash256>(): T {
+    return bytesToBinary(this.take(32)) as T;
+  }
+}
+
+/** Grows as needed; `finish` returns exactly what was written. */
+export class Writer {
+  #bytes: Uint8Array;
+  #view: DataView;
+  #length = 0;
+
+  constructor(capacity = 256) {
+    this.#bytes = new Uint8Array(capacity);
+    this.#view = new DataView(this.#bytes.buffer);
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  #grow(more: number): number {
+    const start = this.#length;
+    const length = start + more;
+    if (length > this.#bytes.length) {
+      const larger = new Uint8Array(Math.max(length, this.#bytes.length * 2));
+      larger.set(this.#bytes.subarray(0, start));
+      this.#bytes = larger;
+      this.#view = new DataView(larger.buffer);
+    }
+    this.#length = length;
+    return start;
+  }
+
+  u8(value: number): void {
+    this.#bytes[this.#grow(1)] = value;
+  }
+
+  u16(value: number): void {
+    this.#view.setUint16(this.#grow(2), value, true);
+  }
+
+  u16BE(value: number): void {
+    this.#view.setUint16(this.#grow(2), value, false);
+  }
+
+  u32(value: number): void {
+    this.#view.setUint32(this.#grow(4), value, true);
+  }
+
+  i32(value: number): void {
+    this.#view.setInt32(this.#grow(4), value, true);
+  }
+
+  u64(value: bigint): void {
+    this.#view.setBigUint64(this.#grow(8), value, true);
+  }
+
+  i64(value: bigint): void {
+    this.#view.setBigInt64(this.#grow(8), value, true);
+  }
+
+  compactSize(value: number): void {
+    if (value < 0xfd) this.u8(value);
+    else if (value <= 0xffff) {
+      this.u8(0xfd);
+      this.u16(value);
+    } else if (value <= 0xffff_ffff) {
+      this.u8(0xfe);
+      this.u32(value);
+    } else {
+      this.u8(0xff);
+      this.u64(BigInt(value));
+    }
+  }
+
+  put(bytes: Uint8Array): void {
+    const start = this.#grow(bytes.length);
+    this.#bytes.set(bytes, start);
+  }
+
+  hash(hash: Hash256): void {
+    const start = this.#grow(32);
+    for (let i = 0; i < 32; i += 1) this.#bytes[start + i] = hash.charCodeAt(i);
+  }
+
+  /** A fresh array: the writer may be used on. */
+  finish(): Uint8Array {
+    return this.#bytes.slice(0, this.#length);
+  }
+}
+
+export interface Codec<T> {
+  read(reader: Reader): T;
+  write(writer: Writer, value: T): void;
+}
+
+/** The type that a codec reads and writes. */
+export type Infer<C> = C extends Codec<infer T> ? T : never;
+
+/** Decodes all of `bytes`; bytes left over are a DecodeError. */
+export function decodeAll<T>(codec: Codec<T>, bytes: Uint8Array): T {
+  const reader = new Reader(bytes);
+  const value = codec.read(reader);
+  if (reader.remaining > 0) throw new DecodeError(`${reader.remaining} bytes left over`);
+  return value;
+}
+
+export function encode<T>(codec: Codec<T>, value: T): Uint8Array {
+  const writer = new Writer();
+  codec.write(writer, value);
+  return writer.finish();
+}
+
+export const u8: Codec<number> = { read: r => r.u8(), write: (w, v) => w.u8(v) };
+export const u16: Codec<number> = { read: r => r.u16(), write: (w, v) => w.u16(v) };
+export const u16BE: Codec<number> = { read: r => r.u16BE(), write: (w, v) => w.u16BE(v) };
+export const u32: Codec<number> = { read: r => r.u32(), write: (w, v) => w.u32(v) };
+export const i32: Codec<number> = { read: r => r.i32(), write: (w, v) => w.i32(v) };
+export const u64: Codec<bigint> = { read: r => r.u64(), write: (w, v) => w.u64(v) };
+export const i64: Codec<bigint> = { read: r => r.i64(), write: (w, v) => w.i64(v) };
+
+/** One byte; any value but 0 reads as true, as in Core. */
+export const bool: Codec<boolean> = { read: r => r.u8() !== 0, write: (w, v) => w.u8(v ? 1 : 0) };
+
+export const compactSize: Codec<number> = { read: r => r.compactSize(), write: (w, v) => w.compactSize(v) };
+
+export const blockHash: Codec<BlockHash> = { read: r => r.hash(), write: (w, v) => w.hash(v) };
+export const txid: Codec<Txid> = { read: r => r.hash(), write: (w, v) => w.hash(v) };
+export const wtxid: Codec<Wtxid> = { read: r => r.hash(), write: (w, v) => w.hash(v) };
+export const hash256: Codec<Hash256> = { read: r => r.hash(), write: (w, v) => w.hash(v) };
+
+/** Exactly `length` bytes. */
+export function fixedBytes(length: number): Codec<Uint8Array> {
+  return {
+    read: r => r.take(length),
+    write(w, v) {
+      if (v.length !== length) throw new RangeError(`${length} bytes expected, got ${v.length}`);
+      w.put(v);
+    },
+  };
+}
+
+/** A length prefix and that many bytes, at most `max`. */
+export function varBytes(max: number = COMPACT_SIZE_MAX): Codec<Uint8Array> {
+  return {
+    read: r => r.take(r.compactSize(max)),
+    write(w, v) {
+      w.compactSize(v.length);
+      w.put(v);
+    },
+  };
+}
+
+/** A length prefix in bytes and that text; read as latin1, so that any bytes survive a round trip. */
+export function varText(maxBytes: number): Codec<string> {
+  return {
+    read: r => bytesToBinary(r.take(r.compactSize(maxBytes))),
+    write(w, v) {
+      const bytes = binaryToBytes(v);
+      w.compactSize(bytes.length);
+      w.put(bytes);
+    },
+  };
+}
+
+/** A count and that many items. Reading allocates as items arrive, not as the count promises. */
+export function array<T>(item: Codec<T>, max: number = COMPACT_SIZE_MAX): Codec<T[]> {
+  return {
+    read(r) {
+      const count = r.compactSize();
+      if (count > max) throw new TooManyError(count, max);
+      const items: T[] = [];
+      for (let i = 0; i < count; i += 1) items.push(item.read(r));
+      return items;
+    },
+    write(w, v) {
+      w.compactSize(v.length);
+      for (const each of v) item.write(w, each);
+    },
+  };
+}
+
+/** A count above the protocol's limit: worse than a malformed payload, peers are punished for it. */
+export class TooManyError extends DecodeError {
+  readonly count: number;
+  constructor(count: number, max: number) {
+    super(`${count} items, at most ${max} allowed`);
+    this.count = count;
+  }
+}
+
+type Fields = Readonly<Record<string, Codec<unknown>>>;
+type StructOf<F extends Fields> = { readonly [K in keyof F]: Infer<F[K]> };
+
+/** Fields in the order given. */
+export function struct<F extends Fields>(fields: F): Codec<StructOf<F>> {
+  const entries = Object.entries(fields);
+  return {
+    read(r) {
+      const value: Record<string, unknown> = {};
+      for (const [name, codec] of entries) value[name] = codec.read(r);
+      return value as StructOf<F>;
+    },
+    write(w, v) {
+      for (const [name, codec] of entries) codec.write(w, v[name]);
+    },
+  };
+}

@@ -1,0 +1,154 @@
+/**
+ * All messages of the protocol in one table: command → codec, with limits. Types, framing and dispatch derive from
+ * it; a new message is one line here and one handler. Payload bytes behind what a codec reads are ignored, as in Core.
+ */
+import { ZERO_HASH } from '../base/bytes.ts';
+import { block, blockHeader } from './block.ts';
+import {
+  array, blockHash, bool, type Codec, compactSize, encode, hash256, type Infer, i32, i64, Reader, struct,
+  u32, u64, varText, type Writer,
+} from './codec.ts'; // biome-ignore format: one list
+import { serviceAddress, timedAddressV1, timedAddressV2 } from './net-address.ts';
+import { transaction } from './transaction.ts';
+
+/** Payload of one message at most (Core: MAX_PROTOCOL_MESSAGE_LENGTH). */
+export const PAYLOAD_BYTES_MAX = 4_000_000;
+/** Entries in one inv, getdata or notfound (Core: MAX_INV_SZ). */
+export const INV_COUNT_MAX = 50_000;
+/** Headers in one message (Core: MAX_HEADERS_RESULTS). */
+export const HEADERS_COUNT_MAX = 2_000;
+/** Hashes in a locator (Core: MAX_LOCATOR_SZ). */
+export const LOCATOR_COUNT_MAX = 101;
+/** Addresses in one addr or addrv2 (Core: MAX_ADDR_TO_SEND). */
+export const ADDR_COUNT_MAX = 1_000;
+/** Bytes of a user agent (Core: MAX_SUBVERSION_LENGTH). */
+const USER_AGENT_BYTES_MAX = 256;
+
+/** What an inventory entry names; `WITNESS_FLAG` asks for it with witnesses (BIP144), `wtx` names by wtxid (BIP339). */
+export const INV = { tx: 1, block: 2, filteredBlock: 3, compactBlock: 4, wtx: 5 } as const;
+export const WITNESS_FLAG = 0x4000_0000;
+export const INV_WITNESS_TX = INV.tx | WITNESS_FLAG;
+export const INV_WITNESS_BLOCK = INV.block | WITNESS_FLAG;
+
+/** Service bits (BIP111, 144, 157, 159, 324). */
+export const SERVICES = {
+  network: 1n,
+  bloom: 1n << 2n,
+  witness: 1n << 3n,
+  compactFilters: 1n << 6n,
+  networkLimited: 1n << 10n,
+  v2Transport: 1n << 11n,
+} as const;
+
+export const inventoryItem = struct({ type: u32, hash: hash256 });
+export type InventoryItem = Infer<typeof inventoryItem>;
+
+/** Optional tail: peers of old versions stop early, and Core reads what is there. */
+const version: Codec<VersionMessage> = {
+  read(r) {
+    const head = versionHead.read(r);
+    const more = (least: number) => r.remaining >= least;
+    const from = more(26) ? serviceAddress.read(r) : undefined;
+    const nonce = more(8) ? r.u64() : 0n;
+    const userAgent = more(1) ? varText(USER_AGENT_BYTES_MAX).read(r) : '';
+    const startHeight = more(4) ? r.i32() : -1;
+    const relay = more(1) ? r.u8() !== 0 : true;
+    return { ...head, ...(from && { from }), nonce, userAgent, startHeight, relay };
+  },
+  write(w, v) {
+    versionHead.write(w, v);
+    serviceAddress.write(w, v.from ?? { services: 0n, network: 'ipv6', bytes: new Uint8Array(16), port: 0 });
+    w.u64(v.nonce);
+    varText(USER_AGENT_BYTES_MAX).write(w, v.userAgent);
+    w.i32(v.startHeight);
+    w.u8(v.relay ? 1 : 0);
+  },
+};
+const versionHead = struct({ version: i32, services: u64, time: i64, to: serviceAddress });
+export interface VersionMessage extends Infer<typeof versionHead> {
+  readonly from?: Infer<typeof serviceAddress>;
+  readonly nonce: bigint;
+  /** Latin1 text, at most 256 bytes. */
+  readonly userAgent: string;
+  readonly startHeight: number;
+  /** False: send no transactions until asked (BIP37). */
+  readonly relay: boolean;
+}
+
+/** A header as `headers` carries it: followed by a count of transactions that means nothing. */
+const headerItem = {
+  read: (r: Reader) => {
+    const header = blockHeader.read(r);
+    compactSize.read(r);
+    return header;
+  },
+  write: (w: Writer, v: Infer<typeof blockHeader>) => {
+    blockHeader.write(w, v);
+    w.compactSize(0);
+  },
+};
+
+/** `stopHash` all zero: as many as allowed. */
+const locatorRequest = struct({
+  version: u32,
+  locator: array(blockHash, LOCATOR_COUNT_MAX),
+  stopHash: blockHash,
+});
+const empty = struct({});
+
+/** BIP31: a ping of an old peer has no nonce and wants no pong. */
+const ping: Codec<{ readonly nonce: bigint | undefined }> = {
+  read: r => ({ nonce: r.remaining >= 8 ? r.u64() : undefined }),
+  write(w, v) {
+    if (v.nonce !== undefined) w.u64(v.nonce);
+  },
+};
+
+/** Bytes left are kept as they are: Core compares an odd pong with what it asked and logs it. */
+const pong: Codec<{ readonly nonce: bigint | undefined }> = ping;
+
+export const messages = {
+  version,
+  verack: empty,
+  addr: struct({ addresses: array(timedAddressV1, ADDR_COUNT_MAX) }),
+  addrv2: struct({ addresses: array(timedAddressV2, ADDR_COUNT_MAX) }),
+  sendaddrv2: empty,
+  getaddr: empty,
+  inv: struct({ items: array(inventoryItem, INV_COUNT_MAX) }),
+  getdata: struct({ items: array(inventoryItem, INV_COUNT_MAX) }),
+  notfound: struct({ items: array(inventoryItem, INV_COUNT_MAX) }),
+  getheaders: locatorRequest,
+  getblocks: locatorRequest,
+  headers: struct({ headers: array(headerItem, HEADERS_COUNT_MAX) }),
+  block: struct({ block }),
+  tx: struct({ tx: transaction }),
+  ping,
+  pong,
+  sendheaders: empty,
+  /** Satoshi per 1000 virtual bytes (BIP133). */
+  feefilter: struct({ feeRate: i64 }),
+  wtxidrelay: empty,
+  mempool: empty,
+};
+
+type Table = typeof messages;
+export type Command = keyof Table;
+/** A decoded message: its command and the fields of its codec. */
+export type MessageOf<C extends Command> = { readonly command: C } & Infer<Table[C]>;
+export type Message = { [C in Command]: MessageOf<C> }[Command];
+
+export function isKnownCommand(command: string): command is Command {
+  return Object.hasOwn(messages, command);
+}
+
+/** Throws DecodeError. Trailing bytes are ignored. */
+export function decodeMessage(command: Command, payload: Uint8Array): Message {
+  const codec = messages[command] as Codec<object>;
+  return { command, ...codec.read(new Reader(payload)) } as Message;
+}
+
+export function encodePayload(message: Message): Uint8Array {
+  return encode(messages[message.command] as Codec<Message>, message);
+}
+
+export const NO_STOP_HASH = ZERO_HASH;

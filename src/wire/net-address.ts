@@ -1,0 +1,243 @@
+/**
+ * Addresses of nodes: the old 16-byte form (IPv6, with IPv4 and others embedded) and BIP155's form by network.
+ * Inside, an address is its network and its bytes; text exists at the edges.
+ */
+import { bytesToBinary, bytesToHex, EMPTY_BYTES } from '../base/bytes.ts';
+import { type Codec, DecodeError, struct, u8, u16BE, u32, u64, varBytes } from './codec.ts';
+
+/** BIP155 network ids, with the length of an address. */
+const NETWORKS = {
+  ipv4: { id: 1, length: 4 },
+  ipv6: { id: 2, length: 16 },
+  onion: { id: 4, length: 32 },
+  i2p: { id: 5, length: 32 },
+  cjdns: { id: 6, length: 16 },
+} as const;
+export type AddressNetwork = keyof typeof NETWORKS;
+const NETWORK_BY_ID = new Map(
+  Object.entries(NETWORKS).map(([name, { id }]) => [id as number, name as AddressNetwork]),
+);
+
+/** Bytes of any address in `addrv2` at most (BIP155). */
+const ADDRV2_BYTES_MAX = 512;
+
+export interface NetAddress {
+  readonly network: AddressNetwork;
+  readonly bytes: Uint8Array;
+  readonly port: number;
+}
+
+/** An address as gossip carries it. */
+export interface TimedAddress extends NetAddress {
+  /** Unix seconds: when it was last seen. */
+  readonly time: number;
+  readonly services: bigint;
+}
+
+const IPV4_IN_IPV6 = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff);
+/** Tor v2 embedded in IPv6 (OnionCat): no longer an address. */
+const ONIONCAT = Uint8Array.of(0xfd, 0x87, 0xd8, 0x7e, 0xeb, 0x43);
+/** Core's own prefix for names inside addrman; never valid on the wire. */
+const INTERNAL = Uint8Array.of(0xfd, 0x6b, 0x88, 0xc0, 0x87, 0x24);
+
+const UNSPECIFIED: Omit<NetAddress, 'port'> = { network: 'ipv6', bytes: new Uint8Array(16) };
+
+function startsWith(bytes: Uint8Array, prefix: Uint8Array): boolean {
+  return prefix.every((byte, i) => bytes[i] === byte);
+}
+
+/** From 16 bytes; forms that no longer name anybody read as the unspecified address. */
+export function addressFrom16(bytes: Uint8Array): Omit<NetAddress, 'port'> {
+  if (startsWith(bytes, IPV4_IN_IPV6)) return { network: 'ipv4', bytes: bytes.slice(12) };
+  if (startsWith(bytes, ONIONCAT) || startsWith(bytes, INTERNAL)) return UNSPECIFIED;
+  return { network: 'ipv6', bytes: bytes.slice() };
+}
+
+/** To 16 bytes; zeros for networks that have no such form (BIP155). */
+export function addressTo16(address: NetAddress): Uint8Array {
+  const bytes = new Uint8Array(16);
+  if (address.network === 'ipv4') {
+    bytes.set(IPV4_IN_IPV6);
+    bytes.set(address.bytes, 12);
+  } else if (address.network === 'ipv6') bytes.set(address.bytes);
+  return bytes;
+}
+
+/** Whether the old `addr` message can carry it. */
+export function isAddrV1Compatible(address: NetAddress): boolean {
+  return address.network === 'ipv4' || address.network === 'ipv6';
+}
+
+const address16: Codec<NetAddress> = {
+  read(r) {
+    const rest = addressFrom16(r.take(16));
+    return { ...rest, port: r.u16BE() };
+  },
+  write(w, v) {
+    w.put(addressTo16(v));
+    w.u16BE(v.port);
+  },
+};
+
+/** In `version`: services and address, no time. */
+export const serviceAddress: Codec<NetAddress & { readonly services: bigint }> = {
+  read(r) {
+    const services = r.u64();
+    return { services, ...address16.read(r) };
+  },
+  write(w, v) {
+    w.u64(v.services);
+    address16.write(w, v);
+  },
+};
+
+/** In `addr`. */
+export const timedAddressV1: Codec<TimedAddress> = {
+  read(r) {
+    const time = r.u32();
+    return { time, ...serviceAddress.read(r) };
+  },
+  write(w, v) {
+    w.u32(v.time);
+    serviceAddress.write(w, v);
+  },
+};
+
+const addrV2Body = struct({
+  time: u32,
+  services: compactSize64(),
+  id: u8,
+  bytes: varBytes(ADDRV2_BYTES_MAX),
+  port: u16BE,
+});
+
+/** In `addrv2`; an unknown network, or a form that must not be sent, reads as undefined and is skipped (BIP155). */
+export const timedAddressV2: Codec<TimedAddress | undefined> = {
+  read(r) {
+    const { time, services, id, bytes, port } = addrV2Body.read(r);
+    const network = NETWORK_BY_ID.get(id);
+    if (network === undefined) return undefined;
+    if (bytes.length !== NETWORKS[network].length) {
+      throw new DecodeError(
+        `BIP155 ${network} address with ${bytes.length} bytes, ${NETWORKS[network].length} expected`,
+      );
+    }
+    const embedded =
+      startsWith(bytes, IPV4_IN_IPV6) || startsWith(bytes, ONIONCAT) || startsWith(bytes, INTERNAL);
+    if (network === 'ipv6' && embedded) return undefined;
+    return { time, services, network, bytes: bytes.slice(), port };
+  },
+  write(w, v) {
+    if (v === undefined) throw new RangeError('An address without network cannot be sent');
+    addrV2Body.write(w, {
+      time: v.time,
+      services: v.services,
+      id: NETWORKS[v.network].id,
+      bytes: v.bytes,
+      port: v.port,
+    });
+  },
+};
+
+/** Service bits are a compact size in BIP155, and may need all 64 bits. */
+function compactSize64(): Codec<bigint> {
+  return {
+    read(r) {
+      const first = r.u8();
+      if (first < 0xfd) return BigInt(first);
+      const [value, least] =
+        first === 0xfd
+          ? [BigInt(r.u16()), 0xfdn]
+          : first === 0xfe
+            ? [BigInt(r.u32()), 0x1_0000n]
+            : [u64.read(r), 1n << 32n];
+      if (value < least) throw new DecodeError('Non-canonical compact size');
+      return value;
+    },
+    write(w, v) {
+      if (v <= 0xffff_ffffn) w.compactSize(Number(v));
+      else {
+        w.u8(0xff);
+        w.u64(v);
+      }
+    },
+  };
+}
+
+/** A Map key: network, bytes and port. */
+export function addressKey(address: NetAddress): string {
+  return `${hostKey(address)}:${address.port}`;
+}
+
+/** A Map key without the port: the machine. */
+export function hostKey(address: NetAddress): string {
+  return address.network + bytesToBinary(address.bytes);
+}
+
+/** `1.2.3.4` or an IPv6 text; hex for networks without a name here. No port. */
+export function hostText(address: NetAddress): string {
+  if (address.network === 'ipv4') return address.bytes.join('.');
+  if (address.network === 'ipv6' || address.network === 'cjdns') return ipv6Text(address.bytes);
+  return `${bytesToHex(address.bytes)}.${address.network}`;
+}
+
+/** `1.2.3.4:8333` or `[::1]:8333`. */
+export function addressText(address: NetAddress): string {
+  const host = hostText(address);
+  return host.includes(':') ? `[${host}]:${address.port}` : `${host}:${address.port}`;
+}
+
+/** Parses `HOST`, `HOST:PORT`, `[HOST]:PORT` with a numeric host; undefined for anything else, a name included. */
+export function parseAddress(text: string, defaultPort: number): NetAddress | undefined {
+  const match = /^\[([0-9a-fA-F:.]+)\](?::(\d{1,5}))?$/.exec(text) ?? /^([0-9.]+)(?::(\d{1,5}))?$/.exec(text);
+  const [host, portText] = match ? [match[1]!, match[2]] : [text, undefined];
+  const port = portText === undefined ? defaultPort : Number(portText);
+  if (port > 0xffff) return undefined;
+  const parsed = parseIpv4(host) ?? parseIpv6(host);
+  return parsed && { ...parsed, port };
+}
+
+function parseIpv4(text: string): Omit<NetAddress, 'port'> | undefined {
+  const parts = text.split('.');
+  if (parts.length !== 4 || !parts.every(part => /^\d{1,3}$/.test(part) && Number(part) <= 255))
+    return undefined;
+  return { network: 'ipv4', bytes: Uint8Array.from(parts, Number) };
+}
+
+function parseIpv6(text: string): Omit<NetAddress, 'port'> | undefined {
+  const halves = text.split('::');
+  if (halves.length > 2 || !text.includes(':')) return undefined;
+  const groups = halves.map(half => (half === '' ? [] : half.split(':')).flatMap(ipv6Group));
+  const [head, tail] = [groups[0]!, groups[1] ?? []];
+  const missing = 8 - head.length - tail.length;
+  if (halves.length === 2 ? missing < 1 : missing !== 0) return undefined;
+  const words = [...head, ...new Array<number>(halves.length === 2 ? missing : 0).fill(0), ...tail];
+  if (words.some(Number.isNaN)) return undefined;
+  const bytes = new Uint8Array(16);
+  words.forEach((word, i) => {
+    bytes[2 * i] = word >>> 8;
+    bytes[2 * i + 1] = word;
+  });
+  return addressFrom16(bytes);
+}
+
+/** One group of an IPv6 text as 16-bit words; the last may be an IPv4 text. NaN marks what is neither. */
+function ipv6Group(group: string): number[] {
+  if (/^[0-9a-fA-F]{1,4}$/.test(group)) return [Number.parseInt(group, 16)];
+  const bytes = parseIpv4(group)?.bytes ?? EMPTY_BYTES;
+  return bytes.length === 4 ? [bytes[0]! * 256 + bytes[1]!, bytes[2]! * 256 + bytes[3]!] : [Number.NaN];
+}
+
+/** RFC 5952: lower case, the longest run of zero groups shortened. */
+function ipv6Text(bytes: Uint8Array): string {
+  const words = Array.from({ length: 8 }, (_, i) => bytes[2 * i]! * 256 + bytes[2 * i + 1]!);
+  let best = { start: 0, length: 1 };
+  for (let i = 0; i < 8; i += 1) {
+    let length = 0;
+    while (i + length < 8 && words[i + length] === 0) length += 1;
+    if (length > best.length) best = { start: i, length };
+  }
+  const hex = words.map(word => word.toString(16));
+  if (best.length === 1) return hex.join(':');
+  return `${hex.slice(0, best.start).join(':')}::${hex.slice(best.start + best.length).join(':')}`;
+}
