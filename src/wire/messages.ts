@@ -5,7 +5,7 @@
 import { ZERO_HASH } from '../base/bytes.ts';
 import { block, blockHeader } from './block.ts';
 import {
-  array, blockHash, bool, type Codec, compactSize, encode, hash256, type Infer, i32, i64, Reader, struct,
+  array, blockHash, type Codec, compactSize, encode, hash256, type Infer, i32, i64, Reader, struct,
   u32, u64, varText, type Writer,
 } from './codec.ts'; // biome-ignore format: one list
 import { serviceAddress, timedAddressV1, timedAddressV2 } from './net-address.ts';
