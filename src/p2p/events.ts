@@ -11,6 +11,7 @@ import type { BlockHash } from '../base/bytes.ts';
 import type { BlockResult, ChainNotice } from '../chain/effects.ts';
 import type { MempoolNotice, TxResult } from '../mempool/mempool-view.ts';
 import type { Block } from '../wire/block.ts';
+import type { FrameDefect } from '../wire/frame.ts';
 import type { Message } from '../wire/messages.ts';
 import type { NetAddress } from '../wire/net-address.ts';
 import type { Transaction } from '../wire/transaction.ts';
@@ -34,9 +35,6 @@ export type Permission = 'bloomfilter' | 'relay' | 'forcerelay' | 'noban' | 'dow
 export type DialTarget =
   | { readonly kind: 'address'; readonly address: NetAddress }
   | { readonly kind: 'name'; readonly host: string; readonly port: number };
-
-/** What a frame can be wrong in; see penalty.ts for what each earns. */
-export type FrameDefect = 'magic' | 'oversize' | 'checksum' | 'command';
 
 export type P2pEvent =
   | {

@@ -1,0 +1,269 @@
+/**
+ * Sockets and nothing else: connections carry frames in and out, count bytes, and say when they fill up. Nobody is
+ * judged here, and no frame is decoded before somebody asks for it.
+ */
+import net from 'node:net';
+import type { Log } from '../base/log.ts';
+import type { ConnectionType, DialTarget, PeerId, Permission } from '../p2p/events.ts';
+import { encodeFrame, type Frame, FrameDecoder } from '../wire/frame.ts';
+import { encodePayload, isKnownCommand, type Message } from '../wire/messages.ts';
+import { addressText, type NetAddress, parseAddress } from '../wire/net-address.ts';
+
+/** Undecoded bytes of one peer above which its socket is read no further (Core: -maxreceivebuffer). */
+const RECEIVE_BUFFER_BYTES_MAX = 5_000_000;
+/** Unsent bytes to one peer above which nothing of it is handled (Core: -maxsendbuffer). */
+const SEND_BUFFER_BYTES_MAX = 1_000_000;
+/** How long a dial may take (Core: DEFAULT_CONNECT_TIMEOUT). */
+const CONNECT_TIMEOUT_MS = 5_000;
+/** Core counts commands that it does not know under this name. */
+const OTHER_COMMANDS = '*other*';
+
+export interface ConnectionInfo {
+  readonly peer: PeerId;
+  readonly type: ConnectionType;
+  readonly address: NetAddress;
+  readonly localAddress: NetAddress;
+  readonly permissions: readonly Permission[];
+  /** The name or address that was asked for; only of outbound connections. */
+  readonly dialedName?: string;
+  readonly attempt?: number;
+}
+
+/** Called for each thing that happens, never while one of the transport's own methods is being called. */
+export interface TransportHandler {
+  opened(connection: Connection): void;
+  dialFailed(attempt: number, reason: string): void;
+  /** `connection.next()` may have something. */
+  readable(connection: Connection): void;
+  sendPaused(connection: Connection): void;
+  sendResumed(connection: Connection): void;
+  /** Once for each `opened`. */
+  closed(connection: Connection): void;
+}
+
+export interface TransportOptions {
+  readonly magic: Uint8Array;
+  readonly defaultPort: number;
+  /** Outbound sockets leave from this address: how nodes of a private network are told apart. */
+  readonly localAddress?: string;
+  permissionsOf(address: NetAddress, direction: 'in' | 'out'): readonly Permission[];
+}
+
+/** Bytes on the wire, headers included. */
+export class TrafficCounters {
+  received = 0;
+  sent = 0;
+  readonly receivedByCommand = new Map<string, number>();
+  readonly sentByCommand = new Map<string, number>();
+}
+
+export class Connection {
+  readonly info: ConnectionInfo;
+  readonly traffic = new TrafficCounters();
+  readonly #socket: net.Socket;
+  readonly #decoder: FrameDecoder;
+  readonly #magic: Uint8Array;
+  readonly #total: TrafficCounters;
+  #isSendPaused = false;
+  #isClosed = false;
+
+  constructor(
+    socket: net.Socket,
+    info: ConnectionInfo,
+    context: { magic: Uint8Array; total: TrafficCounters; handler: TransportHandler; onClosed(): void },
+  ) {
+    this.info = info;
+    this.#socket = socket;
+    this.#magic = context.magic;
+    this.#total = context.total;
+    this.#decoder = new FrameDecoder(context.magic);
+    const { handler } = context;
+    socket.on('data', chunk => {
+      this.traffic.received += chunk.length;
+      this.#total.received += chunk.length;
+      this.#decoder.push(chunk);
+      if (this.#decoder.bufferedBytes > RECEIVE_BUFFER_BYTES_MAX) socket.pause();
+      handler.readable(this);
+    });
+    socket.on('drain', () => {
+      if (!this.#isSendPaused) return;
+      this.#isSendPaused = false;
+      handler.sendResumed(this);
+    });
+    socket.on('end', () => socket.destroySoon());
+    socket.on('close', () => {
+      this.#isClosed = true;
+      context.onClosed();
+      handler.closed(this);
+    });
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** The next frame that has arrived whole. */
+  next(): Frame | undefined {
+    const frame = this.#decoder.next();
+    if (this.#socket.isPaused() && this.#decoder.bufferedBytes <= RECEIVE_BUFFER_BYTES_MAX)
+      this.#socket.resume();
+    if (frame !== undefined) {
+      const name = frame.kind === 'frame' && isKnownCommand(frame.command) ? frame.command : OTHER_COMMANDS;
+      count(this.traffic.receivedByCommand, name, frame.size);
+    }
+    return frame;
+  }
+
+  send(message: Message, handler: TransportHandler): void {
+    this.sendPayload(message.command, encodePayload(message), handler);
+  }
+
+  /** For payloads that are bytes already, such as a block from disk or a message that a test makes up. */
+  sendPayload(command: string, payload: Uint8Array, handler: TransportHandler): void {
+    if (this.#isClosed || this.#socket.destroyed) return;
+    const frame = encodeFrame(this.#magic, command, payload);
+    this.traffic.sent += frame.length;
+    this.#total.sent += frame.length;
+    count(this.traffic.sentByCommand, isKnownCommand(command) ? command : OTHER_COMMANDS, frame.length);
+    this.#socket.write(frame);
+    if (!this.#isSendPaused && this.#socket.writableLength > SEND_BUFFER_BYTES_MAX) {
+      this.#isSendPaused = true;
+      handler.sendPaused(this);
+    }
+  }
+
+  /** Closes after what was sent before; a peer that does not read is not waited for. */
+  close(): void {
+    this.#socket.destroySoon();
+    setTimeout(() => this.#socket.destroy(), SECOND_TO_FLUSH_MS).unref();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+}
+
+/** How long the last bytes to a peer that we drop may take. */
+const SECOND_TO_FLUSH_MS = 1_000;
+
+function count(counts: Map<string, number>, name: string, bytes: number): void {
+  counts.set(name, (counts.get(name) ?? 0) + bytes);
+}
+
+/** Listens and dials. Peer ids ascend from 0 in the order in which connections stand. */
+export class TcpTransport {
+  readonly total = new TrafficCounters();
+  readonly #deps: { readonly log: Log; readonly handler: TransportHandler };
+  readonly #options: TransportOptions;
+  readonly #connections = new Map<PeerId, Connection>();
+  readonly #dialing = new Set<net.Socket>();
+  readonly #servers: net.Server[] = [];
+  #nextPeer: PeerId = 0;
+
+  constructor(deps: { readonly log: Log; readonly handler: TransportHandler }, options: TransportOptions) {
+    this.#deps = deps;
+    this.#options = options;
+  }
+
+  get(peer: PeerId): Connection | undefined {
+    return this.#connections.get(peer);
+  }
+
+  /** Resolves to the address in use (the port, when 0 was asked for); rejects with the system's error. */
+  listen(host: string, port: number, permissions: readonly Permission[] = []): Promise<NetAddress> {
+    const server = net.createServer({ noDelay: true }, socket => this.#accept(socket, permissions));
+    return new Promise((resolve, reject) => {
+      server.once('error', reject);
+      server.listen({ host, port, exclusive: true }, () => {
+        server.removeListener('error', reject);
+        server.on('error', error => this.#deps.log.warn(`Listening on ${host}:${port}: ${error.message}`));
+        this.#servers.push(server);
+        const { address, port: actual } = server.address() as net.AddressInfo;
+        resolve(parseAddress(address, actual)!);
+      });
+    });
+  }
+
+  dial(attempt: number, target: DialTarget, type: Exclude<ConnectionType, 'inbound'>): void {
+    const { host, port } = target.kind === 'name' ? target : splitAddress(target.address);
+    const dialedName = target.kind === 'name' ? `${host}:${port}` : addressText(target.address);
+    const { localAddress } = this.#options;
+    const socket = net.connect({
+      host,
+      port,
+      noDelay: true,
+      ...(localAddress !== undefined && { localAddress }),
+    });
+    this.#dialing.add(socket);
+    const timer = setTimeout(() => socket.destroy(new Error('timed out')), CONNECT_TIMEOUT_MS);
+    const fail = (error: Error) => {
+      clearTimeout(timer);
+      this.#dialing.delete(socket);
+      this.#deps.handler.dialFailed(attempt, error.message);
+    };
+    socket.once('error', fail);
+    socket.once('connect', () => {
+      clearTimeout(timer);
+      this.#dialing.delete(socket);
+      socket.removeListener('error', fail);
+      this.#open(socket, { type, attempt, dialedName, permissions: [] });
+    });
+  }
+
+  #accept(socket: net.Socket, permissions: readonly Permission[]): void {
+    this.#open(socket, { type: 'inbound', permissions });
+  }
+
+  #open(
+    socket: net.Socket,
+    how: { type: ConnectionType; permissions: readonly Permission[]; attempt?: number; dialedName?: string },
+  ): void {
+    const address = parseAddress(stripZone(socket.remoteAddress), socket.remotePort ?? 0);
+    const localAddress = parseAddress(stripZone(socket.localAddress), socket.localPort ?? 0);
+    if (address === undefined || localAddress === undefined) {
+      // Reset between connecting and now: there is nobody at the other end to name.
+      socket.destroy();
+      if (how.attempt !== undefined) this.#deps.handler.dialFailed(how.attempt, 'connection reset');
+      return;
+    }
+    const peer = this.#nextPeer;
+    this.#nextPeer += 1;
+    const granted = this.#options.permissionsOf(address, how.type === 'inbound' ? 'in' : 'out');
+    const permissions = [...new Set([...how.permissions, ...granted])];
+    const { handler } = this.#deps;
+    socket.on('error', error =>
+      this.#deps.log.debug('net', () => `Socket of peer=${peer}: ${error.message}`),
+    );
+    const connection = new Connection(
+      socket,
+      { ...how, peer, address, localAddress, permissions },
+      {
+        magic: this.#options.magic,
+        total: this.total,
+        handler,
+        onClosed: () => this.#connections.delete(peer),
+      },
+    );
+    this.#connections.set(peer, connection);
+    handler.opened(connection);
+  }
+
+  /** Stops listening, drops all connections and dials. */
+  async close(): Promise<void> {
+    const closed = this.#servers.map(server => new Promise<void>(resolve => server.close(() => resolve())));
+    for (const socket of this.#dialing) socket.destroy();
+    for (const connection of this.#connections.values()) connection.destroy();
+    await Promise.all(closed);
+  }
+}
+
+/** Link-local addresses carry a zone (`fe80::1%eth0`) that is not part of the address. */
+function stripZone(address: string | undefined): string {
+  return (address ?? '').replace(/%.*$/, '');
+}
+
+function splitAddress(address: NetAddress): { host: string; port: number } {
+  const text = addressText(address);
+  const end = text.lastIndexOf(':');
+  return { host: text.slice(0, end).replace(/^\[|\]$/g, ''), port: address.port };
+}
