@@ -1,0 +1,316 @@
+/**
+ * From what the caller sent to what a method reads: named arguments become positional, number and types are checked
+ * against the declaration (Core: rpc/server.cpp transformNamedArguments, rpc/util.cpp HandleRequest), and `Arguments`
+ * hands values out by name.
+ */
+
+import { assert } from '../base/assert.ts';
+import { type Hash256, hexToBytes, hexToHash, isHex } from '../base/bytes.ts';
+import { RpcCode, RpcError } from './codes.ts';
+import { methodHelp } from './help.ts';
+import {
+  expectType,
+  type IntegerType,
+  JsonNumber,
+  type JsonOut,
+  type JsonType,
+  type JsonValue,
+  jsonType,
+  ParsedObject,
+  toBigInteger,
+  toInteger,
+  toReal,
+} from './json.ts';
+import { prettyJson } from './json-write.ts';
+import { type BoundMethod, isOptional, type Param, paramNames } from './method.ts';
+
+type Declaration = Pick<BoundMethod, 'name' | 'description' | 'params' | 'results' | 'examples'>;
+
+/** The arguments of one call, by the names of the declaration (the first of aliases). */
+export class Arguments {
+  readonly #params: readonly Param[];
+  readonly #values: readonly JsonValue[];
+
+  constructor(params: readonly Param[], values: readonly JsonValue[]) {
+    this.#params = params;
+    this.#values = values;
+  }
+
+  /** How many were given, nulls included. */
+  get count(): number {
+    return this.#values.length;
+  }
+
+  /** As given, else the declared default, else undefined. Null counts as not given. */
+  get(name: string): JsonValue | undefined {
+    const at = this.#params.findIndex(param => paramNames(param)[0] === name);
+    assert(at >= 0, `${name} is a declared argument`);
+    const value = this.#values[at] ?? null;
+    if (value !== null) return value;
+    const fallback = this.#params[at]!.default;
+    return typeof fallback === 'number' ? new JsonNumber(String(fallback)) : fallback;
+  }
+
+  has(name: string): boolean {
+    return this.get(name) !== undefined;
+  }
+
+  string(name: string): string {
+    return expectType(this.get(name), 'string');
+  }
+
+  optionalString(name: string): string | undefined {
+    return this.has(name) ? this.string(name) : undefined;
+  }
+
+  boolean(name: string): boolean {
+    return expectType(this.get(name), 'bool');
+  }
+
+  optionalBoolean(name: string): boolean | undefined {
+    return this.has(name) ? this.boolean(name) : undefined;
+  }
+
+  integer(name: string, type: IntegerType = 'i32'): number {
+    return toInteger(this.get(name), type);
+  }
+
+  optionalInteger(name: string, type: IntegerType = 'i32'): number | undefined {
+    return this.has(name) ? this.integer(name, type) : undefined;
+  }
+
+  bigInteger(name: string, type: IntegerType): bigint {
+    return toBigInteger(this.get(name), type);
+  }
+
+  real(name: string): number {
+    return toReal(this.get(name));
+  }
+
+  array(name: string): readonly JsonValue[] {
+    return expectType(this.get(name), 'array');
+  }
+
+  object(name: string): ParsedObject {
+    return expectType(this.get(name), 'object');
+  }
+
+  /** An options object, read as arguments by the names of its declared members. */
+  options(name: string): Arguments {
+    const fields = this.#params.find(param => paramNames(param)[0] === name)?.fields ?? [];
+    const given = this.get(name);
+    const object = given === undefined ? new ParsedObject([]) : expectType(given, 'object');
+    const memberOf = (field: Param) => {
+      const alias = paramNames(field).find(candidate => object.has(candidate));
+      return alias === undefined ? null : object.get(alias)!;
+    };
+    return new Arguments(fields, fields.map(memberOf));
+  }
+
+  /** 64 hexadecimal digits in the order people read. */
+  hash<T extends Hash256>(name: string): T {
+    return toHash<T>(this.get(name), name);
+  }
+
+  bytes(name: string): Uint8Array {
+    return toBytes(this.get(name), name);
+  }
+
+  /** Satoshi. */
+  amount(name: string): bigint {
+    return toAmount(this.get(name));
+  }
+
+  /** 0 is least; a boolean counts as 0 or 1 where `booleans` are allowed (Core: ParseVerbosity). */
+  verbosity(
+    name: string,
+    rule: { readonly fallback: number; readonly booleans: 'allowed' | 'refused' },
+  ): number {
+    const value = this.get(name);
+    if (value === undefined) return rule.fallback;
+    if (typeof value !== 'boolean') return toInteger(value);
+    if (rule.booleans === 'refused') {
+      throw new RpcError(RpcCode.TYPE_ERROR, 'Verbosity was boolean but only integer allowed');
+    }
+    return value ? 1 : 0;
+  }
+}
+
+/** Checks `given` against the declaration; throws RpcError −1 with the help text, −3 with the list of wrong types, −8. */
+export function bindArguments(method: Declaration, given: readonly JsonValue[] | ParsedObject): Arguments {
+  const values = given instanceof ParsedObject ? positional(method.params, given) : given;
+  const required = method.params.findLastIndex(param => !isOptional(param)) + 1;
+  if (values.length < required || values.length > method.params.length) {
+    throw new RpcError(RpcCode.MISC_ERROR, methodHelp(method));
+  }
+  const wrong: Record<string, JsonOut> = {};
+  method.params.forEach((param, i) => {
+    const mismatch = typeMismatch(param, values[i] ?? null);
+    if (mismatch !== undefined) wrong[`Position ${i + 1} (${param.name})`] = mismatch;
+  });
+  if (Object.keys(wrong).length > 0) {
+    throw new RpcError(RpcCode.TYPE_ERROR, `Wrong type passed:\n${prettyJson(wrong, 4)}`);
+  }
+  return new Arguments(method.params, values);
+}
+
+/** Which JSON type an argument must have; undefined where the method itself looks. */
+export const JSON_TYPE_OF: Readonly<Record<Param['type'], JsonType | undefined>> = {
+  string: 'string',
+  hex: 'string',
+  number: 'number',
+  amount: undefined,
+  range: undefined,
+  boolean: 'bool',
+  array: 'array',
+  object: 'object',
+  namedOptions: 'object',
+  userKeys: 'object',
+};
+
+function typeMismatch(param: Param, value: JsonValue): string | undefined {
+  const expected = JSON_TYPE_OF[param.type];
+  if (param.skipTypeCheck || expected === undefined || (isOptional(param) && value === null))
+    return undefined;
+  if (jsonType(value) === expected) return undefined;
+  return `JSON value of type ${jsonType(value)} is not of expected type ${expected}`;
+}
+
+/** Holes between given arguments become null, holes at the end nothing. */
+function positional(params: readonly Param[], given: ParsedObject): readonly JsonValue[] {
+  const left = new Map<string, JsonValue>();
+  for (const [name, value] of given.members) {
+    if (left.has(name)) invalid(`Parameter ${name} specified multiple times`);
+    left.set(name, value);
+  }
+  const values: JsonValue[] = [];
+  let hole = 0;
+  /** Positions before the first named argument: as many may come from `args`. */
+  let initialHole = 0;
+  let firstNamed: string | undefined;
+  for (const param of params) {
+    const options = takeOptions(param, left);
+    const name = paramNames(param).find(alias => left.has(alias));
+    if (name === undefined && options.length === 0) {
+      hole += 1;
+      if (values.length === 0) initialHole = hole;
+      continue;
+    }
+    for (; hole > 0; hole -= 1) values.push(null);
+    firstNamed ??= param.name;
+    if (name !== undefined) {
+      if (options.length > 0) invalid(`Parameter ${name} conflicts with parameter ${options[0]![0]}`);
+      values.push(left.get(name)!);
+      left.delete(name);
+    } else values.push(new ParsedObject(options));
+  }
+  const args = left.get('args');
+  let result: readonly JsonValue[] = values;
+  if (args !== undefined) {
+    left.delete('args');
+    if (Array.isArray(args)) {
+      const leading = args as readonly JsonValue[];
+      if (initialHole < leading.length && firstNamed !== undefined) {
+        invalid(`Parameter ${firstNamed} specified twice both as positional and named argument`);
+      }
+      result = [...leading, ...values.slice(leading.length)];
+    }
+  }
+  for (const unknown of left.keys()) invalid(`Unknown named parameter ${unknown}`);
+  return result;
+}
+
+/** Members of an options object that were given as arguments of the call. */
+function takeOptions(param: Param, left: Map<string, JsonValue>): [string, JsonValue][] {
+  if (param.type !== 'namedOptions') return [];
+  const options: [string, JsonValue][] = [];
+  for (const field of param.fields ?? []) {
+    const name = paramNames(field).find(alias => left.has(alias));
+    if (name === undefined) continue;
+    options.push([name, left.get(name)!]);
+    left.delete(name);
+  }
+  return options;
+}
+
+function invalid(message: string): never {
+  throw new RpcError(RpcCode.INVALID_PARAMETER, message);
+}
+
+/** 64 hexadecimal digits to a hash; `name` is for the message (Core: ParseHashV). */
+export function toHash<T extends Hash256>(value: JsonValue | undefined, name: string): T {
+  const hex = expectType(value, 'string');
+  if (hex.length !== 64) {
+    const length = Buffer.byteLength(hex);
+    if (length !== 64) invalid(`${name} must be of length 64 (not ${length}, for '${hex}')`);
+  }
+  if (!isHex(hex)) invalid(`${name} must be hexadecimal string (not '${hex}')`);
+  return hexToHash<T>(hex);
+}
+
+/** Core: ParseHexV. An empty string is no hexadecimal string there. */
+export function toBytes(value: JsonValue | undefined, name: string): Uint8Array {
+  const hex = typeof value === 'string' ? value : '';
+  if (hex === '' || !isHex(hex)) invalid(`${name} must be hexadecimal string (not '${hex}')`);
+  return hexToBytes(hex);
+}
+
+/** Most satoshi that can exist (Core: MAX_MONEY). */
+const MONEY_MAX = 2_100_000_000_000_000n;
+/** Decimals of a bitcoin. */
+const AMOUNT_DECIMALS = 8;
+
+/** A number or string of at most `decimals` decimals, exponent allowed, in units of the last one (Core: AmountFromValue). */
+export function toAmount(value: JsonValue | undefined, decimals: number = AMOUNT_DECIMALS): bigint {
+  if (typeof value !== 'string' && !(value instanceof JsonNumber)) {
+    throw new RpcError(RpcCode.TYPE_ERROR, 'Amount is not a number or string');
+  }
+  const units = parseFixedPoint(typeof value === 'string' ? value : value.text, decimals);
+  if (units === undefined) throw new RpcError(RpcCode.TYPE_ERROR, 'Invalid amount');
+  if (units < 0n || units > MONEY_MAX) throw new RpcError(RpcCode.TYPE_ERROR, 'Amount out of range');
+  return units;
+}
+
+/** Largest magnitude that Core's parser takes. */
+const FIXED_POINT_MAX = 999_999_999_999_999_999n;
+
+/** JSON's grammar of numbers; undefined when more decimals than `decimals` matter or it is too large (Core: ParseFixedPoint). */
+export function parseFixedPoint(text: string, decimals: number): bigint | undefined {
+  const match = /^(-?)(0|[1-9]\d*)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text);
+  if (!match) return undefined;
+  const [, sign, whole, fraction = '', exponentText = '0'] = match;
+  // Trailing zeros are neither digits nor decimals that count.
+  const digits = `${whole}${fraction}`.replace(/0+$/, '');
+  if (digits === '' || /^0*$/.test(digits)) return 0n;
+  const exponent = Number(exponentText) + whole!.length - digits.length + decimals;
+  if (exponent < 0 || exponent >= 18) return undefined;
+  const magnitude = BigInt(digits) * 10n ** BigInt(exponent);
+  if (magnitude > FIXED_POINT_MAX) return undefined;
+  return sign === '-' ? -magnitude : magnitude;
+}
+
+/** Types by member name; `any` takes all. */
+export type FieldTypes = Readonly<Record<string, JsonType | 'any'>>;
+
+/** Checks members of an object: `nulls` tells whether absent ones pass, `strict` refuses unknown ones (Core: RPCTypeCheckObj). */
+export function checkFields(
+  object: ParsedObject,
+  types: FieldTypes,
+  rule: { readonly nulls?: 'allowed'; readonly strict?: true } = {},
+): void {
+  // Core walks a sorted map, so that is the order in which mistakes are told.
+  for (const name of Object.keys(types).sort()) {
+    const value = object.get(name) ?? null;
+    const type = types[name]!;
+    if (value === null && !rule.nulls) throw new RpcError(RpcCode.TYPE_ERROR, `Missing ${name}`);
+    if (type === 'any' || value === null || jsonType(value) === type) continue;
+    throw new RpcError(
+      RpcCode.TYPE_ERROR,
+      `JSON value of type ${jsonType(value)} for field ${name} is not of expected type ${type}`,
+    );
+  }
+  if (!rule.strict) return;
+  for (const key of object.keys) {
+    if (!Object.hasOwn(types, key)) throw new RpcError(RpcCode.TYPE_ERROR, `Unexpected key ${key}`);
+  }
+}
