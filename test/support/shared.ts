@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { describe } from 'vitest';
 
+const { CI } = process.env;
 const SHARED = findShared();
 
 /** The absolute path of `relative` (such as `vectors/core/sighash.json`) in the shared folder. */
@@ -31,8 +32,7 @@ export function readSharedJson<T>(relative: string): T {
 /** A `describe` whose tests need the shared folder. `body` runs only where that exists. */
 export function describeShared(name: string, body: () => void): void {
   if (existsSync(SHARED)) describe(name, body);
-  else if (process.env['CI'] === 'true')
-    throw new Error(`${name}: ${SHARED} is missing, and CI must not skip it`);
+  else if (CI === 'true') throw new Error(`${name}: ${SHARED} is missing, and CI must not skip it`);
   else describe.skip(`${name} (skipped: ${SHARED} is missing)`, () => {});
 }
 

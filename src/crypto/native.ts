@@ -1,0 +1,31 @@
+/**
+ * libsecp256k1 as the native module of npm `secp256k1`, or its absence: the package carries prebuilt binaries for
+ * some platforms only, and its JavaScript fallback is not what we want. Functions throw where C returns 0.
+ */
+import { createRequire } from 'node:module';
+
+export interface NativeSecp256k1 {
+  privateKeyVerify(secretKey: Uint8Array): boolean;
+  publicKeyVerify(publicKey: Uint8Array): boolean;
+  publicKeyCreate(secretKey: Uint8Array, compressed: boolean): Uint8Array;
+  publicKeyConvert(publicKey: Uint8Array, compressed: boolean): Uint8Array;
+  publicKeyTweakAdd(publicKey: Uint8Array, tweak: Uint8Array, compressed: boolean): Uint8Array;
+  ecdsaSign(
+    hash: Uint8Array,
+    secretKey: Uint8Array,
+    options: { data?: Uint8Array },
+  ): { signature: Uint8Array; recid: number };
+  ecdsaVerify(compactSignature: Uint8Array, hash: Uint8Array, publicKey: Uint8Array): boolean;
+  ecdsaRecover(compactSignature: Uint8Array, recoveryId: number, hash: Uint8Array): Uint8Array;
+}
+
+/** Undefined where the package has no binary for this platform. */
+export const nativeSecp256k1: NativeSecp256k1 | undefined = load();
+
+function load(): NativeSecp256k1 | undefined {
+  try {
+    return createRequire(import.meta.url)('secp256k1/bindings.js') as NativeSecp256k1;
+  } catch {
+    return undefined;
+  }
+}

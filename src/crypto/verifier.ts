@@ -1,0 +1,153 @@
+/**
+ * Signature verification behind one face, by the fastest engine that loads: libsecp256k1 native, libsecp256k1 as
+ * wasm, noble. Whichever it is, the verdict is consensus, so the engines must agree on every input:
+ *
+ * - DER is parsed by our own lax parser; r and s out of range verify nowhere; a high s verifies as its negative.
+ * - Hybrid public keys (06, 07) verify when their parity byte is right; noble does not know them.
+ * - What throws in an engine (a point off the curve, a sum at infinity) is a false signature.
+ *
+ * libsecp256k1 as packaged for npm has no BIP340, so the C engines check it by ECDSA key recovery: recovering from
+ * r = x(P), s' = −e·x(P), m' = −s·x(P) with even parity gives Q = r⁻¹(s'·P − m'·G) = s·G − e·P, the point BIP340 asks for.
+ */
+
+import { withoutHybrid } from './curve.ts';
+import { parseDerLax } from './der.ts';
+import { taggedHash } from './hashes.ts';
+import { type NativeSecp256k1, nativeSecp256k1 } from './native.ts';
+import { noble } from './noble.ts';
+import { CURVE_ORDER, FIELD_SIZE, modOrder, readScalar, writeScalar } from './scalar.ts';
+
+export interface SignatureVerifier {
+  readonly name: 'native' | 'wasm' | 'noble';
+  /**
+   * `derSignature` without the sighash byte, read as laxly as Core does; `publicKey` of 33 or 65 bytes. Never throws
+   * for bad input (Core: CPubKey::Verify).
+   */
+  verifyEcdsa(hash32: Uint8Array, derSignature: Uint8Array, publicKey: Uint8Array): boolean;
+  /** BIP340 with a message of 32 bytes. Never throws for bad input (Core: XOnlyPubKey::VerifySchnorr). */
+  verifySchnorr(message32: Uint8Array, signature64: Uint8Array, xOnlyPublicKey32: Uint8Array): boolean;
+}
+
+export type VerifierChoice = 'auto' | SignatureVerifier['name'];
+
+/** What we need of an engine made from libsecp256k1. Undefined or false where C returns 0. */
+interface CEngine {
+  verifyCompact(compact: Uint8Array, hash: Uint8Array, publicKey: Uint8Array): boolean;
+  /** The compressed key. */
+  recover(compact: Uint8Array, recoveryId: 0 | 2, hash: Uint8Array): Uint8Array | undefined;
+}
+
+/** The engine chosen, or for 'auto' the fastest that loads. Throws Error when the one asked for does not load. */
+export async function loadVerifier(choice: VerifierChoice): Promise<SignatureVerifier> {
+  if (choice === 'native' || choice === 'noble') return loadVerifierSync(choice);
+  if (choice === 'auto' && nativeSecp256k1 !== undefined) return nativeVerifier(nativeSecp256k1);
+  try {
+    return await wasmVerifier();
+  } catch (error) {
+    if (choice === 'auto') return NOBLE_VERIFIER;
+    throw error;
+  }
+}
+
+/** As `loadVerifier` without wasm, which cannot be loaded synchronously. */
+export function loadVerifierSync(choice: Exclude<VerifierChoice, 'wasm'>): SignatureVerifier {
+  if (choice === 'noble') return NOBLE_VERIFIER;
+  if (nativeSecp256k1 !== undefined) return nativeVerifier(nativeSecp256k1);
+  if (choice === 'auto') return NOBLE_VERIFIER;
+  throw new Error('secp256k1 has no native binary for this platform');
+}
+
+function nativeVerifier(native: NativeSecp256k1): SignatureVerifier {
+  return cVerifier('native', {
+    verifyCompact(compact, hash, publicKey) {
+      try {
+        return native.ecdsaVerify(compact, hash, publicKey);
+      } catch {
+        return false;
+      }
+    },
+    recover(compact, recoveryId, hash) {
+      try {
+        return native.ecdsaRecover(compact, recoveryId, hash);
+      } catch {
+        return undefined;
+      }
+    },
+  });
+}
+
+async function wasmVerifier(): Promise<SignatureVerifier> {
+  // The deep path loads in 16 ms, the package's main entry in 100.
+  const { instantiateSecp256k1 } = await import('@bitauth/libauth/build/lib/crypto/secp256k1.js');
+  const wasm = await instantiateSecp256k1();
+  return cVerifier('wasm', {
+    verifyCompact: (compact, hash, publicKey) => wasm.verifySignatureCompact(compact, publicKey, hash),
+    recover(compact, recoveryId, hash) {
+      const key = wasm.recoverPublicKeyCompressed(compact, recoveryId, hash);
+      return typeof key === 'string' ? undefined : key;
+    },
+  });
+}
+
+function cVerifier(name: 'native' | 'wasm', engine: CEngine): SignatureVerifier {
+  return {
+    name,
+    verifyEcdsa(hash32, derSignature, publicKey) {
+      if (!hasKeyLength(publicKey)) return false;
+      const compact = parseDerLax(derSignature);
+      return compact !== undefined && engine.verifyCompact(compact, hash32, publicKey);
+    },
+    verifySchnorr: (message32, signature64, xOnlyPublicKey32) =>
+      verifySchnorrByRecovery(engine, message32, signature64, xOnlyPublicKey32),
+  };
+}
+
+const NOBLE_VERIFIER: SignatureVerifier = {
+  name: 'noble',
+  verifyEcdsa(hash32, derSignature, publicKey) {
+    const key = hasKeyLength(publicKey) ? withoutHybrid(publicKey) : undefined;
+    const compact = key && parseDerLax(derSignature);
+    if (compact === undefined) return false;
+    return noble.verify(compact, hash32, key!, { prehash: false, lowS: false });
+  },
+  verifySchnorr(message32, signature64, xOnlyPublicKey32) {
+    if (signature64.length !== 64 || xOnlyPublicKey32.length !== 32) return false;
+    return noble.schnorr.verify(signature64, message32, xOnlyPublicKey32);
+  },
+};
+
+/** The first byte says how long a key is (Core: CPubKey::GetLen); any other length verifies nothing. */
+function hasKeyLength(publicKey: Uint8Array): boolean {
+  const kind = publicKey[0];
+  if (kind === 2 || kind === 3) return publicKey.length === 33;
+  return (kind === 4 || kind === 6 || kind === 7) && publicKey.length === 65;
+}
+
+function verifySchnorrByRecovery(
+  engine: CEngine,
+  message: Uint8Array,
+  signature: Uint8Array,
+  xOnly: Uint8Array,
+): boolean {
+  if (signature.length !== 64 || xOnly.length !== 32 || message.length !== 32) return false;
+  const s = readScalar(signature, 32);
+  if (s >= CURVE_ORDER) return false;
+  const x = readScalar(xOnly);
+  if (x >= FIELD_SIZE) return false;
+  // Recovery takes r below n; an x from n up to p is told by recovery id 2.
+  const aboveOrder = x >= CURVE_ORDER;
+  const r = aboveOrder ? x - CURVE_ORDER : x;
+  const e = modOrder(readScalar(taggedHash('BIP0340/challenge', signature.subarray(0, 32), xOnly, message)));
+  const sPrime = modOrder(-e * r);
+  // C refuses r = 0 (x = n or x = 0) and s' = 0 (e = 0): nobody can make them, but the answer must not depend on that.
+  if (sPrime === 0n) return NOBLE_VERIFIER.verifySchnorr(message, signature, xOnly);
+  const recoverable = new Uint8Array(64);
+  const hash = new Uint8Array(32);
+  writeScalar(r, recoverable, 0);
+  writeScalar(sPrime, recoverable, 32);
+  writeScalar(modOrder(-s * r), hash);
+  const point = engine.recover(recoverable, aboveOrder ? 2 : 0, hash);
+  if (point === undefined || point[0] !== 2) return false;
+  for (let i = 0; i < 32; i += 1) if (point[i + 1] !== signature[i]) return false;
+  return true;
+}
