@@ -1,0 +1,372 @@
+/**
+ * The mempool: transactions that could be in the next block. It is part of the one writer: everything that changes it
+ * is a task of the writer's queue, and everybody else reads it through `MempoolView`.
+ */
+import { assert } from '../base/assert.ts';
+import { hashToHex, type Txid, type Wtxid } from '../base/bytes.ts';
+import { type Milliseconds, SECOND_MS } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Task } from '../base/task.ts';
+import type { ChainView } from '../chain/chain-view.ts';
+import { type Coin, keyOf } from '../chain/coin.ts';
+import type { ChainNotice, WriterEffect } from '../chain/effects.ts';
+import { isFinalTx, sequenceLocks, sequenceLocksMet } from '../consensus/locktime.ts';
+import { Reject } from '../consensus/reject.ts';
+import { COINBASE_MATURITY } from '../consensus/tx.ts';
+import type { Block } from '../wire/block.ts';
+import type { OutPoint, Transaction } from '../wire/transaction.ts';
+import { type Acceptance, type AcceptContext, type CoinReader, checkAcceptance } from './accept.ts';
+import { clusterOf } from './cluster.ts';
+import { feeRateOf } from './fee-rate.ts';
+import type { MempoolEntry, MempoolNotice, MempoolView, RemovalReason, TxResult } from './mempool-view.ts';
+import type { MempoolOptions } from './options.ts';
+import { ancestorsOf, compareMiningOrder, type PoolEntry, TxPool, withDescendants } from './tx-pool.ts';
+
+/** The pool's own demand halves in this time after a block (Core: ROLLING_FEE_HALFLIFE). */
+const ROLLING_FEE_HALFLIFE_MS = 12 * 60 * 60 * SECOND_MS;
+const ROLLING_FEE_STEP_MS = 10 * SECOND_MS;
+/** Bytes of disconnected transactions that are kept to be given back (Core: MAX_DISCONNECTED_TX_POOL_BYTES). */
+const DISCONNECTED_BYTES_MAX = 20_000_000;
+
+/** Effects of the writer, and one of the mempool's own: → void, wallets and p2p have been told. */
+export type MempoolEffect = WriterEffect | { readonly kind: 'notifyMempool'; readonly notice: MempoolNotice };
+export type MempoolTask<Result> = Task<MempoolEffect, Result>;
+
+/** How a transaction came: `local` ones (RPC, wallet) are announced until a peer has asked for them. */
+export interface SubmitOptions {
+  readonly now: Milliseconds;
+  readonly origin: 'local' | 'peer';
+}
+
+export class Mempool implements MempoolView {
+  readonly #chain: ChainView;
+  readonly #coins: CoinReader;
+  readonly #log: Log;
+  readonly #options: MempoolOptions;
+  readonly #pool = new TxPool();
+  readonly #unbroadcast = new Set<Txid>();
+  /** Transactions of disconnected blocks, the earliest first. */
+  #disconnected: Transaction[] = [];
+  /** Blocks were disconnected since the last change of tip. */
+  #isReorganised = false;
+  #sequence = 1;
+  #rolling = { feeRate: 0, updatedAt: 0, isBlockSince: false };
+
+  constructor(
+    deps: { readonly chain: ChainView; readonly coins: CoinReader; readonly log: Log },
+    options: MempoolOptions,
+  ) {
+    this.#chain = deps.chain;
+    this.#coins = deps.coins;
+    this.#log = deps.log;
+    this.#options = options;
+  }
+
+  // What everybody may ask.
+
+  get options(): MempoolOptions {
+    return this.#options;
+  }
+
+  get size(): number {
+    return this.#pool.size;
+  }
+
+  get bytes(): number {
+    return this.#pool.bytes;
+  }
+
+  get usage(): number {
+    return this.#pool.usage;
+  }
+
+  get totalFee(): number {
+    return this.#pool.totalFee;
+  }
+
+  get sequence(): number {
+    return this.#sequence;
+  }
+
+  has(txid: Txid): boolean {
+    return this.#pool.get(txid) !== undefined;
+  }
+
+  get(txid: Txid): MempoolEntry | undefined {
+    return this.#pool.get(txid);
+  }
+
+  getByWtxid(wtxid: Wtxid): MempoolEntry | undefined {
+    return this.#pool.getByWtxid(wtxid);
+  }
+
+  spenderOf(outPoint: OutPoint): MempoolEntry | undefined {
+    return this.#pool.spenderOf(outPoint);
+  }
+
+  entries(): Iterable<MempoolEntry> {
+    return this.#pool.entries();
+  }
+
+  parentsOf(txid: Txid): readonly Txid[] {
+    return txidsOf(this.#pool.get(txid)?.parents);
+  }
+
+  childrenOf(txid: Txid): readonly Txid[] {
+    return txidsOf(this.#pool.get(txid)?.children);
+  }
+
+  ancestorsOf(txid: Txid): readonly Txid[] {
+    const entry = this.#pool.get(txid);
+    return txidsOf(entry && ancestorsOf(entry));
+  }
+
+  descendantsOf(txid: Txid): readonly Txid[] {
+    const entry = this.#pool.get(txid);
+    return txidsOf(entry && withDescendants([entry])).filter(other => other !== txid);
+  }
+
+  compareMiningOrder(a: Txid, b: Txid): number {
+    const [left, right] = [this.#pool.get(a), this.#pool.get(b)];
+    assert(left !== undefined && right !== undefined, 'only transactions of the mempool are compared');
+    return compareMiningOrder(left, right);
+  }
+
+  unbroadcast(): readonly Txid[] {
+    return [...this.#unbroadcast];
+  }
+
+  /** A peer has asked for it: it is out (Core: RemoveUnbroadcastTx). */
+  markBroadcast(txid: Txid): void {
+    this.#unbroadcast.delete(txid);
+  }
+
+  minFeeRate(now: Milliseconds): number {
+    return Math.max(this.poolMinFeeRate(now), this.#options.minRelayFeeRate);
+  }
+
+  /** What a full pool demands, decaying after the next block (Core: GetMinFee). */
+  poolMinFeeRate(now: Milliseconds): number {
+    const rolling = this.#rolling;
+    if (!rolling.isBlockSince || rolling.feeRate === 0) return Math.round(rolling.feeRate);
+    const elapsed = now - rolling.updatedAt;
+    if (elapsed > ROLLING_FEE_STEP_MS) {
+      const fullness = this.usage / this.#options.usageMax;
+      const halflife = ROLLING_FEE_HALFLIFE_MS / (fullness < 1 / 4 ? 4 : fullness < 1 / 2 ? 2 : 1);
+      rolling.feeRate /= 2 ** (elapsed / halflife);
+      rolling.updatedAt = now;
+      if (rolling.feeRate < this.#options.incrementalRelayFeeRate / 2) {
+        rolling.feeRate = 0;
+        return 0;
+      }
+    }
+    return Math.max(Math.round(rolling.feeRate), this.#options.incrementalRelayFeeRate);
+  }
+
+  // What the writer does.
+
+  /** Adds `tx` if it may enter; what it replaces, and what no longer fits, leaves. */
+  *submit(tx: Transaction, { now, origin }: SubmitOptions): MempoolTask<TxResult> {
+    let acceptance: Acceptance;
+    try {
+      acceptance = yield* this.#check(tx.detached(), now, false);
+    } catch (error) {
+      if (error instanceof Reject) return this.#refused(tx, error);
+      throw error;
+    }
+    const replaced = yield* this.#add(acceptance);
+    yield* this.#limit(now);
+    const entry = this.#pool.get(tx.txid);
+    if (entry === undefined) return this.#refused(tx, new Reject('mempool full'));
+    if (origin === 'local') this.#unbroadcast.add(tx.txid);
+    return { status: 'accepted', entry, replaced };
+  }
+
+  /** What `submit` would say of each, as if those before it were in (Core: testmempoolaccept). Stops at a refusal. */
+  *testPackage(txs: readonly Transaction[], now: Milliseconds): MempoolTask<(Acceptance | Reject)[]> {
+    const results: (Acceptance | Reject)[] = [];
+    const earlier = new Map<Txid, Transaction>();
+    for (const tx of txs) {
+      try {
+        results.push(yield* this.#check(tx, now, false, earlier));
+      } catch (error) {
+        if (!(error instanceof Reject)) throw error;
+        results.push(error);
+        return results;
+      }
+      earlier.set(tx.txid, tx);
+    }
+    return results;
+  }
+
+  /** Follows the chain: call for each of its notices, in order. */
+  *onChainNotice(notice: ChainNotice, now: Milliseconds): MempoolTask<void> {
+    if (notice.kind === 'blockConnected') yield* this.#blockConnected(notice.block, now);
+    else if (notice.kind === 'blockDisconnected') this.#blockDisconnected(notice.block);
+    else if (notice.kind === 'tipChanged') yield* this.#giveBack(now);
+  }
+
+  /** Drops what has waited too long; call from time to time. */
+  *expire(now: Milliseconds): MempoolTask<void> {
+    const old = [...this.#pool.entries()].filter(entry => entry.time + this.#options.expiryMs < now);
+    yield* this.#removeAll(withDescendants(old), 'expiry');
+  }
+
+  #check(
+    tx: Transaction,
+    now: Milliseconds,
+    bypassLimits: boolean,
+    others: ReadonlyMap<Txid, Transaction> = NO_PACKAGE,
+  ): ReturnType<typeof checkAcceptance> {
+    const context: AcceptContext = {
+      chain: this.#chain,
+      coins: this.#coins,
+      pool: this.#pool,
+      options: this.#options,
+      poolMinFeeRate: this.poolMinFeeRate(now),
+      sequence: this.#sequence,
+      package: others,
+    };
+    return checkAcceptance(tx, context, { now, bypassLimits });
+  }
+
+  #refused(tx: Transaction, reject: Reject): TxResult {
+    this.#log.debug('mempoolrej', () => `${hashToHex(tx.txid)} was not accepted: ${reject.message}`);
+    return { status: 'rejected', reject };
+  }
+
+  *#add({ facts, replaced }: Acceptance): MempoolTask<MempoolEntry[]> {
+    yield* this.#removeAll(replaced, 'replaced');
+    const entry = this.#pool.add(facts);
+    this.#sequence += 1;
+    yield { kind: 'notifyMempool', notice: { kind: 'txAdded', entry } };
+    return [...replaced];
+  }
+
+  /** Children first, so that nobody sees an entry whose parent is gone. */
+  *#removeAll(entries: ReadonlySet<PoolEntry>, reason: RemovalReason): MempoolTask<void> {
+    const ordered = [...entries].sort((a, b) => ancestorsOf(b).size - ancestorsOf(a).size);
+    for (const entry of ordered) {
+      this.#pool.remove(entry);
+      this.#unbroadcast.delete(entry.tx.txid);
+      if (reason !== 'block') this.#sequence += 1;
+      yield { kind: 'notifyMempool', notice: { kind: 'txRemoved', entry, reason } };
+    }
+  }
+
+  *#blockConnected(block: Block, now: Milliseconds): MempoolTask<void> {
+    for (const tx of block.transactions) {
+      const entry = this.#pool.get(tx.txid);
+      if (entry !== undefined) yield* this.#removeAll(new Set([entry]), 'block');
+      for (const { prevout } of tx.inputs) {
+        const conflict = this.#pool.spenderOf(prevout);
+        if (conflict !== undefined) yield* this.#removeAll(withDescendants([conflict]), 'conflict');
+      }
+    }
+    if (this.#disconnected.length > 0) {
+      const mined = new Set(block.transactions.map(tx => tx.txid));
+      this.#disconnected = this.#disconnected.filter(tx => !mined.has(tx.txid));
+    }
+    this.#rolling.updatedAt = now;
+    this.#rolling.isBlockSince = true;
+  }
+
+  #blockDisconnected(block: Block): void {
+    this.#disconnected.unshift(...block.transactions.filter(tx => !tx.isCoinbase));
+    let bytes = this.#disconnected.reduce((sum, tx) => sum + tx.size, 0);
+    while (bytes > DISCONNECTED_BYTES_MAX) bytes -= this.#disconnected.pop()!.size;
+    this.#isReorganised = true;
+  }
+
+  /** After a reorganisation: what the old branch had confirmed comes back, what no longer holds leaves. */
+  *#giveBack(now: Milliseconds): MempoolTask<void> {
+    if (!this.#isReorganised) return;
+    this.#isReorganised = false;
+    const returned = this.#disconnected;
+    this.#disconnected = [];
+    for (const tx of returned) {
+      try {
+        const acceptance = yield* this.#check(tx.detached(), now, true);
+        yield* this.#add(acceptance);
+      } catch (error) {
+        if (!(error instanceof Reject)) throw error;
+        yield* this.#removeAll(withDescendants(this.#spendersOf(tx)), 'reorg');
+      }
+    }
+    yield* this.#removeStale();
+    yield* this.#trimClusters();
+    yield* this.#limit(now);
+  }
+
+  /** Entries that spend an output of `tx`, when `tx` itself could not come back. */
+  #spendersOf(tx: Transaction): PoolEntry[] {
+    if (this.#pool.get(tx.txid) !== undefined) return [];
+    const spenders = tx.outputs.map((_, index) => this.#pool.spenderOf({ txid: tx.txid, index }));
+    return spenders.filter(spender => spender !== undefined);
+  }
+
+  /** Entries that are no longer final, or whose coinbase is young again (Core: removeForReorg). */
+  *#removeStale(): MempoolTask<void> {
+    const { headers } = this.#chain;
+    const tip = this.#chain.tip();
+    const height = headers.heightOf(tip) + 1;
+    const medianTime = headers.medianTimePastOf(tip);
+    const entries = [...this.#pool.entries()];
+    const confirmed = entries
+      .flatMap(entry => entry.tx.inputs.map(input => input.prevout))
+      .filter(at => !this.has(at.txid));
+    const coins = new Map<string, Coin>();
+    const fetched = yield* this.#coins.fetchCoins(confirmed);
+    fetched.forEach((coin, i) => {
+      if (coin !== undefined) coins.set(keyOf(confirmed[i]!), coin);
+    });
+    const isStale = (entry: PoolEntry): boolean => {
+      const { tx } = entry;
+      if (!isFinalTx(tx, height, medianTime)) return true;
+      const heights: number[] = [];
+      for (const { prevout } of tx.inputs) {
+        const coin = coins.get(keyOf(prevout));
+        if (coin === undefined && !this.has(prevout.txid)) return true;
+        if (coin?.isCoinbase && height - coin.height < COINBASE_MATURITY) return true;
+        heights.push(coin?.height ?? height);
+      }
+      const locks = sequenceLocks(tx, heights, at => headers.medianTimePastOf(headers.ancestorOf(tip, at)));
+      return !sequenceLocksMet(locks, height, medianTime);
+    };
+    yield* this.#removeAll(withDescendants(entries.filter(isStale)), 'reorg');
+  }
+
+  /** Clusters that grew too large when transactions came back lose their worst chunks. */
+  *#trimClusters(): MempoolTask<void> {
+    for (const start of [...this.#pool.entries()]) {
+      for (;;) {
+        if (this.#pool.get(start.tx.txid) !== start) break;
+        const members = clusterOf<PoolEntry>(start);
+        const size = members.reduce((sum, member) => sum + member.virtualSize, 0);
+        if (members.length <= this.#options.clusterCountMax && size <= this.#options.clusterSizeMax) break;
+        const worst = members.reduce((a, b) => (compareMiningOrder(a, b) > 0 ? a : b));
+        yield* this.#removeAll(withDescendants(worst.place.chunk.txs), 'sizelimit');
+      }
+    }
+  }
+
+  *#limit(now: Milliseconds): MempoolTask<void> {
+    yield* this.expire(now);
+    while (this.usage > this.#options.usageMax) {
+      const chunk = this.#pool.worstChunk();
+      if (chunk === undefined) return;
+      const rate = feeRateOf(chunk.fee, chunk.size) + this.#options.incrementalRelayFeeRate;
+      if (rate > this.#rolling.feeRate) {
+        this.#rolling.feeRate = rate;
+        this.#rolling.isBlockSince = false;
+      }
+      yield* this.#removeAll(withDescendants(chunk.txs), 'sizelimit');
+    }
+  }
+}
+
+const NO_PACKAGE: ReadonlyMap<Txid, Transaction> = new Map();
+
+function txidsOf(entries: Iterable<PoolEntry> | undefined): Txid[] {
+  return entries === undefined ? [] : Array.from(entries, entry => entry.tx.txid);
+}
