@@ -6,16 +6,16 @@ import { bytesToBinary, bytesToHex, EMPTY_BYTES } from '../base/bytes.ts';
 import { type Codec, DecodeError, struct, u8, u16BE, u32, u64, varBytes } from './codec.ts';
 
 /** BIP155 network ids, with the length of an address. */
-const NETWORKS = {
+export const BIP155_NETWORKS = {
   ipv4: { id: 1, length: 4 },
   ipv6: { id: 2, length: 16 },
   onion: { id: 4, length: 32 },
   i2p: { id: 5, length: 32 },
   cjdns: { id: 6, length: 16 },
 } as const;
-export type AddressNetwork = keyof typeof NETWORKS;
+export type AddressNetwork = keyof typeof BIP155_NETWORKS;
 const NETWORK_BY_ID = new Map(
-  Object.entries(NETWORKS).map(([name, { id }]) => [id as number, name as AddressNetwork]),
+  Object.entries(BIP155_NETWORKS).map(([name, { id }]) => [id as number, name as AddressNetwork]),
 );
 
 /** Bytes of any address in `addrv2` at most (BIP155). */
@@ -117,9 +117,9 @@ export const timedAddressV2: Codec<TimedAddress | undefined> = {
     const { time, services, id, bytes, port } = addrV2Body.read(r);
     const network = NETWORK_BY_ID.get(id);
     if (network === undefined) return undefined;
-    if (bytes.length !== NETWORKS[network].length) {
+    if (bytes.length !== BIP155_NETWORKS[network].length) {
       throw new DecodeError(
-        `BIP155 ${network} address with ${bytes.length} bytes, ${NETWORKS[network].length} expected`,
+        `BIP155 ${network} address with ${bytes.length} bytes, ${BIP155_NETWORKS[network].length} expected`,
       );
     }
     const embedded =
@@ -132,7 +132,7 @@ export const timedAddressV2: Codec<TimedAddress | undefined> = {
     addrV2Body.write(w, {
       time: v.time,
       services: v.services,
-      id: NETWORKS[v.network].id,
+      id: BIP155_NETWORKS[v.network].id,
       bytes: v.bytes,
       port: v.port,
     });

@@ -1,0 +1,75 @@
+/**
+ * One of the two tables of the address book: buckets of 64 slots, of which most are empty, so slots are a Map. Knows
+ * which buckets hold anything: drawing a random bucket until one is not empty, as Core does, is drawing from those.
+ */
+import { assert } from '../base/assert.ts';
+import { type Random, randomBelow } from '../base/random.ts';
+
+/** Slots in a bucket (Core: ADDRMAN_BUCKET_SIZE). */
+export const BUCKET_SIZE = 64;
+
+/** Bucket × 64 + position. */
+export type Slot = number;
+
+export function slotOf(bucket: number, position: number): Slot {
+  return bucket * BUCKET_SIZE + position;
+}
+
+export function bucketOfSlot(slot: Slot): number {
+  return Math.floor(slot / BUCKET_SIZE);
+}
+
+export class AddressTable<T> {
+  readonly #slots = new Map<Slot, T>();
+  /** Buckets with something in them, in no order; and where each stands there, with its number of items. */
+  readonly #used: number[] = [];
+  readonly #usage = new Map<number, { index: number; count: number }>();
+
+  get size(): number {
+    return this.#slots.size;
+  }
+
+  at(slot: Slot): T | undefined {
+    return this.#slots.get(slot);
+  }
+
+  entries(): Iterable<[Slot, T]> {
+    return this.#slots;
+  }
+
+  put(slot: Slot, item: T): void {
+    assert(!this.#slots.has(slot), 'a slot is emptied before it is filled');
+    this.#slots.set(slot, item);
+    const bucket = bucketOfSlot(slot);
+    const usage = this.#usage.get(bucket);
+    if (usage) usage.count += 1;
+    else {
+      this.#usage.set(bucket, { index: this.#used.length, count: 1 });
+      this.#used.push(bucket);
+    }
+  }
+
+  remove(slot: Slot): void {
+    assert(this.#slots.delete(slot), 'only a filled slot is emptied');
+    const bucket = bucketOfSlot(slot);
+    const usage = this.#usage.get(bucket)!;
+    usage.count -= 1;
+    if (usage.count > 0) return;
+    this.#usage.delete(bucket);
+    const last = this.#used.pop()!;
+    if (last === bucket) return;
+    this.#used[usage.index] = last;
+    this.#usage.get(last)!.index = usage.index;
+  }
+
+  /** A random non-empty bucket, and in it the first item that `fits` from a random position on; undefined if none there does. */
+  draw(random: Random, fits: (item: T) => boolean): T | undefined {
+    const bucket = this.#used[randomBelow(random, this.#used.length)]!;
+    const start = randomBelow(random, BUCKET_SIZE);
+    for (let i = 0; i < BUCKET_SIZE; i += 1) {
+      const item = this.#slots.get(slotOf(bucket, (start + i) % BUCKET_SIZE));
+      if (item !== undefined && fits(item)) return item;
+    }
+    return undefined;
+  }
+}
