@@ -157,7 +157,7 @@ export function* parseScript(script: Uint8Array): Generator<Instruction, void, u
     const complete = cursor.advance();
     const opcode = complete ? cursor.opcode : MALFORMED;
     const data = complete && opcode <= OP_PUSHDATA4 ? cursor.data() : undefined;
-    yield { opcode, data, position, next: cursor.position };
+    yield { opcode, data, position, next: complete ? cursor.position : script.length };
     if (!complete) return;
   }
 }
@@ -176,21 +176,24 @@ export class ScriptCursor {
     this.position = position;
   }
 
-  /** False when the rest is no complete instruction; the cursor is then at the end. */
+  /**
+   * False when the rest is no complete instruction. The cursor then stands behind the opcode and its length prefix
+   * as far as they are there, which is where Core's iterator stops: legacy signature hashes depend on it.
+   */
   advance(): boolean {
     const { script } = this;
     const opcode = script[this.position];
-    if (opcode === undefined) return this.#fail();
+    if (opcode === undefined) return this.#stop(this.position);
     let start = this.position + 1;
     let length = 0;
     if (opcode < OP_PUSHDATA1) length = opcode;
     else if (opcode <= OP_PUSHDATA4) {
       const prefix = opcode === OP_PUSHDATA1 ? 1 : opcode === OP_PUSHDATA2 ? 2 : 4;
-      if (start + prefix > script.length) return this.#fail();
+      if (start + prefix > script.length) return this.#stop(start);
       for (let i = prefix - 1; i >= 0; i -= 1) length = length * 256 + script[start + i]!;
       start += prefix;
     }
-    if (start + length > script.length) return this.#fail();
+    if (start + length > script.length) return this.#stop(start);
     this.opcode = opcode;
     this.#dataStart = start;
     this.position = start + length;
@@ -208,10 +211,10 @@ export class ScriptCursor {
     return this.script.subarray(this.#dataStart, this.position);
   }
 
-  #fail(): false {
+  #stop(position: number): false {
     this.opcode = MALFORMED;
-    this.position = this.script.length;
-    this.#dataStart = this.position;
+    this.position = position;
+    this.#dataStart = position;
     return false;
   }
 }
