@@ -1,0 +1,20 @@
+/** What a store says when it cannot be opened, read or written. Shared by the stores and the block files. */
+
+/**
+ * - `locked`: another process has it open.
+ * - `corrupted`: what is on disk is not what was written.
+ * - `foreign`: written by another program, so nothing of it was touched.
+ * - `io`: the disk or the system refused (full, unplugged, no permission).
+ */
+export type StoreErrorCode = 'locked' | 'corrupted' | 'foreign' | 'io';
+
+/** The node cannot go on with this storage; what was written before is still there. */
+export class StoreError extends Error {
+  override readonly name = 'StoreError';
+  readonly code: StoreErrorCode;
+
+  constructor(code: StoreErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

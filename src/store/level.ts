@@ -1,0 +1,172 @@
+/**
+ * The store on disk: LevelDB through `level`. Keys and values are bytes; `durable` is LevelDB's `sync`. Failures
+ * come out as `StoreError` with the database's path, so that whoever runs the node reads one clear line.
+ */
+import { Level } from 'level';
+import { StoreError } from './errors.ts';
+import type { BatchOp, Entry, Range, ReadableStore, Store, StoreSnapshot } from './store.ts';
+
+/** Entries read ahead by an iterator: one crossing into the native library each. */
+const ITERATE_CHUNK_ENTRIES = 1000;
+/** Bytes collected in memory before LevelDB writes a table (Core's chainstate uses more; measured best here). */
+const WRITE_BUFFER_BYTES = 8 * 1024 * 1024;
+const BLOCK_CACHE_BYTES = 16 * 1024 * 1024;
+
+const BYTES = { keyEncoding: 'view', valueEncoding: 'view' } as const;
+
+type Database = Level<Uint8Array, Uint8Array>;
+type Snapshot = ReturnType<Database['snapshot']>;
+
+export interface LevelStoreOptions {
+  readonly cacheBytes?: number;
+  readonly writeBufferBytes?: number;
+}
+
+/** Opens the database in `location` (created if absent). Throws StoreError. */
+export async function openLevelStore(location: string, options: LevelStoreOptions = {}): Promise<LevelStore> {
+  const db: Database = new Level(location, BYTES);
+  try {
+    await db.open({
+      cacheSize: options.cacheBytes ?? BLOCK_CACHE_BYTES,
+      writeBufferSize: options.writeBufferBytes ?? WRITE_BUFFER_BYTES,
+    });
+  } catch (error) {
+    throw storeError(location, error);
+  }
+  return new LevelStore(db);
+}
+
+export class LevelStore implements Store {
+  readonly #db: Database;
+  readonly #reader: LevelReader;
+
+  constructor(db: Database) {
+    this.#db = db;
+    this.#reader = new LevelReader(db, undefined);
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    return this.#reader.get(key);
+  }
+
+  getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+    return this.#reader.getMany(keys);
+  }
+
+  iterate(range: Range): AsyncIterable<Entry> {
+    return this.#reader.iterate(range);
+  }
+
+  async batch(ops: readonly BatchOp[], { durable }: { readonly durable: boolean }): Promise<void> {
+    try {
+      // A chained batch takes half the time of an array of operations.
+      const batch = this.#db.batch();
+      for (const op of ops) {
+        if (op.type === 'put') batch.put(op.key, op.value);
+        else batch.del(op.key);
+      }
+      await batch.write({ sync: durable });
+    } catch (error) {
+      throw storeError(this.#db.location, error);
+    }
+  }
+
+  snapshot(): StoreSnapshot {
+    return new LevelReader(this.#db, this.#db.snapshot());
+  }
+
+  /** Bytes on disk of the keys from `start` up to `end`, roughly. */
+  approximateBytes(start: Uint8Array, end: Uint8Array): Promise<number> {
+    // In Node `level` is classic-level, whose types the universal package does not show.
+    const db = this.#db as unknown as {
+      approximateSize(start: Uint8Array, end: Uint8Array, options: typeof BYTES): Promise<number>;
+    };
+    return db.approximateSize(start, end, BYTES);
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.#db.close();
+    } catch (error) {
+      throw storeError(this.#db.location, error);
+    }
+  }
+}
+
+class LevelReader implements ReadableStore, StoreSnapshot {
+  readonly #db: Database;
+  readonly #options: { readonly snapshot?: Snapshot };
+
+  constructor(db: Database, snapshot: Snapshot | undefined) {
+    this.#db = db;
+    this.#options = snapshot === undefined ? {} : { snapshot };
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    try {
+      return plain(this.#db.getSync(key, this.#options));
+    } catch (error) {
+      throw storeError(this.#db.location, error);
+    }
+  }
+
+  async getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+    if (keys.length === 0) return [];
+    try {
+      return (await this.#db.getMany(keys as Uint8Array[], this.#options)).map(plain);
+    } catch (error) {
+      throw storeError(this.#db.location, error);
+    }
+  }
+
+  async *iterate(range: Range): AsyncIterable<Entry> {
+    const iterator = this.#db.iterator({ ...range, ...this.#options });
+    try {
+      for (;;) {
+        const entries = await iterator.nextv(ITERATE_CHUNK_ENTRIES);
+        if (entries.length === 0) return;
+        for (const [key, value] of entries) yield [plain(key)!, plain(value)!];
+      }
+    } catch (error) {
+      throw storeError(this.#db.location, error);
+    } finally {
+      await iterator.close();
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#options.snapshot?.close();
+  }
+}
+
+/** LevelDB hands out Buffers, whose `slice` does not copy as that of a Uint8Array does: nobody here expects that. */
+function plain(value: Uint8Array | undefined): Uint8Array | undefined {
+  return value && new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+}
+
+function storeError(location: string, error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof StoreError) return error;
+  // The outer error says only "not open"; why it is not is in its cause.
+  const cause = error.cause instanceof Error ? error.cause : error;
+  switch ((cause as NodeJS.ErrnoException).code) {
+    case 'LEVEL_LOCKED':
+      return new StoreError('locked', `The database ${location} is in use by another process`, { cause });
+    case 'LEVEL_CORRUPTION':
+      return new StoreError('corrupted', `The database ${location} is corrupted: ${cause.message}`, {
+        cause,
+      });
+    case 'LEVEL_DATABASE_NOT_OPEN':
+    case 'LEVEL_ITERATOR_NOT_OPEN':
+      return new StoreError('io', `The database ${location} is closed`, { cause });
+    case 'LEVEL_IO_ERROR':
+    case 'EACCES':
+    case 'ENOSPC':
+    case 'ENOTDIR':
+    case 'EEXIST':
+    case 'EROFS':
+    case 'EIO':
+      return new StoreError('io', `The database ${location} cannot be used: ${cause.message}`, { cause });
+    default:
+      return error;
+  }
+}
