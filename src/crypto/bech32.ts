@@ -31,8 +31,8 @@ const LENGTH_MAX = 90;
 const GENERATOR = [0x3b6a_57b2, 0x2650_8e6d, 0x1ea1_19fa, 0x3d42_33dd, 0x2a14_62b3] as const;
 const FINAL: Readonly<Record<Bech32Encoding, number>> = { bech32: 1, bech32m: 0x2bc8_30a3 };
 
-const valueOf = new Int8Array(128).fill(-1);
-for (let i = 0; i < CHARSET.length; i += 1) valueOf[CHARSET.charCodeAt(i)] = i;
+const charValue = new Int8Array(128).fill(-1);
+for (let i = 0; i < CHARSET.length; i += 1) charValue[CHARSET.charCodeAt(i)] = i;
 
 /** `hrp` in lower case, `data` 5-bit values. */
 export function encodeBech32(encoding: Bech32Encoding, hrp: string, data: Uint8Array): string {
@@ -164,7 +164,7 @@ function split(
   const lower = text.toLowerCase();
   const values = new Uint8Array(text.length - 1 - at);
   for (let i = 0; i < values.length; i += 1) {
-    const value = valueOf[lower.charCodeAt(at + 1 + i)]!;
+    const value = charValue[lower.charCodeAt(at + 1 + i)]!;
     if (value < 0) return at + 1 + i;
     values[i] = value;
   }

@@ -1,0 +1,196 @@
+/**
+ * The output scripts that wallets and nodes know by name, as Core's Solver tells them apart (src/script/solver.cpp),
+ * and how to build them.
+ */
+import { concatBytes } from '../base/bytes.ts';
+import { hash160 } from '../crypto/hashes.ts';
+import { isPublicKeyShaped } from '../crypto/keys.ts';
+import { sha256 } from '../crypto/sha256.ts';
+import { decodeNumber, isMinimalNumber } from './number.ts';
+import {
+  isMinimalPush,
+  isPushOnly,
+  OPCODES,
+  pushData,
+  pushNumber,
+  ScriptCursor,
+  smallNumber,
+} from './opcodes.ts';
+
+/** Keys in one OP_CHECKMULTISIG (Core: MAX_PUBKEYS_PER_MULTISIG). */
+export const MULTISIG_KEYS_MAX = 20;
+/** Bytes of a witness program (BIP141). */
+export const WITNESS_PROGRAM_BYTES_MIN = 2;
+export const WITNESS_PROGRAM_BYTES_MAX = 40;
+
+/** `type` is the name in Core's RPC. Byte fields are views of the script. */
+export type ScriptTemplate =
+  | { readonly type: 'pubkey'; readonly publicKey: Uint8Array }
+  | { readonly type: 'pubkeyhash'; readonly hash: Uint8Array }
+  | { readonly type: 'scripthash'; readonly hash: Uint8Array }
+  | { readonly type: 'multisig'; readonly required: number; readonly publicKeys: readonly Uint8Array[] }
+  | { readonly type: 'nulldata' }
+  | { readonly type: 'witness_v0_keyhash'; readonly hash: Uint8Array }
+  | { readonly type: 'witness_v0_scripthash'; readonly hash: Uint8Array }
+  | { readonly type: 'witness_v1_taproot'; readonly outputKey: Uint8Array }
+  | { readonly type: 'anchor' }
+  | { readonly type: 'witness_unknown'; readonly version: number; readonly program: Uint8Array }
+  | { readonly type: 'nonstandard' };
+
+export type ScriptType = ScriptTemplate['type'];
+
+export interface WitnessProgram {
+  readonly version: number;
+  /** A view of the script. */
+  readonly program: Uint8Array;
+}
+
+const {
+  OP_0, OP_1, OP_16, OP_PUSHDATA4, OP_RETURN, OP_DUP, OP_EQUAL, OP_EQUALVERIFY, OP_HASH160, OP_CHECKSIG,
+  OP_CHECKMULTISIG,
+} = OPCODES; // biome-ignore format: one list
+
+/** What anyone may spend, so that fees can be added (Core: PayToAnchor). */
+const ANCHOR_PROGRAM = Uint8Array.of(0x4e, 0x73);
+const NONSTANDARD: ScriptTemplate = { type: 'nonstandard' };
+
+/** Which of the known scripts `script` is; never throws. */
+export function templateOf(script: Uint8Array): ScriptTemplate {
+  if (isPayToScriptHash(script)) return { type: 'scripthash', hash: script.subarray(2, 22) };
+  const witness = witnessProgramOf(script);
+  if (witness !== undefined) return witnessTemplate(witness);
+  if (script[0] === OP_RETURN && isPushOnly(script, 1)) return { type: 'nulldata' };
+  const publicKey = matchPublicKey(script);
+  if (publicKey !== undefined) return { type: 'pubkey', publicKey };
+  if (isPayToPublicKeyHash(script)) return { type: 'pubkeyhash', hash: script.subarray(3, 23) };
+  return matchMultisig(script) ?? NONSTANDARD;
+}
+
+/** OP_HASH160 <20 bytes> OP_EQUAL, and nothing else: what BIP16 looks for. */
+export function isPayToScriptHash(script: Uint8Array): boolean {
+  return script.length === 23 && script[0] === OP_HASH160 && script[1] === 20 && script[22] === OP_EQUAL;
+}
+
+/** Version and program of a script that is one small number and one direct push of 2 to 40 bytes (BIP141). */
+export function witnessProgramOf(script: Uint8Array): WitnessProgram | undefined {
+  const { length } = script;
+  if (length < 2 + WITNESS_PROGRAM_BYTES_MIN || length > 2 + WITNESS_PROGRAM_BYTES_MAX) return undefined;
+  const opcode = script[0]!;
+  if (opcode !== OP_0 && (opcode < OP_1 || opcode > OP_16)) return undefined;
+  if (script[1] !== length - 2) return undefined;
+  return { version: smallNumber(opcode)!, program: script.subarray(2) };
+}
+
+/** <publicKey> OP_CHECKSIG. */
+export function payToPublicKey(publicKey: Uint8Array): Uint8Array {
+  return concatBytes(pushData(publicKey), Uint8Array.of(OP_CHECKSIG));
+}
+
+/** OP_DUP OP_HASH160 <hash> OP_EQUALVERIFY OP_CHECKSIG; `hash` is HASH160 of the public key. */
+export function payToPublicKeyHash(hash: Uint8Array): Uint8Array {
+  const head = Uint8Array.of(OP_DUP, OP_HASH160, 20);
+  return concatBytes(head, hash, Uint8Array.of(OP_EQUALVERIFY, OP_CHECKSIG));
+}
+
+/** `hash` is HASH160 of the redeem script. */
+export function payToScriptHash(hash: Uint8Array): Uint8Array {
+  return concatBytes(Uint8Array.of(OP_HASH160, 20), hash, Uint8Array.of(OP_EQUAL));
+}
+
+/** The witness program `program` of `version` (0 … 16). */
+export function payToWitness(version: number, program: Uint8Array): Uint8Array {
+  return concatBytes(pushNumber(version), pushData(program));
+}
+
+/** P2SH of a redeem script. */
+export function wrapInScriptHash(redeemScript: Uint8Array): Uint8Array {
+  return payToScriptHash(hash160(redeemScript));
+}
+
+/** P2WSH of a witness script. */
+export function wrapInWitnessScriptHash(witnessScript: Uint8Array): Uint8Array {
+  return payToWitness(0, sha256(witnessScript));
+}
+
+/** P2WPKH of a compressed public key. */
+export function payToWitnessKeyHash(publicKey: Uint8Array): Uint8Array {
+  return payToWitness(0, hash160(publicKey));
+}
+
+/** P2TR of an output key (x-only, already tweaked). */
+export function payToTaproot(outputKey: Uint8Array): Uint8Array {
+  return payToWitness(1, outputKey);
+}
+
+/** OP_m <keys…> OP_n OP_CHECKMULTISIG. */
+export function multisigScript(required: number, publicKeys: readonly Uint8Array[]): Uint8Array {
+  return concatBytes(
+    pushNumber(required),
+    ...publicKeys.map(pushData),
+    pushNumber(publicKeys.length),
+    Uint8Array.of(OP_CHECKMULTISIG),
+  );
+}
+
+function witnessTemplate({ version, program }: WitnessProgram): ScriptTemplate {
+  if (version === 0) {
+    if (program.length === 20) return { type: 'witness_v0_keyhash', hash: program };
+    return program.length === 32 ? { type: 'witness_v0_scripthash', hash: program } : NONSTANDARD;
+  }
+  if (version === 1) {
+    if (program.length === 32) return { type: 'witness_v1_taproot', outputKey: program };
+    if (program.length === 2 && program[0] === ANCHOR_PROGRAM[0] && program[1] === ANCHOR_PROGRAM[1]) {
+      return { type: 'anchor' };
+    }
+  }
+  return { type: 'witness_unknown', version, program };
+}
+
+function matchPublicKey(script: Uint8Array): Uint8Array | undefined {
+  const { length } = script;
+  if ((length !== 35 && length !== 67) || script[0] !== length - 2 || script[length - 1] !== OP_CHECKSIG) {
+    return undefined;
+  }
+  const publicKey = script.subarray(1, length - 1);
+  return isPublicKeyShaped(publicKey) ? publicKey : undefined;
+}
+
+function isPayToPublicKeyHash(script: Uint8Array): boolean {
+  return (
+    script.length === 25 &&
+    script[0] === OP_DUP &&
+    script[1] === OP_HASH160 &&
+    script[2] === 20 &&
+    script[23] === OP_EQUALVERIFY &&
+    script[24] === OP_CHECKSIG
+  );
+}
+
+function matchMultisig(script: Uint8Array): ScriptTemplate | undefined {
+  if (script.length === 0 || script[script.length - 1] !== OP_CHECKMULTISIG) return undefined;
+  const cursor = new ScriptCursor(script);
+  if (!cursor.advance()) return undefined;
+  const required = countFrom(cursor);
+  if (required === undefined || required < 1) return undefined;
+  const publicKeys: Uint8Array[] = [];
+  for (;;) {
+    if (!cursor.advance()) return undefined;
+    const data = cursor.data();
+    if (!isPublicKeyShaped(data)) break;
+    publicKeys.push(data);
+  }
+  const count = countFrom(cursor);
+  if (count === undefined || count < required || count !== publicKeys.length) return undefined;
+  return cursor.position === script.length - 1 ? { type: 'multisig', required, publicKeys } : undefined;
+}
+
+/** The instruction under the cursor as a number up to 20, from OP_n or a minimal push (Core: GetScriptNumber). */
+function countFrom(cursor: ScriptCursor): number | undefined {
+  const { opcode } = cursor;
+  if (opcode >= OP_1 && opcode <= OP_16) return smallNumber(opcode);
+  if (opcode > OP_PUSHDATA4) return undefined;
+  const data = cursor.data();
+  if (data.length > 4 || !isMinimalPush(opcode, data) || !isMinimalNumber(data)) return undefined;
+  const count = decodeNumber(data);
+  return count <= MULTISIG_KEYS_MAX ? count : undefined;
+}
