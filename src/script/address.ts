@@ -10,7 +10,7 @@ import {
   payToPublicKeyHash,
   payToScriptHash,
   payToWitness,
-  templateOf,
+  solveScript,
   WITNESS_PROGRAM_BYTES_MAX,
   WITNESS_PROGRAM_BYTES_MIN,
 } from './templates.ts';
@@ -51,7 +51,7 @@ const WITNESS_VERSION_MAX = 16;
 
 /** The address of an output script; undefined for scripts that have none (bare keys and multisig, data, unknown). */
 export function encodeAddress(scriptPubKey: Uint8Array, prefixes: KeyPrefixes): string | undefined {
-  const template = templateOf(scriptPubKey);
+  const template = solveScript(scriptPubKey);
   switch (template.type) {
     case 'pubkeyhash':
       return encodeBase58Check(concatBytes(Uint8Array.of(prefixes.pubKeyHash), template.hash));

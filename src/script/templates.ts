@@ -28,7 +28,7 @@ export type ScriptTemplate =
   | { readonly type: 'pubkey'; readonly publicKey: Uint8Array }
   | { readonly type: 'pubkeyhash'; readonly hash: Uint8Array }
   | { readonly type: 'scripthash'; readonly hash: Uint8Array }
-  | { readonly type: 'multisig'; readonly required: number; readonly publicKeys: readonly Uint8Array[] }
+  | { readonly type: 'multisig'; readonly required: number; readonly keys: readonly Uint8Array[] }
   | { readonly type: 'nulldata' }
   | { readonly type: 'witness_v0_keyhash'; readonly hash: Uint8Array }
   | { readonly type: 'witness_v0_scripthash'; readonly hash: Uint8Array }
@@ -50,15 +50,13 @@ const {
   OP_CHECKMULTISIG,
 } = OPCODES; // biome-ignore format: one list
 
-/** What anyone may spend, so that fees can be added (Core: PayToAnchor). */
-const ANCHOR_PROGRAM = Uint8Array.of(0x4e, 0x73);
 const NONSTANDARD: ScriptTemplate = { type: 'nonstandard' };
 
 /** Which of the known scripts `script` is; never throws. */
-export function templateOf(script: Uint8Array): ScriptTemplate {
+export function solveScript(script: Uint8Array): ScriptTemplate {
   if (isPayToScriptHash(script)) return { type: 'scripthash', hash: script.subarray(2, 22) };
-  const witness = witnessProgramOf(script);
-  if (witness !== undefined) return witnessTemplate(witness);
+  const witness = witnessProgram(script);
+  if (witness !== undefined) return witnessTemplate(witness, script);
   if (script[0] === OP_RETURN && isPushOnly(script, 1)) return { type: 'nulldata' };
   const publicKey = matchPublicKey(script);
   if (publicKey !== undefined) return { type: 'pubkey', publicKey };
@@ -72,13 +70,20 @@ export function isPayToScriptHash(script: Uint8Array): boolean {
 }
 
 /** Version and program of a script that is one small number and one direct push of 2 to 40 bytes (BIP141). */
-export function witnessProgramOf(script: Uint8Array): WitnessProgram | undefined {
+export function witnessProgram(script: Uint8Array): WitnessProgram | undefined {
   const { length } = script;
   if (length < 2 + WITNESS_PROGRAM_BYTES_MIN || length > 2 + WITNESS_PROGRAM_BYTES_MAX) return undefined;
   const opcode = script[0]!;
   if (opcode !== OP_0 && (opcode < OP_1 || opcode > OP_16)) return undefined;
   if (script[1] !== length - 2) return undefined;
   return { version: smallNumber(opcode)!, program: script.subarray(2) };
+}
+
+/** OP_1 <4e73>: what anyone may spend, so that fees can be added later (Core: CScript::IsPayToAnchor). */
+export function isPayToAnchor(script: Uint8Array): boolean {
+  return (
+    script.length === 4 && script[0] === OP_1 && script[1] === 2 && script[2] === 0x4e && script[3] === 0x73
+  );
 }
 
 /** <publicKey> OP_CHECKSIG. */
@@ -132,16 +137,14 @@ export function multisigScript(required: number, publicKeys: readonly Uint8Array
   );
 }
 
-function witnessTemplate({ version, program }: WitnessProgram): ScriptTemplate {
+function witnessTemplate({ version, program }: WitnessProgram, script: Uint8Array): ScriptTemplate {
   if (version === 0) {
     if (program.length === 20) return { type: 'witness_v0_keyhash', hash: program };
     return program.length === 32 ? { type: 'witness_v0_scripthash', hash: program } : NONSTANDARD;
   }
   if (version === 1) {
     if (program.length === 32) return { type: 'witness_v1_taproot', outputKey: program };
-    if (program.length === 2 && program[0] === ANCHOR_PROGRAM[0] && program[1] === ANCHOR_PROGRAM[1]) {
-      return { type: 'anchor' };
-    }
+    if (isPayToAnchor(script)) return { type: 'anchor' };
   }
   return { type: 'witness_unknown', version, program };
 }
@@ -172,16 +175,16 @@ function matchMultisig(script: Uint8Array): ScriptTemplate | undefined {
   if (!cursor.advance()) return undefined;
   const required = countFrom(cursor);
   if (required === undefined || required < 1) return undefined;
-  const publicKeys: Uint8Array[] = [];
+  const keys: Uint8Array[] = [];
   for (;;) {
     if (!cursor.advance()) return undefined;
     const data = cursor.data();
     if (!isPublicKeyShaped(data)) break;
-    publicKeys.push(data);
+    keys.push(data);
   }
   const count = countFrom(cursor);
-  if (count === undefined || count < required || count !== publicKeys.length) return undefined;
-  return cursor.position === script.length - 1 ? { type: 'multisig', required, publicKeys } : undefined;
+  if (count === undefined || count < required || count !== keys.length) return undefined;
+  return cursor.position === script.length - 1 ? { type: 'multisig', required, keys } : undefined;
 }
 
 /** The instruction under the cursor as a number up to 20, from OP_n or a minimal push (Core: GetScriptNumber). */
