@@ -1,0 +1,163 @@
+/**
+ * Every option of a node, once: name, kind and what it does. Names are Bitcoin Core's wherever Core has one. The command
+ * line of `bin/node start`, the single-dash arguments of `bin/bitcoind` and `bitcoin.conf` are all read with this table.
+ */
+
+/** 'flag' is on or off, 'list' may be given many times, 'text' and 'number' count once. */
+export type OptionKind = 'flag' | 'number' | 'text' | 'list';
+
+export interface OptionDeclaration {
+  readonly kind: OptionKind;
+  /** For people; absent: accepted because rigs made for Core pass it, without any effect here. */
+  readonly help?: string;
+  /** In `bitcoin.conf`, outside of a section, it counts for mainnet only (Core: NETWORK_ONLY). */
+  readonly isNetworkOnly?: true;
+  /** Ours alone: not an argument of `bin/bitcoind`. */
+  readonly isOurs?: true;
+}
+
+const flag = (help?: string): OptionDeclaration => ({ kind: 'flag', ...(help !== undefined && { help }) });
+const number = (help?: string): OptionDeclaration => ({
+  kind: 'number',
+  ...(help !== undefined && { help }),
+});
+const text = (help?: string): OptionDeclaration => ({ kind: 'text', ...(help !== undefined && { help }) });
+const list = (help?: string): OptionDeclaration => ({ kind: 'list', ...(help !== undefined && { help }) });
+const networkOnly = (option: OptionDeclaration): OptionDeclaration => ({ ...option, isNetworkOnly: true });
+const ours = (option: OptionDeclaration): OptionDeclaration => ({ ...option, isOurs: true });
+
+export const OPTIONS = {
+  // Which chain, and where it is kept
+  chain: text('main, test, testnet4, signet or regtest'),
+  network: ours(text('The same as --chain')),
+  regtest: flag('The same as --chain regtest'),
+  signet: flag('The same as --chain signet'),
+  testnet: flag('The same as --chain test'),
+  testnet4: flag('The same as --chain testnet4'),
+  genesis: ours(text('Start the chain that FILE describes (see `genesis create`)')),
+  datadir: text('Where everything is kept (default ~/.hearsay)'),
+  conf: text('Configuration file, relative to the data directory (default bitcoin.conf)'),
+  includeconf: list('Further configuration files, named in the first one'),
+  pid: text('File with the process id (default bitcoind.pid)'),
+
+  // Finding and talking to peers
+  seed: ours(list('Bootstrap from DNS seeds: those of the chain, or HOST …, or ADDR:PORT peers')),
+  resolver: ours(list('DNS servers HOST:PORT to ask instead of the system’s')),
+  'private-network': ours(flag('A network on one machine or in one room: loopback addresses are gossiped')),
+  bind: networkOnly(list('Address to listen on and to dial from')),
+  port: networkOnly(number('Port to listen on')),
+  listen: flag('Accept connections (default: yes, unless --connect is given)'),
+  connect: networkOnly(list('Connect to these peers only; 0 connects to none')),
+  addnode: networkOnly(list('Also connect to these peers, and keep trying')),
+  seednode: networkOnly(list('Ask these peers for addresses')),
+  dnsseed: flag('Query DNS seeds when addresses run low (default: yes, unless --connect is given)'),
+  forcednsseed: flag('Always query DNS seeds'),
+  fixedseeds: flag('Use addresses built into the program when nothing else helps (default: yes)'),
+  externalip: list('Our own address as others see it'),
+  maxconnections: number('Peers at most (default 125)'),
+  networkactive: flag('Start with the network on (default: yes)'),
+  whitelist: list('Permissions for peers: [PERMISSION,…@]SUBNET'),
+  whitebind: networkOnly(list('Listen on [PERMISSION,…@]ADDR:PORT and give permissions to who comes there')),
+  uacomment: list('Comment in the user agent'),
+  blocksonly: flag('Neither ask for nor relay transactions of others'),
+  bantime: number('Seconds that setban bans for (default 86400)'),
+  peertimeout: number('Seconds a peer may stay silent after connecting (default 60)'),
+  timeout: number('Milliseconds a dial may take (default 5000)'),
+
+  // JSON-RPC
+  server: flag('Answer JSON-RPC (default: yes)'),
+  rpcport: networkOnly(number('Port of JSON-RPC')),
+  rpcbind: networkOnly(list('Address of JSON-RPC; only with rpcallowip')),
+  rpcallowip: list('Subnets that may use JSON-RPC'),
+  rpcuser: text('User of JSON-RPC'),
+  rpcpassword: text('Password of JSON-RPC; replaces the cookie'),
+  rpcauth: list('USER:SALT$HMAC'),
+  rpccookiefile: text('Where the cookie is written (default .cookie)'),
+  rpccookieperms: text('owner, group or all'),
+  rpcwhitelist: list('USER:METHOD,… that the user may call'),
+  rpcwhitelistdefault: flag('Users without a list may call nothing'),
+  rpcservertimeout: number('Seconds an idle connection is kept (default 30)'),
+  rpcworkqueue: number('Requests that may wait (default 64)'),
+
+  // Validation and storage
+  dbcache: number('Megabytes of coins kept in memory (default 450)'),
+  par: number('Threads that check scripts (default: one less than processors)'),
+  assumevalid: text('Hash of a block whose ancestors’ scripts need no check; 0 checks all'),
+  minimumchainwork: text('Work (hex) below which a chain is not the real one'),
+  maxtipage: number('Seconds after which a tip counts as old (default 86400)'),
+  blocksxor: flag('Write block files scrambled by a random key (default: yes)'),
+  'verify-engine': ours(text('native, wasm or noble; default: the fastest that loads')),
+  stopatheight: number('Stop when the tip reaches this height'),
+  testactivationheight: list('NAME@HEIGHT, regtest only'),
+  vbparams: list('DEPLOYMENT:START:END[:MINHEIGHT], regtest only'),
+  signetchallenge: list('Challenge (hex) of a signet of one’s own'),
+
+  // Mempool and mining
+  maxmempool: number('Megabytes of the mempool (default 300)'),
+  mempoolexpiry: number('Hours that a transaction may wait (default 336)'),
+  minrelaytxfee: text('Fee rate (coins per kvB) below which nothing is relayed (default 0.00000100)'),
+  incrementalrelayfee: text('Fee rate that a replacement must add'),
+  dustrelayfee: text('Fee rate that defines dust (default 0.00003000)'),
+  datacarrier: flag('Relay data-carrying outputs (default: yes)'),
+  datacarriersize: number('Bytes of data-carrying outputs per transaction (default 100000)'),
+  permitbaremultisig: flag('Relay bare multisig outputs (default: yes)'),
+  acceptnonstdtxn: flag('Relay what is not standard; test chains only'),
+  limitclustercount: number('Transactions in a cluster (default 64)'),
+  limitclustersize: number('Kilobytes in a cluster (default 101)'),
+  blockmaxweight: number('Weight of mined blocks (default 4000000)'),
+  blockreservedweight: number('Weight kept free for header and coinbase (default 8000)'),
+  blockmintxfee: text('Fee rate below which nothing is mined'),
+  blockversion: number('Version of mined blocks, regtest only'),
+  mine: ours(text('Mine to this address in the background')),
+  mocktime: number('Unix time to stand still at; test chains only'),
+
+  // Wallet
+  disablewallet: flag('No wallets'),
+  wallet: networkOnly(list('Load this wallet')),
+  walletdir: text('Where wallets are kept (default <datadir>/wallets)'),
+  keypool: number('Addresses kept ahead (default 1000)'),
+  fallbackfee: text('Fee rate when none can be estimated; 0 refuses to send'),
+  mintxfee: text('Fee rate below which the wallet makes no transaction'),
+  maxtxfee: text('Fee above which the wallet makes no transaction (default 0.10)'),
+  addresstype: text('legacy, p2sh-segwit or bech32 (default)'),
+  changetype: text('As addresstype, for change'),
+  walletbroadcast: flag('Wallet transactions are sent to peers (default: yes)'),
+  spendzeroconfchange: flag('Spend own unconfirmed change (default: yes)'),
+
+  // What is said
+  debug: list('Log these categories; 1 or all for everything'),
+  debugexclude: list('Do not log these categories'),
+  debuglogfile: text('Log file (default debug.log), 0 for none'),
+  printtoconsole: flag('Log to standard output (default: when it is a terminal)'),
+  logtimemicros: flag('Microseconds in the log'),
+
+  // Accepted without effect: threads, databases and transports that are not ours
+  daemon: flag(),
+  discover: flag(),
+  listenonion: flag(),
+  natpmp: flag(),
+  v2transport: flag(),
+  loglevel: list(),
+  logips: flag(),
+  logthreadnames: flag(),
+  logsourcelocations: flag(),
+  logtimestamps: flag(),
+  logratelimit: flag(),
+  shrinkdebugfile: flag(),
+  rpcdoccheck: flag(),
+  rpcthreads: number(),
+  prevoutfetchthreads: number(),
+  unsafesqlitesync: flag(),
+  persistmempool: flag(),
+  checkblocks: number(),
+  checklevel: number(),
+  checkmempool: number(),
+  checkblockindex: number(),
+  checkaddrman: number(),
+} as const satisfies Record<string, OptionDeclaration>;
+
+export type OptionName = keyof typeof OPTIONS;
+
+export function isOptionName(name: string): name is OptionName {
+  return Object.hasOwn(OPTIONS, name);
+}
