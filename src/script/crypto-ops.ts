@@ -89,7 +89,7 @@ function checkMultisig(m: Machine, opcode: number): ReturnType<Handler> {
   if (signatureCount === undefined) return 'SCRIPTNUM';
   if (signatureCount < 0 || signatureCount > keyCount) return 'SIG_COUNT';
   const dummyDepth = keyCount + signatureCount + 2;
-  if (stack.length < dummyDepth) return 'INVALID_STACK_OPERATION';
+  if (stack.length <= dummyDepth) return 'INVALID_STACK_OPERATION';
 
   // Both from the top down, as they are checked.
   const keys = stack.slice(stack.length - 1 - keyCount, stack.length - 1).reverse();
@@ -99,11 +99,10 @@ function checkMultisig(m: Machine, opcode: number): ReturnType<Handler> {
   const verdict = matchSignatures(m, signatures, keys, scriptCode);
   if (typeof verdict === 'string') return verdict;
 
-  if (!verdict && m.flags & SCRIPT_FLAGS.NULLFAIL && signatures.some(s => s.length > 0)) return 'SIG_NULLFAIL';
-  stack.length -= dummyDepth;
-  const dummy = stack.pop();
-  if (dummy === undefined) return 'INVALID_STACK_OPERATION';
-  if (m.flags & SCRIPT_FLAGS.NULLDUMMY && dummy.length > 0) return 'SIG_NULLDUMMY';
+  if (!verdict && m.flags & SCRIPT_FLAGS.NULLFAIL && signatures.some(s => s.length > 0))
+    return 'SIG_NULLFAIL';
+  if (m.flags & SCRIPT_FLAGS.NULLDUMMY && peek(stack, dummyDepth).length > 0) return 'SIG_NULLDUMMY';
+  stack.length -= dummyDepth + 1;
   if (opcode === OPCODES.OP_CHECKMULTISIG) stack.push(fromBoolean(verdict));
   else if (!verdict) return 'CHECKMULTISIGVERIFY';
   return undefined;

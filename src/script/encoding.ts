@@ -48,14 +48,6 @@ export function publicKeyEncodingError(
   return undefined;
 }
 
-/** Whether first byte and length fit together: what Core lets near a signature check at all (CPubKey::IsValid). */
-export function isKeyShaped(publicKey: Uint8Array): boolean {
-  const head = publicKey[0];
-  if (head === 2 || head === 3) return publicKey.length === COMPRESSED_KEY_BYTES;
-  // 6 and 7 are hybrid keys: uncompressed with the parity told once more. Valid by consensus.
-  return (head === 4 || head === 6 || head === 7) && publicKey.length === UNCOMPRESSED_KEY_BYTES;
-}
-
 /** 30 len 02 lenR R 02 lenS S hashType, with R and S positive and as short as possible (BIP66). */
 export function isStrictDer(signature: Uint8Array): boolean {
   const { length } = signature;

@@ -1,0 +1,90 @@
+/**
+ * Counting signature checks, which blocks and transactions may hold only so many of (Core: GetSigOpCount in
+ * src/script/script.cpp, CountWitnessSigOps in interpreter.cpp, GetTransactionSigOpCost in consensus/tx_verify.cpp).
+ */
+import { type Transaction, type TxOutput, type TxParts, WITNESS_SCALE_FACTOR } from '../wire/transaction.ts';
+import { MULTISIG_KEYS_MAX } from './crypto-ops.ts';
+import { SCRIPT_FLAGS } from './flags.ts';
+import { isPushOnly, MALFORMED, OPCODES, ScriptCursor } from './opcodes.ts';
+import { isPayToScriptHash, type WitnessProgram, witnessProgram } from './witness-program.ts';
+
+/**
+ * Signature checks in a script. 'inaccurate' takes every OP_CHECKMULTISIG for 20, as the first rule did; 'accurate'
+ * believes an OP_1 … OP_16 before it. What follows something that cannot be parsed does not count.
+ */
+export function countSigOps(script: Uint8Array, counting: 'accurate' | 'inaccurate'): number {
+  let count = 0;
+  let last = MALFORMED as number;
+  const cursor = new ScriptCursor(script);
+  while (cursor.advance()) {
+    const { opcode } = cursor;
+    if (opcode === OPCODES.OP_CHECKSIG || opcode === OPCODES.OP_CHECKSIGVERIFY) count += 1;
+    else if (opcode === OPCODES.OP_CHECKMULTISIG || opcode === OPCODES.OP_CHECKMULTISIGVERIFY) {
+      const told = counting === 'accurate' && last >= OPCODES.OP_1 && last <= OPCODES.OP_16;
+      count += told ? last - OPCODES.OP_1 + 1 : MULTISIG_KEYS_MAX;
+    }
+    last = opcode;
+  }
+  return count;
+}
+
+/** Of all scriptSigs and scriptPubKeys of a transaction, inaccurately (Core: GetLegacySigOpCount). */
+export function legacySigOps(tx: TxParts): number {
+  let count = 0;
+  for (const input of tx.inputs) count += countSigOps(input.scriptSig, 'inaccurate');
+  for (const output of tx.outputs) count += countSigOps(output.scriptPubKey, 'inaccurate');
+  return count;
+}
+
+/** Of the script that a P2SH input reveals; 0 when the scriptSig does not only push, or the output is not P2SH. */
+export function p2shSigOps(scriptSig: Uint8Array, scriptPubKey: Uint8Array): number {
+  if (!isPayToScriptHash(scriptPubKey)) return 0;
+  const redeemScript = lastPush(scriptSig);
+  return redeemScript === undefined ? 0 : countSigOps(redeemScript, 'accurate');
+}
+
+/** Of version 0 witness programs, bare or in P2SH; taproot counts by its own budget instead. */
+export function witnessSigOps(
+  scriptSig: Uint8Array,
+  scriptPubKey: Uint8Array,
+  witness: readonly Uint8Array[],
+): number {
+  const native = witnessProgram(scriptPubKey);
+  if (native !== undefined) return programSigOps(native, witness);
+  if (!isPayToScriptHash(scriptPubKey)) return 0;
+  const redeemScript = lastPush(scriptSig);
+  const wrapped = redeemScript && witnessProgram(redeemScript);
+  return wrapped === undefined ? 0 : programSigOps(wrapped, witness);
+}
+
+/**
+ * The cost that counts against the block's limit: four for a check in legacy and P2SH scripts, one in a witness.
+ * `spent[i]` is what input i spends; a coinbase needs none.
+ */
+export function sigOpCost(tx: Transaction, spent: readonly TxOutput[], flags: number): number {
+  let cost = legacySigOps(tx) * WITNESS_SCALE_FACTOR;
+  if (tx.isCoinbase) return cost;
+  const p2sh = (flags & SCRIPT_FLAGS.P2SH) !== 0;
+  const segwit = (flags & SCRIPT_FLAGS.WITNESS) !== 0;
+  tx.inputs.forEach(({ scriptSig, witness }, i) => {
+    const { scriptPubKey } = spent[i]!;
+    if (p2sh) cost += p2shSigOps(scriptSig, scriptPubKey) * WITNESS_SCALE_FACTOR;
+    if (segwit) cost += witnessSigOps(scriptSig, scriptPubKey, witness);
+  });
+  return cost;
+}
+
+function programSigOps({ version, program }: WitnessProgram, witness: readonly Uint8Array[]): number {
+  if (version !== 0) return 0;
+  if (program.length === 20) return 1;
+  const script = witness.at(-1);
+  return program.length === 32 && script !== undefined ? countSigOps(script, 'accurate') : 0;
+}
+
+/** What a scriptSig that only pushes leaves on top; OP_1 … OP_16 count as pushing nothing here, as in Core. */
+function lastPush(scriptSig: Uint8Array): Uint8Array | undefined {
+  if (!isPushOnly(scriptSig)) return undefined;
+  const cursor = new ScriptCursor(scriptSig);
+  while (cursor.position < scriptSig.length) cursor.advance();
+  return cursor.data();
+}
