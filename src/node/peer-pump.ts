@@ -1,0 +1,211 @@
+/**
+ * Between sockets and the machine that decides (the peer manager, or the crawler of a DNS seed): events in, effects out,
+ * one at a time and in order. Peers take turns, one message each. While an operation that a message started is open (a
+ * block being validated, a block being read), no further message of that peer is delivered; its frames wait undecoded.
+ */
+import { assert } from '../base/assert.ts';
+import type { Clock, Milliseconds } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import { type Connection, TcpTransport, type TransportHandler, type TransportOptions } from '../net/tcp.ts';
+import type { P2pEffect, P2pEvent, PeerId } from '../p2p/events.ts';
+import { DecodeError, TooManyError } from '../wire/codec.ts';
+import type { Frame } from '../wire/frame.ts';
+import { decodeMessage, isKnownCommand } from '../wire/messages.ts';
+
+/** What the pump drives. */
+export interface PeerMachine {
+  handle(event: P2pEvent, now: Milliseconds): P2pEffect[];
+  nextDeadline(): Milliseconds | undefined;
+}
+
+/** Effects that are not about sockets. */
+export type Operation = Exclude<
+  P2pEffect,
+  { readonly kind: 'connect' | 'disconnect' | 'send' | 'sendRawBlock' }
+>;
+
+/** Performs what the machine asks for; what it resolves to is told to the machine. */
+export type Operations = (operation: Operation) => Promise<P2pEvent | undefined> | undefined;
+
+export interface PeerPumpDeps {
+  readonly machine: PeerMachine;
+  readonly operations: Operations;
+  readonly clock: Clock & { onJump(listener: () => void): void };
+  readonly log: Log;
+  /** A bug surfaced: the node must stop. */
+  readonly onFatal: (error: unknown) => void;
+}
+
+/** Longest delay that a timer of Node takes. */
+const TIMER_MS_MAX = 0x7fff_ffff;
+
+export class PeerPump implements TransportHandler {
+  readonly transport: TcpTransport;
+  readonly #deps: PeerPumpDeps;
+  readonly #queue: P2pEvent[] = [];
+  #isHandling = false;
+  #isStopped = false;
+  /** Peers of which a frame may have arrived, in the order of their turns. */
+  readonly #ready = new Set<PeerId>();
+  /** Peers with an open operation, and peers that do not read what we send. */
+  readonly #busy = new Set<PeerId>();
+  readonly #sendPaused = new Set<PeerId>();
+  #turn: NodeJS.Immediate | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(deps: PeerPumpDeps, options: TransportOptions) {
+    this.#deps = deps;
+    this.transport = new TcpTransport({ log: deps.log, handler: this }, options);
+    deps.clock.onJump(() => this.dispatch({ kind: 'tick' }));
+  }
+
+  /** Tells the machine, and performs what it answers, before this returns (unless called from within). */
+  dispatch(event: P2pEvent): void {
+    if (this.#isStopped) return;
+    this.#queue.push(event);
+    if (this.#isHandling) return;
+    this.#isHandling = true;
+    try {
+      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+        this.perform(this.#deps.machine.handle(next, this.#deps.clock.now()));
+      }
+    } catch (error) {
+      this.#deps.onFatal(error);
+    } finally {
+      this.#isHandling = false;
+    }
+    this.#arm();
+  }
+
+  /** Performs effects that came otherwise than by an event: those of a command. */
+  perform(effects: readonly P2pEffect[]): void {
+    for (const effect of effects) this.#perform(effect);
+    if (!this.#isHandling) this.#arm();
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+    if (this.#turn !== undefined) clearImmediate(this.#turn);
+    await this.transport.close();
+  }
+
+  #perform(effect: P2pEffect): void {
+    switch (effect.kind) {
+      case 'connect':
+        this.transport.dial(effect.attempt, effect.target, effect.type);
+        return;
+      case 'disconnect':
+        this.#deps.log.debug('net', () => `disconnecting peer=${effect.peer}: ${effect.reason}`);
+        this.transport.get(effect.peer)?.close();
+        return;
+      case 'send':
+        this.transport.get(effect.peer)?.send(effect.message, this);
+        return;
+      case 'sendRawBlock':
+        this.transport.get(effect.peer)?.sendPayload('block', effect.raw, this);
+        return;
+      default:
+        this.#start(effect);
+    }
+  }
+
+  #start(operation: Operation): void {
+    const completion = this.#deps.operations(operation);
+    if (completion === undefined) return;
+    const peer = 'peer' in operation ? operation.peer : undefined;
+    if (peer !== undefined) {
+      assert(!this.#busy.has(peer), 'a peer has one open operation at most');
+      this.#busy.add(peer);
+    }
+    const finish = (event: P2pEvent | undefined) => {
+      if (peer !== undefined) this.#busy.delete(peer);
+      if (event !== undefined) this.dispatch(event);
+      if (peer !== undefined) this.#wake(peer);
+    };
+    completion.then(finish, error => this.#deps.onFatal(error));
+  }
+
+  // What the transport tells.
+
+  opened(connection: Connection): void {
+    const { peer, type, address, localAddress, permissions, attempt } = connection.info;
+    const outbound = attempt === undefined ? {} : { attempt };
+    this.dispatch({ kind: 'connected', peer, type, address, localAddress, permissions, ...outbound });
+  }
+
+  dialFailed(attempt: number, reason: string): void {
+    this.dispatch({ kind: 'connectFailed', attempt, reason });
+  }
+
+  readable(connection: Connection): void {
+    this.#wake(connection.info.peer);
+  }
+
+  sendPaused(connection: Connection): void {
+    this.#sendPaused.add(connection.info.peer);
+    this.dispatch({ kind: 'sendPaused', peer: connection.info.peer });
+  }
+
+  sendResumed(connection: Connection): void {
+    this.#sendPaused.delete(connection.info.peer);
+    this.dispatch({ kind: 'sendResumed', peer: connection.info.peer });
+    this.#wake(connection.info.peer);
+  }
+
+  closed(connection: Connection): void {
+    const { peer } = connection.info;
+    this.#ready.delete(peer);
+    this.#sendPaused.delete(peer);
+    this.dispatch({ kind: 'disconnected', peer });
+  }
+
+  // Turns.
+
+  #wake(peer: PeerId): void {
+    if (this.#isStopped || this.transport.get(peer) === undefined) return;
+    this.#ready.add(peer);
+    this.#turn ??= setImmediate(() => this.#takeTurns());
+  }
+
+  /** One message of each peer that has one and may be heard. */
+  #takeTurns(): void {
+    this.#turn = undefined;
+    for (const peer of [...this.#ready]) {
+      if (this.#busy.has(peer) || this.#sendPaused.has(peer)) {
+        // Woken again when the operation ends or the peer has read.
+        this.#ready.delete(peer);
+        continue;
+      }
+      const frame = this.transport.get(peer)?.next();
+      if (frame === undefined) this.#ready.delete(peer);
+      else this.dispatch(decodeFrame(peer, frame));
+    }
+    if (this.#ready.size > 0 && !this.#isStopped) this.#turn ??= setImmediate(() => this.#takeTurns());
+  }
+
+  #arm(): void {
+    clearTimeout(this.#timer);
+    if (this.#isStopped) return;
+    const deadline = this.#deps.machine.nextDeadline();
+    if (deadline === undefined) return;
+    const delay = Math.min(Math.max(0, deadline - this.#deps.clock.now()), TIMER_MS_MAX);
+    this.#timer = setTimeout(() => this.dispatch({ kind: 'tick' }), Math.ceil(delay));
+  }
+}
+
+/** Only here does a payload become a message. */
+function decodeFrame(peer: PeerId, frame: Frame): P2pEvent {
+  const { command, size } = frame;
+  if (frame.kind === 'defect') {
+    return { kind: 'undecodable', peer, command, defect: frame.defect, detail: frame.detail };
+  }
+  if (!isKnownCommand(command)) return { kind: 'unknownMessage', peer, command, size };
+  try {
+    return { kind: 'message', peer, message: decodeMessage(command, frame.payload), size };
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    const defect = error instanceof TooManyError ? 'tooMany' : 'payload';
+    return { kind: 'undecodable', peer, command, defect, detail: error.message };
+  }
+}
