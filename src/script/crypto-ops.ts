@@ -12,11 +12,10 @@ import { fromBoolean, type Handler, type HandlerTable, type Machine, peek, peekN
 import { OPCODES, pushData } from './opcodes.ts';
 import { findAndDelete } from './sighash.ts';
 import { checkSigTapscript } from './tapscript.ts';
+import { MULTISIG_KEYS_MAX } from './templates.ts';
 
 /** Opcodes above OP_16 in one script, executed or not (Core: MAX_OPS_PER_SCRIPT); tapscript has no such limit. */
 export const OPS_MAX = 201;
-/** Keys of one OP_CHECKMULTISIG (Core: MAX_PUBKEYS_PER_MULTISIG). */
-export const MULTISIG_KEYS_MAX = 20;
 
 export const CRYPTO_HANDLERS: HandlerTable = {
   [OPCODES.OP_RIPEMD160]: hashing(ripemd160),

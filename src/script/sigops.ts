@@ -3,10 +3,9 @@
  * src/script/script.cpp, CountWitnessSigOps in interpreter.cpp, GetTransactionSigOpCost in consensus/tx_verify.cpp).
  */
 import { type Transaction, type TxOutput, type TxParts, WITNESS_SCALE_FACTOR } from '../wire/transaction.ts';
-import { MULTISIG_KEYS_MAX } from './crypto-ops.ts';
 import { SCRIPT_FLAGS } from './flags.ts';
 import { isPushOnly, MALFORMED, OPCODES, ScriptCursor } from './opcodes.ts';
-import { isPayToScriptHash, type WitnessProgram, witnessProgram } from './witness-program.ts';
+import { isPayToScriptHash, MULTISIG_KEYS_MAX, type WitnessProgram, witnessProgram } from './templates.ts';
 
 /**
  * Signature checks in a script. 'inaccurate' takes every OP_CHECKMULTISIG for 20, as the first rule did; 'accurate'
@@ -36,9 +35,12 @@ export function legacySigOps(tx: TxParts): number {
   return count;
 }
 
-/** Of the script that a P2SH input reveals; 0 when the scriptSig does not only push, or the output is not P2SH. */
-export function p2shSigOps(scriptSig: Uint8Array, scriptPubKey: Uint8Array): number {
-  if (!isPayToScriptHash(scriptPubKey)) return 0;
+/**
+ * Of what an input runs for an output, accurately: the scriptPubKey, or the script that a P2SH input reveals, which
+ * counts 0 when the scriptSig does not only push (Core: CScript::GetSigOpCount with a scriptSig).
+ */
+export function countSpendSigOps(scriptPubKey: Uint8Array, scriptSig: Uint8Array): number {
+  if (!isPayToScriptHash(scriptPubKey)) return countSigOps(scriptPubKey, 'accurate');
   const redeemScript = lastPush(scriptSig);
   return redeemScript === undefined ? 0 : countSigOps(redeemScript, 'accurate');
 }
@@ -61,14 +63,16 @@ export function witnessSigOps(
  * The cost that counts against the block's limit: four for a check in legacy and P2SH scripts, one in a witness.
  * `spent[i]` is what input i spends; a coinbase needs none.
  */
-export function sigOpCost(tx: Transaction, spent: readonly TxOutput[], flags: number): number {
+export function transactionSigOpCost(tx: Transaction, spent: readonly TxOutput[], flags: number): number {
   let cost = legacySigOps(tx) * WITNESS_SCALE_FACTOR;
   if (tx.isCoinbase) return cost;
   const p2sh = (flags & SCRIPT_FLAGS.P2SH) !== 0;
   const segwit = (flags & SCRIPT_FLAGS.WITNESS) !== 0;
   tx.inputs.forEach(({ scriptSig, witness }, i) => {
     const { scriptPubKey } = spent[i]!;
-    if (p2sh) cost += p2shSigOps(scriptSig, scriptPubKey) * WITNESS_SCALE_FACTOR;
+    if (p2sh && isPayToScriptHash(scriptPubKey)) {
+      cost += countSpendSigOps(scriptPubKey, scriptSig) * WITNESS_SCALE_FACTOR;
+    }
     if (segwit) cost += witnessSigOps(scriptSig, scriptPubKey, witness);
   });
   return cost;

@@ -17,7 +17,7 @@ import { isTruthy } from './number.ts';
 import { isPushOnly, OPCODES, pushData } from './opcodes.ts';
 import { PrecomputedTx } from './sighash.ts';
 import { verifyTaproot } from './taproot.ts';
-import { isPayToAnchor, isPayToScriptHash, type WitnessProgram, witnessProgram } from './witness-program.ts';
+import { isPayToAnchor, isPayToScriptHash, type WitnessProgram, witnessProgram } from './templates.ts';
 
 const KEY_HASH_BYTES = 20;
 const SCRIPT_HASH_BYTES = 32;
@@ -124,11 +124,10 @@ function falseOnTop(stack: readonly Uint8Array[]): 'EVAL_FALSE' | undefined {
 
 function verifyWitnessProgram(
   spend: Spend,
-  found: WitnessProgram,
+  { version, program }: WitnessProgram,
   wrapping: 'native' | 'p2sh',
 ): ScriptError | undefined {
   const { witness, flags, checker } = spend;
-  const { version, program } = found;
   if (version === 0) {
     const run = { flags, checker, sigVersion: 'witness-v0' as const };
     if (program.length === SCRIPT_HASH_BYTES) {
@@ -148,7 +147,7 @@ function verifyWitnessProgram(
     if (version === 1 && program.length === TAPROOT_BYTES) {
       return flags & SCRIPT_FLAGS.TAPROOT ? verifyTaproot({ witness, program, flags, checker }) : undefined;
     }
-    if (isPayToAnchor(found)) return undefined;
+    if (isPayToAnchor(spend.scriptPubKey)) return undefined;
   }
   // Programs without rules are valid: that is what makes room for soft forks.
   return flags & SCRIPT_FLAGS.DISCOURAGE_UPGRADABLE_WITNESS_PROGRAM
