@@ -1,0 +1,177 @@
+/** Real node processes, started and ended for sure: nothing outlives the script, also when it fails or is interrupted. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import fs from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** The launcher of the checkout: this file runs from dist/scripts/regtest. */
+const PROGRAM = new URL('../../../bin/node', import.meta.url).pathname;
+const STOP_TIMEOUT_MS = 20_000;
+
+export class RpcError extends Error {
+  override readonly name = 'RpcError';
+  readonly code: number;
+  constructor(method: string, code: number, message: string) {
+    super(`${method}: ${message} (${code})`);
+    this.code = code;
+  }
+}
+
+const running = new Set<ChildProcess>();
+
+/** Ends whatever still runs, at once. */
+export function killAll(): void {
+  for (const child of running) child.kill('SIGKILL');
+}
+
+/** Starts `bin/node ARGS`; what it prints goes to `log`. */
+export function launch(args: readonly string[], log: string): ChildProcess {
+  const output = fs.openSync(log, 'a');
+  const child = spawn(process.execPath, [PROGRAM, ...args], { stdio: ['ignore', output, output] });
+  fs.closeSync(output);
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+  return child;
+}
+
+/** Runs `bin/node ARGS` to its end and returns what it printed; throws when it fails. */
+export async function runProgram(args: readonly string[]): Promise<string> {
+  const child = spawn(process.execPath, [PROGRAM, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', chunk => (output += chunk));
+  const code = await new Promise<number | null>(resolve => child.once('close', resolve));
+  if (code !== 0) throw new Error(`bin/node ${args.join(' ')} ended with ${code}: ${output.trim()}`);
+  return output;
+}
+
+/** Waits until `condition` gives something other than undefined or false; throws with `what` when time is up. */
+export async function until<T>(
+  what: string,
+  timeoutMs: number,
+  condition: () => Promise<T | undefined | false>,
+  pauseMs = 50,
+): Promise<T> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const value = await condition();
+    if (value !== undefined && value !== false) return value;
+    if (performance.now() > deadline)
+      throw new Error(`Timed out after ${timeoutMs / 1000} s waiting until ${what}`);
+    await delay(pauseMs);
+  }
+}
+
+/** A port that is free on all `hosts` at this moment. */
+export async function freePort(hosts: readonly string[]): Promise<number> {
+  for (let attempt = 0; attempt < 20; attempt += 1) {
+    const first = await listen(hosts[0]!, 0);
+    const { port } = first.address() as net.AddressInfo;
+    const others = await Promise.allSettled(hosts.slice(1).map(host => listen(host, port)));
+    const servers = [first, ...others.flatMap(other => (other.status === 'fulfilled' ? [other.value] : []))];
+    await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))));
+    if (servers.length === hosts.length) return port;
+    for (const other of others) {
+      if (other.status === 'rejected' && other.reason.code === 'EADDRNOTAVAIL') throw other.reason;
+    }
+  }
+  throw new Error(`No port is free on all of ${hosts.join(', ')}`);
+}
+
+function listen(host: string, port: number): Promise<net.Server> {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer();
+    server.once('error', reject);
+    server.listen(port, host, () => resolve(server));
+  });
+}
+
+export interface NodeSetup {
+  readonly name: string;
+  readonly host: string;
+  readonly rpcPort: number;
+  readonly directory: string;
+  /** The folder of the chain below `directory`. */
+  readonly chain: string;
+  readonly args: readonly string[];
+}
+
+/** One node process, spoken to over JSON-RPC. */
+export class RegtestNode {
+  readonly setup: NodeSetup;
+  #child: ChildProcess | undefined;
+  #authorization = '';
+
+  constructor(setup: NodeSetup) {
+    this.setup = setup;
+  }
+
+  get name(): string {
+    return this.setup.name;
+  }
+
+  get log(): string {
+    return path.join(this.setup.directory, 'output.log');
+  }
+
+  /** Resolves when the node answers; rejects with what it printed when it ends instead. */
+  async start(): Promise<void> {
+    const { directory, args } = this.setup;
+    fs.mkdirSync(directory, { recursive: true });
+    fs.rmSync(this.#cookieFile(), { force: true });
+    const child = launch(['start', ...args], this.log);
+    this.#child = child;
+    await until(`${this.name} answers`, 20_000, async () => {
+      if (child.exitCode !== null || child.signalCode !== null) {
+        throw new Error(`${this.name} ended at its start: ${fs.readFileSync(this.log, 'utf8').trim()}`);
+      }
+      return this.#isUp();
+    });
+  }
+
+  async #isUp(): Promise<boolean> {
+    try {
+      this.#authorization = `Basic ${Buffer.from(fs.readFileSync(this.#cookieFile(), 'utf8')).toString('base64')}`;
+      await this.rpc('getblockcount');
+      return true;
+    } catch (error) {
+      // Not yet listening, no cookie yet, or still warming up (-28).
+      if (error instanceof RpcError && error.code !== -28) throw error;
+      return false;
+    }
+  }
+
+  #cookieFile(): string {
+    return path.join(this.setup.directory, this.setup.chain, '.cookie');
+  }
+
+  async rpc<T = unknown>(method: string, ...params: unknown[]): Promise<T> {
+    const response = await fetch(`http://127.0.0.1:${this.setup.rpcPort}/`, {
+      method: 'POST',
+      headers: { authorization: this.#authorization, 'content-type': 'application/json' },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
+    });
+    if (response.status === 401) throw new Error(`${this.name} does not know the cookie`);
+    const reply = (await response.json()) as { result: T; error?: { code: number; message: string } };
+    if (reply.error) throw new RpcError(method, reply.error.code, reply.error.message);
+    return reply.result;
+  }
+
+  async stop(): Promise<void> {
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise<number | null>(resolve => child.once('exit', resolve));
+    child.kill('SIGTERM');
+    const code = await Promise.race([ended, delay(STOP_TIMEOUT_MS, 'late' as const, { ref: false })]);
+    if (code === 'late') child.kill('SIGKILL');
+    if (code !== 0) throw new Error(`${this.name} did not stop cleanly (${code}); see ${this.log}`);
+  }
+
+  /** As a power cut would: no chance to clean up. */
+  async kill(): Promise<void> {
+    const child = this.#child!;
+    const ended = new Promise(resolve => child.once('exit', resolve));
+    child.kill('SIGKILL');
+    await ended;
+  }
+}
