@@ -1,0 +1,80 @@
+/** Records of the chainstate store, as Core lays them out (txdb.cpp): coins, the best block, and a flush under way. */
+import { type BlockHash, binaryToBytes, bytesToHash, type Txid } from '../base/bytes.ts';
+import { Reader, Writer } from '../wire/codec.ts';
+import { type Coin, type OutPointKey, outPointKey } from './coin.ts';
+import { readCompressedOutput, readVarInt, writeCompressedOutput, writeVarInt } from './compress.ts';
+
+const COIN_PREFIX = 0x43; // 'C'
+/** All coins lie between these keys. */
+export const COIN_KEYS = { gte: Uint8Array.of(COIN_PREFIX), lt: Uint8Array.of(COIN_PREFIX + 1) } as const;
+/** → the hash of the block that the coins stand at. Absent while a flush is under way. */
+export const BEST_BLOCK_KEY = Uint8Array.of(0x42); // 'B'
+/** → `[new tip, old tip]` while coins are on their way from one to the other. */
+export const HEAD_BLOCKS_KEY = Uint8Array.of(0x48); // 'H'
+
+/** 'C', the txid, and the index as a VARINT. */
+export function coinRecordKey(key: OutPointKey): Uint8Array {
+  const w = new Writer(40);
+  w.u8(COIN_PREFIX);
+  for (let i = 0; i < 32; i += 1) w.u8(key.charCodeAt(i));
+  writeVarInt(w, indexOf(key));
+  return w.finish();
+}
+
+/** The inverse of `coinRecordKey`. Throws DecodeError. */
+export function parseCoinRecordKey(key: Uint8Array): OutPointKey {
+  const r = new Reader(key, 1);
+  const txid = r.hash<Txid>();
+  return outPointKey(txid, readVarInt(r));
+}
+
+export function encodeCoin(coin: Coin): Uint8Array {
+  const w = new Writer(48);
+  writeVarInt(w, coin.height * 2 + (coin.isCoinbase ? 1 : 0));
+  writeCompressedOutput(w, coin);
+  return w.finish();
+}
+
+/** Throws DecodeError. */
+export function decodeCoin(record: Uint8Array): Coin {
+  const r = new Reader(record);
+  const code = readVarInt(r);
+  const { value, scriptPubKey } = readCompressedOutput(r);
+  return { value, scriptPubKey, height: Math.floor(code / 2), isCoinbase: (code & 1) === 1 };
+}
+
+export function txidOf(key: OutPointKey): Txid {
+  return key.slice(0, 32) as Txid;
+}
+
+export function indexOf(key: OutPointKey): number {
+  return (
+    (key.charCodeAt(32) |
+      (key.charCodeAt(33) << 8) |
+      (key.charCodeAt(34) << 16) |
+      (key.charCodeAt(35) << 24)) >>>
+    0
+  );
+}
+
+export function encodeHeadBlocks(newTip: BlockHash, oldTip: BlockHash): Uint8Array {
+  return Uint8Array.of(2, ...binaryToBytes(newTip), ...binaryToBytes(oldTip));
+}
+
+/** Throws DecodeError. */
+export function decodeHeadBlocks(record: Uint8Array): {
+  readonly newTip: BlockHash;
+  readonly oldTip: BlockHash;
+} {
+  const r = new Reader(record);
+  r.compactSize(2);
+  return { newTip: r.hash<BlockHash>(), oldTip: r.hash<BlockHash>() };
+}
+
+export function encodeBestBlock(hash: BlockHash): Uint8Array {
+  return binaryToBytes(hash);
+}
+
+export function decodeBestBlock(record: Uint8Array): BlockHash {
+  return bytesToHash<BlockHash>(record);
+}

@@ -1,0 +1,333 @@
+/**
+ * Blocks and undo records in flat files, byte for byte as Bitcoin Core lays them out (node/blockstorage.cpp), so
+ * that either program reads the other's: `blkNNNNN.dat` holds magic, length and block; `revNNNNN.dat` magic,
+ * length, undo data and the hash that binds it to the block's parent. All bytes are XORed with the key in
+ * `xor.dat`. A record is in the file when `append` returns (so it survives the process), and on disk after `sync`.
+ */
+import {
+  closeSync,
+  existsSync,
+  fdatasyncSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type BlockHash, binaryToBytes, bytesToHex, concatBytes } from '../base/bytes.ts';
+import { sha256d } from '../crypto/sha256.ts';
+import { StoreError } from './errors.ts';
+
+/** Bytes of one file; a block that would reach it goes to the next (Core: MAX_BLOCKFILE_SIZE). */
+export const BLOCK_FILE_BYTES_MAX = 0x800_0000;
+/** Magic and length before each record (Core: STORAGE_HEADER_BYTES). */
+export const RECORD_HEADER_BYTES = 8;
+/** A length above this cannot be a block (Core: MAX_BLOCK_SERIALIZED_SIZE). */
+const BLOCK_BYTES_MAX = 4_000_000;
+/** Bytes of the hash after undo data. */
+const CHECKSUM_BYTES = 32;
+const XOR_KEY_BYTES = 8;
+
+/** File number and byte offset of a payload, as chain/effects.ts has it. */
+interface FilePosition {
+  readonly file: number;
+  readonly offset: number;
+}
+
+export interface BlockFilesOptions {
+  /** Four bytes before each record. */
+  readonly magic: Uint8Array;
+  /** For a new folder: 8 random bytes, or undefined for none (`-blocksxor=0`). */
+  readonly newXorKey: Uint8Array | undefined;
+  readonly fileBytesMax?: number;
+}
+
+export interface BlockRecord {
+  readonly position: FilePosition;
+  readonly raw: Uint8Array;
+}
+
+type Kind = 'blk' | 'rev';
+
+export class BlockFiles {
+  readonly #folder: string;
+  readonly #magic: Uint8Array;
+  readonly #xorKey: Uint8Array;
+  readonly #fileBytesMax: number;
+  /** Files open for appending, with where the next record starts. */
+  readonly #open = new Map<string, { readonly fd: number; end: number; dirty: boolean }>();
+  #lastFile: number;
+  /** A file was created since the folder itself was last synced. */
+  #folderDirty = false;
+
+  /** Opens `folder`, creating it if absent. Throws StoreError. */
+  constructor(folder: string, options: BlockFilesOptions) {
+    this.#folder = folder;
+    this.#magic = options.magic;
+    this.#fileBytesMax = options.fileBytesMax ?? BLOCK_FILE_BYTES_MAX;
+    this.#xorKey = guarded(folder, () => {
+      mkdirSync(folder, { recursive: true });
+      return loadXorKey(folder, options.newXorKey);
+    });
+    const numbers = readdirSync(folder).flatMap(name => /^blk(\d{5,})\.dat$/.exec(name)?.[1] ?? []);
+    this.#lastFile = Math.max(0, ...numbers.map(Number));
+  }
+
+  /** Bytes of all block and undo files (Core: CalculateCurrentUsage). */
+  bytesOnDisk(): number {
+    let total = 0;
+    for (const name of readdirSync(this.#folder))
+      if (/^(?:blk|rev)\d{5,}\.dat$/.test(name)) total += statSync(join(this.#folder, name)).size;
+    return total;
+  }
+
+  /** Returns the position of the block's first byte. Throws StoreError; then nothing was written. */
+  appendBlock(raw: Uint8Array): FilePosition {
+    const { end } = this.#appendable('blk', this.#lastFile);
+    const file =
+      end > 0 && end + RECORD_HEADER_BYTES + raw.length >= this.#fileBytesMax
+        ? this.#lastFile + 1
+        : this.#lastFile;
+    const position = this.#append('blk', file, raw);
+    this.#lastFile = file;
+    return position;
+  }
+
+  /** To the undo file that belongs to block file `file`; `parentHash` is the block's previous hash. */
+  appendUndo(file: number, raw: Uint8Array, parentHash: BlockHash): FilePosition {
+    // The length in the record's header counts the undo data only, as in Core.
+    return this.#append('rev', file, raw, undoChecksum(raw, parentHash));
+  }
+
+  /** Throws StoreError when there is no block record at `position`. */
+  readBlock(position: FilePosition): Promise<Uint8Array> {
+    return this.#read('blk', position, 0);
+  }
+
+  /** Throws StoreError also when the checksum does not match. */
+  async readUndo(position: FilePosition, parentHash: BlockHash): Promise<Uint8Array> {
+    const whole = await this.#read('rev', position, CHECKSUM_BYTES);
+    const raw = whole.subarray(0, whole.length - CHECKSUM_BYTES);
+    const expected = undoChecksum(raw, parentHash);
+    if (Buffer.compare(expected, whole.subarray(raw.length)) !== 0)
+      throw new StoreError('corrupted', `Wrong checksum of the undo data ${this.#describe('rev', position)}`);
+    return raw;
+  }
+
+  /** All records appended so far survive a loss of power when this returns. */
+  sync(): void {
+    guarded(this.#folder, () => {
+      for (const [path, file] of this.#open) {
+        if (file.dirty) fdatasyncSync(file.fd);
+        file.dirty = false;
+        // Only the newest files of each kind are written to again, most of the time.
+        if (!path.endsWith(fileName('blk', this.#lastFile))) this.#close(path);
+      }
+      if (!this.#folderDirty) return;
+      const fd = openSync(this.#folder, 'r');
+      try {
+        fsyncSync(fd);
+      } finally {
+        closeSync(fd);
+      }
+      this.#folderDirty = false;
+    });
+  }
+
+  /**
+   * The block records from the one whose payload starts at `from` (undefined: the first of all), in file order.
+   * A record torn at the end of the last file was never acknowledged: it is cut off, so that appending goes on
+   * behind the last whole one. Must be read to its end before anything is appended. Throws StoreError when there
+   * is no record at `from` itself: that one was acknowledged.
+   */
+  async *scan(from: FilePosition | undefined): AsyncGenerator<BlockRecord, void, void> {
+    const firstFile = from?.file ?? 0;
+    for (let file = firstFile; file <= this.#lastFile; file += 1) {
+      const path = this.#path('blk', file);
+      if (!existsSync(path)) continue;
+      const bytes = statSync(path).size;
+      let at = file === firstFile && from !== undefined ? from.offset - RECORD_HEADER_BYTES : 0;
+      const handle = await open(path, 'r');
+      try {
+        for (;;) {
+          const raw = await this.#readRecord(handle, at, bytes);
+          const position = { file, offset: at + RECORD_HEADER_BYTES };
+          if (raw === undefined) {
+            if (file === from?.file && position.offset === from.offset)
+              throw new StoreError('corrupted', `There is no record ${this.#describe('blk', position)}`);
+            break;
+          }
+          yield { position, raw };
+          at += RECORD_HEADER_BYTES + raw.length;
+        }
+      } finally {
+        await handle.close();
+      }
+      if (file === this.#lastFile && at < bytes) this.#truncate('blk', file, at);
+    }
+  }
+
+  close(): void {
+    for (const path of [...this.#open.keys()]) this.#close(path);
+  }
+
+  #append(kind: Kind, file: number, raw: Uint8Array, checksum?: Uint8Array): FilePosition {
+    const header = new Uint8Array(RECORD_HEADER_BYTES);
+    header.set(this.#magic);
+    new DataView(header.buffer).setUint32(4, raw.length, true);
+    const record = checksum === undefined ? concatBytes(header, raw) : concatBytes(header, raw, checksum);
+    const target = this.#appendable(kind, file);
+    const start = target.end;
+    this.#xor(record, start);
+    try {
+      for (let written = 0; written < record.length; )
+        written += writeSync(target.fd, record, written, record.length - written, start + written);
+    } catch (error) {
+      // A full disk may have taken a part: leave no torn record behind.
+      ftruncateSync(target.fd, start);
+      throw ioError(this.#path(kind, file), error);
+    }
+    target.end = start + record.length;
+    target.dirty = true;
+    return { file, offset: start + RECORD_HEADER_BYTES };
+  }
+
+  #appendable(kind: Kind, file: number): { readonly fd: number; end: number; dirty: boolean } {
+    const path = this.#path(kind, file);
+    let target = this.#open.get(path);
+    if (target === undefined) {
+      target = guarded(path, () => {
+        if (!existsSync(path)) this.#folderDirty = true;
+        const fd = openSync(path, existsSync(path) ? 'r+' : 'w+');
+        return { fd, end: statSync(path).size, dirty: false };
+      });
+      this.#open.set(path, target);
+    }
+    return target;
+  }
+
+  #close(path: string): void {
+    closeSync(this.#open.get(path)!.fd);
+    this.#open.delete(path);
+  }
+
+  #truncate(kind: Kind, file: number, bytes: number): void {
+    const target = this.#appendable(kind, file);
+    guarded(this.#path(kind, file), () => ftruncateSync(target.fd, bytes));
+    target.end = bytes;
+    target.dirty = true;
+  }
+
+  async #read(kind: Kind, position: FilePosition, tailBytes: number): Promise<Uint8Array> {
+    const path = this.#path(kind, position.file);
+    let handle: FileHandle;
+    try {
+      handle = await open(path, 'r');
+    } catch (error) {
+      throw ioError(path, error);
+    }
+    try {
+      const { size } = await handle.stat();
+      const at = position.offset - RECORD_HEADER_BYTES;
+      const raw = at < 0 ? undefined : await this.#readRecord(handle, at, size, tailBytes);
+      if (raw === undefined)
+        throw new StoreError('corrupted', `There is no record ${this.#describe(kind, position)}`);
+      return raw;
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** The payload (and `tailBytes` more) of the record that starts at `at`; undefined if no whole one does. */
+  async #readRecord(
+    handle: FileHandle,
+    at: number,
+    size: number,
+    tailBytes = 0,
+  ): Promise<Uint8Array | undefined> {
+    if (at + RECORD_HEADER_BYTES > size) return undefined;
+    const header = await this.#readBytes(handle, at, RECORD_HEADER_BYTES);
+    for (let i = 0; i < this.#magic.length; i += 1) if (header[i] !== this.#magic[i]) return undefined;
+    const length = new DataView(header.buffer, header.byteOffset).getUint32(4, true);
+    if (tailBytes === 0 && length > BLOCK_BYTES_MAX) return undefined;
+    if (at + RECORD_HEADER_BYTES + length + tailBytes > size) return undefined;
+    return this.#readBytes(handle, at + RECORD_HEADER_BYTES, length + tailBytes);
+  }
+
+  async #readBytes(handle: FileHandle, at: number, length: number): Promise<Uint8Array> {
+    const bytes = new Uint8Array(length);
+    const { bytesRead } = await handle.read(bytes, 0, length, at);
+    if (bytesRead < length)
+      throw new StoreError('io', `Short read in ${this.#folder}: ${bytesRead} of ${length} bytes`);
+    this.#xor(bytes, at);
+    return bytes;
+  }
+
+  /** In place; `at` is where in the file the bytes stand. */
+  #xor(bytes: Uint8Array, at: number): void {
+    const key = this.#xorKey;
+    if (key.every(byte => byte === 0)) return;
+    for (let i = 0; i < bytes.length; i += 1) bytes[i]! ^= key[(at + i) & (XOR_KEY_BYTES - 1)]!;
+  }
+
+  #path(kind: Kind, file: number): string {
+    return join(this.#folder, fileName(kind, file));
+  }
+
+  #describe(kind: Kind, position: FilePosition): string {
+    return `at offset ${position.offset} of ${this.#path(kind, position.file)}`;
+  }
+}
+
+function fileName(kind: Kind, file: number): string {
+  return `${kind}${String(file).padStart(5, '0')}.dat`;
+}
+
+/** Core: the hash of the parent's hash and the undo data. */
+function undoChecksum(raw: Uint8Array, parentHash: BlockHash): Uint8Array {
+  return binaryToBytes(sha256d(concatBytes(binaryToBytes(parentHash), raw)));
+}
+
+/** Core: InitBlocksdirXorKey. A key that is there counts; only a folder without any file gets a random one. */
+function loadXorKey(folder: string, newKey: Uint8Array | undefined): Uint8Array {
+  const path = join(folder, 'xor.dat');
+  if (!existsSync(path)) {
+    const isNew = !readdirSync(folder, { withFileTypes: true }).some(
+      entry => !entry.isFile() || !entry.name.startsWith('.'),
+    );
+    writeFileSync(path, isNew && newKey !== undefined ? newKey : new Uint8Array(XOR_KEY_BYTES), {
+      flag: 'wx',
+    });
+  }
+  const key = new Uint8Array(readFileSync(path));
+  if (key.length < XOR_KEY_BYTES) throw new StoreError('corrupted', `The XOR key in ${path} is cut short`);
+  const kept = key.subarray(0, XOR_KEY_BYTES);
+  if (newKey === undefined && kept.some(byte => byte !== 0)) {
+    throw new StoreError(
+      'io',
+      `The blocksdir XOR-key can not be disabled when a random key was already stored! ` +
+        `Stored key: '${bytesToHex(kept)}', stored path: '${path}'.`,
+    );
+  }
+  return kept;
+}
+
+function guarded<T>(path: string, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    throw ioError(path, error);
+  }
+}
+
+function ioError(path: string, error: unknown): StoreError {
+  if (error instanceof StoreError) return error;
+  const cause = error instanceof Error ? error.message : String(error);
+  return new StoreError('io', `Cannot use ${path}: ${cause}`, { cause: error });
+}
