@@ -20,6 +20,7 @@ import { clusterOf } from './cluster.ts';
 import { feeRateOf } from './fee-rate.ts';
 import type { MempoolEntry, MempoolNotice, MempoolView, RemovalReason, TxResult } from './mempool-view.ts';
 import type { MempoolOptions } from './options.ts';
+import { weightWithSigOps } from './policy.ts';
 import { ancestorsOf, compareMiningOrder, type PoolEntry, TxPool, withDescendants } from './tx-pool.ts';
 
 /** The pool's own demand halves in this time after a block (Core: ROLLING_FEE_HALFLIFE). */
@@ -36,6 +37,8 @@ export type MempoolTask<Result> = Task<MempoolEffect, Result>;
 export interface SubmitOptions {
   readonly now: Milliseconds;
   readonly origin: 'local' | 'peer';
+  /** Satoshi; a higher fee is taken for a mistake of the user. */
+  readonly maxFee?: number;
 }
 
 export class Mempool implements MempoolView {
@@ -132,6 +135,17 @@ export class Mempool implements MempoolView {
     return compareMiningOrder(left, right);
   }
 
+  /** The chunk that it would be mined in: satoshi, and weight adjusted for signature operations. */
+  chunkOf(txid: Txid): { readonly fee: number; readonly weight: number } {
+    const entry = this.#pool.get(txid);
+    assert(entry !== undefined, 'only transactions of the mempool have a chunk');
+    const { txs, fee } = entry.place.chunk;
+    return {
+      fee,
+      weight: txs.reduce((sum, member) => sum + weightWithSigOps(member.tx.weight, member.sigopCost), 0),
+    };
+  }
+
   unbroadcast(): readonly Txid[] {
     return [...this.#unbroadcast];
   }
@@ -166,10 +180,11 @@ export class Mempool implements MempoolView {
   // What the writer does.
 
   /** Adds `tx` if it may enter; what it replaces, and what no longer fits, leaves. */
-  *submit(tx: Transaction, { now, origin }: SubmitOptions): MempoolTask<TxResult> {
+  *submit(tx: Transaction, { now, origin, maxFee }: SubmitOptions): MempoolTask<TxResult> {
     let acceptance: Acceptance;
     try {
       acceptance = yield* this.#check(tx.detached(), now, false);
+      if (maxFee !== undefined && acceptance.facts.fee > maxFee) throw new Reject('max-fee-exceeded');
     } catch (error) {
       if (error instanceof Reject) return this.#refused(tx, error);
       throw error;

@@ -38,9 +38,14 @@ const PUSH_BYTES_MAX = 520;
 const SPEND_BYTES = 32 + 4 + 1 + 107 + 4;
 const WITNESS_SPEND_BYTES = 32 + 4 + 1 + Math.floor(107 / 4) + 4;
 
-/** Virtual bytes, more for transactions with many signature operations. */
+/** Weight units, more for transactions with many signature operations (Core: GetSigOpsAdjustedWeight). */
+export function weightWithSigOps(weight: number, sigopCost: number): number {
+  return Math.max(weight, sigopCost * WEIGHT_PER_SIGOP);
+}
+
+/** The same in virtual bytes, rounded up. */
 export function virtualSizeWithSigOps(weight: number, sigopCost: number): number {
-  return Math.ceil(Math.max(weight, sigopCost * WEIGHT_PER_SIGOP) / 4);
+  return Math.ceil(weightWithSigOps(weight, sigopCost) / 4);
 }
 
 /** The smallest amount that is worth its own spending at `rate`; 0 for what can never be spent. */

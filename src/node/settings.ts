@@ -90,9 +90,7 @@ export function parseConf(text: string): ReadonlyMap<string, SettingSource> {
     }
     const { name, value } = interpretOption(key, line.slice(at + 1).trim());
     if (!isOptionName(name)) {
-      throw new ConfigError(
-        `Error reading configuration file: Invalid configuration value ${key}`,
-      );
+      throw new ConfigError(`Error reading configuration file: Invalid configuration value ${key}`);
     }
     let values = sections.get(within);
     if (values === undefined) {

@@ -1,0 +1,137 @@
+/**
+ * From what the user said to where a node lives: the data directory, the configuration file, the chain. Everything here
+ * reads; nothing is made yet. Source: Core src/common/config.cpp, common/args.cpp, chainparamsbase.cpp.
+ */
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { customNetwork, networkParams } from '../consensus/networks.ts';
+import type { ChainParams } from '../consensus/params.ts';
+import { ConfigError, parseConf, type SettingSource, Settings } from './settings.ts';
+
+/** Who is running: `bin/node`, or `bin/bitcoind` standing in for Bitcoin Core. */
+export type Persona = 'hearsay' | 'bitcoind';
+
+export interface NodeConfig {
+  readonly persona: Persona;
+  readonly settings: Settings;
+  readonly params: ChainParams;
+  /** The user's directory, and the chain's own within it (the same for mainnet). */
+  readonly baseDirectory: string;
+  readonly directory: string;
+}
+
+const DEFAULT_DIRECTORY = '.hearsay';
+const DEFAULT_CONF = 'bitcoin.conf';
+/** Files that one configuration file may name. */
+const INCLUDES_MAX = 32;
+
+const CHAIN_FLAGS = { regtest: 'regtest', signet: 'signet', testnet: 'test', testnet4: 'testnet4' } as const;
+const CHAINS = new Set(['main', 'test', 'testnet4', 'signet', 'regtest']);
+
+/** Throws ConfigError. */
+export function loadConfig(commandLine: SettingSource, persona: Persona): NodeConfig {
+  const none: SettingSource = new Map();
+  const early = new Settings({ commandLine, persistent: none, conf: new Map() }, 'main');
+  const baseDirectory = path.resolve(early.text('datadir') ?? path.join(os.homedir(), DEFAULT_DIRECTORY));
+  if (persona === 'bitcoind' && early.isSet('datadir') && !fs.existsSync(baseDirectory)) {
+    throw new ConfigError(`Specified data directory "${early.text('datadir')}" does not exist.`);
+  }
+  const conf = readConf(early, baseDirectory);
+  const withConf = new Settings({ commandLine, persistent: none, conf }, 'main');
+  const genesisFile = withConf.text('genesis');
+  const chain = chooseChain(withConf, persona);
+  const params = genesisFile === undefined ? networkParams(chain) : customNetwork(readGenesis(genesisFile));
+  const directory = path.join(baseDirectory, params.directory);
+  const persistent = readPersistent(directory);
+  const settings = new Settings({ commandLine, persistent, conf }, params.name);
+  return { persona, settings, params, baseDirectory, directory };
+}
+
+function chooseChain(settings: Settings, persona: Persona): string {
+  const flags = Object.entries(CHAIN_FLAGS).filter(([flag]) =>
+    settings.flag(flag as keyof typeof CHAIN_FLAGS, false),
+  );
+  const named = settings.text('chain') ?? settings.text('network');
+  if (flags.length + (named === undefined ? 0 : 1) > 1) {
+    throw new ConfigError(
+      'Invalid combination of -regtest, -signet, -testnet, -testnet4 and -chain. Can use at most one.',
+    );
+  }
+  const chain = named ?? flags[0]?.[1] ?? (persona === 'bitcoind' ? 'main' : 'regtest');
+  if (!CHAINS.has(chain)) throw new ConfigError(`Unknown chain ${chain}.`);
+  return chain;
+}
+
+function readGenesis(file: string): unknown {
+  let text: string;
+  try {
+    text = fs.readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new ConfigError(`Cannot read the genesis file ${file}: ${(error as Error).message}`);
+  }
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new ConfigError(`${file} is not JSON: ${(error as Error).message}`);
+  }
+}
+
+function readConf(early: Settings, baseDirectory: string): ReadonlyMap<string, SettingSource> {
+  if (early.isNegated('conf')) return new Map();
+  const named = early.text('conf');
+  const file = path.resolve(baseDirectory, named ?? DEFAULT_CONF);
+  if (!fs.existsSync(file)) {
+    if (named === undefined) return new Map();
+    throw new ConfigError(
+      `Error reading configuration file: specified config file "${named}" could not be opened.`,
+    );
+  }
+  const text = fs.readFileSync(file, 'utf8');
+  const includes = [...parseConf(text).values()].flatMap(section => section.get('includeconf') ?? []);
+  if (includes.length > INCLUDES_MAX)
+    throw new ConfigError(`${file} includes more than ${INCLUDES_MAX} files.`);
+  const more = includes.map(name => {
+    const included = path.resolve(baseDirectory, name);
+    if (!fs.existsSync(included)) {
+      throw new ConfigError(`Error reading configuration file: Failed to include configuration file ${name}`);
+    }
+    return fs.readFileSync(included, 'utf8');
+  });
+  return mergeSections([text, ...more].map(each => parseConf(each)));
+}
+
+/** Earlier files come first: of single values the first counts. */
+function mergeSections(
+  files: readonly ReadonlyMap<string, SettingSource>[],
+): ReadonlyMap<string, SettingSource> {
+  const merged = new Map<string, Map<string, string[]>>();
+  for (const file of files) {
+    for (const [section, settings] of file) {
+      const target = merged.get(section) ?? new Map<string, string[]>();
+      merged.set(section, target);
+      for (const [name, values] of settings) target.set(name, [...(target.get(name) ?? []), ...values]);
+    }
+  }
+  return merged;
+}
+
+/** settings.json as Core keeps it: values, or lists of values. Which wallets to load is the wallets' own business. */
+function readPersistent(directory: string): SettingSource {
+  const file = path.join(directory, 'settings.json');
+  if (!fs.existsSync(file)) return new Map();
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(fs.readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new ConfigError(
+      `Settings file could not be read: ${file} is not JSON (${(error as Error).message}). Mend it or remove it.`,
+    );
+  }
+  const source = new Map<string, string[]>();
+  for (const [name, value] of Object.entries(parsed as Record<string, unknown>)) {
+    if (name === 'wallet' || name.startsWith('_')) continue;
+    source.set(name, (Array.isArray(value) ? value : [value]).map(String));
+  }
+  return source;
+}
