@@ -107,9 +107,9 @@ export class Arguments {
     return new Arguments(fields, fields.map(memberOf));
   }
 
-  /** 64 hexadecimal digits in the order people read. */
-  hash<T extends Hash256>(name: string): T {
-    return toHash<T>(this.get(name), name);
+  /** 64 hexadecimal digits in the order people read; `shown` is what messages call the argument. */
+  hash<T extends Hash256>(name: string, shown = name): T {
+    return toHash<T>(this.get(name), shown);
   }
 
   bytes(name: string): Uint8Array {

@@ -1,0 +1,288 @@
+/**
+ * What RPC methods need of a running node, by concern. Views are read at once; whatever touches the writer, the disk or
+ * sockets answers later. The node implements it (src/node/), tests implement it on memory.
+ */
+import type { BlockHash, Txid } from '../base/bytes.ts';
+import type { Milliseconds, UnixSeconds } from '../base/clock.ts';
+import type { ChainView, HeaderId } from '../chain/chain-view.ts';
+import type { Coin } from '../chain/coin.ts';
+import type { BlockResult, ChainNotice } from '../chain/effects.ts';
+import type { BlockUndo } from '../chain/undo.ts';
+import type { Reject } from '../consensus/reject.ts';
+import type { MempoolView, TxResult } from '../mempool/mempool-view.ts';
+import type { ConnectionType, PeerId, Permission } from '../p2p/events.ts';
+import type { Block, BlockHeader } from '../wire/block.ts';
+import type { AddressNetwork, NetAddress, TimedAddress } from '../wire/net-address.ts';
+import type { OutPoint, Transaction } from '../wire/transaction.ts';
+import type { Subnet } from './subnet.ts';
+
+export interface NodeFacade {
+  readonly chain: ChainView;
+  readonly blocks: BlockAccess;
+  readonly coins: CoinAccess;
+  readonly mempool: MempoolView;
+  readonly pool: PoolAccess;
+  readonly mining: MiningAccess;
+  readonly network: NetworkAccess;
+  readonly clock: ClockAccess;
+  readonly process: ProcessAccess;
+}
+
+/** Blocks on disk and the writer of the chain. */
+export interface BlockAccess {
+  /** undefined when it is not (or no longer) on disk. */
+  readBlock(id: HeaderId): Promise<Block | undefined>;
+  readUndo(id: HeaderId): Promise<BlockUndo | undefined>;
+  /** Bytes of block and undo files. */
+  sizeOnDisk(): number;
+  /** 0 … 1: how much of the chain's history is validated (Core: GuessVerificationProgress). */
+  verificationProgress(): number;
+  /** Whether deployments are active for the block after `parent`, or how far. */
+  deploymentsAfter(parent: HeaderId): readonly DeploymentState[];
+  /** Names of the rules for scripts of block `id`, sorted. */
+  scriptFlagNames(id: HeaderId): readonly string[];
+  /** Stores it even when it is not on the best chain, as one that was asked for. */
+  submitBlock(block: Block): Promise<BlockResult>;
+  /** Throws Reject. */
+  submitHeader(header: BlockHeader): Promise<void>;
+  /** Whether `block` would connect to the tip, nothing being stored (Core: TestBlockValidity); proof of work is not looked at. */
+  testBlock(block: Block, options: { readonly checkMerkleRoot: boolean }): Promise<Reject | undefined>;
+  invalidateBlock(id: HeaderId): Promise<void>;
+  reconsiderBlock(id: HeaderId): Promise<void>;
+  /** Everything that was submitted before has been done and told. */
+  settled(): Promise<void>;
+  /** Calls `listener` for each notice of the writer from now on; the result ends that. */
+  onNotice(listener: (notice: ChainNotice) => void): () => void;
+}
+
+/** One soft fork, as `getdeploymentinfo` shows it and a block template signals it. */
+export type DeploymentState =
+  | { readonly kind: 'buried'; readonly name: string; readonly height: number; readonly active: boolean }
+  | {
+      readonly kind: 'bip9';
+      readonly name: string;
+      readonly bit: number;
+      readonly startTime: number;
+      readonly timeout: number;
+      readonly minActivationHeight: number;
+      /** Of the block `parent` itself, and of the one after it. */
+      readonly status: Bip9Status;
+      readonly statusNext: Bip9Status;
+      /** Height of the first block that has `status`. */
+      readonly since: number;
+      /** Height from which it is active, once that is known. */
+      readonly activationHeight?: number;
+      /** While started or locked in: the signals of the running period. */
+      readonly statistics?: {
+        readonly period: number;
+        readonly threshold?: number;
+        readonly elapsed: number;
+        readonly count: number;
+        readonly possible?: boolean;
+        /** One entry a block of the period so far: whether it signals. */
+        readonly signalling: readonly boolean[];
+      };
+    };
+export type Bip9Status = 'defined' | 'started' | 'locked_in' | 'active' | 'failed';
+
+/** The unspent outputs of the active chain. */
+export interface CoinAccess {
+  coin(outPoint: OutPoint): Promise<Coin | undefined>;
+  /** Walks all coins at the tip. Throws RpcError when stopped. */
+  stats(hash: CoinStatsHash): Promise<CoinStats>;
+}
+export type CoinStatsHash = 'hash_serialized_3' | 'muhash' | 'none';
+export interface CoinStats {
+  readonly height: number;
+  readonly bestBlock: BlockHash;
+  readonly transactions: number;
+  readonly outputs: number;
+  readonly bogoSize: number;
+  /** Hex as people read it; absent for 'none'. */
+  readonly hash?: string;
+  readonly totalAmount: bigint;
+  /** Estimated bytes of the chainstate store. */
+  readonly diskSize: number;
+}
+
+/** The writer of the mempool. */
+export interface PoolAccess {
+  readonly options: {
+    readonly usageMax: number;
+    readonly minRelayFeeRate: number;
+    readonly incrementalRelayFeeRate: number;
+    readonly dataCarrierBytesMax: number;
+    readonly permitBareMultisig: boolean;
+    readonly clusterCountMax: number;
+    readonly clusterSizeMax: number;
+  };
+  /** The stored pool was read back. */
+  readonly isLoaded: boolean;
+  /**
+   * Takes it, announces it and keeps it among the unbroadcast. A fee above `maxFee` (satoshi; undefined: none) is refused
+   * as 'max-fee-exceeded' before it enters.
+   */
+  submit(tx: Transaction, options: { readonly maxFee: number | undefined }): Promise<TxResult>;
+  /** What `submit` would say of each, as if those before it were in; ends with the first refusal. */
+  test(txs: readonly Transaction[]): Promise<readonly (TestAcceptance | Reject)[]>;
+  /** The chunk that it would be mined in: satoshi and sigop-adjusted weight. */
+  chunkOf(txid: Txid): { readonly fee: number; readonly weight: number };
+}
+export interface TestAcceptance {
+  readonly fee: number;
+  readonly virtualSize: number;
+}
+
+export interface MiningAccess {
+  /** Satoshi per 1000 virtual bytes of the cheapest package that goes into a block (`-blockmintxfee`). */
+  readonly blockMinFeeRate: number;
+  /** Of the template made last. */
+  readonly lastTemplate: { readonly weight: number; readonly txCount: number } | undefined;
+  createTemplate(): Promise<BlockTemplate>;
+  /** Target of the next block in compact form. */
+  nextBits(): number;
+  /** Mines on the tip and submits, up to `count` blocks while tries last; throws RpcError when one is refused. */
+  generate(options: {
+    readonly scriptPubKey: Uint8Array;
+    readonly count: number;
+    readonly maxTries: number;
+  }): Promise<readonly BlockHash[]>;
+  /** A block on the tip of exactly these transactions after the coinbase, unsolved, with merkle root and commitment. */
+  assemble(scriptPubKey: Uint8Array, transactions: readonly Transaction[]): Promise<Block>;
+  /** Finds a nonce; undefined when tries end first. */
+  solve(block: Block, maxTries: number): Promise<Block | undefined>;
+}
+export interface BlockTemplate {
+  /** Coinbase first. */
+  readonly block: Block;
+  /** Satoshi and sigop cost of each transaction after the coinbase. */
+  readonly fees: readonly number[];
+  readonly sigopCosts: readonly number[];
+  readonly minTime: UnixSeconds;
+  readonly height: number;
+}
+
+export interface PeerInfo {
+  readonly id: PeerId;
+  /** As the user or the address book named it. */
+  readonly name: string;
+  readonly address: NetAddress;
+  readonly localAddress: NetAddress | undefined;
+  /** How the peer sees us, by its version message. */
+  readonly seenAs: NetAddress | undefined;
+  readonly network: AddressNetwork | 'not_publicly_routable';
+  readonly services: bigint;
+  readonly relaysTxs: boolean;
+  readonly lastInvSequence: number;
+  readonly invToSend: number;
+  readonly lastSend: Milliseconds;
+  readonly lastReceive: Milliseconds;
+  /** 0: never. */
+  readonly lastTransaction: Milliseconds;
+  readonly lastBlock: Milliseconds;
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  readonly connectedAt: Milliseconds;
+  readonly timeOffsetS: number;
+  readonly pingMs: number | undefined;
+  readonly minPingMs: number | undefined;
+  /** How long a ping has been waiting for its pong. */
+  readonly pingWaitMs: number | undefined;
+  readonly version: number;
+  /** Without characters that could harm a terminal. */
+  readonly userAgent: string;
+  /** Whether the peer announces blocks to us unasked (BIP152), and we to it. */
+  readonly highBandwidthTo: boolean;
+  readonly highBandwidthFrom: boolean;
+  /** −1 while unknown. */
+  readonly presyncedHeaders: number;
+  readonly syncedHeaders: number;
+  readonly syncedBlocks: number;
+  readonly inflightHeights: readonly number[];
+  readonly relaysAddresses: boolean;
+  readonly addressesProcessed: number;
+  readonly addressesRateLimited: number;
+  readonly permissions: readonly Permission[];
+  /** Satoshi per 1000 virtual bytes (BIP133). */
+  readonly minFeeFilter: number;
+  /** Bytes by command, `*other*` for unknown ones. */
+  readonly bytesSentPerMessage: ReadonlyMap<string, number>;
+  readonly bytesReceivedPerMessage: ReadonlyMap<string, number>;
+  readonly type: ConnectionType;
+  readonly transport: 'detecting' | 'v1' | 'v2';
+  /** Hexadecimal; '' without BIP324. */
+  readonly sessionId: string;
+}
+
+export interface Ban {
+  readonly subnet: Subnet;
+  readonly createdAt: UnixSeconds;
+  readonly until: UnixSeconds;
+}
+
+/** Connections, addresses and bans. */
+export interface NetworkAccess {
+  readonly protocolVersion: number;
+  readonly userAgent: string;
+  readonly localServices: bigint;
+  /** False with `-blocksonly`. */
+  readonly relaysTxs: boolean;
+  readonly isActive: boolean;
+  /** Median of what outbound peers' clocks say. */
+  readonly timeOffsetS: number;
+  readonly reachable: ReadonlySet<AddressNetwork>;
+  localAddresses(): readonly { readonly address: NetAddress; readonly score: number }[];
+  /** Ascending by id. */
+  peers(): readonly PeerInfo[];
+  totals(): { readonly received: number; readonly sent: number };
+  /** Dials once (`onetry`), as a manual connection. */
+  connectOnce(node: string): void;
+  /** Keeps it connected; false if it was in the list. */
+  addNode(node: string): boolean;
+  removeNode(node: string): boolean;
+  addedNodes(): readonly string[];
+  /** False when all places of that type are taken. */
+  addConnection(address: string, type: Exclude<ConnectionType, 'inbound' | 'manual'>): Promise<boolean>;
+  /** False if there is none. */
+  disconnect(peer: { readonly id: PeerId } | { readonly name: string }): boolean;
+  pingAll(): void;
+  setActive(active: boolean): void;
+  /** Shuffled; `count` 0: all. */
+  addresses(count: number, network: AddressNetwork | undefined): readonly TimedAddress[];
+  addAddress(
+    address: NetAddress,
+    table: 'new' | 'tried',
+  ): 'added' | 'failed-adding-to-new' | 'failed-adding-to-tried';
+  bans(): readonly Ban[];
+  /** Replaces a ban of the same subnet and disconnects whom it covers; `until` undefined: the default time from now. */
+  ban(subnet: Subnet, until: UnixSeconds | undefined): void;
+  /** Seconds that a ban without time lasts (`-bantime`). */
+  readonly defaultBanTimeS: number;
+  /** False if it was not banned. */
+  unban(subnet: Subnet): boolean;
+  clearBans(): void;
+}
+
+export interface ClockAccess {
+  /** The node clock: mockable. */
+  now(): Milliseconds;
+  /** The system's, whatever is mocked. */
+  systemNow(): Milliseconds;
+  /** undefined gives the node the system's time again. */
+  setMockTime(time: UnixSeconds | undefined): void;
+  /** Moves the scheduler into the future. */
+  advanceScheduler(seconds: number): void;
+}
+
+export interface ProcessAccess {
+  /** As Core counts versions: 319900. */
+  readonly version: number;
+  readonly warnings: readonly string[];
+  readonly logPath: string;
+  uptimeS(): number;
+  /** Starts to stop; returns at once. */
+  shutdown(): void;
+  /** Debug categories and whether each is on. */
+  logCategories(): ReadonlyMap<string, boolean>;
+  setLogCategory(category: string, on: boolean): void;
+}

@@ -1,0 +1,263 @@
+/**
+ * The HTTP side of the RPC interface (Core: httpserver.cpp, httprpc.cpp). Order of checks: 403 client address · 413 size ·
+ * 405 unknown verb · 404 path · 503 queue full · 405 not POST · 401 credentials · then the JSON-RPC of dispatcher.ts.
+ *
+ * Answers carry `Content-Type: application/json` and nothing more: clients compare it. Connections stay open for as long
+ * as `-rpcservertimeout` says. Stopping first refuses new calls, then lets those that run answer.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import type { Log } from '../base/log.ts';
+import { parseAddress } from '../wire/net-address.ts';
+import type { RpcAuth } from './auth.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import { parseJsonBytes } from './json-parse.ts';
+import { compactJson } from './json-write.ts';
+import { parseSubnet, type Subnet, subnetContains } from './subnet.ts';
+
+/** Bytes of a request's body (Core: MAX_BODY_SIZE). */
+const BODY_BYTES_MAX = 32 * 1024 * 1024;
+/** Bytes of a request's header lines (Core: MAX_HEADERS_SIZE). */
+const HEADER_BYTES_MAX = 8192;
+/** How long a wrong password waits for its answer, against guessing. */
+const WRONG_PASSWORD_PAUSE_MS = 250;
+/** Longest delay of a timer in Node. */
+const TIMER_MS_MAX = 0x7fff_ffff;
+const KNOWN_VERBS: ReadonlySet<string> = new Set(['GET', 'POST', 'HEAD', 'PUT']);
+const WALLET_PREFIX = '/wallet/';
+const PLAIN_TYPE = 'text/html; charset=ISO-8859-1';
+const BAD_REQUEST = 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
+
+export const DEFAULT_SERVER_TIMEOUT_S = 30;
+export const DEFAULT_WORK_QUEUE = 64;
+export const DEFAULT_THREADS = 16;
+
+export interface RpcServerOptions {
+  /** Where to listen; loopback unless the user said otherwise. Port 0: any free one. */
+  readonly bind: readonly { readonly host: string; readonly port: number }[];
+  /** `-rpcallowip`; loopback is always allowed. */
+  readonly allowIp?: readonly string[];
+  /** `-rpcservertimeout`, in seconds. */
+  readonly timeoutS?: number;
+  /** `-rpcworkqueue` and `-rpcthreads`: calls beyond their sum are refused. */
+  readonly workQueue?: number;
+  readonly threads?: number;
+  /** Whether `/wallet/…` is a path. */
+  readonly wallets: boolean;
+}
+
+/** No address could be bound, or an option is wrong; the message is for the log. */
+export class RpcServerError extends Error {
+  override readonly name = 'RpcServerError';
+}
+
+export class RpcServer {
+  readonly #dispatcher: Dispatcher;
+  readonly #auth: RpcAuth;
+  readonly #log: Log;
+  readonly #options: RpcServerOptions;
+  readonly #allowed: readonly Subnet[];
+  readonly #callsMax: number;
+  readonly #servers: Server[] = [];
+  /** Calls that are being answered. */
+  #running = 0;
+  #stopping = false;
+  #whenIdle: (() => void) | undefined;
+
+  /** Throws RpcServerError for a bad `allowIp`. */
+  constructor(
+    deps: { readonly dispatcher: Dispatcher; readonly auth: RpcAuth; readonly log: Log },
+    options: RpcServerOptions,
+  ) {
+    this.#dispatcher = deps.dispatcher;
+    this.#auth = deps.auth;
+    this.#log = deps.log;
+    this.#options = options;
+    this.#allowed = ['127.0.0.0/8', '::1', ...(options.allowIp ?? [])].map(text => {
+      const subnet = parseSubnet(text);
+      if (subnet === undefined)
+        throw new RpcServerError(`Invalid -rpcallowip subnet specification: ${text}.`);
+      return subnet;
+    });
+    this.#callsMax = (options.workQueue ?? DEFAULT_WORK_QUEUE) + (options.threads ?? DEFAULT_THREADS);
+  }
+
+  /** Listens; answers where. Addresses that cannot be bound are logged, and it is an error if none can. */
+  async start(): Promise<readonly AddressInfo[]> {
+    const app = this.#createApp();
+    await app.ready();
+    const bound: AddressInfo[] = [];
+    for (const { host, port } of this.#options.bind) {
+      const server = this.#createServer(app);
+      try {
+        bound.push(await listen(server, host, port));
+        this.#servers.push(server);
+      } catch (error) {
+        this.#log.warn(`Binding RPC on address ${host} port ${port} failed: ${(error as Error).message}`);
+      }
+    }
+    if (bound.length === 0) throw new RpcServerError('Unable to bind any endpoint for RPC server');
+    return bound;
+  }
+
+  /** From now on new calls are refused; those that wait for something return. */
+  interrupt(): void {
+    this.#stopping = true;
+    this.#dispatcher.interrupt();
+  }
+
+  /** Lets running calls answer, then closes all connections and removes the cookie. */
+  async stop(): Promise<void> {
+    this.interrupt();
+    if (this.#running > 0) await new Promise<void>(done => (this.#whenIdle = done));
+    await Promise.all(this.#servers.map(close));
+    this.#auth.close(this.#log);
+  }
+
+  #createApp(): FastifyInstance {
+    const app = fastify({
+      bodyLimit: BODY_BYTES_MAX,
+      // Paths are told apart below, in Core's order of checks.
+      rewriteUrl: () => '/',
+      exposeHeadRoutes: false,
+    });
+    app.removeAllContentTypeParsers();
+    app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+    app.addHook('onRequest', (request, reply, done) => {
+      // Core does not look at the content type; fastify would refuse what is no media type.
+      request.raw.headers['content-type'] = 'application/json';
+      if (!this.#refuseEarly(request, reply)) done();
+    });
+    app.route({ method: ['POST'], url: '/', handler: (request, reply) => this.#handle(request, reply) });
+    // Other verbs were answered by the hook.
+    app.setNotFoundHandler((_request, reply) => plain(reply, 405, ''));
+    app.setErrorHandler((error: { readonly statusCode?: number }, _request, reply) => {
+      const status = error.statusCode === 413 ? 413 : 400;
+      reply.header('connection', 'close');
+      return plain(reply, status, '');
+    });
+    return app;
+  }
+
+  #createServer(app: FastifyInstance): Server {
+    const timeoutMs = Math.min((this.#options.timeoutS ?? DEFAULT_SERVER_TIMEOUT_S) * 1000, TIMER_MS_MAX);
+    const server = createServer({
+      maxHeaderSize: HEADER_BYTES_MAX,
+      keepAliveTimeout: timeoutMs,
+      headersTimeout: timeoutMs,
+      requestTimeout: timeoutMs,
+    });
+    server.on('request', (request: IncomingMessage, response: ServerResponse) =>
+      app.routing(request, response),
+    );
+    server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+      const isSilent = error.code === 'ECONNRESET' || error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+      if (isSilent || !socket.writable) socket.destroy();
+      else socket.end(BAD_REQUEST);
+    });
+    return server;
+  }
+
+  /** Answers what needs no body; true if it did. */
+  #refuseEarly(request: FastifyRequest, reply: FastifyReply): boolean {
+    const { method, headers, socket } = request.raw;
+    const refuse = (status: number, body = ''): true => {
+      plain(reply, status, body);
+      return true;
+    };
+    if (!this.#isAllowed(socket.remoteAddress)) return refuse(403);
+    if (Number(headers['content-length'] ?? 0) > BODY_BYTES_MAX) {
+      reply.header('connection', 'close');
+      return refuse(413);
+    }
+    if (!KNOWN_VERBS.has(method ?? '')) return refuse(405);
+    if (this.#stopping) return refuse(503);
+    if (walletNameOf(request.originalUrl, this.#options.wallets) === null) return refuse(404);
+    if (this.#running >= this.#callsMax) {
+      this.#log.warn(
+        'Request rejected because http work queue depth exceeded, it can be increased with the -rpcworkqueue= setting',
+      );
+      return refuse(503, 'Work queue depth exceeded');
+    }
+    if (method !== 'POST') return refuse(405, 'JSONRPC server handles only POST requests');
+    if (headers.authorization === undefined) {
+      reply.header('www-authenticate', 'Basic realm="jsonrpc"');
+      return refuse(401);
+    }
+    return false;
+  }
+
+  async #handle(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    this.#running += 1;
+    // The call runs until its answer has left, or its client has: stopping waits for that.
+    reply.raw.once('close', () => this.#callEnded());
+    const { raw } = request;
+    const user = this.#auth.authorize(raw.headers.authorization ?? '');
+    if (user === undefined) {
+      this.#log.warn(`ThreadRPCServer incorrect password attempt from ${peerText(raw.socket)}`);
+      await new Promise(done => setTimeout(done, WRONG_PASSWORD_PAUSE_MS));
+      return plain(reply.header('www-authenticate', 'Basic realm="jsonrpc"'), 401, '');
+    }
+    const body = request.body instanceof Buffer ? request.body : Buffer.alloc(0);
+    const answer = await this.#dispatcher.answer(parseJsonBytes(body), {
+      user,
+      walletName: walletNameOf(request.originalUrl, true) ?? undefined,
+      mayCallAny: this.#auth.mayCallAny(user),
+      mayCall: method => this.#auth.mayCall(user, method),
+    });
+    if (answer.body === undefined) return plain(reply, answer.status, '');
+    // fastify adds a charset to strings, none to bytes.
+    const bytes = Buffer.from(`${compactJson(answer.body)}\n`);
+    if (this.#stopping) reply.header('connection', 'close');
+    return reply.code(answer.status).header('content-type', 'application/json').send(bytes);
+  }
+
+  #callEnded(): void {
+    this.#running -= 1;
+    if (this.#running === 0) this.#whenIdle?.();
+  }
+
+  #isAllowed(remoteAddress: string | undefined): boolean {
+    const address = parseAddress((remoteAddress ?? '').replace(/%.*$/, ''), 0);
+    return address !== undefined && this.#allowed.some(subnet => subnetContains(subnet, address));
+  }
+}
+
+/** The wallet that a path names, undefined for `/`, null for a path that is none of ours. */
+function walletNameOf(url: string, wallets: boolean): string | undefined | null {
+  if (url === '/') return undefined;
+  if (!wallets || !url.startsWith(WALLET_PREFIX)) return null;
+  const encoded = url.slice(WALLET_PREFIX.length);
+  // As Core's UrlDecode: what is no escape stays as it is.
+  const bytes = encoded.replaceAll(/%([0-9a-fA-F]{2})/g, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
+  return Buffer.from(bytes, 'latin1').toString('utf8');
+}
+
+function plain(reply: FastifyReply, status: number, body: string): FastifyReply {
+  if (status === 204) return reply.code(204).send();
+  return reply.code(status).header('content-type', PLAIN_TYPE).send(Buffer.from(body));
+}
+
+function peerText(socket: Socket): string {
+  return `${socket.remoteAddress ?? 'unknown'}:${socket.remotePort ?? 0}`;
+}
+
+function listen(server: Server, host: string, port: number): Promise<AddressInfo> {
+  return new Promise((done, failed) => {
+    server.once('error', failed);
+    server.listen({ host, port }, () => {
+      server.off('error', failed);
+      done(server.address() as AddressInfo);
+    });
+  });
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise(done => {
+    server.close(() => done());
+    server.closeAllConnections();
+  });
+}
