@@ -1,0 +1,74 @@
+/**
+ * What all concerns know of a peer: facts, told by its connection and its handshake. What a concern remembers of a peer
+ * for its own decisions it keeps itself.
+ */
+import type { Milliseconds } from '../base/clock.ts';
+import type { NetAddress } from '../wire/net-address.ts';
+import type { ConnectionType, PeerId, Permission } from './events.ts';
+
+/** `greeted`: its version is here; `ready`: its verack too; `leaving`: we closed it, nothing counts any more. */
+export type PeerPhase = 'connected' | 'greeted' | 'ready' | 'leaving';
+
+/** Read by everybody; the readonly facts are written by the manager, the handshake and the outbox. */
+export interface Peer {
+  readonly id: PeerId;
+  readonly type: ConnectionType;
+  readonly address: NetAddress;
+  readonly localAddress: NetAddress;
+  /** With what they imply (noban: download; forcerelay: relay). */
+  readonly permissions: ReadonlySet<Permission>;
+  readonly connectedAt: Milliseconds;
+  /** Outbound: the `connect` effect that it answers. */
+  readonly attempt: number | undefined;
+
+  readonly phase: PeerPhase;
+  /** Protocol version spoken with it: the lower of both; 0 before its version message. */
+  readonly version: number;
+  readonly services: bigint;
+  /** It offers what we want of an outbound peer: all (or with us near the tip, recent) blocks with witnesses. */
+  readonly hasWantedServices: boolean;
+  /** Blocks and transactions are asked for here first (Core: fPreferredDownload). */
+  readonly isPreferredDownload: boolean;
+  readonly userAgent: string;
+  /** Height that it claimed; −1 before. */
+  readonly startHeight: number;
+  /** Our address as it sees it. */
+  readonly seenAs: NetAddress | undefined;
+  /** Its clock minus ours when its version came. */
+  readonly timeOffsetS: number;
+  /** Transactions are announced on this connection, and it asked for them (BIP37's flag). */
+  readonly relaysTxs: boolean;
+  /** It announces by wtxid, and so do we (BIP339). */
+  readonly wtxidRelay: boolean;
+  /** It wants addrv2 (BIP155). */
+  readonly sendAddrV2: boolean;
+
+  readonly lastSend: Milliseconds;
+  readonly lastReceive: Milliseconds;
+
+  /** Written by ping; Infinity while unknown. */
+  minPing: Milliseconds;
+  /** When it last gave us a valid block, or transaction, that was new to us; 0 for never. Written by block-relay, tx-download. */
+  lastBlock: Milliseconds;
+  lastTx: Milliseconds;
+}
+
+/** For the writers of the facts. */
+export type PeerRecord = { -readonly [K in keyof Peer]: Peer[K] };
+
+/** Connected peers, in order of their ids. */
+export type PeerTable = ReadonlyMap<PeerId, Peer>;
+
+export function isInbound(peer: Peer): boolean {
+  return peer.type === 'inbound';
+}
+
+/** Outbound peers that we chose for keeping in step with the network (Core: IsOutboundOrBlockRelayConn). */
+export function isChosenOutbound(peer: Peer): boolean {
+  return peer.type === 'outbound-full-relay' || peer.type === 'block-relay-only';
+}
+
+/** Transactions may flow at all, as far as the kind of connection tells. */
+export function isTxConnection(peer: Peer): boolean {
+  return peer.type !== 'block-relay-only' && peer.type !== 'feeler';
+}

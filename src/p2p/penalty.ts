@@ -1,0 +1,104 @@
+/**
+ * What misbehaviour earns (Core: Misbehaving, MaybeDiscourageAndDisconnect, MaybePunishNodeForBlock). One strike is
+ * enough: the peer is disconnected and its address discouraged, which costs it its place when slots are scarce until we
+ * restart. Peers with noban, and manual ones, are spared; local addresses are disconnected but not discouraged, because
+ * they stand for everybody who comes through a proxy.
+ */
+import type { Log } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import type { RejectKind } from '../consensus/reject.ts';
+import type { FrameDefect } from '../wire/frame.ts';
+import { hostKey, type NetAddress } from '../wire/net-address.ts';
+import { RollingFilter } from './bloom.ts';
+import { isLocalHost } from './netgroup.ts';
+import type { Outbox } from './outbox.ts';
+import type { Peer } from './peer.ts';
+
+/** Addresses remembered as discouraged (Core: banman.h, m_discouraged). */
+const DISCOURAGED = { capacity: 50_000, falsePositiveRate: 0.000_001 } as const;
+
+/** What the sender of a block or header earns that was refused. */
+const BLOCK_PENALTIES: Record<RejectKind, 'none' | 'discourage' | 'discourage-outbound'> = {
+  consensus: 'discourage',
+  header: 'discourage',
+  mutated: 'discourage',
+  'missing-parent': 'discourage',
+  // Inbound peers may be behind on which blocks are invalid; they are many and cost us little.
+  'invalid-parent': 'discourage-outbound',
+  future: 'none',
+  'low-work': 'none',
+  // Not of blocks.
+  policy: 'none',
+  'missing-inputs': 'none',
+  premature: 'none',
+  conflict: 'none',
+  witness: 'none',
+};
+
+/** What a message that cannot be read earns. */
+const DEFECT_PENALTIES: Record<FrameDefect | 'payload' | 'tooMany', 'ignore' | 'disconnect' | 'discourage'> =
+  {
+    // Another network, or BIP324's first bytes: no reason to hold it against the address.
+    magic: 'disconnect',
+    oversize: 'disconnect',
+    checksum: 'ignore',
+    command: 'ignore',
+    payload: 'ignore',
+    tooMany: 'discourage',
+  };
+
+/** Too many hashes in a locator: an odd client rather than an attack. */
+const DISCONNECTED_ONLY = new Set(['getheaders', 'getblocks']);
+
+export class Penalties {
+  readonly #outbox: Outbox;
+  readonly #log: Log;
+  readonly #discouraged: RollingFilter;
+
+  constructor(deps: { readonly outbox: Outbox; readonly log: Log; readonly random: Random }) {
+    this.#outbox = deps.outbox;
+    this.#log = deps.log;
+    this.#discouraged = new RollingFilter(deps.random, DISCOURAGED);
+  }
+
+  /** `what` it did, for the log. */
+  misbehaving(peer: Peer, what: string): void {
+    if (peer.phase === 'leaving') return;
+    this.#log.debug('net', () => `Misbehaving: peer=${peer.id}: ${what}`);
+    if (peer.permissions.has('noban')) {
+      this.#log.warn(`not punishing noban peer ${peer.id}: ${what}`);
+      return;
+    }
+    if (peer.type === 'manual') {
+      this.#log.warn(`not punishing manually connected peer ${peer.id}: ${what}`);
+      return;
+    }
+    if (!isLocalHost(peer.address)) this.#discouraged.add(hostKey(peer.address));
+    this.#outbox.disconnect(peer, `misbehaving: ${what}`);
+  }
+
+  /** The peer sent a block or header that was refused for this `kind` of reason. */
+  punishForBlock(peer: Peer, kind: RejectKind, what: string): void {
+    const penalty = BLOCK_PENALTIES[kind];
+    if (penalty === 'none') return;
+    if (penalty === 'discourage-outbound' && peer.type === 'inbound') return;
+    this.misbehaving(peer, what);
+  }
+
+  punishForDefect(
+    peer: Peer,
+    command: string,
+    defect: FrameDefect | 'payload' | 'tooMany',
+    detail: string,
+  ): void {
+    const penalty = DEFECT_PENALTIES[defect];
+    const what = `${command === '' ? 'frame' : command}: ${defect}, ${detail}`;
+    if (penalty === 'ignore') this.#log.debug('net', () => `ignored from peer=${peer.id}: ${what}`);
+    else if (penalty === 'disconnect' || DISCONNECTED_ONLY.has(command)) this.#outbox.disconnect(peer, what);
+    else this.misbehaving(peer, what);
+  }
+
+  isDiscouraged(address: NetAddress): boolean {
+    return this.#discouraged.has(hostKey(address));
+  }
+}
