@@ -13,6 +13,7 @@ const EXTERNAL = [/^classic-level/, /^secp256k1/, /^@bitauth\/libauth/, /^node:/
 const bundle = await rolldown({
   input: {
     main: new URL('cli/main.js', compiled).pathname,
+    bitcoind: new URL('cli/bitcoind.js', compiled).pathname,
     'script-worker': new URL('node/script-worker.js', compiled).pathname,
     'miner-worker': new URL('node/miner-worker.js', compiled).pathname,
   },

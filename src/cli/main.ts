@@ -1,0 +1,143 @@
+/** The commands of `bin/node`. Each is read here and done elsewhere, loaded only when it is called. */
+import yargs, { type Argv } from 'yargs';
+import { fail } from './fail.ts';
+import { settingsFrom, withNodeOptions } from './settings-from-yargs.ts';
+
+const CHAIN_OPTIONS = [
+  'chain',
+  'network',
+  'regtest',
+  'signet',
+  'testnet',
+  'testnet4',
+  'genesis',
+  'datadir',
+  'conf',
+] as const;
+
+export async function main(args: readonly string[]): Promise<void> {
+  // Node prints warnings about itself on stderr, which rigs read as failure.
+  process.removeAllListeners('warning');
+  let code = 0;
+  const cli = yargs([...args])
+    .scriptName('hearsay')
+    .usage('$0 COMMAND\n\nA Bitcoin full node.')
+    .command(
+      'start',
+      'Run a node',
+      argv => withNodeOptions(argv),
+      async argv => {
+        const { runNode } = await import('./run-node.ts');
+        code = await runNode(settingsFrom(argv), 'hearsay');
+      },
+    )
+    .command(
+      'rpc <method> [args..]',
+      'Call a running node, as bitcoin-cli does',
+      argv =>
+        withNodeOptions(argv, [...CHAIN_OPTIONS, 'rpcport', 'rpcuser', 'rpcpassword', 'rpccookiefile'])
+          .option('rpcwallet', { type: 'string', describe: 'Wallet to ask' })
+          .option('rpcconnect', { type: 'string', describe: 'Host to ask (default 127.0.0.1)' })
+          .option('named', { type: 'boolean', describe: 'Arguments are NAME=VALUE' })
+          .positional('method', { type: 'string', demandOption: true })
+          .positional('args', { type: 'string', array: true, default: [] as string[] })
+          .parserConfiguration({ 'parse-numbers': false, 'parse-positional-numbers': false }),
+      async argv => {
+        const { callFromCommandLine } = await import('./rpc-command.ts');
+        code = await callFromCommandLine(settingsFrom(argv), argv);
+      },
+    )
+    .command(
+      'seeder',
+      'Run a DNS seed: crawl the network and answer with nodes that accept connections',
+      argv =>
+        withNodeOptions(argv, [...CHAIN_OPTIONS, 'private-network'])
+          .option('zone', { type: 'string', demandOption: true, describe: 'The name to answer for' })
+          .option('nameserver', { type: 'string', describe: 'This server’s own name (default ns.<zone>)' })
+          .option('listen', { type: 'string', default: '127.0.0.1:53', describe: 'ADDR:PORT to answer on' })
+          .option('crawl', {
+            type: 'array',
+            string: true,
+            default: [] as string[],
+            describe: 'Peers to start from',
+          }),
+      async argv => {
+        const { runSeeder } = await import('./seeder.ts');
+        code = await runSeeder(settingsFrom(argv), argv);
+      },
+    )
+    .command(
+      'import <files..>',
+      'Validate and store the blocks of files (Core’s blk*.dat framing, also gzip)',
+      argv => withNodeOptions(argv).positional('files', { type: 'string', array: true, demandOption: true }),
+      async argv => {
+        const { runImport } = await import('./import.ts');
+        code = await runImport(settingsFrom(argv), argv.files);
+      },
+    )
+    .command('genesis', 'Chains of one’s own', argv =>
+      argv
+        .command(
+          'create',
+          'Mine a genesis block and write the file that starts its chain',
+          inner => genesisOptions(inner),
+          async values => {
+            const { createGenesisFile } = await import('./genesis.ts');
+            code = createGenesisFile(values);
+          },
+        )
+        .demandCommand(1, 'Which? There is `genesis create`.'),
+    )
+    .demandCommand(1, 'Which command? `start` runs a node.')
+    .strict()
+    .help()
+    .version(false)
+    .wrap(Math.min(120, process.stdout.columns ?? 100))
+    .exitProcess(false)
+    .fail((message, error) => {
+      throw error ?? new Error(`${message ?? 'Unknown command'} See --help.`);
+    });
+  try {
+    await cli.parseAsync();
+  } catch (error) {
+    code = fail(error);
+  }
+  process.exitCode = code;
+}
+
+function genesisOptions<T>(argv: Argv<T>) {
+  return argv
+    .option('out', { type: 'string', demandOption: true, describe: 'File to write' })
+    .option('name', { type: 'string', default: 'custom', describe: 'Name of the chain and of its folder' })
+    .option('message', {
+      type: 'string',
+      default: 'Everything a peer says is hearsay',
+      describe: 'In the first coinbase',
+    })
+    .option('time', { type: 'number', describe: 'Unix time of the block (default: now)' })
+    .option('bits', {
+      type: 'string',
+      default: '207fffff',
+      describe: 'Compact target of the block and the chain, hex',
+    })
+    .option('subsidy', { type: 'number', default: 50, describe: 'Coins of a block at first' })
+    .option('halving', { type: 'number', default: 150, describe: 'Blocks until the subsidy halves' })
+    .option('magic', { type: 'string', describe: 'Four bytes, hex (default: from the genesis hash)' })
+    .option('port', { type: 'number', default: 18555, describe: 'Default port of the network' })
+    .option('rpcport', { type: 'number', default: 18554, describe: 'Default port of JSON-RPC' })
+    .option('pubkeyhash', { type: 'number', default: 111, describe: 'Address prefix' })
+    .option('scripthash', { type: 'number', default: 196, describe: 'Address prefix' })
+    .option('wif', { type: 'number', default: 239, describe: 'Prefix of private keys' })
+    .option('bech32', {
+      type: 'string',
+      default: 'bcrt',
+      describe: 'Human-readable part of segwit addresses',
+    })
+    .option('seed', {
+      type: 'array',
+      string: true,
+      default: [] as string[],
+      describe: 'DNS seeds of the chain',
+    });
+}
+export type GenesisArguments = Awaited<ReturnType<typeof genesisOptions>['argv']>;
