@@ -43,7 +43,6 @@ export interface TransportHandler {
 
 export interface TransportOptions {
   readonly magic: Uint8Array;
-  readonly defaultPort: number;
   /** Outbound sockets leave from this address: how nodes of a private network are told apart. */
   readonly localAddress?: string;
   permissionsOf(address: NetAddress, direction: 'in' | 'out'): readonly Permission[];

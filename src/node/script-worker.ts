@@ -1,0 +1,35 @@
+/** A thread that helps with script checks: gets jobs as shared buffers, answers each with the failures it met. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { assert } from '../base/assert.ts';
+import { loadVerifier, type SignatureVerifier } from '../crypto/verifier.ts';
+import { JobRunner, type UnitFailure } from './script-job.ts';
+
+/** What the thread is started with. */
+export interface WorkerStart {
+  readonly engine: SignatureVerifier['name'];
+}
+
+/** What it is told. */
+export interface WorkerJob {
+  readonly id: number;
+  readonly buffer: SharedArrayBuffer;
+}
+
+/** What it answers. */
+export interface WorkerAnswer {
+  readonly id: number;
+  readonly failures: readonly UnitFailure[];
+}
+
+assert(parentPort !== null, 'this file runs as a worker');
+const port = parentPort;
+const verifier = await loadVerifier((workerData as WorkerStart).engine);
+
+port.on('message', ({ id, buffer }: WorkerJob) => {
+  const runner = new JobRunner(buffer, verifier);
+  const failures: UnitFailure[] = [];
+  for (let result = runner.runUnit(); result !== 'done'; result = runner.runUnit()) {
+    if (result !== undefined) failures.push(result);
+  }
+  port.postMessage({ id, failures } satisfies WorkerAnswer);
+});

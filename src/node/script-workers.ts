@@ -1,0 +1,145 @@
+/**
+ * Script checks on all cores: performs the writer's `checkScripts`. The main thread works along in short slices, so
+ * that with one worker on two cores both are busy, and still answers peers and RPC in between. Few inputs are checked
+ * at once where they are: handing them over would take longer.
+ */
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import type { ScriptCheck, ScriptFailure } from '../chain/effects.ts';
+import type { SignatureVerifier } from '../crypto/verifier.ts';
+import { scriptErrorText } from '../script/errors.ts';
+import { verifyInputs } from '../script/verify.ts';
+import { firstFailure, JobRunner, packJob, type UnitFailure } from './script-job.ts';
+import type { WorkerAnswer, WorkerJob, WorkerStart } from './script-worker.ts';
+
+/** Inputs below which a job stays on the main thread. */
+const SHARED_INPUTS_MIN = 16;
+/** How long the main thread may check before others get a turn. */
+const SLICE_MS = 3;
+/** Threads beside the main one (Core: MAX_SCRIPTCHECK_THREADS). */
+const WORKERS_MAX = 15;
+
+/** Vitest runs the sources, but a worker of Node 20 only JavaScript: it gets the compiled file. */
+const WORKER_URL = new URL(
+  import.meta.url.endsWith('.ts') ? '../../dist/src/node/script-worker.js' : './script-worker.js',
+  import.meta.url,
+);
+
+/**
+ * How many workers `-par=<par>` asks for: it counts the main thread, 0 is all cores, less than 0 leaves that many
+ * free (Core: src/node/chainstatemanager_args.cpp).
+ */
+export function workerCount(par: number, cores: number = availableParallelism()): number {
+  if (par === 0) return Math.min(Math.max(1, cores - 1), WORKERS_MAX);
+  const threads = par > 0 ? par : cores + par;
+  return Math.min(Math.max(0, threads - 1), WORKERS_MAX);
+}
+
+interface Job {
+  readonly failures: UnitFailure[];
+  /** Threads that have not reported yet. */
+  pending: number;
+  readonly resolve: (failure: ScriptFailure | undefined) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class ScriptWorkers {
+  readonly #verifier: SignatureVerifier;
+  readonly #workers: readonly Worker[];
+  readonly #jobs = new Map<number, Job>();
+  #nextId = 0;
+  #broken: Error | undefined;
+
+  /** Starts `workers` threads that verify with the same engine. */
+  constructor(deps: { readonly verifier: SignatureVerifier }, options: { readonly workers: number }) {
+    this.#verifier = deps.verifier;
+    this.#workers = Array.from({ length: options.workers }, () => this.#startWorker());
+  }
+
+  /**
+   * The first failure in the order of checks and inputs, or undefined. Small jobs are answered at once, others by a
+   * promise, which rejects only when a worker broke (a bug) or the pool was closed.
+   */
+  check(checks: readonly ScriptCheck[]): ScriptFailure | undefined | Promise<ScriptFailure | undefined> {
+    let inputs = 0;
+    for (const { tx } of checks) inputs += tx.inputs.length;
+    return inputs < SHARED_INPUTS_MIN ? this.#checkHere(checks) : this.#checkShared(checks);
+  }
+
+  /** Ends the workers; what is still being checked rejects. */
+  async close(): Promise<void> {
+    this.#fail(new Error('The script workers were closed'));
+    await Promise.all(this.#workers.map(worker => worker.terminate()));
+  }
+
+  #checkHere(checks: readonly ScriptCheck[]): ScriptFailure | undefined {
+    for (const [check, { tx, spent, flags }] of checks.entries()) {
+      const failure = verifyInputs({ tx, spent, flags }, this.#verifier);
+      if (failure !== undefined) return describe({ check, ...failure });
+    }
+    return undefined;
+  }
+
+  #checkShared(checks: readonly ScriptCheck[]): Promise<ScriptFailure | undefined> {
+    if (this.#broken !== undefined) return Promise.reject(this.#broken);
+    const buffer = packJob(checks);
+    const id = this.#nextId;
+    this.#nextId += 1;
+    return new Promise((resolve, reject) => {
+      this.#jobs.set(id, { failures: [], pending: 1 + this.#workers.length, resolve, reject });
+      for (const worker of this.#workers) {
+        // An idle pool does not keep the process alive, a working one does.
+        worker.ref();
+        worker.postMessage({ id, buffer } satisfies WorkerJob);
+      }
+      this.#help(id, new JobRunner(buffer, this.#verifier), []);
+    });
+  }
+
+  /** The main thread's share, slice by slice. */
+  #help(id: number, runner: JobRunner, failures: UnitFailure[]): void {
+    const end = performance.now() + SLICE_MS;
+    do {
+      const result = runner.runUnit();
+      if (result === 'done') {
+        this.#report(id, failures);
+        return;
+      }
+      if (result !== undefined) failures.push(result);
+    } while (performance.now() < end);
+    setImmediate(() => this.#help(id, runner, failures));
+  }
+
+  #report(id: number, failures: readonly UnitFailure[]): void {
+    const job = this.#jobs.get(id);
+    // Gone when another worker broke in the meantime.
+    if (job === undefined) return;
+    job.failures.push(...failures);
+    job.pending -= 1;
+    if (job.pending > 0) return;
+    this.#jobs.delete(id);
+    if (this.#jobs.size === 0) for (const worker of this.#workers) worker.unref();
+    const first = firstFailure(job.failures);
+    job.resolve(first && describe(first));
+  }
+
+  #startWorker(): Worker {
+    const workerData: WorkerStart = { engine: this.#verifier.name };
+    const worker = new Worker(WORKER_URL, { workerData });
+    worker.unref();
+    worker.on('message', ({ id, failures }: WorkerAnswer) => this.#report(id, failures));
+    worker.on('error', error => this.#fail(error));
+    worker.on('exit', () => this.#fail(new Error('A script worker ended')));
+    return worker;
+  }
+
+  #fail(error: Error): void {
+    this.#broken ??= error;
+    for (const job of this.#jobs.values()) job.reject(this.#broken);
+    this.#jobs.clear();
+  }
+}
+
+function describe({ check, input, error }: UnitFailure): ScriptFailure {
+  return { check, input, error: scriptErrorText(error) };
+}
