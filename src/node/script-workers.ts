@@ -98,16 +98,20 @@ export class ScriptWorkers {
 
   /** The main thread's share, slice by slice. */
   #help(id: number, runner: JobRunner, failures: UnitFailure[]): void {
-    const end = performance.now() + SLICE_MS;
-    do {
-      const result = runner.runUnit();
-      if (result === 'done') {
-        this.#report(id, failures);
-        return;
-      }
-      if (result !== undefined) failures.push(result);
-    } while (performance.now() < end);
-    setImmediate(() => this.#help(id, runner, failures));
+    try {
+      const end = performance.now() + SLICE_MS;
+      do {
+        const result = runner.runUnit();
+        if (result === 'done') {
+          this.#report(id, failures);
+          return;
+        }
+        if (result !== undefined) failures.push(result);
+      } while (performance.now() < end);
+      setImmediate(() => this.#help(id, runner, failures));
+    } catch (error) {
+      this.#fail(error as Error);
+    }
   }
 
   #report(id: number, failures: readonly UnitFailure[]): void {
@@ -125,7 +129,8 @@ export class ScriptWorkers {
 
   #startWorker(): Worker {
     const workerData: WorkerStart = { engine: this.#verifier.name };
-    const worker = new Worker(WORKER_URL, { workerData });
+    // Options of our own process, such as --input-type, may not suit a worker.
+    const worker = new Worker(WORKER_URL, { workerData, execArgv: [] });
     worker.unref();
     worker.on('message', ({ id, failures }: WorkerAnswer) => this.#report(id, failures));
     worker.on('error', error => this.#fail(error));

@@ -95,19 +95,29 @@ export interface TxCheck {
   readonly flags: number;
 }
 
-/**
- * The first input that is not valid, of those from `start` to before `end`; undefined when all are. What the inputs
- * have in common is hashed once.
- */
-export function verifyInputs(
-  check: TxCheck,
-  verifier: SignatureVerifier,
-  range: { readonly start: number; readonly end: number } = { start: 0, end: check.tx.inputs.length },
-): { readonly input: number; readonly error: ScriptError } | undefined {
+/** An input that may not spend what it spends. */
+export interface InputFailure {
+  readonly input: number;
+  readonly error: ScriptError;
+}
+
+/** The first input that is not valid; undefined when all are. What inputs have in common is hashed once. */
+export function verifyInputs(check: TxCheck, verifier: SignatureVerifier): InputFailure | undefined {
   const { tx, spent, flags } = check;
+  return verifyInputRange(new PrecomputedTx(tx, spent), flags, verifier, 0, tx.inputs.length);
+}
+
+/** As `verifyInputs` for the inputs from `start` to before `end`. Needs all outputs that the transaction spends. */
+export function verifyInputRange(
+  precomputed: PrecomputedTx,
+  flags: number,
+  verifier: SignatureVerifier,
+  start: number,
+  end: number,
+): InputFailure | undefined {
+  const { tx, spent } = precomputed;
   assert(spent.length === tx.inputs.length, 'every input has its spent output');
-  const precomputed = new PrecomputedTx(tx, spent);
-  for (let input = range.start; input < range.end; input += 1) {
+  for (let input = start; input < end; input += 1) {
     const { scriptSig, witness } = tx.inputs[input]!;
     const { scriptPubKey } = spent[input]!;
     const checker = new TransactionChecker(precomputed, input, verifier);

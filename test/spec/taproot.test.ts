@@ -15,7 +15,7 @@ import { parseFlags, SCRIPT_FLAGS } from '../../src/script/flags.ts';
 import { PrecomputedTx } from '../../src/script/sighash.ts';
 import { tapBranchHash, tapLeafHash, taprootMerkleRoot } from '../../src/script/taproot.ts';
 import { taprootSignatureHash } from '../../src/script/taproot-sighash.ts';
-import { verifyInputs } from '../../src/script/verify.ts';
+import { verifyInputRange } from '../../src/script/verify.ts';
 import { Reader } from '../../src/wire/codec.ts';
 import { decodeTransaction, readOutput, type TxOutput } from '../../src/wire/transaction.ts';
 import { randomFlags } from '../support/script-flags.ts';
@@ -173,8 +173,8 @@ function verifyAsset(asset: Asset, unlocking: Unlocking, flags: number): string 
   );
   const { version, outputs, lockTime } = unsigned;
   const spent = asset.prevouts.map(hex => readOutput(new Reader(hexToBytes(hex))));
-  const check = { tx: { version, inputs, outputs, lockTime }, spent, flags };
-  return verifyInputs(check, verifier, { start: asset.index, end: asset.index + 1 })?.error;
+  const precomputed = new PrecomputedTx({ version, inputs, outputs, lockTime }, spent);
+  return verifyInputRange(precomputed, flags, verifier, asset.index, asset.index + 1)?.error;
 }
 
 /** Combinations that can be in force: no taproot without segwit, no segwit without P2SH. */
