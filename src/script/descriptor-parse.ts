@@ -98,7 +98,7 @@ function parseScript(text: string, place: KeyPlace, context: KeyContext): Script
     }
     case 'raw':
       if (!isTop) throw new DescriptorError('Can only have raw() at top level');
-      if (!isHex(argument)) throw new DescriptorError('Raw script is not hex');
+      if (argument === '' || !isHex(argument)) throw new DescriptorError('Raw script is not hex');
       return [{ kind: 'raw', script: hexToBytes(argument) }];
     default:
       break;
