@@ -14,6 +14,8 @@ import type { MempoolNotice, MempoolView, TxResult } from '../mempool/mempool-vi
 import type { Command, MessageOf } from '../wire/messages.ts';
 import type { NetAddress } from '../wire/net-address.ts';
 import type { Transaction } from '../wire/transaction.ts';
+import type { AddressBook } from './address-book.ts';
+import type { Bans } from './bans.ts';
 import type { Outbox } from './outbox.ts';
 import type { Peer, PeerTable } from './peer.ts';
 import type { PeerInfo } from './peer-info.ts';
@@ -63,6 +65,8 @@ export interface P2pContext {
   readonly timers: Timers;
   readonly peers: PeerTable;
   readonly penalties: Penalties;
+  readonly bans: Bans;
+  readonly addressBook: AddressBook;
 }
 
 /** What more than one concern reads. Options of one concern alone are declared beside it. */

@@ -3,6 +3,7 @@
  * for its own decisions it keeps itself.
  */
 import type { Milliseconds } from '../base/clock.ts';
+import { SERVICES } from '../wire/messages.ts';
 import type { NetAddress } from '../wire/net-address.ts';
 import type { ConnectionType, PeerId, Permission } from './events.ts';
 
@@ -43,8 +44,12 @@ export interface Peer {
   /** It wants addrv2 (BIP155). */
   readonly sendAddrV2: boolean;
 
+  /** 0: never. */
   readonly lastSend: Milliseconds;
   readonly lastReceive: Milliseconds;
+
+  /** More than a megabyte waits to be sent to it: what is not urgent waits too. */
+  readonly isSendPaused: boolean;
 
   /** Written by ping; Infinity while unknown. */
   minPing: Milliseconds;
@@ -66,6 +71,25 @@ export function isInbound(peer: Peer): boolean {
 /** Outbound peers that we chose for keeping in step with the network (Core: IsOutboundOrBlockRelayConn). */
 export function isChosenOutbound(peer: Peer): boolean {
   return peer.type === 'outbound-full-relay' || peer.type === 'block-relay-only';
+}
+
+/** Whether it may send us transactions, which our version tells it (Core: RejectIncomingTxs). */
+export function takesTxsFrom(peer: Peer, options: { readonly blocksOnly: boolean }): boolean {
+  return isTxConnection(peer) && (!options.blocksOnly || peer.permissions.has('relay'));
+}
+
+/** Has blocks, all or the last 288 (Core: CanServeBlocks). */
+export function servesBlocks(peer: Peer): boolean {
+  return (peer.services & (SERVICES.network | SERVICES.networkLimited)) !== 0n;
+}
+
+/** Has the last 288 blocks only (BIP159). */
+export function isLimited(peer: Peer): boolean {
+  return (peer.services & (SERVICES.network | SERVICES.networkLimited)) === SERVICES.networkLimited;
+}
+
+export function servesWitnesses(peer: Peer): boolean {
+  return (peer.services & SERVICES.witness) !== 0n;
 }
 
 /** Transactions may flow at all, as far as the kind of connection tells. */

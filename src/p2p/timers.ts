@@ -1,7 +1,10 @@
 /**
- * One heap of deadlines for all concerns. Nothing sleeps: the shell asks for the next deadline and sends a tick, and a
+ * The deadlines of all concerns in one place. Nothing sleeps: the shell asks for the next deadline and sends a tick, and a
  * deadline is due when the time of an event has reached it. Time may jump either way; an alarm rings at most once for
  * each time it was set.
+ *
+ * Two clocks, as in Core: most alarms follow the node's (mockable) time; `scheduled` ones can be brought forward by
+ * `mockscheduler` without moving that time.
  */
 import type { Milliseconds } from '../base/clock.ts';
 import { MinHeap } from '../base/heap.ts';
@@ -14,20 +17,22 @@ export interface Alarm {
   clear(): void;
 }
 
+/** An alarm moved to a later time keeps its place in the heap until that comes up: one entry, however often it moves. */
 class HeapAlarm implements Alarm {
   at: Milliseconds | undefined;
+  /** The key of its entry that counts. */
+  queuedAt: Milliseconds | undefined;
   readonly ring: (now: Milliseconds) => void;
-  readonly #heap: MinHeap<HeapAlarm>;
+  readonly #queue: AlarmQueue;
 
-  constructor(heap: MinHeap<HeapAlarm>, ring: (now: Milliseconds) => void) {
-    this.#heap = heap;
+  constructor(queue: AlarmQueue, ring: (now: Milliseconds) => void) {
+    this.#queue = queue;
     this.ring = ring;
   }
 
   set(at: Milliseconds): void {
-    if (this.at === at) return;
-    this.at = at;
-    this.#heap.push(at, this);
+    this.at = at + this.#queue.offset;
+    if (this.queuedAt === undefined || this.at < this.queuedAt) this.#queue.push(this);
   }
 
   clear(): void {
@@ -35,35 +40,68 @@ class HeapAlarm implements Alarm {
   }
 }
 
-export class Timers {
+class AlarmQueue {
   readonly #heap = new MinHeap<HeapAlarm>();
+  /** How much this clock is ahead of the node's. */
+  offset: Milliseconds = 0;
+
+  push(alarm: HeapAlarm): void {
+    alarm.queuedAt = alarm.at;
+    this.#heap.push(alarm.at!, alarm);
+  }
+
+  /** On the node's clock. */
+  next(): Milliseconds | undefined {
+    for (let alarm = this.#heap.peek(); alarm !== undefined; alarm = this.#heap.peek()) {
+      const key = this.#heap.peekKey()!;
+      if (alarm.queuedAt === key && alarm.at === key) return key - this.offset;
+      this.#heap.pop();
+      if (alarm.queuedAt !== key) continue;
+      alarm.queuedAt = undefined;
+      if (alarm.at !== undefined) this.push(alarm);
+    }
+    return undefined;
+  }
+
+  /** Takes out the first alarm, which `next` has found due. */
+  pop(): HeapAlarm {
+    const alarm = this.#heap.pop()!;
+    alarm.queuedAt = undefined;
+    alarm.at = undefined;
+    return alarm;
+  }
+}
+
+export class Timers {
+  readonly #node = new AlarmQueue();
+  readonly #scheduler = new AlarmQueue();
 
   /** Not set yet. `ring` may set it again. */
   alarm(ring: (now: Milliseconds) => void): Alarm {
-    return new HeapAlarm(this.#heap, ring);
+    return new HeapAlarm(this.#node, ring);
+  }
+
+  /** As `alarm`, for chores that Core gives its scheduler. */
+  scheduled(ring: (now: Milliseconds) => void): Alarm {
+    return new HeapAlarm(this.#scheduler, ring);
+  }
+
+  /** `mockscheduler`: scheduled alarms ring this much sooner. */
+  advanceScheduler(by: Milliseconds): void {
+    this.#scheduler.offset += by;
   }
 
   nextDeadline(): Milliseconds | undefined {
-    this.#dropStale();
-    return this.#heap.peekKey();
+    const [a, b] = [this.#node.next(), this.#scheduler.next()];
+    return a === undefined || (b !== undefined && b < a) ? b : a;
   }
 
-  /** Rings what is due; what is set meanwhile for a time that has come rings too, but not twice in one call. */
+  /** Rings what is due. What is set meanwhile waits for the next call, even if its time has come. */
   run(now: Milliseconds): void {
     const due: HeapAlarm[] = [];
-    for (let key = this.nextDeadline(); key !== undefined && key <= now; key = this.nextDeadline()) {
-      const alarm = this.#heap.pop()!;
-      alarm.at = undefined;
-      due.push(alarm);
+    for (const queue of [this.#node, this.#scheduler]) {
+      for (let at = queue.next(); at !== undefined && at <= now; at = queue.next()) due.push(queue.pop());
     }
     for (const alarm of due) alarm.ring(now);
-  }
-
-  /** Entries whose alarm was cleared or set to another time since. */
-  #dropStale(): void {
-    for (let alarm = this.#heap.peek(); alarm !== undefined; alarm = this.#heap.peek()) {
-      if (alarm.at === this.#heap.peekKey()) return;
-      this.#heap.pop();
-    }
   }
 }

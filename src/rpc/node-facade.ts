@@ -13,8 +13,8 @@ import type { MempoolView, TxResult } from '../mempool/mempool-view.ts';
 import type { ConnectionType, PeerId, Permission } from '../p2p/events.ts';
 import type { Block, BlockHeader } from '../wire/block.ts';
 import type { AddressNetwork, NetAddress, TimedAddress } from '../wire/net-address.ts';
+import type { Subnet } from '../wire/subnet.ts';
 import type { OutPoint, Transaction } from '../wire/transaction.ts';
-import type { Subnet } from './subnet.ts';
 
 export interface NodeFacade {
   readonly chain: ChainView;

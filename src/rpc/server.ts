@@ -10,11 +10,11 @@ import type { AddressInfo, Socket } from 'node:net';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import type { Log } from '../base/log.ts';
 import { parseAddress } from '../wire/net-address.ts';
+import { parseSubnet, type Subnet, subnetContains } from '../wire/subnet.ts';
 import type { RpcAuth } from './auth.ts';
 import type { Dispatcher } from './dispatcher.ts';
 import { parseJsonBytes } from './json-parse.ts';
 import { compactJson } from './json-write.ts';
-import { parseSubnet, type Subnet, subnetContains } from './subnet.ts';
 
 /** Bytes of a request's body (Core: MAX_BODY_SIZE). */
 const BODY_BYTES_MAX = 32 * 1024 * 1024;

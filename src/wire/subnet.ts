@@ -1,5 +1,5 @@
 /** Subnets as `-rpcallowip` and `setban` take them: an address, ADDRESS/BITS or ADDRESS/NETMASK (Core: LookupSubNet). */
-import { hostText, type NetAddress, parseAddress } from '../wire/net-address.ts';
+import { hostText, type NetAddress, parseAddress } from './net-address.ts';
 
 export interface Subnet {
   /** The port means nothing. Bits past `prefixBits` are zero. */
@@ -27,9 +27,16 @@ export function subnetContains(subnet: Subnet, address: NetAddress): boolean {
   );
 }
 
-/** `10.0.0.0/8`; of a single address too, as Core prints it. */
+/** `10.0.0.0/8`; of a single address too, as Core prints it. Other networks have no ranges. */
 export function subnetText(subnet: Subnet): string {
-  return `${hostText(subnet.address)}/${subnet.prefixBits}`;
+  const host = hostText(subnet.address);
+  const hasRanges = subnet.address.network === 'ipv4' || subnet.address.network === 'ipv6';
+  return hasRanges ? `${host}/${subnet.prefixBits}` : host;
+}
+
+/** One address alone. */
+export function subnetOf(address: NetAddress): Subnet {
+  return { address: { ...address, port: 0 }, prefixBits: address.bytes.length * 8 };
 }
 
 function maskByte(prefixBits: number, index: number): number {
