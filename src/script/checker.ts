@@ -30,7 +30,7 @@ export class TransactionChecker implements SignatureChecker {
   readonly #inputIndex: number;
   readonly #verifier: SignatureVerifier;
   /** By hash type: OP_CHECKMULTISIG asks for the same hash with every key it tries. */
-  readonly #hashes = new Map<number, SignatureHash>();
+  #hashes: Map<number, SignatureHash> | undefined;
 
   constructor(precomputed: PrecomputedTx, inputIndex: number, verifier: SignatureVerifier) {
     this.#precomputed = precomputed;
@@ -88,10 +88,11 @@ export class TransactionChecker implements SignatureChecker {
 
   // No input runs both legacy and witness scripts with signatures, so the version needs no place in the key.
   #signatureHash(hashType: number, scriptCode: Uint8Array, sigVersion: 'base' | 'witness-v0'): Uint8Array {
-    const known = this.#hashes.get(hashType);
+    const known = this.#hashes?.get(hashType);
     if (known !== undefined && equalBytes(known.scriptCode, scriptCode)) return known.hash;
     const compute = sigVersion === 'base' ? legacySignatureHash : witnessV0SignatureHash;
     const hash = compute(this.#precomputed, this.#inputIndex, scriptCode, hashType);
+    this.#hashes ??= new Map();
     this.#hashes.set(hashType, { scriptCode, hash });
     return hash;
   }

@@ -7,7 +7,7 @@ import { CONTROL_HANDLERS } from './control-ops.ts';
 import { CRYPTO_HANDLERS, OPS_MAX } from './crypto-ops.ts';
 import type { ScriptError } from './errors.ts';
 import { SCRIPT_FLAGS } from './flags.ts';
-import { createMachine, type Handler, type HandlerTable, NO_FALSE } from './machine.ts';
+import { createMachine, type Handler, type HandlerTable, NO_FALSE, type ScriptRun } from './machine.ts';
 import { isTruthy } from './number.ts';
 import { NUMERIC_HANDLERS } from './numeric-ops.ts';
 import { isMinimalPush, OPCODES, SCRIPT_BYTES_MAX } from './opcodes.ts';
@@ -51,9 +51,6 @@ const HANDLERS: readonly Handler[] = handlersByOpcode([
   CRYPTO_HANDLERS,
   TAPSCRIPT_HANDLERS,
 ]);
-
-/** What `createMachine` takes. The stack is changed in place. */
-export type ScriptRun = Parameters<typeof createMachine>[0];
 
 /** Runs the whole script; undefined when it did not fail. What is left on the stack is for the caller to judge. */
 export function evalScript(run: ScriptRun): ScriptError | undefined {

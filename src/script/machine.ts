@@ -72,22 +72,25 @@ export type Handler = (m: Machine, opcode: number) => ScriptError | undefined;
 /** Opcode → what it does; what has no entry fails with BAD_OPCODE. */
 export type HandlerTable = Readonly<Record<number, Handler>>;
 
-export function createMachine(start: {
+/** What a script runs on and by. The stack is changed in place. */
+export interface ScriptRun {
   readonly stack: Uint8Array[];
   readonly script: Uint8Array;
   readonly flags: number;
   readonly sigVersion: SigVersion;
   readonly checker: SignatureChecker;
-  readonly spend?: TaprootSpend;
-}): Machine {
+  readonly spend: TaprootSpend | undefined;
+}
+
+export function createMachine(run: ScriptRun): Machine {
   return {
-    stack: start.stack,
+    stack: run.stack,
     altStack: [],
-    cursor: new ScriptCursor(start.script),
-    flags: start.flags,
-    sigVersion: start.sigVersion,
-    checker: start.checker,
-    spend: start.spend,
+    cursor: new ScriptCursor(run.script),
+    flags: run.flags,
+    sigVersion: run.sigVersion,
+    checker: run.checker,
+    spend: run.spend,
     opCount: 0,
     instruction: 0,
     codeStart: 0,

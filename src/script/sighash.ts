@@ -20,9 +20,12 @@ const OUTPUT_BITS = 0x1f;
 /** An input without its script: outpoint, empty script, sequence. */
 const EMPTY_INPUT_BYTES = 36 + 1 + 4;
 const OUTPOINT_BYTES = 36;
-const ZERO_32 = new Uint8Array(32);
+const ZERO_32: Uint8Array = new Uint8Array(32);
 /** The number 1, little endian. */
 const ONE_32 = Uint8Array.from({ length: 32 }, (_, i) => (i === 0 ? 1 : 0));
+
+/** For what is written only to be hashed; nobody keeps it over a call. A new buffer costs more than a small hash. */
+const scratch = new Writer(4096);
 
 /** The encoded transaction with all scriptSigs empty, without a hash type; inputs start at `inputsStart`. */
 interface BlankedTx {
@@ -135,21 +138,25 @@ export function witnessV0SignatureHash(
   const outputBits = hashType & OUTPUT_BITS;
   const anyoneCanPay = (hashType & SIGHASH_ANYONECANPAY) !== 0;
   const allOutputs = outputBits !== SIGHASH_SINGLE && outputBits !== SIGHASH_NONE;
-  const w = new Writer(256 + scriptCode.length);
+  const single = outputBits === SIGHASH_SINGLE ? tx.outputs[inputIndex] : undefined;
+  const prevouts = anyoneCanPay ? ZERO_32 : precomputed.prevoutsTwice;
+  const sequences = anyoneCanPay || !allOutputs ? ZERO_32 : precomputed.sequencesTwice;
+  let outputs = ZERO_32;
+  if (allOutputs) outputs = precomputed.outputsTwice;
+  else if (single !== undefined) outputs = sha256(hashEach([single], writeOutput));
+  const w = scratch;
+  w.reset();
   w.u32(tx.version);
-  w.put(anyoneCanPay ? ZERO_32 : precomputed.prevoutsTwice);
-  w.put(anyoneCanPay || !allOutputs ? ZERO_32 : precomputed.sequencesTwice);
+  w.put(prevouts);
+  w.put(sequences);
   outPoint.write(w, input.prevout);
   writeScript(w, scriptCode);
   w.i64(exactValue(spent[inputIndex]!));
   w.u32(input.sequence);
-  const single = outputBits === SIGHASH_SINGLE ? tx.outputs[inputIndex] : undefined;
-  if (allOutputs) w.put(precomputed.outputsTwice);
-  else if (single !== undefined) w.put(sha256(hashEach([single], writeOutput)));
-  else w.put(ZERO_32);
+  w.put(outputs);
   w.u32(tx.lockTime);
   w.i32(hashType);
-  return hashTwice(w.finish());
+  return hashTwice(w.written());
 }
 
 /**
@@ -181,9 +188,9 @@ function startsWith(script: Uint8Array, part: Uint8Array, at: number): boolean {
 
 /** Hashes with SHA256 what `write` writes of every item. */
 function hashEach<T>(items: readonly T[], write: (w: Writer, item: T) => void): Uint8Array {
-  const w = new Writer(64 * items.length);
-  for (const item of items) write(w, item);
-  return sha256(w.finish());
+  scratch.reset();
+  for (const item of items) write(scratch, item);
+  return sha256(scratch.written());
 }
 
 function hashTwice(bytes: Uint8Array): Uint8Array {

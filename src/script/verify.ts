@@ -44,16 +44,21 @@ export function verifyScript(spend: Spend): ScriptError | undefined {
 
   // Run apart, and not as one script: a scriptSig could otherwise skip the scriptPubKey (CVE-2010-5141).
   const stack: Uint8Array[] = [];
-  const run = { stack, flags, checker, sigVersion: 'base' as const };
-  let error = evalScript({ ...run, script: scriptSig });
+  const run = (script: Uint8Array, on: Uint8Array[]) =>
+    evalScript({ stack: on, script, flags, checker, sigVersion: 'base', spend: undefined });
+  let error = scriptSig.length === 0 ? undefined : run(scriptSig, stack);
   if (error !== undefined) return error;
   const hashesScript = p2sh && isPayToScriptHash(scriptPubKey);
   const pushed = hashesScript ? stack.slice() : [];
-  error = evalScript({ ...run, script: scriptPubKey }) ?? falseOnTop(stack);
+  let program = witness ? witnessProgram(scriptPubKey) : undefined;
+  if (program !== undefined && stack.length === 0) {
+    // Two pushes that cannot fail, so they need not run. A program of nothing but zeros is false.
+    stack.push(program.program);
+  } else error = run(scriptPubKey, stack);
+  error ??= falseOnTop(stack);
   if (error !== undefined) return error;
 
   let itemsLeft = stack.length;
-  let program = witness ? witnessProgram(scriptPubKey) : undefined;
   if (program !== undefined) {
     // Anything in the scriptSig could be changed by others.
     if (scriptSig.length > 0) return 'WITNESS_MALLEATED';
@@ -64,7 +69,7 @@ export function verifyScript(spend: Spend): ScriptError | undefined {
     if (!isPushOnly(scriptSig)) return 'SIG_PUSHONLY';
     const redeemScript = pushed.pop();
     assert(redeemScript !== undefined, 'the hash that matched was of an item');
-    error = evalScript({ ...run, stack: pushed, script: redeemScript }) ?? falseOnTop(pushed);
+    error = run(redeemScript, pushed) ?? falseOnTop(pushed);
     if (error !== undefined) return error;
     itemsLeft = pushed.length;
     program = witness ? witnessProgram(redeemScript) : undefined;
@@ -139,17 +144,18 @@ function verifyWitnessProgram(
 ): ScriptError | undefined {
   const { witness, flags, checker } = spend;
   if (version === 0) {
-    const run = { flags, checker, sigVersion: 'witness-v0' as const };
+    const run = (script: Uint8Array, stack: Uint8Array[]) =>
+      evalWitnessScript({ stack, script, flags, checker, sigVersion: 'witness-v0', spend: undefined });
     if (program.length === SCRIPT_HASH_BYTES) {
       const script = witness.at(-1);
       if (script === undefined) return 'WITNESS_PROGRAM_WITNESS_EMPTY';
       if (!equalBytes(sha256(script), program)) return 'WITNESS_PROGRAM_MISMATCH';
-      return evalWitnessScript({ ...run, stack: witness.slice(0, -1), script });
+      return run(script, witness.slice(0, -1));
     }
     if (program.length === KEY_HASH_BYTES) {
       if (witness.length !== 2) return 'WITNESS_PROGRAM_MISMATCH';
       const script = concatBytes(KEY_HASH_HEAD, program, KEY_HASH_TAIL);
-      return evalWitnessScript({ ...run, stack: witness.slice(), script });
+      return run(script, witness.slice());
     }
     return 'WITNESS_PROGRAM_WRONG_LENGTH';
   }

@@ -196,6 +196,16 @@ export class Writer {
     for (let i = 0; i < 32; i += 1) this.#bytes[start + i] = hash.charCodeAt(i);
   }
 
+  /** Forgets what was written and keeps the memory: for a writer that is used a million times. */
+  reset(): void {
+    this.#length = 0;
+  }
+
+  /** A view of what was written, good until the next write or reset. */
+  written(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
   /** A fresh array: the writer may be used on. */
   finish(): Uint8Array {
     return this.#bytes.slice(0, this.#length);
