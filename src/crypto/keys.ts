@@ -78,11 +78,13 @@ export function addSecretKeyTweak(secretKey: Uint8Array, tweak: Uint8Array): Uin
  */
 export function signEcdsa(hash32: Uint8Array, secretKey: Uint8Array): Uint8Array {
   assert(isValidSecretKey(secretKey), 'the secret key is valid');
-  let compact = curve.signEcdsa(hash32, secretKey, undefined);
+  // Core's library reduces the hash before it makes the nonce; not every engine does.
+  const hash = readScalar(hash32) < CURVE_ORDER ? hash32 : scalarToBytes(modOrder(readScalar(hash32)));
+  let compact = curve.signEcdsa(hash, secretKey, undefined);
   const extraEntropy = new Uint8Array(32);
   for (let counter = 1; compact[0]! >= 0x80; counter += 1) {
     new DataView(extraEntropy.buffer).setUint32(0, counter, true);
-    compact = curve.signEcdsa(hash32, secretKey, extraEntropy);
+    compact = curve.signEcdsa(hash, secretKey, extraEntropy);
   }
   return encodeDer(compact);
 }
