@@ -51,8 +51,15 @@ export class Arguments {
     return typeof fallback === 'number' ? new JsonNumber(String(fallback)) : fallback;
   }
 
+  /** Whether there is a value, be it the declared default. */
   has(name: string): boolean {
     return this.get(name) !== undefined;
+  }
+
+  /** Whether the caller gave a value. */
+  isGiven(name: string): boolean {
+    const at = this.#params.findIndex(param => paramNames(param)[0] === name);
+    return (this.#values[at] ?? null) !== null;
   }
 
   string(name: string): string {
@@ -313,4 +320,26 @@ export function checkFields(
   for (const key of object.keys) {
     if (!Object.hasOwn(types, key)) throw new RpcError(RpcCode.TYPE_ERROR, `Unexpected key ${key}`);
   }
+}
+
+/** Indices of a descriptor at most, and how many at once (BIP32; Core: ParseDescriptorRange). */
+const RANGE_END_MAX = 0x7fff_ffff;
+const RANGE_LENGTH_MAX = 1_000_000;
+
+/** An end, or [begin, end], both counted; throws RpcError −8. */
+export function toRange(value: JsonValue | undefined): readonly [begin: number, end: number] {
+  const [begin, end] = rangeEnds(value);
+  if (begin > end) invalid('Range specified as [begin,end] must not have begin after end');
+  if (begin < 0n) invalid('Range should be greater or equal than 0');
+  if (end > BigInt(RANGE_END_MAX) || end < 0n) invalid('End of range is too high');
+  if (end >= begin + BigInt(RANGE_LENGTH_MAX)) invalid('Range is too large');
+  return [Number(begin), Number(end)];
+}
+
+function rangeEnds(value: JsonValue | undefined): readonly [bigint, bigint] {
+  if (value instanceof JsonNumber) return [0n, toBigInteger(value, 'i64')];
+  if (Array.isArray(value) && value.length === 2 && value.every(end => end instanceof JsonNumber)) {
+    return [toBigInteger(value[0], 'i64'), toBigInteger(value[1], 'i64')];
+  }
+  invalid('Range must be specified as end or as [begin,end]');
 }

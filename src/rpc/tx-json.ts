@@ -3,7 +3,7 @@ import { bytesToHex, hashToHex } from '../base/bytes.ts';
 import type { Coin } from '../chain/coin.ts';
 import type { ChainParams } from '../consensus/params.ts';
 import { encodeAddress } from '../script/address.ts';
-import { inferDescriptor } from '../script/descriptor-infer.ts';
+import { inferDescriptor, type ScriptKnowledge } from '../script/descriptor-infer.ts';
 import { scriptToAsm } from '../script/opcodes.ts';
 import { solveScript } from '../script/templates.ts';
 import { exactValue, type Transaction, type TxInput } from '../wire/transaction.ts';
@@ -51,12 +51,12 @@ export function txToJson(tx: Transaction, params: ChainParams, options: TxJsonOp
 export function scriptToJson(
   script: Uint8Array,
   params: ChainParams,
-  options: { readonly hex?: 'omitted' } = {},
+  options: { readonly hex?: 'omitted'; readonly knowledge?: ScriptKnowledge } = {},
 ): Members {
   const { type } = solveScript(script);
   return {
     asm: scriptToAsm(script),
-    desc: inferDescriptor(script, params.address),
+    desc: inferDescriptor(script, params.address, options.knowledge),
     hex: options.hex === 'omitted' ? undefined : bytesToHex(script),
     address: encodeAddress(script, params.address),
     type,

@@ -1,0 +1,84 @@
+/** The address book, for people and tests (Core: rpc/net.cpp). */
+import { hostText, parseAddress } from '../../../wire/net-address.ts';
+import { RpcCode, RpcError } from '../../codes.ts';
+import type { RpcMethod } from '../../method.ts';
+import type { NodeFacade } from '../../node-facade.ts';
+import { res } from '../../result-doc.ts';
+import { NETWORK_NAMES } from '../../services-text.ts';
+
+export const getnodeaddresses: RpcMethod<NodeFacade> = {
+  name: 'getnodeaddresses',
+  category: 'network',
+  description:
+    'Gives addresses of nodes that may be good and recent, to find more peers.\nThe node may know more than it gives.',
+  params: [
+    { name: 'count', type: 'number', default: 1, doc: 'How many at most. 0 gives all.' },
+    {
+      name: 'network',
+      type: 'string',
+      defaultHint: 'all networks',
+      doc: `Only of this network: ${NETWORK_NAMES.join(', ')}.`,
+    },
+  ],
+  results: [
+    res.array('', '', [
+      res.object('', '', [
+        res.time('time', 'when the node was last seen, in UNIX epoch time'),
+        res.number('services', 'the services it offers'),
+        res.string('address', 'its address'),
+        res.number('port', 'its port'),
+        res.string('network', 'its network'),
+      ]),
+    ]),
+  ],
+  examples: [[8], [4, 'i2p']],
+  run({ network }, args) {
+    const count = args.integer('count');
+    if (count < 0) throw new RpcError(RpcCode.INVALID_PARAMETER, 'Address count out of range');
+    const wanted = args.optionalString('network');
+    const only = NETWORK_NAMES.find(name => name === wanted?.toLowerCase());
+    if (wanted !== undefined && only === undefined) {
+      throw new RpcError(RpcCode.INVALID_PARAMETER, `Network not recognized: ${wanted}`);
+    }
+    return network.addresses(count, only).map(address => ({
+      time: address.time,
+      services: address.services,
+      address: hostText(address),
+      port: address.port,
+      network: address.network,
+    }));
+  },
+};
+
+export const addpeeraddress: RpcMethod<NodeFacade> = {
+  name: 'addpeeraddress',
+  category: 'hidden',
+  description: 'Adds an address to the address book. For tests only.',
+  params: [
+    { name: 'address', type: 'string', doc: 'The IP address' },
+    { name: 'port', type: 'number', doc: 'The port' },
+    {
+      name: 'tried',
+      type: 'boolean',
+      default: false,
+      doc: 'Whether it goes to the table of addresses that worked',
+    },
+  ],
+  results: [
+    res.object('', '', [
+      res.string('error?', 'why it was not added'),
+      res.boolean('success', 'whether it was added'),
+    ]),
+  ],
+  examples: [['1.2.3.4', 8333, true]],
+  run({ network }, args) {
+    const port = args.integer('port', 'u16');
+    const table = args.boolean('tried') ? 'tried' : 'new';
+    const address = parseAddress(args.string('address'), port);
+    if (address === undefined || address.port !== port) {
+      throw new RpcError(RpcCode.CLIENT_INVALID_IP_OR_SUBNET, 'Invalid IP address');
+    }
+    const result = network.addAddress(address, table);
+    return result === 'added' ? { success: true } : { error: result, success: false };
+  },
+};

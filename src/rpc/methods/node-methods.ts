@@ -1,0 +1,51 @@
+/** All methods that need no wallet, tied to a node. What is not here is answered -32601. */
+import type { ServerView } from '../dispatcher.ts';
+import { type BoundMethod, bindMethods, type RpcMethod } from '../method.ts';
+import type { NodeFacade } from '../node-facade.ts';
+import {
+  getbestblockhash, getblock, getblockcount, getblockhash, getblockheader, getdifficulty,
+} from './blockchain/blocks.ts'; // biome-ignore format: one list
+import { getblockchaininfo, getchaintips, getdeploymentinfo } from './blockchain/chain-info.ts';
+import { gettxout, gettxoutsetinfo } from './blockchain/coins.ts';
+import {
+  getmempoolancestors, getmempooldescendants, getmempoolentry, getmempoolinfo, getrawmempool,
+} from './blockchain/mempool.ts'; // biome-ignore format: one list
+import {
+  invalidateblock, reconsiderblock, syncwithvalidationinterfacequeue, waitforblock, waitforblockheight, waitfornewblock,
+} from './blockchain/writer.ts'; // biome-ignore format: one list
+import { echo, echojson, getmemoryinfo, logging, mockscheduler, setmocktime } from './control/node.ts';
+import { type ControlServices, getrpcinfo, help, stop, uptime } from './control/server.ts';
+import { generateblock, generatetoaddress, generatetodescriptor } from './mining/generate.ts';
+import { getmininginfo, getnetworkhashps } from './mining/info.ts';
+import { submitblock, submitheader } from './mining/submit.ts';
+import { getblocktemplate } from './mining/template.ts';
+import { addpeeraddress, getnodeaddresses } from './network/addresses.ts';
+import { clearbanned, listbanned, setban } from './network/bans.ts';
+import { addconnection, addnode, getaddednodeinfo } from './network/connections.ts';
+import { getconnectioncount, getnettotals, getnetworkinfo, setnetworkactive } from './network/info.ts';
+import { disconnectnode, getpeerinfo, ping } from './network/peers.ts';
+import { createrawtransaction } from './rawtransactions/create.ts';
+import { decoderawtransaction, decodescript, getrawtransaction } from './rawtransactions/decode.ts';
+import { sendrawtransaction, testmempoolaccept } from './rawtransactions/send.ts';
+import { deriveaddresses, getdescriptorinfo, validateaddress } from './util/addresses.ts';
+import { getindexinfo } from './util/indexes.ts';
+
+const ON_NODE: readonly RpcMethod<NodeFacade>[] = [
+  getbestblockhash, getblock, getblockchaininfo, getblockcount, getblockhash, getblockheader, getchaintips,
+  getdeploymentinfo, getdifficulty, getmempoolancestors, getmempooldescendants, getmempoolentry, getmempoolinfo,
+  getrawmempool, gettxout, gettxoutsetinfo, invalidateblock, reconsiderblock, syncwithvalidationinterfacequeue,
+  waitforblock, waitforblockheight, waitfornewblock,
+  echo, echojson, getmemoryinfo, logging, mockscheduler, setmocktime,
+  generateblock, generatetoaddress, generatetodescriptor, getblocktemplate, getmininginfo, getnetworkhashps,
+  submitblock, submitheader,
+  addconnection, addnode, addpeeraddress, clearbanned, disconnectnode, getaddednodeinfo, getconnectioncount,
+  getnettotals, getnetworkinfo, getnodeaddresses, getpeerinfo, listbanned, ping, setban, setnetworkactive,
+  createrawtransaction, decoderawtransaction, decodescript, getrawtransaction, sendrawtransaction, testmempoolaccept,
+  deriveaddresses, getdescriptorinfo, getindexinfo, validateaddress,
+]; // biome-ignore format: one list
+
+const ON_SERVER: readonly RpcMethod<ControlServices>[] = [getrpcinfo, help, stop, uptime];
+
+export function nodeMethods(node: NodeFacade, server: ServerView): readonly BoundMethod[] {
+  return [...bindMethods(ON_NODE, node), ...bindMethods(ON_SERVER, { node, server })];
+}
