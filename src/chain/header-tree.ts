@@ -231,6 +231,11 @@ export class HeaderTree implements HeaderView {
     this.#changeStatus(id, this.#status[id]! & ~bits);
   }
 
+  /** As it was written to the index. */
+  restoreStatus(id: HeaderId, status: number): void {
+    this.#status[id] = status;
+  }
+
   /** Checked at least as far as `validity` (one of the VALID_ values); never lowers what was reached. */
   raiseValidity(id: HeaderId, validity: number): void {
     const status = this.#status[id]!;

@@ -7,8 +7,7 @@
 import {
   closeSync,
   existsSync,
-  fdatasyncSync,
-  fsyncSync,
+  fdatasync as fdatasyncCallback,
   ftruncateSync,
   mkdirSync,
   openSync,
@@ -20,9 +19,12 @@ import {
 } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { type BlockHash, binaryToBytes, bytesToHex, concatBytes } from '../base/bytes.ts';
 import { sha256d } from '../crypto/sha256.ts';
 import { StoreError } from './errors.ts';
+
+const fdatasync = promisify(fdatasyncCallback);
 
 /** Bytes of one file; a block that would reach it goes to the next (Core: MAX_BLOCKFILE_SIZE). */
 export const BLOCK_FILE_BYTES_MAX = 0x800_0000;
@@ -120,24 +122,22 @@ export class BlockFiles {
     return raw;
   }
 
-  /** All records appended so far survive a loss of power when this returns. */
-  sync(): void {
-    guarded(this.#folder, () => {
-      for (const [path, file] of this.#open) {
-        if (file.dirty) fdatasyncSync(file.fd);
+  /** All records appended so far survive a loss of power when this is done. Nothing may be appended meanwhile. */
+  async sync(): Promise<void> {
+    try {
+      for (const [path, file] of [...this.#open]) {
+        if (file.dirty) await fdatasync(file.fd);
         file.dirty = false;
-        // Only the newest files of each kind are written to again, most of the time.
+        // Only the newest block file is certain to be written to again.
         if (!path.endsWith(fileName('blk', this.#lastFile))) this.#close(path);
       }
       if (!this.#folderDirty) return;
-      const fd = openSync(this.#folder, 'r');
-      try {
-        fsyncSync(fd);
-      } finally {
-        closeSync(fd);
-      }
+      const folder = await open(this.#folder, 'r');
+      await folder.sync().finally(() => folder.close());
       this.#folderDirty = false;
-    });
+    } catch (error) {
+      throw ioError(this.#folder, error);
+    }
   }
 
   /**

@@ -1,0 +1,197 @@
+/**
+ * What the writer keeps in memory: the header tree, the active chain, the candidates for the next tip and the coins
+ * cache. The tasks that change it are in accept-block.ts, activate.ts, invalidate.ts, flush.ts and startup.ts.
+ *
+ * A candidate is a block with at least the work of the tip whose ancestors are all stored (Core:
+ * setBlockIndexCandidates). The tip itself is always one, so there is one to go back to.
+ */
+import { assert } from '../base/assert.ts';
+import type { BlockHash } from '../base/bytes.ts';
+import { type Milliseconds, toUnixSeconds } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { ChainParams } from '../consensus/params.ts';
+import type { HeaderId } from './chain-view.ts';
+import { CoinsCache } from './coins.ts';
+import { FAILED, HAVE_DATA, HeaderTree, VALID_MASK, VALID_TRANSACTIONS } from './header-tree.ts';
+
+/** A tip older than this means that we are still catching up (Core: DEFAULT_MAX_TIP_AGE). */
+export const TIP_AGE_MAX_SECONDS = 24 * 60 * 60;
+/** Memory for the coins cache (Core: DEFAULT_DB_CACHE, of which the coins get nearly all). */
+export const COINS_CACHE_BYTES = 440 * 1024 * 1024;
+
+export interface ChainOptions {
+  /** undefined: the network's; null: check every script. */
+  readonly assumedValidBlock?: BlockHash | null;
+  /** undefined: the network's. */
+  readonly minimumChainWork?: bigint;
+  readonly tipAgeMaxSeconds?: number;
+  readonly coinsCacheBytes?: number;
+  /** Blocks connected above this height are left for later (`-stopatheight`). */
+  readonly stopAtHeight?: number;
+}
+
+export interface ChainDeps {
+  readonly params: ChainParams;
+  readonly log: Log;
+}
+
+export class ChainState {
+  readonly params: ChainParams;
+  readonly log: Log;
+  readonly assumedValidBlock: BlockHash | null;
+  readonly minimumChainWork: bigint;
+  readonly coinsCacheBytes: number;
+  readonly headers = new HeaderTree();
+  readonly coins = new CoinsCache();
+  readonly candidates = new Set<HeaderId>();
+  /** Stored blocks that wait for an ancestor's data: parent → children (Core: m_blocks_unlinked). */
+  readonly unlinked = new Map<HeaderId, HeaderId[]>();
+  bestHeader: HeaderId = 0;
+  nextSequence = 1;
+  /** When the last flush ended; undefined before the first. */
+  lastFlush: Milliseconds | undefined;
+  readonly #tipAgeMaxSeconds: number;
+  readonly #active: HeaderId[] = [];
+  #catchingUp = true;
+
+  constructor({ params, log }: ChainDeps, options: ChainOptions) {
+    this.params = params;
+    this.log = log;
+    this.assumedValidBlock =
+      options.assumedValidBlock === undefined ? params.assumedValidBlock : options.assumedValidBlock;
+    this.minimumChainWork = options.minimumChainWork ?? params.minimumChainWork;
+    this.coinsCacheBytes = options.coinsCacheBytes ?? COINS_CACHE_BYTES;
+    this.#tipAgeMaxSeconds = options.tipAgeMaxSeconds ?? TIP_AGE_MAX_SECONDS;
+  }
+
+  get height(): number {
+    return this.#active.length - 1;
+  }
+
+  get hasTip(): boolean {
+    return this.#active.length > 0;
+  }
+
+  tip(): HeaderId {
+    const tip = this.#active[this.#active.length - 1];
+    assert(tip !== undefined, 'the chain has been started');
+    return tip;
+  }
+
+  atHeight(height: number): HeaderId | undefined {
+    return this.#active[height];
+  }
+
+  isActive(id: HeaderId): boolean {
+    return this.#active[this.headers.heightOf(id)] === id;
+  }
+
+  /** The last block of the active chain that `id` has too. */
+  forkWithActive(id: HeaderId): HeaderId {
+    const height = this.headers.heightOf(id);
+    return this.headers.forkOf(
+      height > this.height ? this.headers.ancestorOf(id, this.height) : id,
+      this.tip(),
+    );
+  }
+
+  pushTip(id: HeaderId): void {
+    assert(this.headers.heightOf(id) === this.#active.length, 'heights are consecutive');
+    this.#active.push(id);
+  }
+
+  popTip(): void {
+    this.#active.pop();
+  }
+
+  /** Takes the chain that ends in `id` for the active one, whatever was before. */
+  setTip(id: HeaderId): void {
+    this.#active.length = 0;
+    for (let at: HeaderId | undefined = id; at !== undefined; at = this.headers.parentOf(at))
+      this.#active[this.headers.heightOf(at)] = at;
+  }
+
+  /** Core: IsInitialBlockDownload. Once false, false for ever. */
+  isInitialBlockDownload(now: Milliseconds): boolean {
+    if (!this.#catchingUp || !this.hasTip) return this.#catchingUp;
+    const tip = this.tip();
+    if (this.headers.chainWorkOf(tip) < this.minimumChainWork) return true;
+    if (this.headers.timeOf(tip) < toUnixSeconds(now) - this.#tipAgeMaxSeconds) return true;
+    this.log.info('Leaving InitialBlockDownload (latching to false)');
+    this.#catchingUp = false;
+    return false;
+  }
+
+  /** Stored with all its ancestors, and not known to be invalid. */
+  isConnectable(id: HeaderId): boolean {
+    const { headers } = this;
+    const status = headers.statusOf(id);
+    return (status & FAILED) === 0 && (status & VALID_MASK) >= VALID_TRANSACTIONS && headers.hasChainData(id);
+  }
+
+  /** Makes `id` a candidate if it could replace the tip. */
+  addCandidate(id: HeaderId): void {
+    if (!this.hasTip || !this.headers.isBetter(this.tip(), id)) this.candidates.add(id);
+  }
+
+  /** Forgets candidates that are worse than the tip. */
+  pruneCandidates(): void {
+    const tip = this.tip();
+    for (const id of this.candidates) if (this.headers.isBetter(tip, id)) this.candidates.delete(id);
+  }
+
+  /**
+   * The block with the most work that may be connected (Core: FindMostWorkChain). Candidates that turn out to stand
+   * on an invalid or missing block are dropped on the way.
+   */
+  findMostWork(): HeaderId | undefined {
+    for (;;) {
+      let best: HeaderId | undefined;
+      for (const id of this.candidates) if (best === undefined || this.headers.isBetter(id, best)) best = id;
+      if (best === undefined || this.#isUsable(best)) return best;
+    }
+  }
+
+  #isUsable(candidate: HeaderId): boolean {
+    const path: HeaderId[] = [];
+    let at: HeaderId | undefined = candidate;
+    for (; at !== undefined && !this.isActive(at); at = this.headers.parentOf(at)) {
+      const status = this.headers.statusOf(at);
+      path.push(at);
+      if ((status & FAILED) === 0 && (status & HAVE_DATA) !== 0) continue;
+      const isMissing = (status & FAILED) === 0;
+      for (const id of path) {
+        // What stands on a missing block is tried again when that arrives.
+        if (isMissing && id !== at) this.addUnlinked(id);
+        this.candidates.delete(id);
+      }
+      return false;
+    }
+    return true;
+  }
+
+  addUnlinked(id: HeaderId): void {
+    const parent = this.headers.parentOf(id)!;
+    const children = this.unlinked.get(parent);
+    if (children === undefined) this.unlinked.set(parent, [id]);
+    else if (!children.includes(id)) children.push(id);
+  }
+
+  /** The valid header with the most work, found anew (Core: RecalculateBestHeader). */
+  recomputeBestHeader(): void {
+    let best = this.hasTip ? this.tip() : 0;
+    for (let id = 0; id < this.headers.size; id += 1)
+      if (!this.headers.isInvalid(id) && this.headers.chainWorkOf(id) > this.headers.chainWorkOf(best))
+        best = id;
+    this.bestHeader = best;
+  }
+
+  /** Marks `id` and everything on it as invalid, and finds the best header anew if it was among them. */
+  markInvalid(id: HeaderId): void {
+    for (const each of this.headers.descendantsOf(id)) {
+      this.headers.setStatus(each, FAILED);
+      this.candidates.delete(each);
+    }
+    if (this.headers.isInvalid(this.bestHeader)) this.recomputeBestHeader();
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * Overruling the rules by hand: `invalidateblock` and `reconsiderblock` (Core: Chainstate::InvalidateBlock,
+ * ResetBlockFailureFlags). Both end on the best chain that is left, and on disk, since somebody is told.
+ */
+import type { Milliseconds } from '../base/clock.ts';
+import { activateBestChain, disconnectTip } from './activate.ts';
+import type { ChainState } from './chain-state.ts';
+import type { HeaderId } from './chain-view.ts';
+import type { WriterTask } from './effects.ts';
+import { flush } from './flush.ts';
+import { FAILED } from './header-tree.ts';
+
+/** Treats the block, and all that stand on it, as invalid. Genesis stays. */
+export function* invalidateBlock(state: ChainState, id: HeaderId, now: Milliseconds): WriterTask<void> {
+  if (id === 0) return;
+  const wasActive = state.isActive(id);
+  while (state.isActive(id)) yield* disconnectTip(state);
+  state.markInvalid(id);
+  addAllCandidates(state);
+  if (wasActive) {
+    const tip = state.tip();
+    yield { kind: 'notify', notice: { kind: 'tipChanged', tip, fork: tip } };
+  }
+  yield* activateBestChain(state, now);
+  yield* flush(state, now);
+}
+
+/** Takes invalidity off the block, its ancestors and all that stand on it; they are checked again where needed. */
+export function* reconsiderBlock(state: ChainState, id: HeaderId, now: Milliseconds): WriterTask<void> {
+  const { headers } = state;
+  for (const each of headers.descendantsOf(id)) headers.clearStatus(each, FAILED);
+  for (let at = headers.parentOf(id); at !== undefined; at = headers.parentOf(at))
+    headers.clearStatus(at, FAILED);
+  addAllCandidates(state);
+  state.recomputeBestHeader();
+  yield* activateBestChain(state, now);
+  yield* flush(state, now);
+}
+
+/** Every block that could replace the tip, and the tip. */
+function addAllCandidates(state: ChainState): void {
+  for (let id = 0; id < state.headers.size; id += 1) if (state.isConnectable(id)) state.addCandidate(id);
+}

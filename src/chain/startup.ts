@@ -1,0 +1,176 @@
+/**
+ * From disk to a running chain, in three steps:
+ *
+ * 1. `loadIndex` builds the header tree from the index records;
+ * 2. blocks found in the block files behind what the index knows are taken in again (accept-block.ts), because
+ *    somebody may have been told that we have them;
+ * 3. `start` brings the coins to a whole state if a flush was cut, and moves to the best chain.
+ */
+import { assert } from '../base/assert.ts';
+import { type BlockHash, hashToHex, ZERO_HASH } from '../base/bytes.ts';
+import type { Milliseconds } from '../base/clock.ts';
+import { StoreError } from '../store/errors.ts';
+import type { Entry } from '../store/store.ts';
+import { DecodeError } from '../wire/codec.ts';
+import { addHeader, linkBlock, receiveBlock } from './accept-block.ts';
+import { activateBestChain, pathBetween, readBlock, readUndo } from './activate.ts';
+import { type BlockIndexRecord, decodeBlockIndex } from './block-index.ts';
+import type { ChainState } from './chain-state.ts';
+import type { HeaderId } from './chain-view.ts';
+import { decodeBestBlock, decodeHeadBlocks } from './coin-records.ts';
+import { applyBlock, unapplyBlock } from './connect-block.ts';
+import type { FilePosition, WriterTask } from './effects.ts';
+import { flush } from './flush.ts';
+import { HAVE_DATA, HAVE_UNDO, VALID_SCRIPTS } from './header-tree.ts';
+
+/** Blocks replayed between two lines of progress. */
+const PROGRESS_BLOCKS = 1000;
+
+/** What the chainstate store says about itself. */
+export interface ChainstateRecords {
+  readonly bestBlock: Uint8Array | undefined;
+  readonly headBlocks: Uint8Array | undefined;
+}
+
+/** Throws StoreError for an index that cannot be ours. */
+export function loadIndex(state: ChainState, entries: Iterable<Entry>): void {
+  const { headers, params } = state;
+  const records = Array.from(entries, readRecord).sort(compareRecords);
+  const genesisHash = params.genesis.header.hash;
+  if (records.length === 0) {
+    addHeader(state, params.genesis.header);
+    return;
+  }
+  if (records[0]!.header.hash !== genesisHash) {
+    throw new StoreError('corrupted', 'Incorrect or no genesis block found. Wrong datadir for network?');
+  }
+  for (const record of records) {
+    if (record.height > 0 && headers.find(record.header.prevHash) === undefined) {
+      const hash = hashToHex(record.header.hash);
+      throw new StoreError('corrupted', `The block index lacks the parent of block ${hash}`);
+    }
+    const id = headers.add(record.header);
+    if (record.data !== undefined) headers.setData(id, record.data, record.txCount);
+    if (record.undo !== undefined) headers.setUndo(id, record.undo);
+    headers.restoreStatus(id, record.status);
+    if (record.txCount > 0) linkBlock(state, id);
+  }
+  state.recomputeBestHeader();
+  // Nothing of this is news to the index.
+  headers.takeDirty();
+}
+
+function readRecord(entry: Entry): BlockIndexRecord {
+  try {
+    return decodeBlockIndex(entry);
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    throw new StoreError('corrupted', `The block index is corrupted: ${error.message}`);
+  }
+}
+
+/** The stored block that lies last in the files: what follows it, the index does not know. */
+export function lastStoredPosition({ headers }: ChainState): FilePosition | undefined {
+  let last: FilePosition | undefined;
+  for (let id = 0; id < headers.size; id += 1) {
+    const position = headers.dataPositionOf(id);
+    if (position !== undefined && (last === undefined || comparePositions(position, last) > 0))
+      last = position;
+  }
+  return last;
+}
+
+/** Throws StoreError. */
+export function* start(state: ChainState, records: ChainstateRecords, now: Milliseconds): WriterTask<void> {
+  if (!state.headers.hasData(0)) yield* storeGenesis(state);
+  if (records.headBlocks !== undefined) yield* replay(state, records.headBlocks, now);
+  else if (records.bestBlock !== undefined) {
+    state.coins.bestBlock = decodeBestBlock(records.bestBlock);
+    state.coins.storedBlock = state.coins.bestBlock;
+  } else {
+    // Its outputs cannot be spent: connecting genesis makes no coins.
+    state.coins.bestBlock = state.headers.hashOf(0);
+    state.headers.raiseValidity(0, VALID_SCRIPTS);
+  }
+  const tip = findKnown(state, state.coins.bestBlock!);
+  state.setTip(tip);
+  // What was active before goes before others with the same work.
+  for (let height = 0; height <= state.height; height += 1)
+    state.headers.setSequence(state.atHeight(height)!, 0);
+  state.addCandidate(tip);
+  state.pruneCandidates();
+  state.isInitialBlockDownload(now);
+  state.log.info(
+    `Loaded best chain: hashBestChain=${hashToHex(state.coins.bestBlock!)} height=${state.height}`,
+  );
+  yield* activateBestChain(state, now);
+}
+
+function* storeGenesis(state: ChainState): WriterTask<void> {
+  const { genesis } = state.params;
+  const position = (yield {
+    kind: 'appendBlock',
+    raw: genesis.raw,
+    height: 0,
+    time: genesis.header.time,
+  }) as FilePosition;
+  receiveBlock(state, 0, genesis, position);
+}
+
+/**
+ * Finishes a flush that was cut (Core: ReplayBlocks). Any part of the change from the old tip to the new one may be
+ * in the store; undoing and doing all of it again is right for every part, because writing a coin twice and deleting
+ * an absent one change nothing.
+ */
+function* replay(state: ChainState, record: Uint8Array, now: Milliseconds): WriterTask<void> {
+  const { headers, coins, log } = state;
+  const { newTip, oldTip } = decodeHeadBlocks(record);
+  const target = findKnown(state, newTip);
+  let fork: HeaderId = 0;
+  log.info('Replaying blocks');
+  if (oldTip !== ZERO_HASH) {
+    const old = findKnown(state, oldTip);
+    fork = headers.forkOf(old, target);
+    for (let id = old; id !== fork; id = headers.parentOf(id)!) {
+      unapplyBlock(state, yield* readBlock(state, id), yield* readUndo(state, id));
+      logProgress(state, 'Rolling back', id);
+    }
+  }
+  for (const id of pathBetween(state, fork, target)) {
+    assert(
+      (headers.statusOf(id) & (HAVE_DATA | HAVE_UNDO)) !== 0,
+      'a block whose coins were written is stored',
+    );
+    applyBlock(state, yield* readBlock(state, id), headers.heightOf(id), { overwrites: true });
+    logProgress(state, 'Rolling forward', id);
+  }
+  coins.bestBlock = newTip;
+  coins.storedBlock = oldTip;
+  yield* flush(state, now);
+}
+
+function logProgress({ headers, log }: ChainState, what: string, id: HeaderId): void {
+  const height = headers.heightOf(id);
+  if (height % PROGRESS_BLOCKS === 0) log.info(`${what} ${hashToHex(headers.hashOf(id))} (${height})`);
+}
+
+function findKnown({ headers }: ChainState, hash: BlockHash): HeaderId {
+  const id = headers.find(hash);
+  if (id !== undefined) return id;
+  throw new StoreError(
+    'corrupted',
+    `The coins stand at block ${hashToHex(hash)}, which the index does not know`,
+  );
+}
+
+/** Parents first, and of one height those stored first: the order in which they came. */
+function compareRecords(a: BlockIndexRecord, b: BlockIndexRecord): number {
+  if (a.height !== b.height) return a.height - b.height;
+  if (a.data === undefined || b.data === undefined)
+    return Number(b.data !== undefined) - Number(a.data !== undefined);
+  return comparePositions(a.data, b.data);
+}
+
+function comparePositions(a: FilePosition, b: FilePosition): number {
+  return a.file - b.file || a.offset - b.offset;
+}

@@ -1,0 +1,260 @@
+/**
+ * Where the chain lives on disk: `blocks/` with block and undo files and the LevelDB `index`, and the LevelDB
+ * `chainstate`, laid out as Core does. Performs the writer's effects that touch storage, and brings a chain up from
+ * what is there.
+ */
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { BlockHash } from '../base/bytes.ts';
+import type { Milliseconds } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import { BLOCK_INDEX_KEYS } from '../chain/block-index.ts';
+import type { Chain } from '../chain/chain.ts';
+import { BEST_BLOCK_KEY, COIN_KEYS, decodeBestBlock, HEAD_BLOCKS_KEY } from '../chain/coin-records.ts';
+import { CoinStatistics, type CoinStatsHash, type CoinTotals } from '../chain/coin-stats.ts';
+import type { FilePosition, WriterEffect } from '../chain/effects.ts';
+import { Reject } from '../consensus/reject.ts';
+import { BlockFiles } from '../store/block-files.ts';
+import { StoreError } from '../store/errors.ts';
+import { type LevelStore, openLevelStore } from '../store/level.ts';
+import type { Entry, StoreSnapshot } from '../store/store.ts';
+import { type Block, decodeBlock } from '../wire/block.ts';
+import { DecodeError } from '../wire/codec.ts';
+import type { Writer } from './writer.ts';
+
+/** In each database of ours; LevelDB leaves files alone whose names are none of its own. */
+const MARKER_FILE = 'HEARSAY';
+const MARKER_TEXT = 'This database belongs to Hearsay, format 1.\n';
+/** Up to so many coins are read on the spot: handing over to a thread would take longer. */
+const READ_AT_ONCE_MAX = 64;
+
+export interface ChainHostOptions {
+  /** The chain's own directory. */
+  readonly directory: string;
+  /** Where `blocks` is made, if elsewhere (`-blocksdir`). */
+  readonly blocksDirectory?: string;
+  readonly magic: Uint8Array;
+  /** Obfuscate new block files (`-blocksxor`). */
+  readonly blocksXor: boolean;
+  readonly blockFileBytesMax?: number;
+}
+
+export interface ChainHostDeps {
+  readonly log: Log;
+  readonly random: Random;
+}
+
+/** The effects performed here; `notify` and `checkScripts` are others' work. */
+export type StorageEffect = Exclude<WriterEffect, { readonly kind: 'notify' | 'checkScripts' }>;
+
+export interface CoinStats extends CoinTotals {
+  readonly height: number;
+  readonly bestBlock: BlockHash;
+  /** Estimated bytes of the coins in the store. */
+  readonly diskSize: number;
+}
+
+/** Opens what is in the directory, or makes it. Throws StoreError; a directory of another program is not touched. */
+export async function openChainHost(deps: ChainHostDeps, options: ChainHostOptions): Promise<ChainHost> {
+  const blocks = join(options.blocksDirectory ?? options.directory, 'blocks');
+  const index = join(blocks, 'index');
+  const chainstate = join(options.directory, 'chainstate');
+  refuseForeign(options.directory, { blocks, index, chainstate });
+  const files = new BlockFiles(blocks, {
+    magic: options.magic,
+    newXorKey: options.blocksXor ? deps.random.bytes(8) : undefined,
+    ...(options.blockFileBytesMax === undefined ? {} : { fileBytesMax: options.blockFileBytesMax }),
+  });
+  const indexStore = await openMarked(index);
+  try {
+    return new ChainHost(deps, { files, index: indexStore, coins: await openMarked(chainstate) });
+  } catch (error) {
+    await indexStore.close();
+    throw error;
+  }
+}
+
+export class ChainHost {
+  readonly #log: Log;
+  readonly #files: BlockFiles;
+  readonly #index: LevelStore;
+  readonly #coins: LevelStore;
+
+  constructor(
+    { log }: ChainHostDeps,
+    stores: { readonly files: BlockFiles; readonly index: LevelStore; readonly coins: LevelStore },
+  ) {
+    this.#log = log;
+    this.#files = stores.files;
+    this.#index = stores.index;
+    this.#coins = stores.coins;
+  }
+
+  /** Throws StoreError, at once or by the promise. */
+  perform(effect: StorageEffect): unknown {
+    switch (effect.kind) {
+      case 'readCoins':
+        if (effect.keys.length <= READ_AT_ONCE_MAX) return effect.keys.map(key => this.#coins.get(key));
+        return this.#coins.getMany(effect.keys);
+      case 'readBlock':
+        return this.#files.readBlock(effect.position);
+      case 'readUndo':
+        return this.#files.readUndo(effect.position, effect.parentHash);
+      case 'appendBlock':
+        return this.#files.appendBlock(effect.raw);
+      case 'appendUndo':
+        return this.#files.appendUndo(effect.file, effect.raw, effect.parentHash);
+      case 'syncBlockFiles':
+        return this.#files.sync();
+      case 'writeIndex':
+        return this.#index.batch(effect.ops, effect);
+      case 'writeCoins':
+        return this.#coins.batch(effect.ops, effect);
+      case 'pause':
+        return new Promise(resolve => setImmediate(resolve));
+    }
+  }
+
+  /** Brings `chain`, new and empty, to where it stood; the last step goes through `writer`. */
+  async startChain<Effect>(
+    chain: Chain,
+    writer: Writer<Effect | WriterEffect>,
+    now: Milliseconds,
+  ): Promise<void> {
+    const entries: Entry[] = [];
+    for await (const entry of this.#index.iterate(BLOCK_INDEX_KEYS)) entries.push(entry);
+    chain.loadIndex(entries);
+    await this.#adoptTail(chain);
+    const records = {
+      bestBlock: this.#coins.get(BEST_BLOCK_KEY),
+      headBlocks: this.#coins.get(HEAD_BLOCKS_KEY),
+    };
+    await writer.enqueue('start', () => chain.start(records, now));
+  }
+
+  /** Of a block's raw bytes, for serving: past the writer, since what is stored does not change. */
+  readBlockBytes(position: FilePosition): Promise<Uint8Array> {
+    return this.#files.readBlock(position);
+  }
+
+  /** Of undo data, likewise. */
+  readUndoBytes(position: FilePosition, parentHash: BlockHash): Promise<Uint8Array> {
+    return this.#files.readUndo(position, parentHash);
+  }
+
+  /** Bytes of block and undo files. */
+  blockBytesOnDisk(): number {
+    return this.#files.bytesOnDisk();
+  }
+
+  /** Walks all coins at the tip, after a flush; the chain goes on meanwhile. */
+  async coinStats<Effect>(
+    chain: Chain,
+    writer: Writer<Effect | WriterEffect>,
+    options: { readonly hash: CoinStatsHash; readonly now: Milliseconds },
+  ): Promise<CoinStats> {
+    const snapshot = await this.#flushedSnapshot(chain, writer, options.now);
+    try {
+      const bestBlock = decodeBestBlock(snapshot.get(BEST_BLOCK_KEY)!);
+      const statistics = new CoinStatistics(options.hash);
+      for await (const entry of snapshot.iterate(COIN_KEYS)) statistics.add(entry);
+      const height = chain.headers.heightOf(chain.headers.find(bestBlock)!);
+      const diskSize = await this.#coins.approximateBytes(COIN_KEYS.gte, COIN_KEYS.lt);
+      return { ...statistics.finish(), height, bestBlock, diskSize };
+    } finally {
+      await snapshot.close();
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#files.close();
+    await Promise.all([this.#index.close(), this.#coins.close()]);
+  }
+
+  #flushedSnapshot<Effect>(
+    chain: Chain,
+    writer: Writer<Effect | WriterEffect>,
+    now: Milliseconds,
+  ): Promise<StoreSnapshot> {
+    const coins = this.#coins;
+    return writer.enqueue('coinStats', function* () {
+      yield* chain.flush(now);
+      return coins.snapshot();
+    });
+  }
+
+  /** Gives the chain the blocks that lie in the files behind what the index knows, parents first. */
+  async #adoptTail(chain: Chain): Promise<void> {
+    const orphans = new Map<BlockHash, FilePosition[]>();
+    let adopted = 0;
+    for await (const record of this.#files.scan(chain.lastStoredPosition())) {
+      const pending = [record];
+      for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+        const block = this.#decodeStored(next.raw, next.position);
+        if (block === undefined) continue;
+        const { hash, prevHash } = block.header;
+        if (this.#adopt(chain, block, next.position) === 'orphan') {
+          orphans.set(prevHash, [...(orphans.get(prevHash) ?? []), next.position]);
+          continue;
+        }
+        adopted += 1;
+        const children = orphans.get(hash) ?? [];
+        orphans.delete(hash);
+        for (const position of children)
+          pending.push({ position, raw: await this.#files.readBlock(position) });
+      }
+    }
+    // The first record is the last one that the index knows.
+    if (adopted > 1) this.#log.info(`Found ${adopted - 1} blocks behind the index; checking them again`);
+  }
+
+  #adopt(chain: Chain, block: Block, position: FilePosition): 'done' | 'orphan' {
+    try {
+      return chain.adoptStoredBlock(block, position) === undefined ? 'orphan' : 'done';
+    } catch (error) {
+      if (!(error instanceof Reject)) throw error;
+      this.#log.warn(`The block at ${describe(position)} is not taken in: ${error.message}`);
+      return 'done';
+    }
+  }
+
+  #decodeStored(raw: Uint8Array, position: FilePosition): Block | undefined {
+    try {
+      return decodeBlock(raw);
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      this.#log.warn(`The record at ${describe(position)} is no block: ${error.message}`);
+      return undefined;
+    }
+  }
+}
+
+function describe({ file, offset }: FilePosition): string {
+  return `offset ${offset} of block file ${file}`;
+}
+
+/** A database, or block files, without our marker are somebody else's. */
+function refuseForeign(
+  directory: string,
+  folders: { readonly blocks: string; readonly index: string; readonly chainstate: string },
+): void {
+  const isOurs = existsSync(join(folders.index, MARKER_FILE));
+  const hasBlocks =
+    existsSync(folders.blocks) && readdirSync(folders.blocks).some(name => /^blk\d+\.dat$/.test(name));
+  const isForeign = (folder: string) =>
+    existsSync(join(folder, 'CURRENT')) && !existsSync(join(folder, MARKER_FILE));
+  if ((hasBlocks && !isOurs) || isForeign(folders.index) || isForeign(folders.chainstate))
+    throw new StoreError('foreign', `The data directory ${directory} belongs to another program`);
+}
+
+async function openMarked(folder: string): Promise<LevelStore> {
+  const marker = join(folder, MARKER_FILE);
+  try {
+    mkdirSync(folder, { recursive: true });
+    if (!existsSync(marker)) writeFileSync(marker, MARKER_TEXT);
+  } catch (error) {
+    throw new StoreError('io', `Cannot write to ${folder}: ${(error as Error).message}`, { cause: error });
+  }
+  return openLevelStore(folder);
+}
