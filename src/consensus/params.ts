@@ -3,6 +3,7 @@
  * `--genesis` names) and are read by `consensus/networks.ts`; this file is their shape.
  */
 import type { BlockHash, Hash256 } from '../base/bytes.ts';
+import type { ScriptFlag } from '../script/flags.ts';
 import type { Block } from '../wire/block.ts';
 
 /** Rules that activated once by miners' votes and are now tied to a height (BIP90). */
@@ -55,7 +56,7 @@ export interface ChainParams {
   readonly defaultPort: number;
   readonly rpcPort: number;
   readonly dnsSeeds: readonly string[];
-  /** Serialised BIP155 addresses, hex: `ADDR:PORT` entries as text. */
+  /** `ADDR:PORT`, IPv6 in brackets: asked when DNS gives nothing. */
   readonly fixedSeeds: readonly string[];
   readonly address: AddressPrefixes;
 
@@ -74,8 +75,8 @@ export interface ChainParams {
   readonly bip34Hash: BlockHash | null;
   readonly deployments: readonly VersionBitsDeployment[];
   readonly minBip9WarningHeight: number;
-  /** Blocks validated with other script flags than the chain's: hash → flag names that DO apply. */
-  readonly scriptFlagExceptions: ReadonlyMap<BlockHash, readonly string[]>;
+  /** Blocks validated with other script flags than the chain's: hash → the flags that do apply besides the buried ones. */
+  readonly scriptFlagExceptions: ReadonlyMap<BlockHash, readonly ScriptFlag[]>;
   /** Blocks that may overwrite an unspent coinbase (BIP30): heights with hashes. */
   readonly bip30Exceptions: ReadonlyMap<number, BlockHash>;
   /** The script that a signet block must satisfy (BIP325); null elsewhere. */
@@ -85,5 +86,7 @@ export interface ChainParams {
   readonly assumedValidBlock: BlockHash | null;
   readonly presync: { readonly commitmentPeriod: number; readonly redownloadBufferSize: number };
   readonly assumeUtxo: readonly AssumeUtxo[];
+  /** Transactions up to `time` (UNIX seconds), and how many a second since: what progress is estimated by. */
+  readonly chainTxData: { readonly time: number; readonly txCount: number; readonly txRate: number };
   readonly pruneAfterHeight: number;
 }
