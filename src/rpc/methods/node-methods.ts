@@ -46,6 +46,12 @@ const ON_NODE: readonly RpcMethod<NodeFacade>[] = [
 
 const ON_SERVER: readonly RpcMethod<ControlServices>[] = [getrpcinfo, help, stop, uptime];
 
+/** For clients: what these methods take, without what runs them. */
+export const NODE_METHOD_DECLARATIONS: readonly Pick<RpcMethod<never>, 'name' | 'params'>[] = [
+  ...ON_NODE,
+  ...ON_SERVER,
+];
+
 export function nodeMethods(node: NodeFacade, server: ServerView): readonly BoundMethod[] {
   return [...bindMethods(ON_NODE, node), ...bindMethods(ON_SERVER, { node, server })];
 }
