@@ -1,0 +1,54 @@
+/** Connections that we have asked for and that neither stand nor failed yet; each has a number by which the shell answers. */
+import { addressKey, addressText } from '../wire/net-address.ts';
+import type { ConnectionType, DialTarget } from './events.ts';
+import type { Outbox } from './outbox.ts';
+
+export interface Dial {
+  readonly attempt: number;
+  readonly target: DialTarget;
+  readonly type: Exclude<ConnectionType, 'inbound'>;
+}
+
+export class Dialer {
+  readonly #outbox: Outbox;
+  readonly #open = new Map<number, Dial>();
+  #attempts = 0;
+
+  constructor(outbox: Outbox) {
+    this.#outbox = outbox;
+  }
+
+  dial(target: DialTarget, type: Dial['type']): Dial {
+    const dial = { attempt: this.#attempts, target, type };
+    this.#attempts += 1;
+    this.#open.set(dial.attempt, dial);
+    this.#outbox.emit({ kind: 'connect', ...dial });
+    return dial;
+  }
+
+  /** It stands, or failed; undefined for a number that is not open. */
+  end(attempt: number): Dial | undefined {
+    const dial = this.#open.get(attempt);
+    this.#open.delete(attempt);
+    return dial;
+  }
+
+  count(wanted: (dial: Dial) => boolean): number {
+    let count = 0;
+    for (const dial of this.#open.values()) if (wanted(dial)) count += 1;
+    return count;
+  }
+
+  isDialing(target: DialTarget): boolean {
+    return this.count(dial => targetKey(dial.target) === targetKey(target)) > 0;
+  }
+}
+
+export function targetKey(target: DialTarget): string {
+  return target.kind === 'address' ? addressKey(target.address) : targetText(target);
+}
+
+/** As the user writes it, with the port. */
+export function targetText(target: DialTarget): string {
+  return target.kind === 'address' ? addressText(target.address) : `${target.host}:${target.port}`;
+}

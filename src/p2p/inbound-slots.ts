@@ -1,0 +1,68 @@
+/**
+ * Who may come in (Core: CreateNodeFromAcceptedSocket and AttemptToEvictConnection in src/net.cpp): when all inbound slots
+ * are taken, a newcomer takes the place of the peer that is worth least, or is turned away. Loopback counts here as what
+ * it is, on a private network too.
+ */
+
+import { binaryToBytes } from '../base/bytes.ts';
+import type { Milliseconds } from '../base/clock.ts';
+import { randomU64 } from '../base/random.ts';
+import { sipHash24 } from '../crypto/siphash.ts';
+import type { Concern, P2pContext } from './concern.ts';
+import { hasDesirableServices } from './dial-choice.ts';
+import { type EvictionCandidate, selectPeerToEvict } from './eviction.ts';
+import { isLocalHost, netgroupOf, networkOf } from './netgroup.ts';
+import { isInbound, type Peer } from './peer.ts';
+
+const PUBLIC = { privateNetwork: false } as const;
+
+export class InboundSlots implements Concern {
+  readonly #context: P2pContext;
+  readonly #max: number;
+  readonly #key: readonly [bigint, bigint];
+
+  /** `max`: `slotCounts(maxConnections).inbound`. */
+  constructor(context: P2pContext, max: number) {
+    this.#context = context;
+    this.#max = max;
+    this.#key = [randomU64(context.random), randomU64(context.random)];
+  }
+
+  onConnected(newcomer: Peer, now: Milliseconds): void {
+    if (!isInbound(newcomer) || newcomer.phase === 'leaving') return;
+    const { outbox, peers, penalties } = this.#context;
+    const others = [...peers.values()].filter(
+      peer => isInbound(peer) && peer.id !== newcomer.id && peer.phase !== 'leaving',
+    );
+    const isScarce = others.length + 1 >= this.#max;
+    if (isScarce && !newcomer.permissions.has('noban') && penalties.isDiscouraged(newcomer.address)) {
+      outbox.disconnect(newcomer, 'discouraged, and slots are scarce');
+      return;
+    }
+    if (others.length < this.#max) return;
+    const victim = selectPeerToEvict(others.map(peer => this.#candidate(peer, now)));
+    const evicted = victim === undefined ? undefined : peers.get(victim);
+    if (evicted) outbox.disconnect(evicted, 'evicted for a new inbound connection');
+    else outbox.disconnect(newcomer, 'failed to find an eviction candidate, connection dropped (full)');
+  }
+
+  #candidate(peer: Peer, now: Milliseconds): EvictionCandidate {
+    const group = binaryToBytes(netgroupOf(peer.address, PUBLIC));
+    return {
+      id: peer.id,
+      type: peer.type,
+      connected: peer.connectedAt,
+      minPing: peer.minPing,
+      lastBlock: peer.lastBlock,
+      lastTx: peer.lastTx,
+      hasRelevantServices: hasDesirableServices(peer.services, this.#context.chain, now),
+      relaysTxs: peer.relaysTxs,
+      hasBloomFilter: false,
+      keyedNetgroup: sipHash24(this.#key[0], this.#key[1], group),
+      isDiscouraged: this.#context.penalties.isDiscouraged(peer.address),
+      isLocal: isLocalHost(peer.address),
+      network: networkOf(peer.address, PUBLIC),
+      isNoban: peer.permissions.has('noban'),
+    };
+  }
+}

@@ -1,0 +1,384 @@
+/**
+ * Whom to connect to, and when (Core: ThreadOpenConnections in src/net.cpp). In this order: block-relay-only connections
+ * to the anchors of last time, eight full-relay connections, two block-relay-only ones, one more full-relay when the tip
+ * is stale, now and then one more block-relay-only, and feelers, which only test an address. One dial at a time, half a
+ * second apart; when nobody suits, the pause grows until something changes.
+ *
+ * What became of a dial goes into the address book; when it was last tried is noted as the dial begins.
+ */
+import { MINUTE_MS, type Milliseconds, SECOND_MS } from '../base/clock.ts';
+import { randomBelow, randomExponential } from '../base/random.ts';
+import { addressKey, type NetAddress, type TimedAddress } from '../wire/net-address.ts';
+import { type AddedNode, AddedNodes } from './added-nodes.ts';
+import type { Concern, P2pContext } from './concern.ts';
+import { chooseAddress, hasDesirableServices } from './dial-choice.ts';
+import { type Dial, Dialer } from './dialer.ts';
+import type { DialTarget, PeerId } from './events.ts';
+import { netgroupOf, networkOf } from './netgroup.ts';
+import type { OutboundSlots } from './outbound-slots.ts';
+import type { Peer } from './peer.ts';
+import { Seeding, type SeedingOptions } from './seeding.ts';
+import type { Alarm } from './timers.ts';
+
+/** Core: MAX_OUTBOUND_FULL_RELAY_CONNECTIONS, MAX_BLOCK_RELAY_ONLY_CONNECTIONS, MAX_FEELER_CONNECTIONS. */
+const FULL_RELAY_MAX = 8;
+const BLOCK_RELAY_MAX = 2;
+const FEELERS_MAX = 1;
+/** Connections of all kinds but those that the user named (Core: DEFAULT_MAX_PEER_CONNECTIONS). */
+export const DEFAULT_MAX_CONNECTIONS = 125;
+/** Mean times (Core: FEELER_INTERVAL, EXTRA_BLOCK_RELAY_ONLY_PEER_INTERVAL), and noise before a feeler (FEELER_SLEEP_WINDOW). */
+const FEELER_INTERVAL_MS = 2 * MINUTE_MS;
+const EXTRA_BLOCK_RELAY_INTERVAL_MS = 5 * MINUTE_MS;
+const FEELER_NOISE_MS = SECOND_MS;
+const PACE_MS = 500;
+const PRIVATE_PACE_MS = 50;
+/** The pause when nobody suited, at most. */
+const FRUITLESS_PAUSE_MAX_MS = 30 * SECOND_MS;
+/** Block-relay-only peers that are dialed first after a restart (Core: MAX_BLOCK_RELAY_ONLY_ANCHORS). */
+const ANCHORS_MAX = 2;
+/** How often the address book is saved (Core: DUMP_PEERS_INTERVAL). */
+const SAVE_INTERVAL_MS = 15 * MINUTE_MS;
+
+export interface SlotsOptions extends SeedingOptions {
+  readonly maxConnections: number;
+  /** `connect`: only these are dialed, nobody from the book and no seeds; an empty list dials nobody. */
+  readonly dialing:
+    | { readonly kind: 'book' }
+    | { readonly kind: 'connect'; readonly targets: readonly DialTarget[] };
+  readonly addNodes: readonly DialTarget[];
+  /** As `anchors()` told at the last clean stop. */
+  readonly anchors: readonly TimedAddress[];
+  /** Where others reach us: never dialed. */
+  readonly ownAddresses: readonly NetAddress[];
+  readonly networkActive: boolean;
+}
+
+/** How many connections of each kind a node with `maxConnections` has. */
+export function slotCounts(maxConnections: number): {
+  fullRelay: number;
+  blockRelay: number;
+  inbound: number;
+} {
+  const fullRelay = Math.min(FULL_RELAY_MAX, maxConnections);
+  const blockRelay = Math.min(BLOCK_RELAY_MAX, maxConnections - fullRelay);
+  return {
+    fullRelay,
+    blockRelay,
+    inbound: Math.max(0, maxConnections - fullRelay - blockRelay - FEELERS_MAX),
+  };
+}
+
+type AutomaticType = 'outbound-full-relay' | 'block-relay-only' | 'feeler';
+
+export class Slots implements Concern, OutboundSlots {
+  readonly #context: P2pContext;
+  readonly #options: SlotsOptions;
+  readonly #counts: { readonly fullRelay: number; readonly blockRelay: number };
+  readonly #dialer: Dialer;
+  readonly #added: AddedNodes;
+  readonly #connectTo: AddedNodes | undefined;
+  readonly #seeding: Seeding;
+  readonly #anchors: TimedAddress[];
+  readonly #next: Alarm;
+  readonly #save: Alarm;
+  /** Outbound peers whose handshake was done. */
+  readonly #met = new Set<PeerId>();
+  #isStarted = false;
+  #isActive: boolean;
+  /** Something changed: at the end of the event, the next dial is set to come soon. */
+  #isWoken = true;
+  #fruitlessRounds = 0;
+  #wantsExtraFullRelay = false;
+  #makesExtraBlockRelay = false;
+  #feelerAt: Milliseconds = 0;
+  #extraBlockRelayAt: Milliseconds = 0;
+
+  constructor(context: P2pContext, options: SlotsOptions) {
+    this.#context = context;
+    this.#options = options;
+    this.#counts = slotCounts(options.maxConnections);
+    this.#isActive = options.networkActive;
+    this.#anchors = options.anchors.slice(0, ANCHORS_MAX);
+    this.#dialer = new Dialer(context.outbox);
+    this.#added = new AddedNodes(context, this.#dialer, 'added', options.addNodes);
+    if (options.dialing.kind === 'connect')
+      this.#connectTo = new AddedNodes(context, this.#dialer, 'connect', options.dialing.targets);
+    this.#seeding = new Seeding(context, options, {
+      fullRelayCount: () => this.#count('outbound-full-relay', 'ready'),
+      hasAddedNodes: () => this.#added.size > 0,
+      onAddresses: () => this.addressesAdded(),
+      fetchFrom: target => this.#fetchFrom(target),
+    });
+    this.#next = context.timers.alarm(now => this.#dialNext(now));
+    this.#save = context.timers.scheduled(now => this.#saveAddresses(now));
+  }
+
+  get isNetworkActive(): boolean {
+    return this.#isActive;
+  }
+
+  get dialsFromAddressBook(): boolean {
+    return this.#connectTo === undefined;
+  }
+
+  get wantsExtraFullRelay(): boolean {
+    return this.#wantsExtraFullRelay;
+  }
+
+  setExtraFullRelay(wanted: boolean): void {
+    this.#wantsExtraFullRelay = wanted;
+    if (wanted) this.#wake();
+  }
+
+  startExtraBlockRelay(): void {
+    this.#makesExtraBlockRelay = true;
+    this.#wake();
+  }
+
+  extraFullRelayCount(): number {
+    return Math.max(0, this.#count('outbound-full-relay', 'ready') - this.#counts.fullRelay);
+  }
+
+  extraBlockRelayCount(): number {
+    return Math.max(0, this.#count('block-relay-only', 'ready') - this.#counts.blockRelay);
+  }
+
+  hasOtherOnNetwork(peer: Peer): boolean {
+    const network = networkOf(peer.address, this.#context.options);
+    for (const other of this.#context.peers.values()) {
+      const counts = other.type === 'outbound-full-relay' || other.type === 'manual';
+      if (counts && other.id !== peer.id && networkOf(other.address, this.#context.options) === network)
+        return true;
+    }
+    return false;
+  }
+
+  /** The book may hold somebody new to dial. */
+  addressesAdded(): void {
+    this.#wake();
+  }
+
+  /** `addnode add`; false when it is in the list. */
+  addNode(target: DialTarget, now: Milliseconds): boolean {
+    return this.#added.add(target, now);
+  }
+
+  /** `addnode remove`; false when it is not in the list. */
+  removeNode(target: DialTarget): boolean {
+    return this.#added.remove(target);
+  }
+
+  addedNodes(): AddedNode[] {
+    return this.#added.list();
+  }
+
+  /** `addnode onetry` and `addconnection`: one dial, whatever the slots say. */
+  dialOnce(target: DialTarget, type: Dial['type']): void {
+    this.#dialer.dial(target, type);
+  }
+
+  /** `setnetworkactive`: when off, all connections end and none is made. */
+  setNetworkActive(isActive: boolean, now: Milliseconds): void {
+    if (this.#isActive === isActive) return;
+    this.#isActive = isActive;
+    this.#seeding.setActive(isActive);
+    this.#added.setActive(isActive, now);
+    this.#connectTo?.setActive(isActive, now);
+    if (isActive) this.#wake();
+    else
+      for (const peer of this.#context.peers.values())
+        this.#context.outbox.disconnect(peer, 'network activity was switched off');
+  }
+
+  /** To be dialed first next time: kept at a clean stop. */
+  anchors(): TimedAddress[] {
+    const peers = [...this.#context.peers.values()].filter(peer => peer.type === 'block-relay-only');
+    return peers.slice(0, ANCHORS_MAX).map(peer => ({ ...peer.address, services: peer.services, time: 0 }));
+  }
+
+  onConnected(peer: Peer): void {
+    if (!this.#isActive) this.#context.outbox.disconnect(peer, 'network activity is switched off');
+    const dial = peer.attempt === undefined ? undefined : this.#dialer.end(peer.attempt);
+    if (!dial) return;
+    this.#fruitlessRounds = 0;
+    this.#added.onConnected(dial.target, peer);
+    this.#connectTo?.onConnected(dial.target, peer);
+    this.#wake();
+  }
+
+  onConnectFailed(attempt: number): void {
+    if (this.#dialer.end(attempt)) this.#wake();
+  }
+
+  onVersion(peer: Peer, now: Milliseconds): void {
+    if (peer.type === 'inbound') return;
+    const { addressBook, outbox } = this.#context;
+    addressBook.setServices(peer.address, peer.services);
+    addressBook.good(peer.address, now);
+    if (peer.type === 'feeler') outbox.disconnect(peer, 'feeler connection completed');
+  }
+
+  onHandshakeDone(peer: Peer): void {
+    if (peer.type !== 'inbound') this.#met.add(peer.id);
+  }
+
+  onDisconnected(peer: Peer, now: Milliseconds): void {
+    // Of block-relay-only peers, nothing in the book may tell that we were connected.
+    if (this.#met.delete(peer.id) && peer.type !== 'block-relay-only')
+      this.#context.addressBook.connected(peer.address, now);
+    this.#added.onDisconnected(peer, now);
+    this.#connectTo?.onDisconnected(peer, now);
+    if (peer.type !== 'inbound') this.#wake();
+  }
+
+  onNamesResolved(host: string, addresses: readonly NetAddress[], now: Milliseconds): void {
+    this.#seeding.onNamesResolved(host, addresses, now);
+  }
+
+  onSettled(now: Milliseconds): void {
+    if (!this.#isStarted) this.#start(now);
+    if (!this.#isWoken) return;
+    this.#isWoken = false;
+    this.#setNext(now, this.#pace());
+  }
+
+  #start(now: Milliseconds): void {
+    this.#isStarted = true;
+    const { random } = this.#context;
+    this.#feelerAt = now + randomExponential(random, FEELER_INTERVAL_MS);
+    this.#extraBlockRelayAt = now + randomExponential(random, EXTRA_BLOCK_RELAY_INTERVAL_MS);
+    this.#save.set(now + SAVE_INTERVAL_MS);
+    this.#seeding.setActive(this.#isActive);
+    if (this.dialsFromAddressBook) this.#seeding.start(now);
+    if (!this.#isActive) return;
+    this.#added.setActive(true, now);
+    this.#connectTo?.setActive(true, now);
+  }
+
+  #saveAddresses(now: Milliseconds): void {
+    this.#context.outbox.emit({ kind: 'saveAddresses' });
+    this.#save.set(now + SAVE_INTERVAL_MS);
+  }
+
+  #wake(): void {
+    this.#isWoken = true;
+    this.#fruitlessRounds = 0;
+  }
+
+  #pace(): Milliseconds {
+    return this.#context.options.privateNetwork ? PRIVATE_PACE_MS : PACE_MS;
+  }
+
+  /** The earlier of the two counts, so that a stream of events cannot put it off for ever. */
+  #setNext(now: Milliseconds, pause: Milliseconds): void {
+    const at = now + pause;
+    if (this.#next.at === undefined || this.#next.at > at || this.#next.at <= now) this.#next.set(at);
+  }
+
+  #fetchFrom(target: DialTarget): void {
+    if (this.#isActive && !this.#dialer.isDialing(target)) this.#dialer.dial(target, 'addr-fetch');
+  }
+
+  #count(type: Peer['type'], phase: 'any' | 'ready'): number {
+    let count = 0;
+    for (const peer of this.#context.peers.values())
+      if (peer.type === type && (phase === 'any' || peer.phase === phase)) count += 1;
+    return count;
+  }
+
+  #dialNext(now: Milliseconds): void {
+    if (!this.#isActive || !this.dialsFromAddressBook) return;
+    // The end of the open dial brings us back.
+    if (this.#dialer.count(dial => isAutomatic(dial.type)) > 0) return;
+    const type = this.#wantedType(now);
+    if (type === undefined) {
+      const extra = this.#makesExtraBlockRelay ? this.#extraBlockRelayAt : Infinity;
+      this.#setNext(now, Math.max(this.#pace(), Math.min(this.#feelerAt, extra) - now));
+      return;
+    }
+    const groups = this.#outboundGroups();
+    const anchor = type === 'block-relay-only' ? this.#takeAnchor(groups.taken, now) : undefined;
+    const address = anchor ?? this.#choose(type, groups.taken, now);
+    if (address === undefined) {
+      this.#fruitlessRounds += 1;
+      this.#setNext(now, Math.min(this.#pace() * 2 ** this.#fruitlessRounds, FRUITLESS_PAUSE_MAX_MS));
+      return;
+    }
+    // While offline every dial fails, and that says nothing of the addresses.
+    const countFailure = groups.count >= Math.min(this.#options.maxConnections - 1, 2);
+    this.#context.addressBook.attempt(address, now, { countFailure });
+    const { network, bytes, port } = address;
+    this.#dialer.dial({ kind: 'address', address: { network, bytes, port } }, type);
+  }
+
+  #wantedType(now: Milliseconds): AutomaticType | undefined {
+    const { random } = this.#context;
+    const blockRelayIsShort = this.#count('block-relay-only', 'any') < this.#counts.blockRelay;
+    if (this.#anchors.length > 0 && blockRelayIsShort) return 'block-relay-only';
+    if (this.#count('outbound-full-relay', 'any') < this.#counts.fullRelay) return 'outbound-full-relay';
+    if (blockRelayIsShort) return 'block-relay-only';
+    if (this.#wantsExtraFullRelay) return 'outbound-full-relay';
+    if (now >= this.#extraBlockRelayAt && this.#makesExtraBlockRelay) {
+      this.#extraBlockRelayAt = now + randomExponential(random, EXTRA_BLOCK_RELAY_INTERVAL_MS);
+      return 'block-relay-only';
+    }
+    if (now >= this.#feelerAt) {
+      const noise = randomBelow(random, FEELER_NOISE_MS);
+      this.#feelerAt = now + randomExponential(random, FEELER_INTERVAL_MS) + noise;
+      return 'feeler';
+    }
+    return undefined;
+  }
+
+  #choose(
+    type: AutomaticType,
+    takenGroups: ReadonlySet<string>,
+    now: Milliseconds,
+  ): TimedAddress | undefined {
+    return chooseAddress(
+      this.#context,
+      {
+        purpose: type === 'feeler' ? 'feeler' : 'connection',
+        takenGroups,
+        reachableNetworks: this.#options.reachableNetworks,
+        isOwn: address => this.#isOwn(address),
+        isAdded: address => this.#added.contains(address),
+      },
+      now,
+    );
+  }
+
+  #takeAnchor(takenGroups: ReadonlySet<string>, now: Milliseconds): TimedAddress | undefined {
+    const { chain, options } = this.#context;
+    for (let anchor = this.#anchors.pop(); anchor !== undefined; anchor = this.#anchors.pop()) {
+      if (this.#isOwn(anchor) || takenGroups.has(netgroupOf(anchor, options))) continue;
+      if (
+        this.#options.reachableNetworks.has(anchor.network) &&
+        hasDesirableServices(anchor.services, chain, now)
+      )
+        return anchor;
+    }
+    return undefined;
+  }
+
+  /** Groups of lasting outbound connections; those of anonymity networks are told apart by nothing, so each counts. */
+  #outboundGroups(): { taken: ReadonlySet<string>; count: number } {
+    const taken = new Set<string>();
+    let anonymous = 0;
+    for (const peer of this.#context.peers.values()) {
+      if (peer.type === 'inbound' || peer.type === 'addr-fetch' || peer.type === 'feeler') continue;
+      const isInternet = peer.address.network === 'ipv4' || peer.address.network === 'ipv6';
+      if (isInternet) taken.add(netgroupOf(peer.address, this.#context.options));
+      else anonymous += 1;
+    }
+    return { taken, count: taken.size + anonymous };
+  }
+
+  #isOwn(address: NetAddress): boolean {
+    return this.#options.ownAddresses.some(own => addressKey(own) === addressKey(address));
+  }
+}
+
+function isAutomatic(type: Dial['type']): type is AutomaticType {
+  return type === 'outbound-full-relay' || type === 'block-relay-only' || type === 'feeler';
+}
