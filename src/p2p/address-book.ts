@@ -10,39 +10,19 @@ import { assert } from '../base/assert.ts';
 import { type Milliseconds, toUnixSeconds, type UnixSeconds } from '../base/clock.ts';
 import { type Random, randomBelow } from '../base/random.ts';
 import { type AddressNetwork, addressKey, type NetAddress, type TimedAddress } from '../wire/net-address.ts';
+import { type AddressEntry, chanceOf, entryOf, isTerrible } from './address-entry.ts';
 import { NEW_BUCKETS, newBucket, newSlot, triedSlot } from './address-hash.ts';
 import { AddressTable, bucketOfSlot, type Slot } from './address-table.ts';
 import { isRoutable, isSameHost, isValidHost, type NetHost, networkClassOf, networkOf, type RoutingOptions } from './netgroup.ts'; // biome-ignore format: one list
 
 /** Buckets of `new` in which one address may stand (Core: ADDRMAN_NEW_BUCKETS_PER_ADDRESS). */
 export const NEW_SLOTS_PER_ADDRESS = 8;
-/** An address not seen for so long is forgotten first (Core: ADDRMAN_HORIZON). */
-const HORIZON_S = 30 * 86_400;
-/** Attempts without any success (Core: ADDRMAN_RETRIES). */
-const RETRIES_MAX = 3;
-/** Attempts in a row that failed (Core: ADDRMAN_MAX_FAILURES) while the last success is this old (ADDRMAN_MIN_FAIL). */
-const FAILURES_MAX = 10;
-const FAILURES_SINCE_S = 7 * 86_400;
 /** A tried address that answered so recently keeps its slot (Core: ADDRMAN_REPLACEMENT). */
 const REPLACEMENT_S = 4 * 3_600;
 /** A collision that could not be tested for so long goes to the newcomer (Core: ADDRMAN_TEST_WINDOW). */
 const TEST_WINDOW_S = 40 * 60;
 /** Collisions that wait for a test (Core: ADDRMAN_SET_TRIED_COLLISION_SIZE). */
 const COLLISIONS_MAX = 10;
-
-export interface AddressEntry {
-  readonly address: NetAddress;
-  /** Who told us first. */
-  readonly source: NetHost;
-  services: bigint;
-  /** When it was last seen, as far as we were told. */
-  time: UnixSeconds;
-  lastTry: UnixSeconds;
-  lastCountedTry: UnixSeconds;
-  lastSuccess: UnixSeconds;
-  /** Since the last success. */
-  attempts: number;
-}
 
 interface Entry extends AddressEntry {
   /** Where in `new` it stands; empty when it is tried. */
@@ -390,29 +370,9 @@ export class AddressBook {
   }
 }
 
-/** Not worth keeping when another wants its slot, nor worth telling. */
-export function isTerrible(entry: AddressEntry, now: UnixSeconds): boolean {
-  if (now - entry.lastTry <= 60) return false;
-  if (entry.time > now + 600 || now - entry.time > HORIZON_S) return true;
-  if (entry.lastSuccess === 0 && entry.attempts >= RETRIES_MAX) return true;
-  return now - entry.lastSuccess > FAILURES_SINCE_S && entry.attempts >= FAILURES_MAX;
-}
-
-/** How readily it is selected, 0 to 1: hardly within ten minutes of a try, less with each failure. */
-export function chanceOf(entry: AddressEntry, now: UnixSeconds): number {
-  return (now - entry.lastTry < 600 ? 0.01 : 1) * 0.66 ** Math.min(entry.attempts, 8);
-}
-
 function hasAny(table: AddressTable<Entry>, fits: (entry: Entry) => boolean): boolean {
   for (const [, entry] of table.entries()) if (fits(entry)) return true;
   return false;
-}
-
-function entryOf(heard: TimedAddress, source: NetHost, time: UnixSeconds): AddressEntry {
-  // Copies: the message that it came in shall not stay in memory for its sake.
-  const address = { network: heard.network, bytes: heard.bytes.slice(), port: heard.port };
-  const from = { network: source.network, bytes: source.bytes.slice() };
-  return { address, source: from, services: heard.services, time, lastTry: 0, lastCountedTry: 0, lastSuccess: 0, attempts: 0 }; // biome-ignore format: one record
 }
 
 function timedAddress(entry: AddressEntry): TimedAddress {

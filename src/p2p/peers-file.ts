@@ -13,7 +13,8 @@ import {
   timedAddressV1,
   timedAddressV2,
 } from '../wire/net-address.ts';
-import type { AddressBookData, AddressEntry } from './address-book.ts';
+import type { AddressBookData } from './address-book.ts';
+import type { AddressEntry } from './address-entry.ts';
 import { NEW_BUCKETS } from './address-hash.ts';
 import { hostBytes, INTERNAL_PREFIX, type NetHost } from './netgroup.ts';
 
