@@ -82,6 +82,7 @@ function* connectTip(state: ChainState, id: HeaderId, known: Block | undefined):
       `Invalid block ${hashToHex(hash)} at height ${state.headers.heightOf(id)}: ${error.message}`,
     );
     state.markInvalid(id);
+    state.invalidReasons.set(id, error);
     yield { kind: 'notify', notice: { kind: 'blockInvalid', hash, reason: error } };
     return false;
   }

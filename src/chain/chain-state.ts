@@ -10,6 +10,7 @@ import type { BlockHash } from '../base/bytes.ts';
 import { type Milliseconds, toUnixSeconds } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { ChainParams } from '../consensus/params.ts';
+import type { Reject } from '../consensus/reject.ts';
 import type { HeaderId } from './chain-view.ts';
 import { CoinsCache } from './coins.ts';
 import { FAILED, HAVE_DATA, HeaderTree, VALID_MASK, VALID_TRANSACTIONS } from './header-tree.ts';
@@ -46,6 +47,8 @@ export class ChainState {
   readonly candidates = new Set<HeaderId>();
   /** Stored blocks that wait for an ancestor's data: parent → children (Core: m_blocks_unlinked). */
   readonly unlinked = new Map<HeaderId, HeaderId[]>();
+  /** Why blocks that were stored turned out to be invalid, as far as this process has seen it. */
+  readonly invalidReasons = new Map<HeaderId, Reject>();
   bestHeader: HeaderId = 0;
   nextSequence = 1;
   /** When the last flush ended; undefined before the first. */

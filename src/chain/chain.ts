@@ -104,6 +104,11 @@ export class Chain implements ChainView, HeaderAcceptor {
     return headers.isFullyValid(id) ? 'valid-fork' : 'valid-headers';
   }
 
+  /** Why a stored block could not be connected; undefined too when that was before this process started. */
+  invalidReason(id: HeaderId): Reject | undefined {
+    return this.#state.invalidReasons.get(id);
+  }
+
   /** Throws Reject. */
   acceptHeader(
     header: BlockHeader,

@@ -28,9 +28,12 @@ export function* invalidateBlock(state: ChainState, id: HeaderId, now: Milliseco
 /** Takes invalidity off the block, its ancestors and all that stand on it; they are checked again where needed. */
 export function* reconsiderBlock(state: ChainState, id: HeaderId, now: Milliseconds): WriterTask<void> {
   const { headers } = state;
-  for (const each of headers.descendantsOf(id)) headers.clearStatus(each, FAILED);
-  for (let at = headers.parentOf(id); at !== undefined; at = headers.parentOf(at))
-    headers.clearStatus(at, FAILED);
+  const cleared = headers.descendantsOf(id);
+  for (let at = headers.parentOf(id); at !== undefined; at = headers.parentOf(at)) cleared.push(at);
+  for (const each of cleared) {
+    headers.clearStatus(each, FAILED);
+    state.invalidReasons.delete(each);
+  }
   addAllCandidates(state);
   state.recomputeBestHeader();
   yield* activateBestChain(state, now);

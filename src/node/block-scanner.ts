@@ -1,0 +1,108 @@
+/**
+ * Finds blocks in a stream of bytes in Core's `blk*.dat` framing: magic, length, block, again and again (Core:
+ * LoadExternalBlockFile). What lies between blocks is passed over; after something that only looked like a block the
+ * search goes on one byte further, so that damage costs the block that it hit and no other.
+ */
+import { type Block, decodeBlock } from '../wire/block.ts';
+import { DecodeError } from '../wire/codec.ts';
+
+/** Shortest and longest block (Core: a header; MAX_BLOCK_SERIALIZED_SIZE). */
+const BLOCK_BYTES_MIN = 80;
+const BLOCK_BYTES_MAX = 4_000_000;
+const RECORD_HEADER_BYTES = 8;
+
+export type Scanned =
+  | { readonly kind: 'block'; readonly offset: number; readonly block: Block }
+  /** Bytes that are neither a block nor zeros; `reason` when they looked like a block. */
+  | { readonly kind: 'garbage'; readonly offset: number; readonly bytes: number; readonly reason?: string };
+
+export class BlockScanner {
+  readonly #magic: Buffer;
+  #buffer: Buffer = Buffer.alloc(0);
+  /** Where in the stream the buffer starts. */
+  #offset = 0;
+  /** Garbage found and not told yet. */
+  #garbage: { offset: number; bytes: number; reason: string | undefined } | undefined;
+
+  constructor(magic: Uint8Array) {
+    this.#magic = Buffer.from(magic);
+  }
+
+  /** Takes the next bytes of the stream; blocks that are whole now come out. Their bytes are views of a buffer of their own. */
+  *push(chunk: Uint8Array): Generator<Scanned, void, void> {
+    this.#buffer = this.#buffer.length === 0 ? Buffer.from(chunk) : Buffer.concat([this.#buffer, chunk]);
+    yield* this.#scan({ isEnd: false });
+  }
+
+  /** The stream has ended. */
+  *end(): Generator<Scanned, void, void> {
+    yield* this.#scan({ isEnd: true });
+    this.#skip(this.#buffer.length, undefined);
+    yield* this.#tellGarbage();
+  }
+
+  *#scan({ isEnd }: { readonly isEnd: boolean }): Generator<Scanned, void, void> {
+    for (;;) {
+      const at = this.#buffer.indexOf(this.#magic);
+      if (at < 0) {
+        // The magic may be cut by the end of the chunk.
+        this.#skip(Math.max(0, this.#buffer.length - (this.#magic.length - 1)), undefined);
+        return;
+      }
+      this.#skip(at, undefined);
+      if (this.#buffer.length < RECORD_HEADER_BYTES) return;
+      const length = this.#buffer.readUInt32LE(4);
+      const end = RECORD_HEADER_BYTES + length;
+      if (length < BLOCK_BYTES_MIN || length > BLOCK_BYTES_MAX) {
+        this.#skip(1, `a length of ${length} bytes`);
+        continue;
+      }
+      if (this.#buffer.length < end) {
+        if (!isEnd) return;
+        this.#skip(1, `cut short: ${this.#buffer.length - RECORD_HEADER_BYTES} of ${length} bytes`);
+        continue;
+      }
+      const block = this.#decode(this.#buffer.subarray(RECORD_HEADER_BYTES, end));
+      if (typeof block === 'string') {
+        this.#skip(1, block);
+        continue;
+      }
+      yield* this.#tellGarbage();
+      yield { kind: 'block', offset: this.#offset, block };
+      this.#advance(end);
+    }
+  }
+
+  #decode(raw: Uint8Array): Block | string {
+    try {
+      return decodeBlock(raw);
+    } catch (error) {
+      if (error instanceof DecodeError) return error.message;
+      throw error;
+    }
+  }
+
+  #skip(bytes: number, reason: string | undefined): void {
+    const skipped = this.#buffer.subarray(0, bytes);
+    // Files that were allocated in advance end in zeros.
+    if (bytes > 0 && (reason !== undefined || skipped.some(byte => byte !== 0))) {
+      this.#garbage ??= { offset: this.#offset, bytes: 0, reason: undefined };
+      this.#garbage.bytes += bytes;
+      this.#garbage.reason ??= reason;
+    }
+    this.#advance(bytes);
+  }
+
+  #advance(bytes: number): void {
+    this.#buffer = this.#buffer.subarray(bytes);
+    this.#offset += bytes;
+  }
+
+  *#tellGarbage(): Generator<Scanned, void, void> {
+    const found = this.#garbage;
+    if (found === undefined) return;
+    this.#garbage = undefined;
+    const { offset, bytes, reason } = found;
+    yield { kind: 'garbage', offset, bytes, ...(reason === undefined ? {} : { reason }) };
+  }
+}

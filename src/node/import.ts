@@ -1,0 +1,235 @@
+/**
+ * Reads blocks from files (`import`, `-loadblock`): Core's `blk*.dat` framing, gzip accepted. Memory stays low, since
+ * files are streamed. Blocks that come before their parent are held until it arrives, up to a limit. What is refused
+ * is reported with its reason, file and offset, and reading goes on: nothing before it is lost.
+ */
+import { createReadStream, type ReadStream } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
+import { pipeline } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import { type BlockHash, hashToHex } from '../base/bytes.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Chain } from '../chain/chain.ts';
+import type { BlockResult, WriterEffect } from '../chain/effects.ts';
+import { type Block, decodeBlock } from '../wire/block.ts';
+import { BlockScanner, type Scanned } from './block-scanner.ts';
+import type { Writer } from './writer.ts';
+
+const READ_BYTES = 1024 * 1024;
+/** Blocks that wait for their parents take at most this much memory. */
+const HELD_BYTES_MAX = 64 * 1024 * 1024;
+/** Problems kept for the report. */
+const PROBLEMS_MAX = 1000;
+
+export interface ImportProgress {
+  readonly file: string;
+  /** Of the active chain. */
+  readonly height: number;
+  /** Blocks that were new, with their transactions and inputs (without coinbases). */
+  readonly blocks: number;
+  readonly transactions: number;
+  readonly inputs: number;
+  /** Of all files, as they lie on disk. */
+  readonly bytesRead: number;
+  readonly bytesTotal: number;
+}
+
+/** Something in a file that did not become part of what we store. */
+export interface ImportProblem {
+  readonly file: string;
+  /** In the unpacked file. */
+  readonly offset: number;
+  /** Of a block that could be read. */
+  readonly hash?: BlockHash;
+  readonly reason: string;
+}
+
+export interface ImportReport extends ImportProgress {
+  readonly problems: readonly ImportProblem[];
+  /** Problems beyond those listed. */
+  readonly problemsLeftOut: number;
+}
+
+export interface ImportDeps<Effect> {
+  readonly chain: Chain;
+  readonly writer: Writer<Effect | WriterEffect>;
+  readonly clock: Clock;
+  /** After each block. */
+  readonly onProgress?: (progress: ImportProgress) => void;
+  /** Stops between two blocks. */
+  readonly signal?: AbortSignal;
+}
+
+/** Throws the system's error when a file cannot be opened, and FatalStorageError. */
+export async function importFiles<Effect>(
+  files: readonly string[],
+  deps: ImportDeps<Effect>,
+): Promise<ImportReport> {
+  const importer = new Importer(deps);
+  for (const file of files) importer.bytesTotal += (await stat(file)).size;
+  for (const file of files) {
+    if (deps.signal?.aborted) break;
+    await importer.readFile(file);
+  }
+  return importer.finish();
+}
+
+interface Held {
+  readonly file: string;
+  readonly offset: number;
+  readonly block: Block;
+}
+
+class Importer<Effect> {
+  readonly #deps: ImportDeps<Effect>;
+  readonly #held = new Map<BlockHash, Held[]>();
+  #heldBytes = 0;
+  readonly #problems: ImportProblem[] = [];
+  #problemsLeftOut = 0;
+  #counts = { blocks: 0, transactions: 0, inputs: 0 };
+  #bytesBefore = 0;
+  #stream: ReadStream | undefined;
+  #file = '';
+  bytesTotal = 0;
+
+  constructor(deps: ImportDeps<Effect>) {
+    this.#deps = deps;
+  }
+
+  async readFile(file: string): Promise<void> {
+    const isGzip = await startsAsGzip(file);
+    const scanner = new BlockScanner(this.#deps.chain.params.magic);
+    this.#file = file;
+    this.#stream = createReadStream(file, { highWaterMark: READ_BYTES });
+    // An error comes out where the bytes do, so the callback has nothing to add.
+    const source = isGzip
+      ? pipeline(this.#stream, createGunzip({ chunkSize: READ_BYTES }), () => {})
+      : this.#stream;
+    let offset = 0;
+    try {
+      for await (const chunk of source as AsyncIterable<Uint8Array>) {
+        offset += chunk.length;
+        await this.#take(file, scanner.push(chunk));
+        if (this.#deps.signal?.aborted) return;
+      }
+    } catch (error) {
+      // What gzip finds damaged ends the file; whatever came before has been taken.
+      if (!isZlibError(error)) throw error;
+      this.#report({ file, offset, reason: `not readable as gzip: ${error.message}` });
+    } finally {
+      this.#bytesBefore += this.#stream.bytesRead;
+      this.#stream.destroy();
+      this.#stream = undefined;
+    }
+    await this.#take(file, scanner.end());
+  }
+
+  finish(): ImportReport {
+    for (const waiting of this.#held.values()) for (const held of waiting) this.#reportOrphan(held);
+    return { ...this.#progress(), problems: this.#problems, problemsLeftOut: this.#problemsLeftOut };
+  }
+
+  async #take(file: string, scanned: Iterable<Scanned>): Promise<void> {
+    for (const found of scanned) {
+      if (this.#deps.signal?.aborted) return;
+      if (found.kind === 'garbage') {
+        const what = found.reason === undefined ? 'no block' : `no whole block (${found.reason})`;
+        this.#report({ file, offset: found.offset, reason: `${what}; ${found.bytes} bytes passed over` });
+      } else await this.#takeBlock({ file, offset: found.offset, block: found.block });
+    }
+  }
+
+  async #takeBlock(first: Held): Promise<void> {
+    const { headers, params } = this.#deps.chain;
+    const { header } = first.block;
+    if (headers.find(header.prevHash) === undefined && header.hash !== params.genesis.header.hash) {
+      this.#hold(first);
+      return;
+    }
+    const queue = [first];
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      const result = await this.#submit(next.block);
+      const { hash } = next.block.header;
+      if (result.status === 'rejected') {
+        this.#report({ file: next.file, offset: next.offset, hash, reason: result.reject.message });
+        continue;
+      }
+      const id = headers.find(hash)!;
+      if (headers.isInvalid(id))
+        this.#report({
+          file: next.file,
+          offset: next.offset,
+          hash,
+          reason: 'invalid in its place in the chain',
+        });
+      if (result.newBlock) this.#count(next.block);
+      this.#deps.onProgress?.(this.#progress());
+      queue.push(...this.#release(hash));
+    }
+  }
+
+  #submit(block: Block): Promise<BlockResult> {
+    const { chain, writer, clock } = this.#deps;
+    return writer.enqueue('import', () => chain.submitBlock(block, { requested: true, now: clock.now() }));
+  }
+
+  #hold(held: Held): void {
+    if (this.#heldBytes + held.block.raw.length > HELD_BYTES_MAX) {
+      this.#reportOrphan(held);
+      return;
+    }
+    this.#heldBytes += held.block.raw.length;
+    const { prevHash } = held.block.header;
+    // A copy, so that one small block does not pin the whole chunk it was read in.
+    const own = { ...held, block: decodeBlock(held.block.raw.slice()) };
+    this.#held.set(prevHash, [...(this.#held.get(prevHash) ?? []), own]);
+  }
+
+  #release(parent: BlockHash): Held[] {
+    const released = this.#held.get(parent) ?? [];
+    this.#held.delete(parent);
+    for (const { block } of released) this.#heldBytes -= block.raw.length;
+    return released;
+  }
+
+  #count({ transactions }: Block): void {
+    this.#counts.blocks += 1;
+    this.#counts.transactions += transactions.length;
+    for (let i = 1; i < transactions.length; i += 1) this.#counts.inputs += transactions[i]!.inputs.length;
+  }
+
+  #progress(): ImportProgress {
+    const { chain } = this.#deps;
+    return {
+      file: this.#file,
+      height: chain.height,
+      ...this.#counts,
+      bytesRead: this.#bytesBefore + (this.#stream?.bytesRead ?? 0),
+      bytesTotal: this.bytesTotal,
+    };
+  }
+
+  #reportOrphan({ file, offset, block }: Held): void {
+    const parent = hashToHex(block.header.prevHash);
+    this.#report({ file, offset, hash: block.header.hash, reason: `its parent ${parent} is not known` });
+  }
+
+  #report(problem: ImportProblem): void {
+    if (this.#problems.length < PROBLEMS_MAX) this.#problems.push(problem);
+    else this.#problemsLeftOut += 1;
+  }
+}
+
+async function startsAsGzip(file: string): Promise<boolean> {
+  const handle = await open(file, 'r');
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(2), 0, 2, 0);
+    return bytesRead === 2 && buffer[0] === 0x1f && buffer[1] === 0x8b;
+  } finally {
+    await handle.close();
+  }
+}
+
+function isZlibError(error: unknown): error is Error {
+  return error instanceof Error && ((error as NodeJS.ErrnoException).code ?? '').startsWith('Z_');
+}
