@@ -6,7 +6,7 @@
  */
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
-import type { RejectKind } from '../consensus/reject.ts';
+import type { Reject, RejectKind } from '../consensus/reject.ts';
 import type { FrameDefect } from '../wire/frame.ts';
 import { hostKey, type NetAddress } from '../wire/net-address.ts';
 import { RollingFilter } from './bloom.ts';
@@ -18,13 +18,12 @@ import type { Peer } from './peer.ts';
 const DISCOURAGED = { capacity: 50_000, falsePositiveRate: 0.000_001 } as const;
 
 /** What the sender of a block or header earns that was refused. */
-const BLOCK_PENALTIES: Record<RejectKind, 'none' | 'discourage' | 'discourage-outbound'> = {
+const BLOCK_PENALTIES: Record<RejectKind, 'none' | 'discourage'> = {
   consensus: 'discourage',
   header: 'discourage',
   mutated: 'discourage',
   'missing-parent': 'discourage',
-  // Inbound peers may be behind on which blocks are invalid; they are many and cost us little.
-  'invalid-parent': 'discourage-outbound',
+  'invalid-parent': 'discourage',
   future: 'none',
   'low-work': 'none',
   // Not of blocks.
@@ -77,11 +76,11 @@ export class Penalties {
     this.#outbox.disconnect(peer, `misbehaving: ${what}`);
   }
 
-  /** The peer sent a block or header that was refused for this `kind` of reason. */
-  punishForBlock(peer: Peer, kind: RejectKind, what: string): void {
-    const penalty = BLOCK_PENALTIES[kind];
-    if (penalty === 'none') return;
-    if (penalty === 'discourage-outbound' && peer.type === 'inbound') return;
+  /** The peer sent a block or header that was refused; `what` is for the log. */
+  punishForBlock(peer: Peer, reject: Reject, what: string): void {
+    if (BLOCK_PENALTIES[reject.kind] === 'none') return;
+    // Inbound peers may not know yet that a block of theirs is invalid; they are many and cost us little.
+    if (reject.reason === 'duplicate-invalid' && peer.type === 'inbound') return;
     this.misbehaving(peer, what);
   }
 

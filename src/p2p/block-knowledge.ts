@@ -1,0 +1,104 @@
+/**
+ * What each peer is known to have (Core: CNodeState, ProcessBlockAvailability, PeerHasHeader): the best block it told us
+ * of, and the best header we told it of. Which blocks to ask it for and what to announce to it follow from that.
+ */
+import type { BlockHash } from '../base/bytes.ts';
+import type { Milliseconds } from '../base/clock.ts';
+import type { HeaderId } from '../chain/chain-view.ts';
+import type { Concern, P2pContext } from './concern.ts';
+import type { PeerId } from './events.ts';
+import type { Peer } from './peer.ts';
+import type { PeerInfo } from './peer-info.ts';
+
+export interface KnownBlocks {
+  /** The block with the most work that it has. */
+  best: HeaderId | undefined;
+  /** The last block it announced whose header we do not have. */
+  lastUnknown: BlockHash | undefined;
+  /** The last block that both of us have; all before it too. Written by block-download. */
+  lastCommon: HeaderId | undefined;
+  /** The last header that we sent. */
+  bestHeaderSent: HeaderId | undefined;
+  /** When it last told us of a block with more work than our tip; 0 for never. */
+  lastAnnouncement: Milliseconds;
+}
+
+export class BlockKnowledge implements Concern {
+  readonly #chain: P2pContext['chain'];
+  readonly #known = new Map<PeerId, KnownBlocks>();
+
+  constructor({ chain }: P2pContext) {
+    this.#chain = chain;
+  }
+
+  onConnected(peer: Peer): void {
+    this.#known.set(peer.id, {
+      best: undefined,
+      lastUnknown: undefined,
+      lastCommon: undefined,
+      bestHeaderSent: undefined,
+      lastAnnouncement: 0,
+    });
+  }
+
+  onDisconnected(peer: Peer): void {
+    this.#known.delete(peer.id);
+  }
+
+  describe(peer: Peer): Partial<PeerInfo> {
+    const { best, lastCommon } = this.of(peer);
+    const { headers } = this.#chain;
+    return {
+      syncedHeaders: best === undefined ? -1 : headers.heightOf(best),
+      syncedBlocks: lastCommon === undefined ? -1 : headers.heightOf(lastCommon),
+    };
+  }
+
+  /** Up to date: a block that was unknown when it was announced counts as soon as its header is here. */
+  of(peer: Peer): KnownBlocks {
+    const known = this.#known.get(peer.id)!;
+    if (known.lastUnknown !== undefined) {
+      const id = this.#chain.headers.find(known.lastUnknown);
+      if (id !== undefined) {
+        known.lastUnknown = undefined;
+        this.#raise(known, id);
+      }
+    }
+    return known;
+  }
+
+  /** The peer has this block. */
+  learn(peer: Peer, hash: BlockHash): void {
+    const known = this.of(peer);
+    const id = this.#chain.headers.find(hash);
+    if (id !== undefined) this.#raise(known, id);
+    // The latest one is taken for the best one.
+    else known.lastUnknown = hash;
+  }
+
+  /** It told us of the header, or we told it. */
+  hasHeader(peer: Peer, id: HeaderId): boolean {
+    const { best, bestHeaderSent } = this.of(peer);
+    return this.#contains(best, id) || this.#contains(bestHeaderSent, id);
+  }
+
+  /** The best block it has carries at least as much work as `id`. */
+  hasWorkOf(peer: Peer, id: HeaderId): boolean {
+    const { best } = this.of(peer);
+    const { headers } = this.#chain;
+    return best !== undefined && headers.chainWorkOf(best) >= headers.chainWorkOf(id);
+  }
+
+  #contains(branch: HeaderId | undefined, id: HeaderId): boolean {
+    if (branch === undefined) return false;
+    const { headers } = this.#chain;
+    const height = headers.heightOf(id);
+    return height <= headers.heightOf(branch) && headers.ancestorOf(branch, height) === id;
+  }
+
+  #raise(known: KnownBlocks, id: HeaderId): void {
+    const { headers } = this.#chain;
+    if (known.best === undefined || headers.chainWorkOf(id) >= headers.chainWorkOf(known.best))
+      known.best = id;
+  }
+}

@@ -1,0 +1,363 @@
+/**
+ * Which headers to ask for, of whom, and what to make of those that come (Core: ProcessHeadersMessage, MaybeSendGetHeaders
+ * and the first half of SendMessages). The rules:
+ *
+ * - While we are far behind (best header older than a day), headers are fetched from one peer only, with a long timeout,
+ *   and from one more for each new block that somebody announces. Near the present every peer is asked.
+ * - At most one getheaders is open with a peer; another is not sent before it was answered or two minutes have passed.
+ * - Headers must follow each other and carry proof of work. If they do not connect to ours, the gap is asked for.
+ * - Headers of a chain with less work than the last 144 blocks of ours (or than the chain is known to have at least) are
+ *   not stored: see headers-presync.ts.
+ */
+import type { BlockHash } from '../base/bytes.ts';
+import { DAY_MS, MINUTE_MS, type Milliseconds, SECOND_MS } from '../base/clock.ts';
+import type { HeaderId } from '../chain/chain-view.ts';
+import { blockProof, checkProofOfWork } from '../consensus/pow.ts';
+import { Reject } from '../consensus/reject.ts';
+import type { BlockHeader } from '../wire/block.ts';
+import { HEADERS_COUNT_MAX, INV, NO_STOP_HASH } from '../wire/messages.ts';
+import type { BlockDownload } from './block-download.ts';
+import type { BlockKnowledge } from './block-knowledge.ts';
+import type { BlockRequests } from './block-requests.ts';
+import type { Concern, Handlers, P2pContext } from './concern.ts';
+import type { PeerId } from './events.ts';
+import { HeadersPresync } from './headers-presync.ts';
+import { locatorOf } from './locator.ts';
+import { isChosenOutbound, isInbound, type Peer, servesBlocks } from './peer.ts';
+import type { PeerInfo } from './peer-info.ts';
+import type { Alarm } from './timers.ts';
+
+/** How long an answer to getheaders may take (Core: HEADERS_RESPONSE_TIME). */
+export const HEADERS_RESPONSE_MS = 2 * MINUTE_MS;
+/** For the initial sync: this, and so much for each header expected (Core: HEADERS_DOWNLOAD_TIMEOUT_*). */
+const SYNC_TIMEOUT_BASE_MS = 15 * MINUTE_MS;
+const SYNC_TIMEOUT_PER_HEADER_MS = 1;
+/** Best headers younger than this are near the present. */
+const NEAR_PRESENT_MS = DAY_MS;
+/** Branches may leave our chain so far back without being suspected of having little work. */
+const WORK_BUFFER_BLOCKS = 144n;
+/** Version in our getheaders: peers ignore it. */
+const LOCATOR_VERSION = 70_017;
+
+interface SyncState {
+  /** When the getheaders was sent that has not been answered; undefined when there is none. */
+  askedAt: Milliseconds | undefined;
+  isStarted: boolean;
+  /** A block it announced made us ask for headers before its turn. */
+  wasTriggeredByInv: boolean;
+  presync: HeadersPresync | undefined;
+  presyncStart: readonly BlockHash[];
+  readonly timeout: Alarm;
+}
+
+export class HeadersSync implements Concern {
+  readonly #context: P2pContext;
+  readonly #knowledge: BlockKnowledge;
+  readonly #requests: BlockRequests;
+  readonly #download: BlockDownload;
+  readonly #states = new Map<PeerId, SyncState>();
+  /** Ready peers with blocks that we have not begun to sync headers from. */
+  readonly #waiting = new Set<Peer>();
+  #lastTriggeringInv: BlockHash | undefined;
+
+  constructor(
+    context: P2pContext,
+    others: {
+      readonly knowledge: BlockKnowledge;
+      readonly requests: BlockRequests;
+      readonly download: BlockDownload;
+    },
+  ) {
+    this.#context = context;
+    this.#knowledge = others.knowledge;
+    this.#requests = others.requests;
+    this.#download = others.download;
+  }
+
+  readonly handlers: Handlers = {
+    headers: (peer, message, now) => this.#headers(peer, message.headers, now),
+    inv: (peer, message, now) => {
+      const blocks = message.items.filter(item => item.type === INV.block);
+      if (blocks.length > 0) this.#announced(peer, blocks.map(item => item.hash as BlockHash), now); // biome-ignore format: one step
+    },
+  };
+
+  onHandshakeDone(peer: Peer): void {
+    const timeout = this.#context.timers.alarm(now => this.#timedOut(peer, now));
+    this.#states.set(peer.id, {
+      askedAt: undefined,
+      isStarted: false,
+      wasTriggeredByInv: false,
+      presync: undefined,
+      presyncStart: [],
+      timeout,
+    });
+    if (servesBlocks(peer)) this.#waiting.add(peer);
+  }
+
+  onDisconnected(peer: Peer): void {
+    this.#states.get(peer.id)?.timeout.clear();
+    this.#states.delete(peer.id);
+    this.#waiting.delete(peer);
+  }
+
+  onSettled(now: Milliseconds): void {
+    for (const peer of this.#waiting) this.#maybeStart(peer, now);
+  }
+
+  describe(peer: Peer): Partial<PeerInfo> {
+    const presync = this.#states.get(peer.id)?.presync;
+    return { presyncedHeaders: presync?.phase === 'presync' ? presync.height : -1 };
+  }
+
+  /** We asked it for the headers of its chain. */
+  isStarted(peer: Peer): boolean {
+    return this.#states.get(peer.id)?.isStarted === true;
+  }
+
+  /** Asks for what comes after `id`, or after its branch's last block that both have; false if an answer is still due. */
+  ask(peer: Peer, id: HeaderId, now: Milliseconds): boolean {
+    return this.#ask(peer, locatorOf(this.#context.chain.headers, id), now);
+  }
+
+  /** Work below which headers and blocks are not stored (Core: GetAntiDoSWorkThreshold). */
+  workThreshold(): bigint {
+    const { chain } = this.#context;
+    const tip = chain.tip();
+    const work = chain.headers.chainWorkOf(tip);
+    const buffer = WORK_BUFFER_BLOCKS * blockProof(chain.headers.bitsOf(tip));
+    const nearTip = work > buffer ? work - buffer : 0n;
+    return nearTip > chain.params.minimumChainWork ? nearTip : chain.params.minimumChainWork;
+  }
+
+  #ask(peer: Peer, locator: BlockHash[], now: Milliseconds): boolean {
+    const state = this.#states.get(peer.id);
+    if (state === undefined) return false;
+    if (state.askedAt !== undefined && now - state.askedAt <= HEADERS_RESPONSE_MS) return false;
+    state.askedAt = now;
+    this.#context.outbox.send(peer, {
+      command: 'getheaders',
+      version: LOCATOR_VERSION,
+      locator,
+      stopHash: NO_STOP_HASH,
+    });
+    return true;
+  }
+
+  // Who to sync from.
+
+  #isNearPresent(now: Milliseconds): boolean {
+    const { chain } = this.#context;
+    return chain.headers.timeOf(chain.bestHeader()) * SECOND_MS > now - NEAR_PRESENT_MS;
+  }
+
+  #startedCount(): number {
+    let count = 0;
+    for (const state of this.#states.values()) if (state.isStarted) count += 1;
+    return count;
+  }
+
+  #maybeStart(peer: Peer, now: Milliseconds): void {
+    const { chain, log } = this.#context;
+    const isOnlyOne = this.#startedCount() === 0 && this.#requests.isSyncSource(peer);
+    if (peer.phase !== 'ready' || !(isOnlyOne || this.#isNearPresent(now))) return;
+    const best = chain.bestHeader();
+    // From one block before, so that a peer in step with us answers with something and we learn what it has.
+    const start = chain.headers.parentOf(best) ?? best;
+    if (!this.ask(peer, start, now)) return;
+    log.debug('net', () => `initial getheaders (${chain.headers.heightOf(start)}) to peer=${peer.id}`);
+    const state = this.#states.get(peer.id)!;
+    state.isStarted = true;
+    this.#waiting.delete(peer);
+    const expected = (now / SECOND_MS - chain.headers.timeOf(best)) / chain.params.powTargetSpacing;
+    const allowed = SYNC_TIMEOUT_BASE_MS + Math.max(0, expected) * SYNC_TIMEOUT_PER_HEADER_MS;
+    state.timeout.set(Math.floor(now + allowed) + 1);
+  }
+
+  /** Our only source of headers is too slow: another is tried, if there is one. */
+  #timedOut(peer: Peer, now: Milliseconds): void {
+    const state = this.#states.get(peer.id);
+    // Once near the present, the initial sync is over and this is not looked at again.
+    if (state === undefined || this.#isNearPresent(now)) return;
+    const others = this.#requests.preferredCount() - (peer.isPreferredDownload ? 1 : 0);
+    if (this.#startedCount() > 1 || others < 1) {
+      // Looked at again when that may have changed.
+      state.timeout.set(now + MINUTE_MS);
+      return;
+    }
+    if (!peer.permissions.has('noban')) {
+      this.#context.log.info(`Timeout downloading headers, disconnecting peer=${peer.id}`);
+      this.#context.outbox.disconnect(peer, 'timeout downloading headers');
+      return;
+    }
+    state.isStarted = false;
+    this.#waiting.add(peer);
+  }
+
+  // What comes.
+
+  /** Blocks announced by their hashes, the last being the highest. */
+  #announced(peer: Peer, hashes: readonly BlockHash[], now: Milliseconds): void {
+    const { chain, log } = this.#context;
+    let unknown: BlockHash | undefined;
+    for (const hash of hashes) {
+      this.#knowledge.learn(peer, hash);
+      if (chain.headers.find(hash) === undefined) unknown = hash;
+    }
+    if (unknown === undefined) return;
+    const state = this.#states.get(peer.id)!;
+    const mayTrigger = !state.wasTriggeredByInv && unknown !== this.#lastTriggeringInv;
+    if (!state.isStarted && !mayTrigger) return;
+    const best = chain.bestHeader();
+    if (this.ask(peer, best, now))
+      log.debug('net', () => `getheaders (${chain.headers.heightOf(best)}) to peer=${peer.id}`);
+    if (state.isStarted) return;
+    state.wasTriggeredByInv = true;
+    this.#lastTriggeringInv = unknown;
+  }
+
+  #headers(peer: Peer, received: readonly BlockHeader[], now: Milliseconds): void {
+    const { chain } = this.#context;
+    const state = this.#states.get(peer.id)!;
+    if (received.length === 0) {
+      // Not an announcement, so it answers our question: there is nothing (more).
+      state.presync = undefined;
+      state.askedAt = undefined;
+      return;
+    }
+    if (!this.#checkForm(peer, received)) return;
+    const isFull = received.length === HEADERS_COUNT_MAX;
+    const proven = state.presync && this.#continuePresync(peer, state, received, isFull, now);
+    const headers = proven ?? received;
+    if (headers.length === 0) return;
+
+    const start = chain.headers.find(headers[0]!.prevHash);
+    if (start === undefined) {
+      this.#unconnected(peer, headers, now);
+      return;
+    }
+    state.askedAt = state.presync ? state.askedAt : undefined;
+    const last = headers.at(-1)!;
+    const knownLast = chain.headers.find(last.hash);
+    const isTrusted =
+      proven !== undefined ||
+      peer.permissions.has('noban') ||
+      (knownLast !== undefined && this.#isOurs(knownLast));
+    if (!isTrusted && this.#hasLittleWork(start, headers)) {
+      if (isFull) this.#startPresync(peer, state, start, headers, now);
+      else this.#context.log.debug('net', () => `Ignoring low-work chain from peer=${peer.id}`);
+      return;
+    }
+    const id = this.#accept(peer, headers, now);
+    if (id === undefined) return;
+    if (isFull && state.presync === undefined) this.ask(peer, id, now);
+    this.#learned(peer, id, { isNew: knownLast === undefined, mayHaveMore: isFull }, now);
+    this.#download.fetchDirectly(peer, id, now);
+  }
+
+  /** Proof of work as claimed, and each after the other; anything else is never an accident. */
+  #checkForm(peer: Peer, headers: readonly BlockHeader[]): boolean {
+    const { chain, penalties } = this.#context;
+    if (!headers.every(header => checkProofOfWork(header.hash, header.bits, chain.params))) {
+      penalties.misbehaving(peer, 'header with invalid proof of work');
+      return false;
+    }
+    if (headers.some((header, i) => i > 0 && header.prevHash !== headers[i - 1]!.hash)) {
+      penalties.misbehaving(peer, 'non-continuous headers sequence');
+      return false;
+    }
+    return true;
+  }
+
+  #unconnected(peer: Peer, headers: readonly BlockHeader[], now: Milliseconds): void {
+    this.ask(peer, this.#context.chain.bestHeader(), now);
+    // Should the headers come from somebody else, this peer is known to have the blocks.
+    this.#knowledge.learn(peer, headers.at(-1)!.hash);
+  }
+
+  /** On the branch of our best header or of our tip: takes no more memory and tells nothing new. */
+  #isOurs(id: HeaderId): boolean {
+    const { chain } = this.#context;
+    const best = chain.bestHeader();
+    const height = chain.headers.heightOf(id);
+    const isOfBest = height <= chain.headers.heightOf(best) && chain.headers.ancestorOf(best, height) === id;
+    return isOfBest || chain.isActive(id);
+  }
+
+  #hasLittleWork(start: HeaderId, headers: readonly BlockHeader[]): boolean {
+    const threshold = this.workThreshold();
+    let work = this.#context.chain.headers.chainWorkOf(start);
+    let proof = { bits: -1, work: 0n };
+    for (const { bits } of headers) {
+      if (work >= threshold) return false;
+      if (bits !== proof.bits) proof = { bits, work: blockProof(bits) };
+      work += proof.work;
+    }
+    return work < threshold;
+  }
+
+  #startPresync(
+    peer: Peer,
+    state: SyncState,
+    start: HeaderId,
+    headers: readonly BlockHeader[],
+    now: Milliseconds,
+  ): void {
+    const { chain } = this.#context;
+    state.presync = new HeadersPresync(this.#context, start, this.workThreshold(), now);
+    state.presyncStart = locatorOf(chain.headers, start);
+    this.#continuePresync(peer, state, headers, true, now);
+  }
+
+  /** Headers that are proven now; undefined if these were no part of it and are to be judged by themselves. */
+  #continuePresync(
+    peer: Peer,
+    state: SyncState,
+    received: readonly BlockHeader[],
+    isFull: boolean,
+    now: Milliseconds,
+  ): readonly BlockHeader[] | undefined {
+    const presync = state.presync!;
+    const result = presync.next(received, isFull);
+    if (result.ok) state.askedAt = undefined;
+    if (result.more) this.#ask(peer, presync.nextLocator(state.presyncStart), now);
+    if (presync.phase === 'done') state.presync = undefined;
+    return result.ok ? result.headers : undefined;
+  }
+
+  /** The last header's place; undefined, and the peer is judged, when one is refused. */
+  #accept(peer: Peer, headers: readonly BlockHeader[], now: Milliseconds): HeaderId | undefined {
+    const { chain, log, penalties } = this.#context;
+    let id: HeaderId | undefined;
+    try {
+      for (const header of headers) id = chain.acceptHeader(header, now);
+    } catch (error) {
+      if (!(error instanceof Reject)) throw error;
+      if (!isInbound(peer) && error.reason === 'duplicate-invalid')
+        log.warn(`${error.message} (received from peer=${peer.id}).`);
+      penalties.punishForBlock(peer, error, `invalid header received: ${error.message}`);
+      return undefined;
+    }
+    return id;
+  }
+
+  #learned(
+    peer: Peer,
+    id: HeaderId,
+    what: { readonly isNew: boolean; readonly mayHaveMore: boolean },
+    now: Milliseconds,
+  ): void {
+    const { chain, log, outbox } = this.#context;
+    this.#knowledge.learn(peer, chain.headers.hashOf(id));
+    const known = this.#knowledge.of(peer);
+    const work = chain.headers.chainWorkOf(id);
+    if (what.isNew && work > chain.headers.chainWorkOf(chain.tip())) known.lastAnnouncement = now;
+    // While we have to catch up, outbound peers should be of help.
+    const hasLittle =
+      known.best !== undefined && chain.headers.chainWorkOf(known.best) < chain.params.minimumChainWork;
+    if (!what.mayHaveMore && hasLittle && isChosenOutbound(peer) && chain.isInitialBlockDownload(now)) {
+      log.info(`outbound peer headers chain has insufficient work, disconnecting peer=${peer.id}`);
+      outbox.disconnect(peer, 'headers chain has insufficient work');
+    }
+  }
+}
