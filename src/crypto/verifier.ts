@@ -13,6 +13,7 @@
 import { withoutHybrid } from './curve.ts';
 import { parseDerLax } from './der.ts';
 import { taggedHash } from './hashes.ts';
+import { isPublicKeyShaped } from './keys.ts';
 import { type NativeSecp256k1, nativeSecp256k1 } from './native.ts';
 import { noble } from './noble.ts';
 import { CURVE_ORDER, FIELD_SIZE, modOrder, readScalar, writeScalar } from './scalar.ts';
@@ -93,7 +94,7 @@ function cVerifier(name: 'native' | 'wasm', engine: CEngine): SignatureVerifier 
   return {
     name,
     verifyEcdsa(hash32, derSignature, publicKey) {
-      if (!hasKeyLength(publicKey)) return false;
+      if (!isPublicKeyShaped(publicKey)) return false;
       const compact = parseDerLax(derSignature);
       return compact !== undefined && engine.verifyCompact(compact, hash32, publicKey);
     },
@@ -105,7 +106,7 @@ function cVerifier(name: 'native' | 'wasm', engine: CEngine): SignatureVerifier 
 const NOBLE_VERIFIER: SignatureVerifier = {
   name: 'noble',
   verifyEcdsa(hash32, derSignature, publicKey) {
-    const key = hasKeyLength(publicKey) ? withoutHybrid(publicKey) : undefined;
+    const key = isPublicKeyShaped(publicKey) ? withoutHybrid(publicKey) : undefined;
     const compact = key && parseDerLax(derSignature);
     if (compact === undefined) return false;
     return noble.verify(compact, hash32, key!, { prehash: false, lowS: false });
@@ -115,13 +116,6 @@ const NOBLE_VERIFIER: SignatureVerifier = {
     return noble.schnorr.verify(signature64, message32, xOnlyPublicKey32);
   },
 };
-
-/** The first byte says how long a key is (Core: CPubKey::GetLen); any other length verifies nothing. */
-function hasKeyLength(publicKey: Uint8Array): boolean {
-  const kind = publicKey[0];
-  if (kind === 2 || kind === 3) return publicKey.length === 33;
-  return (kind === 4 || kind === 6 || kind === 7) && publicKey.length === 65;
-}
 
 function verifySchnorrByRecovery(
   engine: CEngine,
