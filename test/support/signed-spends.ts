@@ -1,9 +1,17 @@
 /** Valid spends with real signatures, for whatever needs scripts that pass. */
 import { concatBytes, EMPTY_BYTES, hexToHash, type Txid } from '../../src/base/bytes.ts';
 import { hash160 } from '../../src/crypto/hashes.ts';
-import { publicKeyOf, signEcdsa } from '../../src/crypto/keys.ts';
-import { SIGHASH_ALL } from '../../src/script/encoding.ts';
+import {
+  publicKeyOf,
+  signEcdsa,
+  signSchnorr,
+  taprootTweakPublicKey,
+  taprootTweakSecretKey,
+} from '../../src/crypto/keys.ts';
+import { SIGHASH_ALL, SIGHASH_DEFAULT } from '../../src/script/encoding.ts';
 import { PrecomputedTx, witnessV0SignatureHash } from '../../src/script/sighash.ts';
+import { taprootSignatureHash } from '../../src/script/taproot-sighash.ts';
+import { payToPublicKeyHash, payToTaproot, payToWitness } from '../../src/script/templates.ts';
 import {
   createTransaction,
   SEQUENCE_FINAL,
@@ -16,13 +24,40 @@ export interface SignedSpend {
   readonly spent: readonly TxOutput[];
 }
 
+const SECRET = new Uint8Array(32).fill(7);
+
 /** A transaction that spends `inputs` P2WPKH outputs of one key; the outpoints come from `seed`. */
 export function signedKeyHashSpend(seed: number, inputs: number): SignedSpend {
-  const secret = new Uint8Array(32).fill(7);
-  const publicKey = publicKeyOf(secret);
+  const publicKey = publicKeyOf(SECRET);
   const keyHash = hash160(publicKey);
-  const scriptPubKey = concatBytes(Uint8Array.of(0, 20), keyHash);
-  const scriptCode = concatBytes(Uint8Array.of(0x76, 0xa9, 20), keyHash, Uint8Array.of(0x88, 0xac));
+  const scriptCode = payToPublicKeyHash(keyHash);
+  return signEach(seed, inputs, payToWitness(0, keyHash), (precomputed, i) => {
+    const hash = witnessV0SignatureHash(precomputed, i, scriptCode, SIGHASH_ALL);
+    return [concatBytes(signEcdsa(hash, SECRET), Uint8Array.of(SIGHASH_ALL)), publicKey];
+  });
+}
+
+/** The same of taproot outputs, spent by their key. */
+export function signedTaprootSpend(seed: number, inputs: number): SignedSpend {
+  const internalKey = publicKeyOf(SECRET).subarray(1);
+  const tweaked = taprootTweakSecretKey(SECRET, undefined);
+  const scriptPubKey = payToTaproot(taprootTweakPublicKey(internalKey, undefined)!.key);
+  return signEach(seed, inputs, scriptPubKey, (precomputed, i) => {
+    const hash = taprootSignatureHash(precomputed, i, SIGHASH_DEFAULT, {
+      annexHash: undefined,
+      leafHash: undefined,
+      codeSeparatorPosition: 0xffff_ffff,
+    })!;
+    return [signSchnorr(hash, tweaked, new Uint8Array(32))];
+  });
+}
+
+function signEach(
+  seed: number,
+  inputs: number,
+  scriptPubKey: Uint8Array,
+  sign: (precomputed: PrecomputedTx, input: number) => readonly Uint8Array[],
+): SignedSpend {
   const spent = Array.from({ length: inputs }, (_, i) => ({ value: 1_000 + i, scriptPubKey }));
   const txid = hexToHash<Txid>(seed.toString(16).padStart(64, '0'));
   const parts = {
@@ -37,15 +72,11 @@ export function signedKeyHashSpend(seed: number, inputs: number): SignedSpend {
     lockTime: 0,
   };
   const precomputed = new PrecomputedTx(parts, spent);
-  const signed = parts.inputs.map((input, i) => {
-    const hash = witnessV0SignatureHash(precomputed, i, scriptCode, SIGHASH_ALL);
-    const signature = concatBytes(signEcdsa(hash, secret), Uint8Array.of(SIGHASH_ALL));
-    return { ...input, witness: [signature, publicKey] };
-  });
+  const signed = parts.inputs.map((input, i) => ({ ...input, witness: sign(precomputed, i) }));
   return { tx: createTransaction({ ...parts, inputs: signed }), spent };
 }
 
-/** The same with the signature of one input spoilt: it fails as SIG_NULLFAIL or EVAL_FALSE. */
+/** A P2WPKH spend with the signature of one input spoilt: it fails as SIG_NULLFAIL or EVAL_FALSE. */
 export function spoilSignature(spend: SignedSpend, input: number): SignedSpend {
   const inputs = spend.tx.inputs.map((old, i) => {
     if (i !== input) return old;
