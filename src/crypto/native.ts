@@ -24,7 +24,9 @@ export const nativeSecp256k1: NativeSecp256k1 | undefined = load();
 
 function load(): NativeSecp256k1 | undefined {
   try {
-    return createRequire(import.meta.url)('secp256k1/bindings.js') as NativeSecp256k1;
+    // A CommonJS package without an exports map: `import` of the same path is not found.
+    const require = createRequire(import.meta.url);
+    return require('secp256k1/bindings.js') as NativeSecp256k1;
   } catch {
     return undefined;
   }

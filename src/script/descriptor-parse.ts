@@ -19,7 +19,7 @@ export type ScriptNode =
   | { readonly kind: 'tr'; readonly key: DescriptorKey; readonly leaves: readonly TreeLeaf[] }
   | { readonly kind: 'addr' | 'raw'; readonly script: Uint8Array };
 
-export type MultiKind = 'multi' | 'sortedmulti' | 'multi_a' | 'sortedmulti_a';
+type MultiKind = 'multi' | 'sortedmulti' | 'multi_a' | 'sortedmulti_a';
 
 export interface TreeLeaf {
   readonly depth: number;

@@ -24,7 +24,7 @@ import {
 } from './templates.ts';
 
 /** One public key that a descriptor derives at an index. */
-export interface DerivedKey {
+interface DerivedKey {
   readonly publicKey: Uint8Array;
   readonly origin: KeyOrigin;
 }

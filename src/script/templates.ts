@@ -37,8 +37,6 @@ export type ScriptTemplate =
   | { readonly type: 'witness_unknown'; readonly version: number; readonly program: Uint8Array }
   | { readonly type: 'nonstandard' };
 
-export type ScriptType = ScriptTemplate['type'];
-
 export interface WitnessProgram {
   readonly version: number;
   /** A view of the script. */

@@ -17,7 +17,7 @@ export const MAIN_PREFIXES: KeyPrefixes = {
   extSecretKey: 0x0488_ade4,
   bech32: 'bc',
 };
-export const TEST_PREFIXES: KeyPrefixes = { ...TEST, bech32: 'tb' };
+const TEST_PREFIXES: KeyPrefixes = { ...TEST, bech32: 'tb' };
 export const REGTEST_PREFIXES: KeyPrefixes = { ...TEST, bech32: 'bcrt' };
 
 /** By the names that Core's vectors use. */
