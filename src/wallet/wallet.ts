@@ -16,6 +16,7 @@ import type { BatchOp, Entry } from '../store/store.ts';
 import type { Block } from '../wire/block.ts';
 import { type Codec, DecodeError, decodeAll } from '../wire/codec.ts';
 import type { Transaction } from '../wire/transaction.ts';
+import { CoinLocks } from './coin-locks.ts';
 import type { DescriptorKeeper, OutputType } from './descriptor-keeper.ts';
 import { type ImportedDescriptor, KeyRing } from './key-ring.ts';
 import type { WalletOptions } from './options.ts';
@@ -24,7 +25,6 @@ import {
   addressRecord,
   binaryKey,
   descriptorRecord,
-  flagRecord,
   idNumber,
   masterKeyRecord,
   positionRecord,
@@ -76,6 +76,7 @@ export class Wallet {
   readonly keys: KeyRing;
   readonly history: TxHistory;
   readonly vault: Vault;
+  readonly locks: CoinLocks;
   /** Until when it is unlocked; 0 while locked. */
   unlockedUntil: UnixSeconds = 0;
   readonly #deps: WalletDeps;
@@ -92,14 +93,13 @@ export class Wallet {
   #storedLocator: readonly BlockHash[] = [];
   /** By script as latin1 characters. */
   readonly #addresses = new Map<string, AddressRecord>();
-  /** Coins that are not to be chosen, and whether a restart forgets that. */
-  readonly #locks = new Map<OutPointKey, 'stored' | 'volatile'>();
 
   constructor(name: string, deps: WalletDeps, options: WalletOptions) {
     this.name = name;
     this.options = options;
     this.#deps = deps;
     const log = this.#log;
+    this.locks = new CoinLocks(log);
     this.vault = new Vault(log, deps.random, deps.scryptCost);
     this.keys = new KeyRing({ log, vault: this.vault, random: deps.random }, options);
     this.history = new TxHistory({
@@ -162,7 +162,7 @@ export class Wallet {
           this.#addresses.set(id, read(addressRecord, value));
           break;
         case 'lock':
-          this.#locks.set(id as OutPointKey, 'stored');
+          this.locks.load(id as OutPointKey);
           break;
       }
     }
@@ -319,30 +319,6 @@ export class Wallet {
   topUp(size?: number): void {
     for (const keeper of this.keys.activeKeepers()) this.keys.topUp(keeper, size);
     this.history.refreshCoins();
-  }
-
-  // --- locked coins
-
-  isLockedCoin(key: OutPointKey): boolean {
-    return this.#locks.has(key);
-  }
-
-  lockedCoins(): Iterable<OutPointKey> {
-    return this.#locks.keys();
-  }
-
-  lockCoin(key: OutPointKey, kind: 'stored' | 'volatile'): void {
-    this.#locks.set(key, kind);
-    if (kind === 'stored') this.#log.put(binaryKey('lock', key), flagRecord, 1);
-  }
-
-  unlockCoin(key: OutPointKey): void {
-    if (this.#locks.get(key) === 'stored') this.#log.del(binaryKey('lock', key));
-    this.#locks.delete(key);
-  }
-
-  unlockAllCoins(): void {
-    for (const key of [...this.#locks.keys()]) this.unlockCoin(key);
   }
 
   // --- passphrase

@@ -1,0 +1,277 @@
+/**
+ * Making a transaction (Core: CreateTransaction in src/wallet/spend.cpp): recipients and a fee rate in, coins chosen,
+ * change made or dropped, inputs signed. Everything that can be wrong is a `SpendError` with Core's text. The wallet is
+ * not changed but for the change address, which counts as used.
+ */
+import { assert } from '../base/assert.ts';
+import { randomBelow, shuffle } from '../base/random.ts';
+import { feeAt } from '../mempool/fee-rate.ts';
+import { dustThreshold, STANDARD_WEIGHT_MAX } from '../mempool/policy.ts';
+import { SIGHASH_DEFAULT } from '../script/encoding.ts';
+import { solveScript } from '../script/templates.ts';
+import {
+  createTransaction,
+  type Transaction,
+  type TxOutput,
+  WITNESS_SCALE_FACTOR,
+} from '../wire/transaction.ts';
+import { valueOut } from './balance.ts';
+import { changeOf, type SelectionParams } from './coin-select.ts';
+import type { OutputType } from './descriptor-keeper.ts';
+import { discardFeeRate, type FeeEstimate, type FeeSource, formatFeeRate, minimumFeeRate } from './fees.ts';
+import { compactSizeBytes, outputBytes, signedInputWeight, signedTxWeight } from './input-size.ts';
+import { KeyRingError } from './key-ring.ts';
+import { signTransaction } from './sign.ts';
+import { type Recipient, type SpendContext, SpendError, type SpendRequest } from './spend-request.ts';
+import { chooseCoins } from './spend-select.ts';
+import type { Wallet } from './wallet.ts';
+
+/** Highest sequences that signal replaceability (BIP125), and that leave lock times in force without it. */
+export const SEQUENCE_RBF = 0xffff_fffd;
+const SEQUENCE_NONFINAL = 0xffff_fffe;
+const TX_VERSION = 2;
+/** Version, lock time, count of inputs, and a guess for marker and flag, in virtual bytes. */
+const TX_OVERHEAD_BYTES = 10;
+/** Virtual bytes that spending a nested P2WPKH output takes: the guess for change that the wallet does not own. */
+const UNKNOWN_CHANGE_SPEND_BYTES = 91;
+/** A tip older than this tells nothing about the next block's height (Core: MAX_ANTI_FEE_SNIPING_TIP_AGE). */
+const ANTI_FEE_SNIPING_TIP_AGE_S = 8 * 60 * 60;
+
+export interface SpendPlan {
+  readonly tx: Transaction;
+  readonly fee: number;
+  readonly feeReason: string;
+  readonly changePosition: number | undefined;
+}
+
+/** Throws SpendError. The wallet must be unlocked. */
+export function createSpend(wallet: Wallet, request: SpendRequest, context: SpendContext): SpendPlan {
+  const { recipients } = request;
+  if (recipients.length === 0) throw new SpendError('Transaction must have at least one recipient');
+  const subtracting = recipients.filter(recipient => recipient.subtractsFee).length;
+  for (const { script, amount } of recipients) {
+    const output = { value: amount, scriptPubKey: script };
+    if (amount < dustThreshold(output, context.fees.dustRelayFeeRate)) {
+      throw new SpendError('Transaction amount too small');
+    }
+  }
+  const change = changeFor(wallet, request);
+  const estimate = rateFor(wallet, request, context.fees);
+  const { feeRate } = estimate;
+  const params = selectionParams(wallet, request, context.fees, change.script, feeRate);
+
+  const sum = recipients.reduce((total, { amount }) => total + amount, 0);
+  const fixedBytes = fixedSize(recipients);
+  const target = sum + (params.subtractsFee ? 0 : feeAt(feeRate, fixedBytes));
+  if (target === 0 && !request.preset?.length) {
+    throw new SpendError(
+      'Transaction requires one destination of non-zero value, a non-zero feerate, or a pre-selected input',
+    );
+  }
+  const selected = chooseCoins(wallet, request, context, { target, sum, feeRate, params });
+
+  const outputs: TxOutput[] = recipients.map(({ script, amount }) => ({
+    value: amount,
+    scriptPubKey: script,
+  }));
+  const changeAmount = changeOf(selected, target, params);
+  let changePosition: number | undefined;
+  if (changeAmount > 0) {
+    if (change.script === undefined) throw new SpendError(change.error);
+    changePosition = randomBelow(context.random, outputs.length + 1);
+    outputs.splice(changePosition, 0, { value: changeAmount, scriptPubKey: change.script });
+  }
+  const coins = shuffle(context.random, [...selected]).map(({ coin }) => coin);
+  const weight = signedTxWeight(
+    coins.map(({ output }) => ({ output, data: wallet.keys.spendData(output.scriptPubKey) })),
+    outputs,
+  );
+  if (weight === undefined) throw new SpendError('Missing solving data for estimating transaction size');
+  const feeNeeded = feeAt(feeRate, Math.ceil(weight / WITNESS_SCALE_FACTOR));
+  const valueIn = coins.reduce((total, { output }) => total + output.value, 0);
+  if (changePosition !== undefined)
+    addToOutput(outputs, changePosition, valueIn - valueOut(outputs) - feeNeeded);
+  if (params.subtractsFee) {
+    subtractFee(outputs, request, {
+      changePosition,
+      subtracting,
+      missing: feeNeeded - (valueIn - valueOut(outputs)),
+    });
+    checkReduced(outputs, request, changePosition, context.fees.dustRelayFeeRate);
+  }
+  const fee = valueIn - valueOut(outputs);
+  assert(fee >= feeNeeded, 'a transaction pays what its rate asks for');
+
+  const signalsRbf = request.signalsRbf ?? wallet.options.signalsRbf;
+  const sequence = signalsRbf ? SEQUENCE_RBF : SEQUENCE_NONFINAL;
+  const unsigned = createTransaction({
+    version: TX_VERSION,
+    inputs: coins.map(({ outPoint }) => ({
+      prevout: outPoint,
+      scriptSig: new Uint8Array(0),
+      sequence,
+      witness: [],
+    })),
+    outputs,
+    lockTime: antiFeeSnipingHeight(wallet, context),
+  });
+  const { tx, errors } = signTransaction({
+    tx: unsigned,
+    spent: coins.map(({ output }) => output),
+    spendData: script => wallet.keys.spendData(script),
+    hashType: SIGHASH_DEFAULT,
+    verifier: context.verifier,
+  });
+  if (errors.size > 0) throw new SpendError('Signing transaction failed');
+  if (tx.weight > STANDARD_WEIGHT_MAX) throw new SpendError('Transaction too large');
+  if (fee > wallet.options.maxTxFee) {
+    throw new SpendError('Fee exceeds maximum configured by user (e.g. -maxtxfee, maxfeerate)');
+  }
+  change.keep();
+  return { tx, fee, feeReason: estimate.reason, changePosition };
+}
+
+/** Where change goes: like the recipients, so that it does not stand out. */
+export function changeTypeFor(wallet: Wallet, recipients: readonly Recipient[]): OutputType {
+  const { changeType, addressType } = wallet.options;
+  if (changeType !== undefined) return changeType;
+  if (addressType === 'legacy') return 'legacy';
+  const types = new Set(recipients.map(({ script }) => solveScript(script).type));
+  const has = (type: OutputType) => wallet.keys.active(type, 'change') !== undefined;
+  if (has('bech32m') && types.has('witness_v1_taproot')) return 'bech32m';
+  if (has('bech32') && types.has('witness_v0_keyhash')) return 'bech32';
+  if (has('p2sh-segwit') && types.has('scripthash')) return 'p2sh-segwit';
+  if (has('legacy') && types.has('pubkeyhash')) return 'legacy';
+  if (has('bech32m')) return 'bech32m';
+  return has('bech32') ? 'bech32' : addressType;
+}
+
+interface ChangeTarget {
+  /** Undefined when the wallet has no address for it: `error` says why. */
+  readonly script: Uint8Array | undefined;
+  readonly error: string;
+  keep(): void;
+}
+
+function changeFor(wallet: Wallet, request: SpendRequest): ChangeTarget {
+  if (request.changeScript !== undefined) return { script: request.changeScript, error: '', keep() {} };
+  try {
+    const { script, keep } = wallet.keys.reserve(changeTypeFor(wallet, request.recipients), 'change');
+    return { script, error: '', keep };
+  } catch (error) {
+    if (!(error instanceof KeyRingError)) throw error;
+    const message = `Transaction needs a change address, but we can't generate it. ${error.message}`;
+    return { script: undefined, error: message, keep() {} };
+  }
+}
+
+function rateFor(wallet: Wallet, request: SpendRequest, fees: FeeSource): FeeEstimate {
+  const { options } = wallet;
+  const estimate = minimumFeeRate(options, fees, request);
+  if (estimate === undefined) {
+    throw new SpendError(
+      'Fee estimation failed. Fallbackfee is disabled. Wait a few blocks or enable -fallbackfee.',
+    );
+  }
+  const wanted = request.feeRate;
+  if (wanted === undefined || estimate.feeRate <= wanted) return estimate;
+  throw new SpendError(
+    `Fee rate (${formatFeeRate(wanted)}) is lower than the minimum fee rate setting (${formatFeeRate(estimate.feeRate)}).` +
+      `\nConsider modifying -mintxfee (${formatFeeRate(options.minFeeRate)}) or -minrelaytxfee (${formatFeeRate(fees.minRelayFeeRate)}).`,
+  );
+}
+
+/** Virtual bytes of everything but inputs and change. */
+function fixedSize(recipients: readonly Recipient[]): number {
+  const outputs = recipients.reduce((total, { script }) => total + outputBytes({ scriptPubKey: script }), 0);
+  return TX_OVERHEAD_BYTES + compactSizeBytes(recipients.length) + outputs;
+}
+
+function selectionParams(
+  wallet: Wallet,
+  request: SpendRequest,
+  fees: FeeSource,
+  changeScript: Uint8Array | undefined,
+  feeRate: number,
+): SelectionParams {
+  const output: TxOutput = { value: 0, scriptPubKey: changeScript ?? new Uint8Array(0) };
+  const bytes = outputBytes(output);
+  const spendWeight = signedInputWeight(output, wallet.keys.spendData(output.scriptPubKey), {
+    txHasWitness: true,
+  });
+  const spendBytes =
+    spendWeight === undefined ? UNKNOWN_CHANGE_SPEND_BYTES : Math.ceil(spendWeight / WITNESS_SCALE_FACTOR);
+  const discardRate = discardFeeRate(wallet.options, fees);
+  const changeFee = feeAt(feeRate, bytes);
+  const spendFee = feeAt(discardRate, spendBytes);
+  const maxInputsWeight = STANDARD_WEIGHT_MAX - fixedSize(request.recipients) * WITNESS_SCALE_FACTOR;
+  if (maxInputsWeight <= 0) {
+    throw new SpendError('Maximum transaction weight is less than transaction weight without inputs');
+  }
+  return {
+    subtractsFee: request.recipients.some(recipient => recipient.subtractsFee),
+    changeFee,
+    costOfChange: spendFee + changeFee,
+    minViableChange: Math.max(spendFee + 1, dustThreshold(output, discardRate)),
+    maxInputsWeight,
+    changeWeight: bytes * WITNESS_SCALE_FACTOR,
+  };
+}
+
+function addToOutput(outputs: TxOutput[], index: number, satoshi: number): void {
+  const output = outputs[index]!;
+  outputs[index] = { value: output.value + satoshi, scriptPubKey: output.scriptPubKey };
+}
+
+/** Equal shares; the first recipient who pays takes what does not divide. */
+function subtractFee(
+  outputs: TxOutput[],
+  { recipients }: SpendRequest,
+  fee: {
+    readonly changePosition: number | undefined;
+    readonly subtracting: number;
+    readonly missing: number;
+  },
+): void {
+  let extra = fee.missing % fee.subtracting;
+  for (const [i, recipient] of recipients.entries()) {
+    if (!recipient.subtractsFee) continue;
+    const share = Math.trunc(fee.missing / fee.subtracting);
+    addToOutput(outputs, outputIndex(i, fee.changePosition), -(share + extra));
+    extra = 0;
+  }
+}
+
+function checkReduced(
+  outputs: readonly TxOutput[],
+  { recipients }: SpendRequest,
+  changePosition: number | undefined,
+  dustRate: number,
+): void {
+  for (const [i, recipient] of recipients.entries()) {
+    const output = outputs[outputIndex(i, changePosition)]!;
+    if (!recipient.subtractsFee || output.value >= dustThreshold(output, dustRate)) continue;
+    throw new SpendError(
+      output.value < 0
+        ? 'The transaction amount is too small to pay the fee'
+        : 'The transaction amount is too small to send after the fee has been deducted',
+    );
+  }
+}
+
+function outputIndex(recipient: number, changePosition: number | undefined): number {
+  return changePosition !== undefined && recipient >= changePosition ? recipient + 1 : recipient;
+}
+
+/**
+ * The lock time: this transaction goes into the next block or a later one, so that nobody gains by mining the last block
+ * again for its fees. Sometimes further back, for the privacy of those that are sent late.
+ */
+function antiFeeSnipingHeight(wallet: Wallet, context: SpendContext): number {
+  const isCurrent = context.tipTime >= context.now - ANTI_FEE_SNIPING_TIP_AGE_S;
+  if (context.isInitialBlockDownload || !isCurrent) return 0;
+  const { height } = wallet.position;
+  return randomBelow(context.random, 10) === 0
+    ? Math.max(0, height - randomBelow(context.random, 100))
+    : height;
+}
