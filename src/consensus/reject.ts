@@ -116,6 +116,15 @@ export const REJECT_REASONS = {
 
 export type RejectReason = keyof typeof REJECT_REASONS;
 
+export interface RejectOptions {
+  readonly detail?: string;
+  readonly scriptError?: string;
+  /** Follows the reason at once: the version in 'bad-version(0x00000001)'. */
+  readonly suffix?: string;
+  /** Other than the table's: what spoils a transaction spoils a block by consensus. */
+  readonly kind?: RejectKind;
+}
+
 /** Somebody else's mistake: `reason` as Core names it, `detail` for people. */
 export class Reject extends Error {
   override readonly name = 'Reject';
@@ -123,24 +132,19 @@ export class Reject extends Error {
   readonly kind: RejectKind;
   /** Core's debug message: shown after the reason, separated by a comma. */
   readonly detail: string;
+  /** The reason with what belongs to it, without the detail: what `submitblock` and `testmempoolaccept` answer. */
+  readonly text: string;
   /** Set when a script failed: Core's text, shown in parentheses after the reason. */
   readonly scriptError: string | undefined;
 
-  constructor(
-    reason: RejectReason,
-    options: { readonly detail?: string; readonly scriptError?: string; readonly kind?: RejectKind } = {},
-  ) {
-    const { detail = '', scriptError } = options;
-    const shown = scriptError === undefined ? reason : `${reason} (${scriptError})`;
-    super(detail === '' ? shown : `${shown}, ${detail}`);
+  constructor(reason: RejectReason, options: RejectOptions = {}) {
+    const { detail = '', scriptError, suffix = '' } = options;
+    const text = scriptError === undefined ? `${reason}${suffix}` : `${reason} (${scriptError})`;
+    super(detail === '' ? text : `${text}, ${detail}`);
     this.reason = reason;
     this.kind = options.kind ?? REJECT_REASONS[reason];
     this.detail = detail;
+    this.text = text;
     this.scriptError = scriptError;
-  }
-
-  /** The reason with the script's error, without the detail: what `submitblock` and `testmempoolaccept` answer. */
-  get text(): string {
-    return this.scriptError === undefined ? this.reason : `${this.reason} (${this.scriptError})`;
   }
 }

@@ -1,0 +1,67 @@
+/**
+ * From when on a transaction may be in a block: its lock time (a height or a time), and the relative locks of its
+ * inputs (BIP68). Source: Core consensus/tx_verify.cpp.
+ */
+import {
+  LOCKTIME_THRESHOLD, SEQUENCE_LOCKTIME_DISABLE_FLAG, SEQUENCE_LOCKTIME_MASK, SEQUENCE_LOCKTIME_TYPE_FLAG,
+} from '../script/checker.ts'; // biome-ignore format: one list
+import { SEQUENCE_FINAL, type TxParts } from '../wire/transaction.ts';
+
+/** A relative time counts in units of 2^9 = 512 seconds. */
+const SEQUENCE_LOCKTIME_UNIT_SECONDS = 512;
+/** Versions below know no relative locks; the version is unsigned since 2024. */
+const SEQUENCE_LOCK_VERSION_MIN = 2;
+
+/**
+ * Whether the absolute lock is open in a block at `height`. `time` is the median time past of the block before, or
+ * the block's own time where BIP113 does not hold yet.
+ */
+export function isFinalTx(tx: TxParts, height: number, time: number): boolean {
+  if (tx.lockTime === 0) return true;
+  if (tx.lockTime < (tx.lockTime < LOCKTIME_THRESHOLD ? height : time)) return true;
+  return tx.inputs.every(input => input.sequence === SEQUENCE_FINAL);
+}
+
+/** The last height and median time at which the transaction is still locked; −1: never was. */
+export interface SequenceLocks {
+  readonly height: number;
+  readonly time: number;
+}
+
+/**
+ * The relative locks of all inputs as one. `coinHeights[i]` is the height of the block that made what input i spends;
+ * `medianTimePastAt` tells the median time past of the ancestor at a height.
+ */
+export function sequenceLocks(
+  tx: TxParts,
+  coinHeights: readonly number[],
+  medianTimePastAt: (height: number) => number,
+): SequenceLocks {
+  let lastHeight = -1;
+  let lastTime = -1;
+  if (tx.version < SEQUENCE_LOCK_VERSION_MIN) return { height: lastHeight, time: lastTime };
+  for (let i = 0; i < tx.inputs.length; i += 1) {
+    const { sequence } = tx.inputs[i]!;
+    if (sequence >= SEQUENCE_LOCKTIME_DISABLE_FLAG) continue;
+    const count = sequence & SEQUENCE_LOCKTIME_MASK;
+    const coinHeight = coinHeights[i]!;
+    // Minus one: the last moment of the lock, as with a lock time, not the first one after it.
+    if ((sequence & SEQUENCE_LOCKTIME_TYPE_FLAG) === 0) {
+      lastHeight = Math.max(lastHeight, coinHeight + count - 1);
+    } else {
+      // A coin's time is the least that its block could have: the median time past of the block before that.
+      const coinTime = medianTimePastAt(Math.max(coinHeight - 1, 0));
+      lastTime = Math.max(lastTime, coinTime + count * SEQUENCE_LOCKTIME_UNIT_SECONDS - 1);
+    }
+  }
+  return { height: lastHeight, time: lastTime };
+}
+
+/** Whether the locks are open in a block at `height` after one with that median time past. */
+export function sequenceLocksMet(
+  locks: SequenceLocks,
+  height: number,
+  parentMedianTimePast: number,
+): boolean {
+  return locks.height < height && locks.time < parentMedianTimePast;
+}
