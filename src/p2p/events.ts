@@ -7,7 +7,7 @@
  * until its completion event is handled, no further message of that peer is delivered, so a pong never overtakes the
  * validation of the block before it.
  */
-import type { BlockHash } from '../base/bytes.ts';
+import type { BlockHash, Txid } from '../base/bytes.ts';
 import type { BlockResult, ChainNotice } from '../chain/effects.ts';
 import type { MempoolNotice, TxResult } from '../mempool/mempool-view.ts';
 import type { Block } from '../wire/block.ts';
@@ -124,4 +124,6 @@ export type P2pEffect =
   /** → namesResolved, one for each host. Asked through `x<services hex>.` names where a seed offers them. */
   | { readonly kind: 'resolveSeeds'; readonly hosts: readonly string[] }
   | { readonly kind: 'saveAddresses' }
+  /** A peer has asked for it: it need not be announced again and again (`MempoolView.unbroadcast`). */
+  | { readonly kind: 'txBroadcast'; readonly txid: Txid }
   | { readonly kind: 'saveBans' };

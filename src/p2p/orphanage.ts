@@ -113,15 +113,18 @@ export class Orphanage {
     this.#trim();
   }
 
-  /** The parent came: its children are to be tried again, each in the turn of a random one of its announcers. */
-  reconsiderChildrenOf(parent: Transaction): void {
+  /** The parent came: its children are to be tried again, each in the turn of a random one of its announcers: these. */
+  reconsiderChildrenOf(parent: Transaction): Set<PeerId> {
+    const turns = new Set<PeerId>();
     parent.outputs.forEach((_, index) => {
       for (const orphan of this.#byPrevout.get(outPointKey(parent.txid, index)) ?? []) {
         if (orphan.reconsiderer !== undefined) continue;
         const announcers = [...orphan.announcers];
         orphan.reconsiderer = announcers[randomBelow(this.#random, announcers.length)]!;
+        turns.add(orphan.reconsiderer);
       }
     });
+    return turns;
   }
 
   hasToReconsider(peer: PeerId): boolean {

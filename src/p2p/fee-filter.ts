@@ -1,0 +1,120 @@
+/**
+ * BIP133: peers tell each other below which fee rate they want no transactions (Core: MaybeSendFeefilter in
+ * src/net_processing.cpp, FeeFilterRounder in src/policy/fees/block_policy_estimator.cpp). What we tell is rounded at
+ * random to one of few values, so that it does not give away whose pool it is; during initial sync it is all the money
+ * there is, because we could not check anything.
+ */
+import { MINUTE_MS, type Milliseconds } from '../base/clock.ts';
+import { type Random, randomBelow, randomExponential } from '../base/random.ts';
+import type { ChainNotice } from '../chain/effects.ts';
+import type { MempoolNotice } from '../mempool/mempool-view.ts';
+import type { Concern, Handlers, P2pContext } from './concern.ts';
+import type { PeerId } from './events.ts';
+import type { Peer } from './peer.ts';
+import type { PeerInfo } from './peer-info.ts';
+import type { Alarm } from './timers.ts';
+
+/** Protocol version from which peers know the message (Core: FEEFILTER_VERSION). */
+const FEEFILTER_VERSION = 70_013;
+/** Mean time between two messages, and how soon a big change goes out (Core: AVG_FEEFILTER_BROADCAST_INTERVAL, MAX_FEEFILTER_CHANGE_DELAY). */
+const INTERVAL_MS = 10 * MINUTE_MS;
+const CHANGE_DELAY_MS = 5 * MINUTE_MS;
+/** Satoshi (Core: MAX_MONEY). */
+const MONEY_MAX = 2_100_000_000_000_000;
+/** Satoshi per 1000 virtual bytes: first step from half the least relay fee, last step at most, and between two (Core: DEFAULT_MIN_RELAY_TX_FEE, MAX_FILTER_FEERATE, FEE_FILTER_SPACING). */
+const FIRST_STEP = 50;
+const LAST_STEP = 10_000_000;
+const SPACING = 1.1;
+
+const STEPS: readonly number[] = [0, ...steps()];
+
+interface PeerState {
+  readonly peer: Peer;
+  readonly alarm: Alarm;
+  sent: number | undefined;
+  received: number;
+}
+
+export class FeeFilters implements Concern {
+  readonly #context: P2pContext;
+  readonly #peers = new Map<PeerId, PeerState>();
+
+  readonly handlers: Handlers = {
+    feefilter: (peer, { feeRate }) => {
+      const state = this.#peers.get(peer.id);
+      if (state && feeRate >= 0n && feeRate <= BigInt(MONEY_MAX)) state.received = Number(feeRate);
+    },
+  };
+
+  constructor(context: P2pContext) {
+    this.#context = context;
+  }
+
+  /** What the peer asked for, satoshi per 1000 virtual bytes; 0 unless it said. */
+  rateOf(peer: Peer): number {
+    return this.#peers.get(peer.id)?.received ?? 0;
+  }
+
+  onHandshakeDone(peer: Peer, now: Milliseconds): void {
+    const state: PeerState = {
+      peer,
+      alarm: this.#context.timers.alarm(at => this.#send(state, at)),
+      sent: undefined,
+      received: 0,
+    };
+    this.#peers.set(peer.id, state);
+    if (this.#wantsOurs(peer)) this.#send(state, now);
+  }
+
+  onDisconnected(peer: Peer): void {
+    this.#peers.get(peer.id)?.alarm.clear();
+    this.#peers.delete(peer.id);
+  }
+
+  onChain(notice: ChainNotice, now: Milliseconds): void {
+    if (notice.kind !== 'tipChanged' || this.#context.chain.isInitialBlockDownload(now)) return;
+    // The end of the initial sync: from now on transactions are welcome.
+    for (const state of this.#peers.values()) if (state.sent === STEPS.at(-1)) this.#send(state, now);
+  }
+
+  onMempool(notice: MempoolNotice, now: Milliseconds): void {
+    if (notice.kind !== 'txRemoved' || notice.reason !== 'sizelimit') return;
+    const rate = this.#context.mempool.minFeeRate(now);
+    for (const { alarm, sent } of this.#peers.values()) {
+      if (sent === undefined || alarm.at === undefined || alarm.at <= now + CHANGE_DELAY_MS) continue;
+      if (rate < (3 * sent) / 4 || rate > (4 * sent) / 3)
+        alarm.set(now + randomBelow(this.#context.random, CHANGE_DELAY_MS));
+    }
+  }
+
+  describe(peer: Peer): Partial<PeerInfo> {
+    return { minFeeFilter: this.rateOf(peer) };
+  }
+
+  #wantsOurs(peer: Peer): boolean {
+    if (this.#context.options.blocksOnly || peer.version < FEEFILTER_VERSION) return false;
+    return !peer.permissions.has('forcerelay') && peer.type !== 'block-relay-only';
+  }
+
+  #send(state: PeerState, now: Milliseconds): void {
+    const { chain, mempool, outbox, random } = this.#context;
+    const isSyncing = chain.isInitialBlockDownload(now);
+    const feeRate = roundFeeFilter(random, isSyncing ? MONEY_MAX : mempool.minFeeRate(now));
+    if (feeRate !== state.sent) {
+      outbox.send(state.peer, { command: 'feefilter', feeRate: BigInt(feeRate) });
+      state.sent = feeRate;
+    }
+    state.alarm.set(now + randomExponential(random, INTERVAL_MS));
+  }
+}
+
+/** The step below, or with one chance in three the one above. */
+export function roundFeeFilter(random: Random, feeRate: number): number {
+  const above = STEPS.findIndex(step => step >= feeRate);
+  if (above === -1) return STEPS.at(-1)!;
+  return above > 0 && randomBelow(random, 3) !== 0 ? STEPS[above - 1]! : STEPS[above]!;
+}
+
+function* steps(): Generator<number> {
+  for (let step = FIRST_STEP; step <= LAST_STEP; step *= SPACING) yield Math.floor(step);
+}

@@ -1,0 +1,280 @@
+/**
+ * Announcing transactions (Core: the inventory part of SendMessages, InitiateTxBroadcastToAll and FindTxForGetData in
+ * src/net_processing.cpp). What the pool accepts is queued for every peer that does not know it, and goes out in batches
+ * at random times, so that arrival times tell little about who had it first: outbound peers have a clock each, inbound
+ * peers share one for each way in, or one spy with many connections would see through it. The best paying go first,
+ * parents before children. A peer gets by `getdata` only what it could have been told of, or what the last block held.
+ */
+import type { Hash256, Txid, Wtxid } from '../base/bytes.ts';
+import { MINUTE_MS, type Milliseconds, SECOND_MS } from '../base/clock.ts';
+import { randomBelow, randomExponential } from '../base/random.ts';
+import type { ChainNotice } from '../chain/effects.ts';
+import { feeAt } from '../mempool/fee-rate.ts';
+import type { MempoolEntry, MempoolNotice } from '../mempool/mempool-view.ts';
+import type { Block } from '../wire/block.ts';
+import { INV, INV_COUNT_MAX, type InventoryItem } from '../wire/messages.ts';
+import { addressKey } from '../wire/net-address.ts';
+import { decodeTransaction, type Transaction } from '../wire/transaction.ts';
+import { RollingFilter } from './bloom.ts';
+import type { Concern, Handlers, P2pContext } from './concern.ts';
+import type { PeerId } from './events.ts';
+import type { FeeFilters } from './fee-filter.ts';
+import { networkOf } from './netgroup.ts';
+import { isInbound, type Peer } from './peer.ts';
+import type { PeerInfo } from './peer-info.ts';
+import type { Alarm } from './timers.ts';
+
+/** Mean times between two batches (Core: OUTBOUND_INVENTORY_BROADCAST_INTERVAL, INBOUND_…). */
+const OUTBOUND_INTERVAL_MS = 2 * SECOND_MS;
+const INBOUND_INTERVAL_MS = 5 * SECOND_MS;
+/** Transactions in a batch: 14 a second for five seconds, five more for each thousand that wait (Core: INVENTORY_BROADCAST_TARGET, _MAX). */
+const BATCH_TARGET = 70;
+const BATCH_PER_THOUSAND = 5;
+const BATCH_MAX = 1_000;
+/** What each peer is known to have (Core: m_tx_inventory_known_filter). */
+const KNOWN = { capacity: 50_000, falsePositiveRate: 0.000_001 } as const;
+/** What nobody asked for is announced again (Core: ReattemptInitialBroadcast): from 10 minutes, and up to 5 more. */
+const UNBROADCAST_MIN_MS = 10 * MINUTE_MS;
+const UNBROADCAST_SPREAD_MS = 5 * MINUTE_MS;
+
+interface PeerState {
+  readonly peer: Peer;
+  readonly known: RollingFilter;
+  readonly alarm: Alarm;
+  readonly toSend: Set<Wtxid>;
+  /** The peer's clock. It runs while nothing waits too: only the alarm does not. */
+  nextBatch: Milliseconds;
+  lastBatch: Milliseconds;
+  /** The pool as the last real batch saw it. */
+  lastSequence: number;
+  wantsAll: boolean;
+}
+
+export class TxRelay implements Concern {
+  readonly #context: P2pContext;
+  readonly #feeFilters: FeeFilters;
+  readonly #peers = new Map<PeerId, PeerState>();
+  /** The clocks that inbound peers share, by their way in. */
+  readonly #inboundClocks = new Map<string, Milliseconds>();
+  readonly #unbroadcast: Alarm;
+  #lastBlock: Block | undefined;
+  #lastBlockTxs: Map<Hash256, Transaction> | undefined;
+
+  readonly handlers: Handlers = {
+    mempool: (peer, _, now) => this.#wantsAll(peer, now),
+  };
+
+  constructor(context: P2pContext, feeFilters: FeeFilters) {
+    this.#context = context;
+    this.#feeFilters = feeFilters;
+    this.#unbroadcast = context.timers.scheduled(now => this.#broadcastAgain(now));
+  }
+
+  onSettled(now: Milliseconds): void {
+    if (this.#unbroadcast.at === undefined) this.#scheduleUnbroadcast(now);
+  }
+
+  onHandshakeDone(peer: Peer, now: Milliseconds): void {
+    if (!peer.relaysTxs) return;
+    const { random, timers } = this.#context;
+    const state: PeerState = {
+      peer,
+      known: new RollingFilter(random, KNOWN),
+      alarm: timers.alarm(at => this.#sendBatch(state, at)),
+      toSend: new Set(),
+      nextBatch: now,
+      lastBatch: now,
+      lastSequence: this.#context.mempool.sequence,
+      wantsAll: false,
+    };
+    state.nextBatch = this.#drawNext(state, now);
+    this.#peers.set(peer.id, state);
+  }
+
+  onDisconnected(peer: Peer): void {
+    this.#peers.get(peer.id)?.alarm.clear();
+    this.#peers.delete(peer.id);
+  }
+
+  onMempool(notice: MempoolNotice, now: Milliseconds): void {
+    if (notice.kind === 'txAdded') this.announce(notice.entry, now);
+  }
+
+  onChain(notice: ChainNotice, now: Milliseconds): void {
+    if (notice.kind !== 'blockConnected' || this.#context.chain.isInitialBlockDownload(now)) return;
+    this.#lastBlock = notice.block;
+    this.#lastBlockTxs = undefined;
+  }
+
+  describe(peer: Peer): Partial<PeerInfo> {
+    const state = this.#peers.get(peer.id);
+    return state ? { lastInvSequence: state.lastSequence, invToSend: state.toSend.size } : {};
+  }
+
+  /** Queues it for all who do not know it. */
+  announce(entry: MempoolEntry, now: Milliseconds): void {
+    for (const state of this.#peers.values()) {
+      if (state.known.has(itemFor(state.peer, entry.tx).hash)) continue;
+      state.toSend.add(entry.tx.wtxid);
+      this.#wakeFor(state, now);
+    }
+  }
+
+  /** The peer has it, by the hash that it uses. */
+  markKnown(peer: Peer, hash: Hash256): void {
+    this.#peers.get(peer.id)?.known.add(hash);
+  }
+
+  /** Takes part in relay: one that does not gets no transactions by `getdata` either. */
+  relaysTo(peer: Peer): boolean {
+    return this.#peers.has(peer.id);
+  }
+
+  /**
+   * The transaction that a `getdata` item of this peer asks for, without witnesses unless asked for with; undefined: say
+   * `notfound`. What was unbroadcast is so no longer.
+   */
+  find(peer: Peer, item: InventoryItem, now: Milliseconds): Transaction | undefined {
+    const state = this.#peers.get(peer.id);
+    if (!state) return undefined;
+    const { mempool, outbox } = this.#context;
+    const entry =
+      item.type === INV.wtx ? mempool.getByWtxid(item.hash as Wtxid) : mempool.get(item.hash as Txid);
+    const isTold = entry !== undefined && wasTold(state, entry, now);
+    const tx = isTold ? entry.tx : this.#inLastBlock(item.hash);
+    if (isTold && mempool.unbroadcast().includes(entry.tx.txid))
+      outbox.emit({ kind: 'txBroadcast', txid: entry.tx.txid });
+    if (tx?.hasWitness && item.type === INV.tx) return decodeTransaction(tx.strippedBytes(), 'basic');
+    return tx;
+  }
+
+  #inLastBlock(hash: Hash256): Transaction | undefined {
+    if (!this.#lastBlock) return undefined;
+    this.#lastBlockTxs ??= new Map(
+      this.#lastBlock.transactions.flatMap(tx => [
+        [tx.txid, tx] as [Hash256, Transaction],
+        [tx.wtxid, tx] as [Hash256, Transaction],
+      ]),
+    );
+    return this.#lastBlockTxs.get(hash);
+  }
+
+  #wantsAll(peer: Peer, now: Milliseconds): void {
+    // We do not offer bloom filters (BIP35, BIP111), so this is a favour.
+    if (!peer.permissions.has('mempool')) {
+      if (!peer.permissions.has('noban'))
+        this.#context.outbox.disconnect(peer, 'mempool request with bloom filters disabled');
+      return;
+    }
+    const state = this.#peers.get(peer.id);
+    if (!state) return;
+    state.wantsAll = true;
+    this.#wakeFor(state, now);
+  }
+
+  #wakeFor(state: PeerState, now: Milliseconds): void {
+    if (state.alarm.at !== undefined) return;
+    if (state.nextBatch <= now) {
+      // It has run on unseen, and what was in the pool then counts as told.
+      state.lastBatch = state.nextBatch;
+      state.nextBatch = this.#drawNext(state, now);
+    }
+    state.alarm.set(isImmediate(state) ? now : state.nextBatch);
+  }
+
+  #drawNext({ peer }: PeerState, now: Milliseconds): Milliseconds {
+    const { options, random } = this.#context;
+    if (!isInbound(peer)) return now + randomExponential(random, OUTBOUND_INTERVAL_MS);
+    const key = `${networkOf(peer.address, options)} ${addressKey(peer.localAddress)}`;
+    const shared = this.#inboundClocks.get(key);
+    if (shared !== undefined && shared > now) return shared;
+    const next = now + randomExponential(random, INBOUND_INTERVAL_MS);
+    this.#inboundClocks.set(key, next);
+    return next;
+  }
+
+  #sendBatch(state: PeerState, now: Milliseconds): void {
+    const { mempool, outbox } = this.#context;
+    state.nextBatch = this.#drawNext(state, now);
+    if (state.peer.isSendPaused) {
+      state.alarm.set(state.nextBatch);
+      return;
+    }
+    const items = [...this.#allOfPool(state), ...this.#batch(state)];
+    for (let i = 0; i < items.length; i += INV_COUNT_MAX)
+      outbox.send(state.peer, { command: 'inv', items: items.slice(i, i + INV_COUNT_MAX) });
+    state.lastBatch = now;
+    state.lastSequence = mempool.sequence;
+    if (state.toSend.size > 0) state.alarm.set(isImmediate(state) ? now : state.nextBatch);
+  }
+
+  /** The answer to `mempool`. */
+  #allOfPool(state: PeerState): InventoryItem[] {
+    if (!state.wantsAll) return [];
+    state.wantsAll = false;
+    const items: InventoryItem[] = [];
+    for (const entry of this.#context.mempool.entries()) {
+      state.toSend.delete(entry.tx.wtxid);
+      if (!this.#paysEnough(state, entry)) continue;
+      const item = itemFor(state.peer, entry.tx);
+      state.known.add(item.hash);
+      items.push(item);
+    }
+    return items;
+  }
+
+  #batch(state: PeerState): InventoryItem[] {
+    const { mempool } = this.#context;
+    const room = Math.min(
+      BATCH_MAX,
+      BATCH_TARGET + Math.floor(state.toSend.size / 1_000) * BATCH_PER_THOUSAND,
+    );
+    const waiting: MempoolEntry[] = [];
+    for (const wtxid of state.toSend) {
+      const entry = mempool.getByWtxid(wtxid);
+      const isNews =
+        entry && !state.known.has(itemFor(state.peer, entry.tx).hash) && this.#paysEnough(state, entry);
+      if (isNews) waiting.push(entry);
+      else state.toSend.delete(wtxid);
+    }
+    waiting.sort((a, b) => mempool.compareMiningOrder(a.tx.txid, b.tx.txid));
+    return waiting.slice(0, room).map(({ tx }) => {
+      const item = itemFor(state.peer, tx);
+      state.toSend.delete(tx.wtxid);
+      state.known.add(item.hash);
+      return item;
+    });
+  }
+
+  #paysEnough(state: PeerState, entry: MempoolEntry): boolean {
+    return entry.fee >= feeAt(this.#feeFilters.rateOf(state.peer), entry.virtualSize);
+  }
+
+  #broadcastAgain(now: Milliseconds): void {
+    for (const txid of this.#context.mempool.unbroadcast()) {
+      const entry = this.#context.mempool.get(txid);
+      if (entry) this.announce(entry, now);
+    }
+    this.#scheduleUnbroadcast(now);
+  }
+
+  #scheduleUnbroadcast(now: Milliseconds): void {
+    const spread = randomBelow(this.#context.random, UNBROADCAST_SPREAD_MS);
+    this.#unbroadcast.set(now + UNBROADCAST_MIN_MS + spread);
+  }
+}
+
+/** Trusted peers are told at once. */
+function isImmediate(state: PeerState): boolean {
+  return state.peer.permissions.has('noban');
+}
+
+/** It was in the pool when the peer's clock last struck. */
+function wasTold(state: PeerState, entry: MempoolEntry, now: Milliseconds): boolean {
+  if (isImmediate(state) || entry.sequence < state.lastSequence || entry.time < state.lastBatch) return true;
+  return state.alarm.at === undefined && state.nextBatch <= now && entry.time < state.nextBatch;
+}
+
+function itemFor(peer: Peer, tx: Transaction): InventoryItem {
+  return peer.wtxidRelay ? { type: INV.wtx, hash: tx.wtxid } : { type: INV.tx, hash: tx.txid };
+}
