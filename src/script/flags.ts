@@ -49,8 +49,6 @@ export const SCRIPT_FLAGS = {
 
 export type ScriptFlag = keyof typeof SCRIPT_FLAGS;
 
-export const SCRIPT_FLAG_NONE = 0;
-
 /** What new transactions must satisfy as if they were in the next block (Core: src/policy/policy.h). */
 export const MANDATORY_SCRIPT_FLAGS =
   SCRIPT_FLAGS.P2SH |
@@ -80,7 +78,7 @@ export const STANDARD_SCRIPT_FLAGS =
 
 /** Reads 'P2SH,WITNESS'; '' and 'NONE' are no flags. Throws RangeError for a name that does not exist. */
 export function parseFlags(text: string): number {
-  let flags = SCRIPT_FLAG_NONE;
+  let flags = 0;
   if (text === '' || text === 'NONE') return flags;
   for (const name of text.split(',')) {
     if (!isScriptFlag(name)) throw new RangeError(`Unknown script flag "${name}"`);

@@ -40,8 +40,7 @@ export interface SignatureChecker {
   checkSequence(sequence: number): boolean;
 }
 
-export const TRUE_BYTES = Uint8Array.of(1);
-export const FALSE_BYTES = EMPTY_BYTES;
+const TRUE_BYTES = Uint8Array.of(1);
 /** Value of `Machine.firstFalse` while all conditions are true. */
 export const NO_FALSE = -1;
 
@@ -113,5 +112,5 @@ export function peekNumber(m: Machine, depth: number, bytesMax = NUMBER_BYTES_MA
 }
 
 export function fromBoolean(value: boolean): Uint8Array {
-  return value ? TRUE_BYTES : FALSE_BYTES;
+  return value ? TRUE_BYTES : EMPTY_BYTES;
 }

@@ -130,8 +130,6 @@ export const OPCODES = {
   OP_CHECKSIGADD: 0xba,
 } as const;
 
-export type OpcodeName = keyof typeof OPCODES;
-
 /** Stands where a script ends inside an instruction: no byte has this value, so it equals no opcode. */
 export const MALFORMED = -1;
 /** Bytes of a script that runs, witness scripts of taproot apart (Core: MAX_SCRIPT_SIZE). */
@@ -296,7 +294,7 @@ export function scriptToAsm(script: Uint8Array, kind: 'scriptPubKey' | 'scriptSi
 }
 
 /** 'ALL', 'NONE|ANYONECANPAY' …; of a defined ECDSA hash type. */
-export function hashTypeName(hashType: number): string {
+function hashTypeName(hashType: number): string {
   const base = ['', 'ALL', 'NONE', 'SINGLE'][hashType & ~SIGHASH_ANYONECANPAY]!;
   return hashType & SIGHASH_ANYONECANPAY ? `${base}|ANYONECANPAY` : base;
 }

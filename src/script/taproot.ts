@@ -15,7 +15,7 @@ import type { SignatureChecker, TaprootSpend } from './machine.ts';
 import { scanForSuccess } from './tapscript.ts';
 
 /** First byte of an annex. */
-export const ANNEX_TAG = 0x50;
+const ANNEX_TAG = 0x50;
 /** The leaf version with rules: tapscript. */
 export const LEAF_VERSION_TAPSCRIPT = 0xc0;
 /** The other bit of a control block's first byte is the parity of the output key. */
@@ -66,7 +66,7 @@ export function verifyTaproot({ witness, program, flags, checker }: WitnessRun):
 }
 
 /** The annex of a taproot input's witness, if there is one. */
-export function annexOf(witness: readonly Uint8Array[]): Uint8Array | undefined {
+function annexOf(witness: readonly Uint8Array[]): Uint8Array | undefined {
   const last = witness.at(-1);
   return witness.length >= 2 && last?.[0] === ANNEX_TAG ? last : undefined;
 }
