@@ -100,8 +100,7 @@ export class BlockDownload implements Concern {
     const wanted: HeaderId[] = [];
     let at = last;
     while (!chain.isActive(at) && wanted.length <= BLOCKS_PER_PEER_MAX) {
-      if (!headers.hasData(at) && this.#requests.holderOf(at) === undefined && this.#canServe(peer, at))
-        wanted.push(at);
+      if (!headers.hasData(at) && !this.#requests.isComing(at) && this.#canServe(peer, at)) wanted.push(at);
       at = headers.parentOf(at)!;
     }
     // A large reorganisation: left to the parallel download.
@@ -180,6 +179,7 @@ export class BlockDownload implements Concern {
           if (headers.hasChainData(id)) known.lastCommon = id;
           continue;
         }
+        if (this.#requests.isProcessing(id)) continue;
         const holder = this.#requests.holderOf(id);
         if (holder !== undefined) {
           waitingFor ??= peers.get(holder);

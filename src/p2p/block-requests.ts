@@ -23,6 +23,8 @@ export class BlockRequests implements Concern {
   readonly #peers: P2pContext['peers'];
   readonly #holders = new Map<HeaderId, PeerId>();
   readonly #owed = new Map<PeerId, OwedBlocks>();
+  /** Blocks that came and that the chain has not decided on yet. */
+  readonly #processing = new Set<HeaderId>();
 
   constructor({ chain, peers }: P2pContext) {
     this.#chain = chain;
@@ -53,6 +55,24 @@ export class BlockRequests implements Concern {
 
   holderOf(id: HeaderId): PeerId | undefined {
     return this.#holders.get(id);
+  }
+
+  /** It is with the chain, or on its way. */
+  isComing(id: HeaderId): boolean {
+    return this.#processing.has(id) || this.#holders.has(id);
+  }
+
+  /** It is with the chain: nobody need be asked or waited for. */
+  isProcessing(id: HeaderId): boolean {
+    return this.#processing.has(id);
+  }
+
+  beginProcessing(id: HeaderId): void {
+    this.#processing.add(id);
+  }
+
+  endProcessing(id: HeaderId): void {
+    this.#processing.delete(id);
   }
 
   /** Notes that `peer` is asked for the block, which nobody may owe us. */

@@ -25,6 +25,8 @@ export interface Peer {
   readonly phase: PeerPhase;
   /** Protocol version spoken with it: the lower of both; 0 before its version message. */
   readonly version: number;
+  /** What it said: may be higher. */
+  readonly theirVersion: number;
   readonly services: bigint;
   /** It offers what we want of an outbound peer: all (or with us near the tip, recent) blocks with witnesses. */
   readonly hasWantedServices: boolean;

@@ -90,6 +90,17 @@ export function createBlock(header: BlockHeader, transactions: readonly Transact
   return { header, transactions, raw: w.finish() };
 }
 
+/** A block's bytes without any witness, for who does not want them (BIP144). */
+export function encodeStrippedBlock(raw: Uint8Array): Uint8Array {
+  const { header, transactions } = decodeBlock(raw);
+  if (!transactions.some(tx => tx.hasWitness)) return raw;
+  const w = new Writer(raw.length);
+  blockHeader.write(w, header);
+  w.compactSize(transactions.length);
+  for (const tx of transactions) w.put(tx.strippedBytes());
+  return w.finish();
+}
+
 /** Bytes without any witness. */
 export function strippedBlockSize(value: Block): number {
   const txBytes = value.transactions.reduce((sum, tx) => sum + tx.size - tx.strippedSize, 0);

@@ -1,0 +1,204 @@
+/**
+ * Blocks that come and blocks that we announce (Core: the BLOCK branch of ProcessMessage, BlockChecked, UpdatedBlockTip, and
+ * the announcements of SendMessages). The rules:
+ *
+ * - Every block that comes goes to the chain, which decides; one that nobody asked for must carry the work that headers need.
+ * - Who sent a block that turns out to be invalid is judged when that is known, which may be much later.
+ * - A new tip is announced to everybody unless we are still catching up: by headers to peers that asked for it and have
+ *   the block before, at most 8; else the tip's hash.
+ */
+import type { BlockHash } from '../base/bytes.ts';
+import type { Milliseconds } from '../base/clock.ts';
+import type { HeaderId } from '../chain/chain-view.ts';
+import type { BlockResult, ChainNotice } from '../chain/effects.ts';
+import { blockProof } from '../consensus/pow.ts';
+import type { Reject } from '../consensus/reject.ts';
+import type { Block } from '../wire/block.ts';
+import { INV } from '../wire/messages.ts';
+import type { BlockDownload } from './block-download.ts';
+import type { BlockKnowledge } from './block-knowledge.ts';
+import type { BlockRequests } from './block-requests.ts';
+import type { Concern, Handlers, P2pContext } from './concern.ts';
+import type { PeerId } from './events.ts';
+import type { HeadersSync } from './headers-sync.ts';
+import type { Peer } from './peer.ts';
+
+/** Headers in one announcement (Core: MAX_BLOCKS_TO_ANNOUNCE). */
+const ANNOUNCED_HEADERS_MAX = 8;
+/** First version that knows sendheaders (BIP130). */
+const SENDHEADERS_VERSION = 70_012;
+
+interface RelayState {
+  /** It asked for headers instead of inv (BIP130). */
+  prefersHeaders: boolean;
+  /** We asked it for the same. */
+  hasSentSendHeaders: boolean;
+  /** Blocks that it is to be told of, lowest first. */
+  toAnnounce: HeaderId[];
+}
+
+export class BlockRelay implements Concern {
+  readonly #context: P2pContext;
+  readonly #knowledge: BlockKnowledge;
+  readonly #requests: BlockRequests;
+  readonly #download: BlockDownload;
+  readonly #headersSync: HeadersSync;
+  readonly #states = new Map<PeerId, RelayState>();
+  /** Who sent a block whose validity is not decided yet. */
+  readonly #sources = new Map<BlockHash, PeerId>();
+
+  constructor(
+    context: P2pContext,
+    others: {
+      readonly knowledge: BlockKnowledge;
+      readonly requests: BlockRequests;
+      readonly download: BlockDownload;
+      readonly headersSync: HeadersSync;
+    },
+  ) {
+    this.#context = context;
+    this.#knowledge = others.knowledge;
+    this.#requests = others.requests;
+    this.#download = others.download;
+    this.#headersSync = others.headersSync;
+  }
+
+  readonly handlers: Handlers = {
+    sendheaders: peer => {
+      this.#states.get(peer.id)!.prefersHeaders = true;
+    },
+    block: (peer, message, now) => this.#received(peer, message.block, now),
+  };
+
+  onConnected(peer: Peer): void {
+    this.#states.set(peer.id, { prefersHeaders: false, hasSentSendHeaders: false, toAnnounce: [] });
+  }
+
+  onDisconnected(peer: Peer): void {
+    this.#states.delete(peer.id);
+    for (const [hash, source] of this.#sources) if (source === peer.id) this.#sources.delete(hash);
+  }
+
+  onBlockProcessed(peer: Peer | undefined, hash: BlockHash, result: BlockResult, now: Milliseconds): void {
+    const { headers } = this.#context.chain;
+    const id = headers.find(hash);
+    if (id !== undefined) this.#requests.endProcessing(id);
+    if (result.status === 'rejected') this.#judge(hash, result.reject, peer);
+    else if (result.newBlock) {
+      if (peer !== undefined) peer.lastBlock = now;
+      // Whoever was asked for it need not send it any more.
+      if (id !== undefined) this.#requests.remove(id, now);
+      if (id !== undefined && headers.isFullyValid(id)) this.#sources.delete(hash);
+    } else this.#sources.delete(hash);
+    this.#download.changed(peer);
+  }
+
+  onChain(notice: ChainNotice, now: Milliseconds): void {
+    const { chain } = this.#context;
+    switch (notice.kind) {
+      case 'blockConnected':
+        this.#sources.delete(chain.headers.hashOf(notice.id));
+        return;
+      case 'blockInvalid':
+        this.#judge(notice.hash, notice.reason, undefined);
+        return;
+      case 'tipChanged':
+        if (!chain.isInitialBlockDownload(now)) this.#queue(notice.tip, notice.fork);
+        return;
+      case 'blockDisconnected':
+        return;
+    }
+  }
+
+  onSettled(): void {
+    for (const peer of this.#context.peers.values()) {
+      if (peer.phase !== 'ready') continue;
+      const state = this.#states.get(peer.id)!;
+      if (!state.hasSentSendHeaders) this.#maybeSendSendHeaders(peer, state);
+      if (state.toAnnounce.length > 0) this.#announce(peer, state);
+    }
+  }
+
+  #received(peer: Peer, block: Block, now: Milliseconds): void {
+    const { chain, log, outbox } = this.#context;
+    const { hash, prevHash, bits } = block.header;
+    const id = chain.headers.find(hash);
+    const requested = id !== undefined && this.#requests.holderOf(id) !== undefined;
+    if (id !== undefined) this.#requests.remove(id, now, peer);
+    this.#download.changed(peer);
+    if (id === undefined) {
+      const parent = chain.headers.find(prevHash);
+      const work = parent === undefined ? undefined : chain.headers.chainWorkOf(parent) + blockProof(bits);
+      if (work !== undefined && work < this.#headersSync.workThreshold()) {
+        log.debug('net', () => `ignored a block with too little work from peer=${peer.id}`);
+        return;
+      }
+    }
+    if (id !== undefined) this.#requests.beginProcessing(id);
+    if (!this.#sources.has(hash)) this.#sources.set(hash, peer.id);
+    outbox.start({ kind: 'submitBlock', peer: peer.id, block, requested }, peer);
+  }
+
+  /** `sender` undefined: whoever is remembered for it. */
+  #judge(hash: BlockHash, reject: Reject, sender: Peer | undefined): void {
+    const peer = this.#context.peers.get(this.#sources.get(hash) ?? -1) ?? sender;
+    this.#sources.delete(hash);
+    if (peer !== undefined) this.#context.penalties.punishForBlock(peer, reject, reject.message);
+  }
+
+  #queue(tip: HeaderId, fork: HeaderId): void {
+    const { headers } = this.#context.chain;
+    const fresh: HeaderId[] = [];
+    for (let id = tip; id !== fork && fresh.length < ANNOUNCED_HEADERS_MAX; id = headers.parentOf(id)!)
+      fresh.push(id);
+    fresh.reverse();
+    for (const state of this.#states.values()) state.toAnnounce.push(...fresh);
+  }
+
+  #announce(peer: Peer, state: RelayState): void {
+    const { chain, outbox } = this.#context;
+    const queued = state.toAnnounce;
+    state.toAnnounce = [];
+    const known = this.#knowledge.of(peer);
+    const wantsHeaders = state.prefersHeaders && queued.length <= ANNOUNCED_HEADERS_MAX;
+    const ids = wantsHeaders ? this.#connectingHeaders(peer, queued) : undefined;
+    if (ids !== undefined) {
+      if (ids.length === 0) return;
+      outbox.send(peer, { command: 'headers', headers: ids.map(id => chain.headers.headerOf(id)) });
+      known.bestHeaderSent = ids.at(-1)!;
+      return;
+    }
+    // The last one was our tip when it was queued; the peer will ask for what leads to it.
+    const last = queued.at(-1)!;
+    if (this.#knowledge.hasHeader(peer, last)) return;
+    outbox.send(peer, { command: 'inv', items: [{ type: INV.block, hash: chain.headers.hashOf(last) }] });
+  }
+
+  /** From the first that the peer lacks; undefined when they would not connect to what it has, or we left that branch. */
+  #connectingHeaders(peer: Peer, queued: readonly HeaderId[]): HeaderId[] | undefined {
+    const { chain } = this.#context;
+    const headers: HeaderId[] = [];
+    let before: HeaderId | undefined;
+    for (const id of queued) {
+      const parent = chain.headers.parentOf(id);
+      if (!chain.isActive(id) || (before !== undefined && parent !== before)) return undefined;
+      before = id;
+      if (headers.length > 0) headers.push(id);
+      else if (!this.#knowledge.hasHeader(peer, id)) {
+        if (parent !== undefined && !this.#knowledge.hasHeader(peer, parent)) return undefined;
+        headers.push(id);
+      }
+    }
+    return headers;
+  }
+
+  /** Not while we fetch the peer's headers from the start: an announcement would look like a gap. */
+  #maybeSendSendHeaders(peer: Peer, state: RelayState): void {
+    const { chain, outbox } = this.#context;
+    const { best } = this.#knowledge.of(peer);
+    if (peer.version < SENDHEADERS_VERSION || best === undefined) return;
+    if (chain.headers.chainWorkOf(best) <= chain.params.minimumChainWork) return;
+    state.hasSentSendHeaders = true;
+    outbox.send(peer, { command: 'sendheaders' });
+  }
+}

@@ -1,0 +1,59 @@
+/** What RPC asks of the gossip layer, and how it is refused. */
+import type { UnixSeconds } from '../base/clock.ts';
+import type { NetAddress } from '../wire/net-address.ts';
+import type { Subnet } from '../wire/subnet.ts';
+import type { Ban } from './bans.ts';
+import type { ConnectionType, PeerId } from './events.ts';
+import type { AddedNode } from './outbound-slots.ts';
+
+export type P2pCommand =
+  /** `addnode`: keep connected, forget, dial once. */
+  | { readonly kind: 'addNode'; readonly node: string }
+  | { readonly kind: 'removeNode'; readonly node: string }
+  | { readonly kind: 'connectOnce'; readonly node: string }
+  | { readonly kind: 'addedNodes' }
+  | {
+      readonly kind: 'addConnection';
+      readonly address: string;
+      readonly type: Exclude<ConnectionType, 'inbound' | 'manual'>;
+    }
+  /** By the address as `getpeerinfo` shows it, or by id. */
+  | { readonly kind: 'disconnect'; readonly peer: PeerId | string }
+  | { readonly kind: 'ping' }
+  /** `until` undefined: the default time from now. */
+  | { readonly kind: 'ban'; readonly subnet: Subnet; readonly until: UnixSeconds | undefined }
+  | { readonly kind: 'unban'; readonly subnet: Subnet }
+  | { readonly kind: 'clearBans' }
+  | { readonly kind: 'bans' }
+  | { readonly kind: 'setNetworkActive'; readonly active: boolean }
+  | { readonly kind: 'addAddress'; readonly address: NetAddress; readonly table: 'new' | 'tried' }
+  /** `getblockfrompeer`: the header is known, the block is not. */
+  | { readonly kind: 'fetchBlock'; readonly peer: PeerId; readonly id: number };
+
+export interface P2pCommandResults {
+  readonly addedNodes: readonly AddedNode[];
+  readonly bans: readonly Ban[];
+  readonly addAddress: 'added' | 'failed-adding-to-new' | 'failed-adding-to-tried';
+}
+export type P2pCommandResult<C extends P2pCommand> = C['kind'] extends keyof P2pCommandResults
+  ? P2pCommandResults[C['kind']]
+  : undefined;
+
+/** RPC's codes: −23, −24, −29, −30, −34, −1. */
+export type P2pCommandErrorCode =
+  | 'already-added'
+  | 'not-added'
+  | 'not-connected'
+  | 'invalid-subnet'
+  | 'capacity-reached'
+  | 'misc';
+
+export class P2pCommandError extends Error {
+  override readonly name = 'P2pCommandError';
+  readonly code: P2pCommandErrorCode;
+
+  constructor(code: P2pCommandErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}

@@ -1,0 +1,228 @@
+/**
+ * How two nodes meet (Core: PushNodeVersion and the VERSION, VERACK, WTXIDRELAY, SENDADDRV2 branches of ProcessMessage). Who
+ * dials speaks first. Each side sends its version, then what it can (wtxidrelay, sendaddrv2), then verack. Before a peer's
+ * version nothing else of it counts, and before its verack only what belongs here. What can be agreed only here and comes
+ * later ends the connection.
+ */
+import type { Milliseconds } from '../base/clock.ts';
+import { SECOND_MS, toUnixSeconds } from '../base/clock.ts';
+import { randomU64 } from '../base/random.ts';
+import { type MessageOf, SERVICES } from '../wire/messages.ts';
+import { addressText, isAddrV1Compatible, type NetAddress } from '../wire/net-address.ts';
+import type { Concern, Handlers, P2pContext } from './concern.ts';
+import type { PeerId } from './events.ts';
+import { isRoutable } from './netgroup.ts';
+import { isInbound, isTxConnection, type Peer, type PeerRecord, servesBlocks, takesTxsFrom } from './peer.ts';
+import type { Alarm } from './timers.ts';
+
+/** Core: PROTOCOL_VERSION. */
+export const PROTOCOL_VERSION = 70_017;
+/** Core: MIN_PEER_PROTO_VERSION. */
+const PROTOCOL_VERSION_MIN = 31_800;
+/** First version of wtxidrelay (BIP339), and as of which sendaddrv2 bothers nobody. */
+const WTXID_RELAY_VERSION = 70_016;
+/** First version that may send `feature`. */
+const FEATURE_VERSION = 70_017;
+/** With a tip younger than so many block intervals, peers with recent blocks only will do (NODE_NETWORK_LIMITED_ALLOW_CONN_BLOCKS). */
+const LIMITED_PEERS_INTERVALS = 144;
+/** Samples of outbound peers' clocks, and how many must be there to say something (Core: node/timeoffsets.h). */
+const TIME_OFFSETS_MAX = 50;
+const TIME_OFFSETS_MIN = 5;
+const NO_ADDRESS: NetAddress = { network: 'ipv6', bytes: new Uint8Array(16), port: 0 };
+/** What a user agent may show in logs and answers (Core: SanitizeString, SAFE_CHARS_DEFAULT). */
+const UNSAFE_CHARACTERS = /[^a-zA-Z0-9 .,;\-_/:?@()]/g;
+
+interface HandshakeState {
+  /** Of our version message. */
+  readonly nonce: bigint;
+  readonly timeout: Alarm;
+}
+
+/** Called when the peer's version, and later its verack, has been taken. */
+export interface HandshakeListener {
+  versionTaken(peer: Peer, now: Milliseconds): void;
+  handshakeDone(peer: Peer, now: Milliseconds): void;
+}
+
+export class Handshake implements Concern {
+  readonly #context: P2pContext;
+  readonly #listener: HandshakeListener;
+  /** Of peers whose handshake is not done. */
+  readonly #states = new Map<PeerId, HandshakeState>();
+  #timeOffsets: number[] = [];
+
+  constructor(context: P2pContext, listener: HandshakeListener) {
+    this.#context = context;
+    this.#listener = listener;
+  }
+
+  readonly handlers: Handlers = {
+    version: (peer, message, now) => this.#version(peer as PeerRecord, message, now),
+    verack: (peer, _message, now) => this.#verack(peer as PeerRecord, now),
+    wtxidrelay: peer => {
+      if (peer.phase === 'ready') this.#context.outbox.disconnect(peer, 'wtxidrelay received after verack');
+      else if (peer.version >= WTXID_RELAY_VERSION) (peer as PeerRecord).wtxidRelay = true;
+    },
+    sendaddrv2: peer => {
+      if (peer.phase === 'ready') this.#context.outbox.disconnect(peer, 'sendaddrv2 received after verack');
+      else (peer as PeerRecord).sendAddrV2 = true;
+    },
+  };
+
+  onConnected(peer: Peer, now: Milliseconds): void {
+    const { options, random, timers } = this.#context;
+    const timeout = timers.alarm(() => this.#timedOut(peer));
+    timeout.set(now + options.peerTimeoutMs + 1);
+    this.#states.set(peer.id, { nonce: randomU64(random), timeout });
+    if (!isInbound(peer)) this.#sendVersion(peer, now);
+  }
+
+  onDisconnected(peer: Peer): void {
+    this.#forget(peer);
+  }
+
+  /** A command that we do not know; `feature` is one that we need not know, but it has its time. */
+  unknown(peer: Peer, command: string): void {
+    if (command !== 'feature' || peer.phase === 'connected') return;
+    const { outbox } = this.#context;
+    if (peer.phase === 'ready') outbox.disconnect(peer, 'feature received after verack');
+    else if (peer.version < FEATURE_VERSION)
+      outbox.disconnect(peer, `feature received with incompatible version ${peer.version}`);
+  }
+
+  /** Median of what outbound peers' clocks are ahead of ours; 0 while too few have told. */
+  timeOffsetS(): number {
+    if (this.#timeOffsets.length < TIME_OFFSETS_MIN) return 0;
+    const sorted = [...this.#timeOffsets].sort((a, b) => a - b);
+    return sorted[sorted.length >> 1]!;
+  }
+
+  /** What an outbound peer must offer, given what it offers (Core: GetDesirableServiceFlags). */
+  #wantedServices(services: bigint, now: Milliseconds): bigint {
+    const { chain } = this.#context;
+    const tipAgeS = toUnixSeconds(now) - chain.headers.timeOf(chain.tip());
+    const isYoung = Math.trunc(tipAgeS / chain.params.powTargetSpacing) < LIMITED_PEERS_INTERVALS;
+    const isLimitedOk = (services & SERVICES.networkLimited) !== 0n && isYoung;
+    return SERVICES.witness | (isLimitedOk ? SERVICES.networkLimited : SERVICES.network);
+  }
+
+  #sendVersion(peer: Peer, now: Milliseconds): void {
+    const { addressBook, chain, options, outbox } = this.#context;
+    const { address } = peer;
+    const isShown = isRoutable(address, options) && isAddrV1Compatible(address);
+    const services = isInbound(peer) ? 0n : (addressBook.find(address)?.services ?? 0n);
+    outbox.send(peer, {
+      command: 'version',
+      version: PROTOCOL_VERSION,
+      services: options.services,
+      time: BigInt(toUnixSeconds(now)),
+      to: { services, ...(isShown ? address : NO_ADDRESS) },
+      // Our address is for gossip to tell.
+      from: { services: options.services, ...NO_ADDRESS },
+      nonce: this.#states.get(peer.id)!.nonce,
+      userAgent: options.userAgent,
+      startHeight: chain.headers.heightOf(chain.tip()),
+      relay: takesTxsFrom(peer, options),
+    });
+  }
+
+  #version(peer: PeerRecord, message: MessageOf<'version'>, now: Milliseconds): void {
+    const { addressBook, log, outbox } = this.#context;
+    if (peer.phase !== 'connected') {
+      log.debug('net', () => `redundant version message from peer=${peer.id}`);
+      return;
+    }
+    const { services } = message;
+    const wanted = this.#wantedServices(services, now);
+    peer.hasWantedServices = (services & wanted) === wanted;
+    if (!isInbound(peer)) addressBook.setServices(peer.address, services);
+    if (expectsServices(peer) && !peer.hasWantedServices) {
+      outbox.disconnect(
+        peer,
+        `peer does not offer the expected services (${hex8(services)} offered, ${hex8(wanted)} expected)`,
+      );
+      return;
+    }
+    if (message.version < PROTOCOL_VERSION_MIN) {
+      outbox.disconnect(peer, `peer using obsolete version ${message.version}`);
+      return;
+    }
+    if (isInbound(peer) && this.#isOurNonce(message.nonce)) {
+      log.info(`connected to self at ${addressText(peer.address)}, disconnecting`);
+      outbox.disconnect(peer, 'connected to self');
+      return;
+    }
+    if (isInbound(peer)) this.#sendVersion(peer, now);
+
+    peer.phase = 'greeted';
+    peer.version = Math.min(message.version, PROTOCOL_VERSION);
+    peer.theirVersion = message.version;
+    peer.services = services;
+    peer.userAgent = message.userAgent.replace(UNSAFE_CHARACTERS, '');
+    peer.startHeight = message.startHeight;
+    peer.seenAs = { network: message.to.network, bytes: message.to.bytes.slice(), port: message.to.port };
+    peer.relaysTxs = isTxConnection(peer) && message.relay;
+    // Times before 1970 read as 1970.
+    const theirTime = message.time < 0n ? 0n : message.time;
+    peer.timeOffsetS = Number(theirTime - BigInt(toUnixSeconds(now)));
+    peer.isPreferredDownload =
+      (!isInbound(peer) || peer.permissions.has('noban')) && peer.type !== 'addr-fetch' && servesBlocks(peer);
+    if (!isInbound(peer))
+      this.#timeOffsets = [...this.#timeOffsets, peer.timeOffsetS].slice(-TIME_OFFSETS_MAX);
+    log.debug('net', () => `receive version message: ${peer.userAgent || '<no user agent>'}: version ${message.version}, blocks=${message.startHeight}, txrelay=${message.relay ? 1 : 0}, peer=${peer.id}`); // biome-ignore format: one line of the log
+
+    if (peer.version >= WTXID_RELAY_VERSION) {
+      outbox.send(peer, { command: 'wtxidrelay' });
+      outbox.send(peer, { command: 'sendaddrv2' });
+    }
+    outbox.send(peer, { command: 'verack' });
+    this.#listener.versionTaken(peer, now);
+    // It has shown that somebody is there, which is all that we wanted to know.
+    if (peer.type === 'feeler') outbox.disconnect(peer, 'feeler connection completed');
+  }
+
+  #verack(peer: PeerRecord, now: Milliseconds): void {
+    if (peer.phase !== 'greeted') return;
+    peer.phase = 'ready';
+    this.#forget(peer);
+    const say = `New ${peer.type} peer connected: transport: v1, version: ${peer.theirVersion}, peer=${peer.id}`;
+    if (isInbound(peer)) this.#context.log.debug('net', () => say);
+    else this.#context.log.info(say);
+    this.#listener.handshakeDone(peer, now);
+  }
+
+  #isOurNonce(nonce: bigint): boolean {
+    for (const [id, state] of this.#states) {
+      const peer = this.#context.peers.get(id);
+      if (peer !== undefined && !isInbound(peer) && state.nonce === nonce) return true;
+    }
+    return false;
+  }
+
+  #timedOut(peer: Peer): void {
+    const { log, options, outbox } = this.#context;
+    const never = `${peer.lastReceive === 0 ? ', never received from peer' : ''}${peer.lastSend === 0 ? ', never sent to peer' : ''}`;
+    const what =
+      never === ''
+        ? 'version handshake timeout'
+        : `socket no message in first ${Math.floor(options.peerTimeoutMs / SECOND_MS)} seconds${never}`;
+    log.debug('net', () => `${what}, disconnecting peer=${peer.id}`);
+    outbox.disconnect(peer, what);
+  }
+
+  #forget(peer: Peer): void {
+    this.#states.get(peer.id)?.timeout.clear();
+    this.#states.delete(peer.id);
+  }
+}
+
+/** We chose it for what it offers (Core: ExpectServicesFromConn). */
+function expectsServices(peer: Peer): boolean {
+  return (
+    peer.type === 'outbound-full-relay' || peer.type === 'block-relay-only' || peer.type === 'addr-fetch'
+  );
+}
+
+function hex8(services: bigint): string {
+  return services.toString(16).padStart(8, '0');
+}

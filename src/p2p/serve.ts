@@ -1,0 +1,256 @@
+/**
+ * What we hand out: blocks, transactions, headers (Core: ProcessGetData, ProcessGetBlockData, the GETHEADERS and GETBLOCKS
+ * branches of ProcessMessage). The rules:
+ *
+ * - Requests of a peer are answered in order. One block is read at a time, and no further message of the peer is handled
+ *   before its requests are.
+ * - Blocks off our chain are given out only if they are valid and young, so that nobody can tell by an old branch who we
+ *   are. A node that serves recent blocks only does not show how many more it has.
+ * - Transactions that we cannot give are answered by `notfound`; blocks are not.
+ */
+import type { BlockHash } from '../base/bytes.ts';
+import { DAY_MS, type Milliseconds, SECOND_MS } from '../base/clock.ts';
+import type { HeaderId } from '../chain/chain-view.ts';
+import { blockProof } from '../consensus/pow.ts';
+import { encodeStrippedBlock } from '../wire/block.ts';
+import {
+  HEADERS_COUNT_MAX,
+  INV,
+  INV_WITNESS_BLOCK,
+  INV_WITNESS_TX,
+  type InventoryItem,
+  type MessageOf,
+  SERVICES,
+} from '../wire/messages.ts';
+import { decodeTransaction, type Transaction } from '../wire/transaction.ts';
+import type { BlockKnowledge } from './block-knowledge.ts';
+import type { Concern, Handlers, P2pContext } from './concern.ts';
+import type { PeerId } from './events.ts';
+import { findFork } from './locator.ts';
+import type { Peer } from './peer.ts';
+import type { Alarm } from './timers.ts';
+
+/** Hashes in the answer to getblocks (Core: nLimit). */
+const GETBLOCKS_COUNT_MAX = 500;
+/** Blocks off our chain that are older are not given out (Core: STALE_RELAY_AGE_LIMIT). */
+const STALE_AGE_MAX_MS = 30 * DAY_MS;
+/** Depth to which a limited node serves blocks: what BIP159 promises, and two for races. */
+const LIMITED_DEPTH = 288 + 2;
+/** Bytes of transactions handed out in one turn; the shell says only after it whether the peer takes them. */
+const TX_BYTES_PER_TURN = 1_000_000;
+
+/** What may be asked for of transactions is decided where they are announced. */
+export interface TxSource {
+  /** undefined: answer `notfound`; `ignored`: no answer, as transactions do not flow on this connection. */
+  findForServing(peer: Peer, item: InventoryItem, now: Milliseconds): Transaction | undefined | 'ignored';
+}
+
+interface ServeState {
+  /** What is left of its getdata. */
+  queue: InventoryItem[];
+  /** The block that is being read for it. */
+  reading: InventoryItem | undefined;
+  /** Last hash of a full answer to getblocks: when that is asked for, our tip is announced so that it asks on. */
+  continuation: BlockHash | undefined;
+}
+
+export class Serve implements Concern {
+  readonly #context: P2pContext;
+  readonly #knowledge: BlockKnowledge;
+  readonly #txs: TxSource;
+  readonly #states = new Map<PeerId, ServeState>();
+  /** Peers whose requests were put off to let the shell send. */
+  readonly #putOff = new Set<Peer>();
+  readonly #nextTurn: Alarm;
+
+  constructor(context: P2pContext, others: { readonly knowledge: BlockKnowledge; readonly txs: TxSource }) {
+    this.#context = context;
+    this.#knowledge = others.knowledge;
+    this.#txs = others.txs;
+    this.#nextTurn = context.timers.alarm(now => {
+      const peers = [...this.#putOff];
+      this.#putOff.clear();
+      for (const peer of peers) this.#work(peer, now);
+    });
+  }
+
+  readonly handlers: Handlers = {
+    getdata: (peer, { items }, now) => {
+      const state = this.#states.get(peer.id)!;
+      state.queue = state.queue.length === 0 ? items : [...state.queue, ...items];
+      this.#work(peer, now);
+    },
+    getheaders: (peer, message) => this.#getHeaders(peer, message),
+    getblocks: (peer, message) => this.#getBlocks(peer, message),
+  };
+
+  onConnected(peer: Peer): void {
+    this.#states.set(peer.id, { queue: [], reading: undefined, continuation: undefined });
+  }
+
+  onDisconnected(peer: Peer): void {
+    this.#states.delete(peer.id);
+    this.#putOff.delete(peer);
+  }
+
+  onIdle(peer: Peer, now: Milliseconds): void {
+    this.#work(peer, now);
+  }
+
+  onBlockRead(peer: Peer, hash: BlockHash, raw: Uint8Array | undefined): void {
+    const { log, outbox } = this.#context;
+    const state = this.#states.get(peer.id);
+    const item = state?.reading;
+    if (state === undefined || item?.hash !== hash) return;
+    state.reading = undefined;
+    if (raw === undefined) {
+      log.info(`Cannot load a block from disk for peer=${peer.id}`);
+      outbox.disconnect(peer, 'a block it asked for cannot be read');
+      return;
+    }
+    outbox.sendRawBlock(peer, item.type === INV.block ? encodeStrippedBlock(raw) : raw);
+    if (hash !== state.continuation) return;
+    const { chain } = this.#context;
+    outbox.send(peer, {
+      command: 'inv',
+      items: [{ type: INV.block, hash: chain.headers.hashOf(chain.tip()) }],
+    });
+    state.continuation = undefined;
+  }
+
+  /** Answers transactions up to the next block, then has that read; `onIdle` goes on. */
+  #work(peer: Peer, now: Milliseconds): void {
+    const { outbox } = this.#context;
+    const state = this.#states.get(peer.id)!;
+    let bytes = 0;
+    let taken = 0;
+    const notFound: InventoryItem[] = [];
+    while (taken < state.queue.length && !outbox.isBusy(peer)) {
+      if (peer.phase !== 'ready' || peer.isSendPaused) break;
+      if (bytes >= TX_BYTES_PER_TURN) {
+        this.#putOff.add(peer);
+        this.#nextTurn.set(now);
+        break;
+      }
+      const item = state.queue[taken]!;
+      taken += 1;
+      if (isBlockType(item.type)) this.#serveBlock(peer, state, item);
+      else if (isTxType(item.type)) {
+        const tx = this.#txs.findForServing(peer, item, now);
+        if (tx === undefined) notFound.push(item);
+        else if (tx !== 'ignored') {
+          bytes += tx.size;
+          outbox.send(peer, { command: 'tx', tx: item.type === INV.tx ? withoutWitness(tx) : tx });
+        }
+      }
+    }
+    state.queue = taken === state.queue.length ? [] : state.queue.slice(taken);
+    if (notFound.length > 0) outbox.send(peer, { command: 'notfound', items: notFound });
+  }
+
+  #serveBlock(peer: Peer, state: ServeState, item: InventoryItem): void {
+    const { chain, options, outbox } = this.#context;
+    const id = chain.headers.find(item.hash as BlockHash);
+    if (id === undefined || !this.#isRequestAllowed(id)) return;
+    const depth = chain.headers.heightOf(chain.tip()) - chain.headers.heightOf(id);
+    const isLimitedNode =
+      (options.services & (SERVICES.network | SERVICES.networkLimited)) === SERVICES.networkLimited;
+    if (isLimitedNode && depth > LIMITED_DEPTH && !peer.permissions.has('noban')) {
+      // It would wait for the block otherwise.
+      outbox.disconnect(peer, 'asked for a block below the limit of NODE_NETWORK_LIMITED');
+      return;
+    }
+    if (!chain.headers.hasData(id)) return;
+    // Bloom filters (BIP37) are not served.
+    if (item.type === INV.filteredBlock) return;
+    state.reading = item;
+    outbox.start({ kind: 'readBlock', peer: peer.id, hash: item.hash as BlockHash }, peer);
+  }
+
+  /** On our chain; or valid once, and young by its time as well as by the work on top (Core: BlockRequestAllowed). */
+  #isRequestAllowed(id: HeaderId): boolean {
+    const { chain } = this.#context;
+    const { headers } = chain;
+    if (chain.isActive(id)) return true;
+    const best = chain.bestHeader();
+    const ageMs = (headers.timeOf(best) - headers.timeOf(id)) * SECOND_MS;
+    const missingWork = headers.chainWorkOf(best) - headers.chainWorkOf(id);
+    const blocks = missingWork / blockProof(headers.bitsOf(best));
+    const workAgeMs = Number(blocks) * chain.params.powTargetSpacing * SECOND_MS;
+    return headers.isFullyValid(id) && ageMs < STALE_AGE_MAX_MS && workAgeMs < STALE_AGE_MAX_MS;
+  }
+
+  #getHeaders(peer: Peer, { locator, stopHash }: MessageOf<'getheaders'>): void {
+    const { chain, log, outbox } = this.#context;
+    const { headers } = chain;
+    const tip = chain.tip();
+    const hasLittleWork = headers.chainWorkOf(tip) < chain.params.minimumChainWork;
+    if (hasLittleWork && !peer.permissions.has('download')) {
+      // Nothing, so that the peer neither starts on a chain that it must give up nor takes us for dead.
+      log.debug(
+        'net',
+        () => `Ignoring getheaders from peer=${peer.id} because active chain has too little work`,
+      );
+      outbox.send(peer, { command: 'headers', headers: [] });
+      return;
+    }
+    let height: number;
+    if (locator.length === 0) {
+      const id = headers.find(stopHash);
+      if (id === undefined || !this.#isRequestAllowed(id)) return;
+      if (!chain.isActive(id)) {
+        this.#sendHeaders(peer, [id], id);
+        return;
+      }
+      height = headers.heightOf(id);
+    } else height = headers.heightOf(findFork(chain, locator)) + 1;
+
+    const ids: HeaderId[] = [];
+    for (let id = chain.atHeight(height); id !== undefined; id = chain.atHeight(height + ids.length)) {
+      ids.push(id);
+      if (ids.length === HEADERS_COUNT_MAX || headers.hashOf(id) === stopHash) break;
+    }
+    this.#sendHeaders(peer, ids, ids.at(-1) ?? tip);
+  }
+
+  /** `sent` may lie below what we announced before: then that is announced again. */
+  #sendHeaders(peer: Peer, ids: readonly HeaderId[], sent: HeaderId): void {
+    const { chain, outbox } = this.#context;
+    this.#knowledge.of(peer).bestHeaderSent = sent;
+    outbox.send(peer, { command: 'headers', headers: ids.map(id => chain.headers.headerOf(id)) });
+  }
+
+  #getBlocks(peer: Peer, { locator, stopHash }: MessageOf<'getblocks'>): void {
+    const { chain, outbox } = this.#context;
+    const { headers } = chain;
+    const items: InventoryItem[] = [];
+    const start = headers.heightOf(findFork(chain, locator)) + 1;
+    for (let id = chain.atHeight(start); id !== undefined; id = chain.atHeight(start + items.length)) {
+      const hash = headers.hashOf(id);
+      if (hash === stopHash) break;
+      items.push({ type: INV.block, hash });
+      if (items.length < GETBLOCKS_COUNT_MAX) continue;
+      this.#states.get(peer.id)!.continuation = hash;
+      break;
+    }
+    if (items.length > 0) outbox.send(peer, { command: 'inv', items });
+  }
+}
+
+function isTxType(type: number): boolean {
+  return type === INV.tx || type === INV.wtx || type === INV_WITNESS_TX;
+}
+
+/** A compact block is answered by the whole one, as BIP152 allows. */
+function isBlockType(type: number): boolean {
+  return (
+    type === INV.block ||
+    type === INV_WITNESS_BLOCK ||
+    type === INV.compactBlock ||
+    type === INV.filteredBlock
+  );
+}
+
+function withoutWitness(tx: Transaction): Transaction {
+  return tx.hasWitness ? decodeTransaction(tx.strippedBytes()) : tx;
+}
