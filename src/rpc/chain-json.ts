@@ -1,6 +1,7 @@
 /** Headers and what is derived from them, as results show them (Core: rpc/blockchain.cpp blockheaderToJSON). */
 import { type BlockHash, hashToHex } from '../base/bytes.ts';
 import type { ChainView, HeaderId } from '../chain/chain-view.ts';
+import { decodeCompact } from '../consensus/pow.ts';
 import { RpcCode, RpcError } from './codes.ts';
 import type { JsonOut } from './json.ts';
 import type { ResultDoc } from './method.ts';
@@ -20,9 +21,7 @@ export function bitsText(bits: number): string {
 
 /** The target of valid bits: 64 hexadecimal digits. */
 export function targetText(bits: number): string {
-  const mantissa = BigInt(bits & 0x007f_ffff);
-  const shift = BigInt(8 * ((bits >>> 24) - 3));
-  return uint256Text(shift >= 0n ? mantissa << shift : mantissa >> -shift);
+  return uint256Text(decodeCompact(bits).target);
 }
 
 export function uint256Text(value: bigint): string {

@@ -8,6 +8,8 @@ import { JsonNumber, JsonObject, type JsonOut } from './json.ts';
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is escaped
 const NEEDS_ESCAPE = /["\\\u0000-\u001f\u007f]/;
 const SIGNIFICANT_DIGITS = 16;
+/** Enough to see whether a double lies half way between two numbers of 16 digits. */
+const EXACT_DIGITS = 60;
 
 /** Without any white space. */
 export function compactJson(value: JsonOut): string {
@@ -75,17 +77,30 @@ export function membersOf(
 /** As C's `%.16g` prints a double. */
 export function formatNumber(value: number): string {
   if (Number.isSafeInteger(value)) return String(value);
-  const [mantissa, exponentText] = value.toExponential(SIGNIFICANT_DIGITS - 1).split('e') as [string, string];
-  const exponent = Number(exponentText);
+  const sign = value < 0 ? '-' : '';
+  const { digits, exponent } = roundedDigits(Math.abs(value));
+  const significant = digits.replace(/0+$/, '');
   if (exponent < -4 || exponent >= SIGNIFICANT_DIGITS) {
-    const sign = exponent < 0 ? '-' : '+';
-    return `${withoutTrailingZeros(mantissa)}e${sign}${String(Math.abs(exponent)).padStart(2, '0')}`;
+    const power = `${exponent < 0 ? '-' : '+'}${String(Math.abs(exponent)).padStart(2, '0')}`;
+    return `${sign}${withPoint(significant, 1)}e${power}`;
   }
-  return withoutTrailingZeros(value.toFixed(Math.min(SIGNIFICANT_DIGITS - 1 - exponent, 100)));
+  if (exponent < 0) return `${sign}0.${'0'.repeat(-exponent - 1)}${significant}`;
+  return sign + withPoint(significant.padEnd(exponent + 1, '0'), exponent + 1);
 }
 
-function withoutTrailingZeros(text: string): string {
-  return text.includes('.') ? text.replace(/\.?0+$/, '') : text;
+/** 16 digits and the power of ten of the first. C rounds a half to the even digit, JavaScript up. */
+function roundedDigits(magnitude: number): { readonly digits: string; readonly exponent: number } {
+  const [exact] = magnitude.toExponential(EXACT_DIGITS).split('e') as [string, string];
+  const isHalf = /^\d\.\d{15}50*$/.test(exact);
+  const isEven = Number(exact[SIGNIFICANT_DIGITS]) % 2 === 0;
+  const [mantissa, exponent] = magnitude.toExponential(SIGNIFICANT_DIGITS - 1).split('e') as [string, string];
+  const rounded = isHalf && isEven ? exact.slice(0, SIGNIFICANT_DIGITS + 1) : mantissa;
+  return { digits: rounded.replace('.', ''), exponent: Number(exponent) };
+}
+
+/** `digits` with a point after the first `whole` ones, if there are more. */
+function withPoint(digits: string, whole: number): string {
+  return digits.length > whole ? `${digits.slice(0, whole)}.${digits.slice(whole)}` : digits;
 }
 
 function quote(text: string): string {

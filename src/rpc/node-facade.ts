@@ -123,6 +123,8 @@ export interface PoolAccess {
    * as 'max-fee-exceeded' before it enters.
    */
   submit(tx: Transaction, options: { readonly maxFee: number | undefined }): Promise<TxResult>;
+  /** Announces to all peers again what is in the mempool. */
+  announce(txid: Txid): void;
   /** What `submit` would say of each, as if those before it were in; ends with the first refusal. */
   test(txs: readonly Transaction[]): Promise<readonly (TestAcceptance | Reject)[]>;
   /** The chunk that it would be mined in: satoshi and sigop-adjusted weight. */

@@ -64,6 +64,10 @@ export const sendrawtransaction: RpcMethod<NodeFacade> = {
     }
     const maxFee = maxFeeFor(toFeeRate(args.get('maxfeerate')), tx.virtualSize);
     await refuseConfirmed(node, tx);
+    if (node.mempool.has(tx.txid)) {
+      node.pool.announce(tx.txid);
+      return hashToHex(tx.txid);
+    }
     const result = await node.pool.submit(tx, { maxFee });
     if (result.status === 'rejected') {
       if (result.reject.reason === 'max-fee-exceeded') {
