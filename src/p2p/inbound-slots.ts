@@ -5,11 +5,9 @@
  */
 
 import { binaryToBytes } from '../base/bytes.ts';
-import type { Milliseconds } from '../base/clock.ts';
 import { randomU64 } from '../base/random.ts';
 import { sipHash24 } from '../crypto/siphash.ts';
 import type { Concern, P2pContext } from './concern.ts';
-import { hasDesirableServices } from './dial-choice.ts';
 import { type EvictionCandidate, selectPeerToEvict } from './eviction.ts';
 import { isLocalHost, netgroupOf, networkOf } from './netgroup.ts';
 import { isInbound, type Peer } from './peer.ts';
@@ -28,7 +26,7 @@ export class InboundSlots implements Concern {
     this.#key = [randomU64(context.random), randomU64(context.random)];
   }
 
-  onConnected(newcomer: Peer, now: Milliseconds): void {
+  onConnected(newcomer: Peer): void {
     if (!isInbound(newcomer) || newcomer.phase === 'leaving') return;
     const { outbox, peers, penalties } = this.#context;
     const others = [...peers.values()].filter(
@@ -40,13 +38,13 @@ export class InboundSlots implements Concern {
       return;
     }
     if (others.length < this.#max) return;
-    const victim = selectPeerToEvict(others.map(peer => this.#candidate(peer, now)));
+    const victim = selectPeerToEvict(others.map(peer => this.#candidate(peer)));
     const evicted = victim === undefined ? undefined : peers.get(victim);
     if (evicted) outbox.disconnect(evicted, 'evicted for a new inbound connection');
     else outbox.disconnect(newcomer, 'failed to find an eviction candidate, connection dropped (full)');
   }
 
-  #candidate(peer: Peer, now: Milliseconds): EvictionCandidate {
+  #candidate(peer: Peer): EvictionCandidate {
     const group = binaryToBytes(netgroupOf(peer.address, PUBLIC));
     return {
       id: peer.id,
@@ -55,7 +53,7 @@ export class InboundSlots implements Concern {
       minPing: peer.minPing,
       lastBlock: peer.lastBlock,
       lastTx: peer.lastTx,
-      hasRelevantServices: hasDesirableServices(peer.services, this.#context.chain, now),
+      hasRelevantServices: peer.hasWantedServices,
       relaysTxs: peer.relaysTxs,
       hasBloomFilter: false,
       keyedNetgroup: sipHash24(this.#key[0], this.#key[1], group),

@@ -211,11 +211,7 @@ export class Slots implements Concern, OutboundSlots {
   }
 
   onVersion(peer: Peer, now: Milliseconds): void {
-    if (peer.type === 'inbound') return;
-    const { addressBook, outbox } = this.#context;
-    addressBook.setServices(peer.address, peer.services);
-    addressBook.good(peer.address, now);
-    if (peer.type === 'feeler') outbox.disconnect(peer, 'feeler connection completed');
+    if (peer.type !== 'inbound') this.#context.addressBook.good(peer.address, now);
   }
 
   onHandshakeDone(peer: Peer): void {

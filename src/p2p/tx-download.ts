@@ -18,7 +18,7 @@ import { RollingFilter } from './bloom.ts';
 import type { Concern, Handlers, P2pContext } from './concern.ts';
 import type { PeerId } from './events.ts';
 import { Orphanage } from './orphanage.ts';
-import { isInbound, type Peer, servesBlocks, servesWitnesses, takesTxsFrom } from './peer.ts';
+import { type Peer, servesWitnesses, takesTxsFrom } from './peer.ts';
 import type { Alarm } from './timers.ts';
 import { type TxReference, TxRequests } from './tx-request.ts';
 
@@ -177,7 +177,7 @@ export class TxDownload implements Concern {
     if (this.#has(tx) || this.#reconsiderable.has(tx.hash)) return;
     if (!peer.permissions.has('relay') && this.#requests.count(peer.id) >= ANNOUNCEMENTS_MAX) return;
     this.#requests.announce(peer.id, tx, {
-      preferred: isPreferred(peer),
+      preferred: peer.isPreferredDownload,
       time: now + this.#delay(peer, tx.by),
     });
   }
@@ -185,7 +185,7 @@ export class TxDownload implements Concern {
   #delay(peer: Peer, by: TxReference['by']): Milliseconds {
     const isOverloaded =
       !peer.permissions.has('relay') && this.#requests.countInFlight(peer.id) >= OVERLOADED;
-    const reasons = [!isPreferred(peer), by === 'txid' && this.#wtxidPeers.size > 0, isOverloaded];
+    const reasons = [!peer.isPreferredDownload, by === 'txid' && this.#wtxidPeers.size > 0, isOverloaded];
     return reasons.filter(Boolean).length * DELAY_MS;
   }
 
@@ -288,7 +288,7 @@ export class TxDownload implements Concern {
     if (!peer.permissions.has('relay') && announced > ANNOUNCEMENTS_MAX) return false;
     const time = now + this.#delay(peer, 'txid');
     for (const hash of parents)
-      this.#requests.announce(peer.id, { hash, by: 'txid' }, { preferred: isPreferred(peer), time });
+      this.#requests.announce(peer.id, { hash, by: 'txid' }, { preferred: peer.isPreferredDownload, time });
     return true;
   }
 
@@ -297,13 +297,6 @@ export class TxDownload implements Concern {
     if (!tx) this.#orphanWork.delete(peer.id);
     else this.#context.outbox.start({ kind: 'submitTx', peer: peer.id, tx }, peer);
   }
-}
-
-/** Core: fPreferredDownload. */
-function isPreferred(peer: Peer): boolean {
-  return (
-    (!isInbound(peer) || peer.permissions.has('noban')) && peer.type !== 'addr-fetch' && servesBlocks(peer)
-  );
 }
 
 function isTxItem(item: InventoryItem): boolean {

@@ -14,7 +14,7 @@ import type { MempoolEntry, MempoolNotice } from '../mempool/mempool-view.ts';
 import type { Block } from '../wire/block.ts';
 import { INV, INV_COUNT_MAX, type InventoryItem } from '../wire/messages.ts';
 import { addressKey } from '../wire/net-address.ts';
-import { decodeTransaction, type Transaction } from '../wire/transaction.ts';
+import type { Transaction } from '../wire/transaction.ts';
 import { RollingFilter } from './bloom.ts';
 import type { Concern, Handlers, P2pContext } from './concern.ts';
 import type { PeerId } from './events.ts';
@@ -22,6 +22,7 @@ import type { FeeFilters } from './fee-filter.ts';
 import { networkOf } from './netgroup.ts';
 import { isInbound, type Peer } from './peer.ts';
 import type { PeerInfo } from './peer-info.ts';
+import type { TxSource } from './serve.ts';
 import type { Alarm } from './timers.ts';
 
 /** Mean times between two batches (Core: OUTBOUND_INVENTORY_BROADCAST_INTERVAL, INBOUND_…). */
@@ -50,7 +51,7 @@ interface PeerState {
   wantsAll: boolean;
 }
 
-export class TxRelay implements Concern {
+export class TxRelay implements Concern, TxSource {
   readonly #context: P2pContext;
   readonly #feeFilters: FeeFilters;
   readonly #peers = new Map<PeerId, PeerState>();
@@ -125,27 +126,20 @@ export class TxRelay implements Concern {
     this.#peers.get(peer.id)?.known.add(hash);
   }
 
-  /** Takes part in relay: one that does not gets no transactions by `getdata` either. */
-  relaysTo(peer: Peer): boolean {
-    return this.#peers.has(peer.id);
-  }
-
   /**
-   * The transaction that a `getdata` item of this peer asks for, without witnesses unless asked for with; undefined: say
-   * `notfound`. What was unbroadcast is so no longer.
+   * The transaction that a `getdata` item of this peer asks for; undefined: say `notfound`; `ignored` where transactions do
+   * not flow. What was unbroadcast is so no longer.
    */
-  find(peer: Peer, item: InventoryItem, now: Milliseconds): Transaction | undefined {
+  findForServing(peer: Peer, item: InventoryItem, now: Milliseconds): Transaction | undefined | 'ignored' {
     const state = this.#peers.get(peer.id);
-    if (!state) return undefined;
+    if (!state) return 'ignored';
     const { mempool, outbox } = this.#context;
     const entry =
       item.type === INV.wtx ? mempool.getByWtxid(item.hash as Wtxid) : mempool.get(item.hash as Txid);
-    const isTold = entry !== undefined && wasTold(state, entry, now);
-    const tx = isTold ? entry.tx : this.#inLastBlock(item.hash);
-    if (isTold && mempool.unbroadcast().includes(entry.tx.txid))
+    if (entry === undefined || !wasTold(state, entry, now)) return this.#inLastBlock(item.hash);
+    if (mempool.unbroadcast().includes(entry.tx.txid))
       outbox.emit({ kind: 'txBroadcast', txid: entry.tx.txid });
-    if (tx?.hasWitness && item.type === INV.tx) return decodeTransaction(tx.strippedBytes(), 'basic');
-    return tx;
+    return entry.tx;
   }
 
   #inLastBlock(hash: Hash256): Transaction | undefined {
