@@ -89,8 +89,11 @@ export function createSpend(wallet: Wallet, request: SpendRequest, context: Spen
   if (weight === undefined) throw new SpendError('Missing solving data for estimating transaction size');
   const feeNeeded = feeAt(feeRate, Math.ceil(weight / WITNESS_SCALE_FACTOR));
   const valueIn = coins.reduce((total, { output }) => total + output.value, 0);
-  if (changePosition !== undefined)
-    addToOutput(outputs, changePosition, valueIn - valueOut(outputs) - feeNeeded);
+  // What was paid too much goes to the change; where recipients pay, that is what they pay less.
+  const surplus = valueIn - valueOut(outputs) - feeNeeded;
+  if (changePosition !== undefined && (surplus > 0 || !params.subtractsFee)) {
+    addToOutput(outputs, changePosition, surplus);
+  }
   if (params.subtractsFee) {
     subtractFee(outputs, request, {
       changePosition,

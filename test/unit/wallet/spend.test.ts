@@ -1,0 +1,226 @@
+import { describe, expect, test } from 'vitest';
+import { equalBytes, type Txid } from '../../../src/base/bytes.ts';
+import { keyOf } from '../../../src/chain/coin.ts';
+import { STANDARD_SCRIPT_FLAGS } from '../../../src/script/flags.ts';
+import { verifyInputs } from '../../../src/script/verify.ts';
+import { balanceOf, valueOut } from '../../../src/wallet/balance.ts';
+import { createBump } from '../../../src/wallet/bump-fee.ts';
+import { OUTPUT_TYPES, type OutputType } from '../../../src/wallet/descriptor-keeper.ts';
+import type { FeeSource } from '../../../src/wallet/fees.ts';
+import type { WalletOptions } from '../../../src/wallet/options.ts';
+import { createSpend, type SpendPlan } from '../../../src/wallet/spend.ts';
+import type { Recipient, SpendRequest } from '../../../src/wallet/spend-request.ts';
+import type { Wallet } from '../../../src/wallet/wallet.ts';
+import type { TxOutput } from '../../../src/wire/transaction.ts';
+import {
+  GENESIS_TIME,
+  newWallet,
+  plainTx,
+  spendContext,
+  strangeOutPoint,
+  TEST_FEES,
+  TestChain,
+} from '../../support/wallet-chain.ts';
+
+const BTC = 100_000_000;
+const NOW = GENESIS_TIME + 1000;
+const BALANCE = { minDepth: 0, avoidReuse: false, includeNonmempool: false };
+const OTHERS: Uint8Array = Uint8Array.of(0, 20, ...new Array<number>(20).fill(7));
+
+/** A wallet with confirmed coins of these values, each to an address of the type. */
+function fundedWallet(
+  values: readonly number[],
+  type: OutputType = 'bech32',
+  options: Partial<WalletOptions> = {},
+): { wallet: Wallet; chain: TestChain } {
+  const chain = new TestChain();
+  const wallet = newWallet(chain, { fallbackFeeRate: 20_000, ...options });
+  const outputs = values.map(value => ({ value, scriptPubKey: wallet.newAddress(type, '') }));
+  for (let i = 0; i < 7; i += 1) {
+    const txs = i === 0 ? [plainTx([strangeOutPoint(1)], outputs)] : [];
+    wallet.blockConnected(chain.connect(txs), chain.height, NOW);
+  }
+  return { wallet, chain };
+}
+
+const pay = (amount: number, subtractsFee = false, script: Uint8Array = OTHERS): Recipient => ({
+  script,
+  amount,
+  subtractsFee,
+});
+
+function spend(wallet: Wallet, request: SpendRequest, fees: FeeSource = TEST_FEES): SpendPlan {
+  return createSpend(wallet, request, { ...spendContext(), fees });
+}
+
+function spentOutputs(wallet: Wallet, { tx }: SpendPlan): TxOutput[] {
+  return tx.inputs.map(({ prevout }) => wallet.history.coin(keyOf(prevout))!.output);
+}
+
+describe('a spend', () => {
+  test.each(OUTPUT_TYPES)('of %s coins is valid, and pays the rate asked for', type => {
+    const { wallet } = fundedWallet([BTC, BTC], type);
+    const plan = spend(wallet, { recipients: [pay(1.5 * BTC)] });
+    const spent = spentOutputs(wallet, plan);
+    const { verifier } = spendContext();
+    expect(verifyInputs({ tx: plan.tx, spent, flags: STANDARD_SCRIPT_FLAGS }, verifier)).toBeUndefined();
+    expect(valueOut(spent) - valueOut(plan.tx.outputs)).toBe(plan.fee);
+    expect(plan.fee / plan.tx.virtualSize).toBeGreaterThanOrEqual(20);
+    expect(plan.fee / plan.tx.virtualSize).toBeLessThan(20.4);
+    expect(plan.changePosition).toBeTypeOf('number');
+    expect(plan.feeReason).toBe('Fallback fee');
+    expect(plan.tx.inputs.every(input => input.sequence === 0xffff_fffd)).toBe(true);
+  });
+
+  test('of exactly what is there makes no change', () => {
+    const { wallet } = fundedWallet([BTC]);
+    const probe = spend(wallet, { recipients: [pay(BTC, true)] });
+    expect(probe.changePosition).toBeUndefined();
+    const plan = spend(wallet, { recipients: [pay(BTC - probe.fee)] });
+    expect(plan.changePosition).toBeUndefined();
+    expect(plan.tx.outputs).toHaveLength(1);
+  });
+
+  test('takes the fee from recipients in equal shares, the first paying the remainder', () => {
+    const { wallet } = fundedWallet([BTC]);
+    const script = (n: number) => Uint8Array.of(0, 20, ...new Array<number>(20).fill(n));
+    const plan = spend(wallet, { recipients: [1, 2, 3].map(n => pay(BTC / 4, true, script(n))) });
+    const paid = [1, 2, 3].map(
+      n => plan.tx.outputs.find(({ scriptPubKey }) => equalBytes(scriptPubKey, script(n)))!.value,
+    );
+    const share = Math.trunc(plan.fee / 3);
+    expect(paid).toEqual([BTC / 4 - share - (plan.fee % 3), BTC / 4 - share, BTC / 4 - share]);
+  });
+
+  const { wallet } = fundedWallet([BTC]);
+  const refusals: readonly [name: string, request: SpendRequest, message: string][] = [
+    ['nobody', { recipients: [] }, 'Transaction must have at least one recipient'],
+    ['dust', { recipients: [pay(293)] }, 'Transaction amount too small'],
+    ['more than there is', { recipients: [pay(2 * BTC)] }, 'Insufficient funds'],
+    [
+      'all without room for the fee',
+      { recipients: [pay(BTC)] },
+      'The total exceeds your balance when the 0.0000084 transaction fee is included.',
+    ],
+    [
+      'a fee larger than the amount',
+      { recipients: [pay(1000, true)] },
+      'The transaction amount is too small to pay the fee',
+    ],
+    [
+      'a rate below the minimum',
+      { recipients: [pay(BTC / 2)], feeRate: 999 },
+      'Fee rate (0.999 sat/vB) is lower than the minimum fee rate setting (1.000 sat/vB).\nConsider modifying -mintxfee (1.000 sat/vB) or -minrelaytxfee (0.100 sat/vB).',
+    ],
+    [
+      'a fee above -maxtxfee',
+      { recipients: [pay(BTC / 2)], feeRate: 100_000_000 },
+      'Fee exceeds maximum configured by user (e.g. -maxtxfee, maxfeerate)',
+    ],
+  ];
+  test.each(refusals)('to %s is refused', (_, request, message) => {
+    expect(() => spend(wallet, request)).toThrow(message);
+  });
+
+  test('without an estimate needs the fallback fee', () => {
+    const poor = fundedWallet([BTC], 'bech32', { fallbackFeeRate: 0 }).wallet;
+    expect(() => spend(poor, { recipients: [pay(BTC / 2)] })).toThrow(
+      'Fee estimation failed. Fallbackfee is disabled. Wait a few blocks or enable -fallbackfee.',
+    );
+    const fees = { ...TEST_FEES, estimate: () => ({ feeRate: 3000, reason: 'Target 85% Threshold' }) };
+    expect(spend(poor, { recipients: [pay(BTC / 2)] }, fees).feeReason).toBe('Target 85% Threshold');
+  });
+
+  test('locks to the next block only while the tip is recent', () => {
+    const { wallet, chain } = fundedWallet([BTC]);
+    const lockTimes = Array.from({ length: 20 }, (_, seed) => {
+      const plan = createSpend(wallet, { recipients: [pay(BTC / 2)] }, spendContext(seed));
+      return plan.tx.lockTime;
+    });
+    expect(lockTimes.filter(lockTime => lockTime === chain.height).length).toBeGreaterThan(10);
+    const stale = { ...spendContext(), tipTime: NOW - 9 * 3600, now: NOW };
+    expect(createSpend(wallet, { recipients: [pay(BTC / 2)] }, stale).tx.lockTime).toBe(0);
+  });
+
+  test('follows the recipient in the type of its change', () => {
+    const { wallet } = fundedWallet([BTC]);
+    for (const type of OUTPUT_TYPES) {
+      const { script } = wallet.keys.reserve(type, 'receive');
+      const plan = spend(wallet, { recipients: [pay(BTC / 2, false, script)] });
+      const change = plan.tx.outputs[plan.changePosition!]!;
+      expect(wallet.keys.owners(change.scriptPubKey)[0]!.keeper.outputType).toBe(type);
+    }
+  });
+
+  test('leaves locked coins alone', () => {
+    const { wallet } = fundedWallet([BTC, 2 * BTC]);
+    const [first] = [...wallet.history.coins()];
+    wallet.locks.lock(first!.key, 'volatile');
+    expect(() => spend(wallet, { recipients: [pay(2.5 * BTC)] })).toThrow('Insufficient funds');
+    wallet.locks.unlock(first!.key);
+    expect(spend(wallet, { recipients: [pay(2.5 * BTC)] }).tx.inputs).toHaveLength(2);
+  });
+});
+
+describe('a fee bump', () => {
+  function sent(amount = BTC / 2) {
+    const { wallet, chain } = fundedWallet([BTC, BTC]);
+    const plan = spend(wallet, { recipients: [pay(amount)] });
+    wallet.commit(plan.tx, {}, NOW);
+    wallet.transactionAdded(plan.tx, NOW);
+    const spendable = new Map(
+      plan.tx.inputs.map(({ prevout }, i) => [keyOf(prevout), spentOutputs(wallet, plan)[i]!]),
+    );
+    const context = { ...spendContext(), spendable, hasMempoolDescendants: (_: Txid) => false };
+    return { wallet, chain, plan, context };
+  }
+
+  test('spends the same coins, pays the same recipient and more to the miner', () => {
+    const { wallet, plan, context } = sent();
+    const bump = createBump(wallet, { txid: plan.tx.txid }, context);
+    const inputs = bump.tx.inputs.map(({ prevout }) => keyOf(prevout));
+    for (const { prevout } of plan.tx.inputs) expect(inputs).toContain(keyOf(prevout));
+    expect(bump.oldFee).toBe(plan.fee);
+    expect(bump.fee).toBeGreaterThanOrEqual(plan.fee + 5 * plan.tx.virtualSize);
+    const paid = (outputs: readonly TxOutput[]) =>
+      outputs.find(output => equalBytes(output.scriptPubKey, OTHERS))?.value;
+    expect(paid(bump.tx.outputs)).toBe(paid(plan.tx.outputs));
+  });
+
+  test('at a chosen rate', () => {
+    const { wallet, plan, context } = sent();
+    const { txid } = plan.tx;
+    const bump = createBump(wallet, { txid, feeRate: 50_000 }, context);
+    expect(Math.round(bump.fee / bump.tx.virtualSize)).toBe(50);
+    expect(() => createBump(wallet, { txid, feeRate: 20_000 }, context)).toThrow(
+      /^Insufficient total fee 0\.0000/,
+    );
+    expect(() => createBump(wallet, { txid, feeRate: 50 }, context)).toThrow(
+      'New fee rate (0.0000005) is lower than the minimum fee rate (0.000001) to get into the mempool -- ',
+    );
+    expect(() => createBump(wallet, { txid, feeRate: 100_000_000 }, context)).toThrow(
+      /^Specified or calculated fee 0\.\d+ is too high \(cannot be higher than -maxtxfee 0\.10\)$/,
+    );
+  });
+
+  test('is refused when nobody needs it', () => {
+    const { wallet, chain, plan, context } = sent();
+    const { txid } = plan.tx;
+    expect(() => createBump(wallet, { txid: 'x'.repeat(32) as Txid }, context)).toThrow(
+      'Invalid or non-wallet transaction id',
+    );
+    expect(() => createBump(wallet, { txid }, { ...context, hasMempoolDescendants: () => true })).toThrow(
+      'Transaction has descendants in the mempool',
+    );
+    expect(() => createBump(wallet, { txid }, { ...context, spendable: new Map() })).toThrow(
+      /is already spent$/,
+    );
+    const bump = createBump(wallet, { txid }, context);
+    wallet.commit(bump.tx, { replaces: txid }, NOW);
+    wallet.history.markReplaced(txid, bump.tx.txid);
+    expect(() => createBump(wallet, { txid }, context)).toThrow(/which was already bumped by transaction/);
+    wallet.blockConnected(chain.connect([bump.tx]), chain.height, NOW);
+    expect(() => createBump(wallet, { txid }, context)).toThrow(/has been mined, or is conflicted/);
+    expect(balanceOf(wallet, BALANCE).trusted).toBe(1.5 * BTC - bump.fee);
+  });
+});
