@@ -1,0 +1,8 @@
+/** Every scenario, in the order in which it is run. */
+import { blockScenario } from './block.ts';
+import { cryptoScenario } from './crypto.ts';
+import { importScenario } from './import.ts';
+import type { Scenario } from './scenario.ts';
+import { scriptScenario } from './script.ts';
+
+export const SCENARIOS: readonly Scenario[] = [cryptoScenario, scriptScenario, blockScenario, importScenario];
