@@ -95,7 +95,7 @@ export function* disconnectTip(state: ChainState): WriterTask<void> {
   const id = state.tip();
   const block = yield* readBlock(state, id);
   const undo = yield* readUndo(state, id);
-  yield* disconnectBlock(state, id, block, undo);
+  disconnectBlock(state, id, block, undo);
   state.popTip();
   yield { kind: 'notify', notice: { kind: 'blockDisconnected', id, block, undo } };
 }

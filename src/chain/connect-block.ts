@@ -3,23 +3,183 @@
  * in consensus/connect.ts; here their input is gathered, in one read of the store, and their outcome applied.
  */
 import { assert } from '../base/assert.ts';
-import { hashToHex } from '../base/bytes.ts';
-import { checkConnect, needsOverwriteCheck } from '../consensus/connect.ts';
+import { hashToHex, type Txid } from '../base/bytes.ts';
+import { type Connection, checkConnect, needsOverwriteCheck } from '../consensus/connect.ts';
 import { blockProof } from '../consensus/pow.ts';
 import { Reject } from '../consensus/reject.ts';
+import { isUnspendable } from '../script/opcodes.ts';
 import { StoreError } from '../store/errors.ts';
 import type { Block } from '../wire/block.ts';
-import type { OutPoint, Transaction } from '../wire/transaction.ts';
+import { encode } from '../wire/codec.ts';
+import type { OutPoint } from '../wire/transaction.ts';
 import type { ChainState } from './chain-state.ts';
 import type { HeaderId } from './chain-view.ts';
 import { type Coin, keyOf, type OutPointKey, outPointKey } from './coin.ts';
 import { coinRecordKey, decodeCoin } from './coin-records.ts';
-import type { ScriptCheck, ScriptFailure, WriterTask } from './effects.ts';
+import type { FilePosition, ScriptCheck, ScriptFailure, WriterTask } from './effects.ts';
 import { VALID_SCRIPTS } from './header-tree.ts';
 import { type BlockUndo, blockUndo } from './undo.ts';
 
-/** Work that far ahead of a block makes it too costly to have us skip an invalid script (Core: ConnectBlock). */
-const ASSUMED_VALID_BURIED_SECONDS = 2 * 7 * 24 * 60 * 60;
-const OP_RETURN = 0x6a;
-/** Longer scripts cannot be spent (Core: MAX_SCRIPT_SIZE). */
-const SCRIPT_BYTES_MAX = 10_000;
+/** So much work behind a block, in seconds of mining it, makes it too dear to have its scripts skipped wrongly. */
+const BURIED_SECONDS = 2n * 7n * 24n * 60n * 60n;
+
+/** Checks the block against the coins of its parent, the tip, and changes them. Throws Reject, and then changes nothing. */
+export function* connectBlock(state: ChainState, id: HeaderId, block: Block): WriterTask<BlockUndo> {
+  const { headers, coins } = state;
+  const parent = headers.parentOf(id);
+  assert(parent !== undefined && headers.hashOf(parent) === coins.bestBlock, 'coins stand at the parent');
+  const { spent, flags } = yield* checkCoins(state, parent, block);
+  if (!isAssumedValid(state, id)) yield* checkScripts(block, spent, flags);
+  const undo: BlockUndo = { spent };
+  yield* storeUndo(state, id, undo);
+  headers.raiseValidity(id, VALID_SCRIPTS);
+  applyBlock(state, block, headers.heightOf(id), { overwrites: false });
+  coins.bestBlock = headers.hashOf(id);
+  return undo;
+}
+
+/** Gives back what the block, the tip, took and takes what it gave. */
+export function disconnectBlock(state: ChainState, id: HeaderId, block: Block, undo: BlockUndo): void {
+  const { headers, coins } = state;
+  const parent = headers.parentOf(id);
+  assert(parent !== undefined && coins.bestBlock === headers.hashOf(id), 'coins stand at the block');
+  unapplyBlock(state, block, undo);
+  coins.bestBlock = headers.hashOf(parent);
+}
+
+/** All that `connectBlock` checks, for a block that is not in the tree and names the tip as its parent. */
+export function* checkOntoTip(state: ChainState, block: Block): WriterTask<void> {
+  const { spent, flags } = yield* checkCoins(state, state.tip(), block);
+  yield* checkScripts(block, spent, flags);
+}
+
+/** Coins of the active chain; undefined where spent or never made. Reads past the cache, which blocks alone fill. */
+export function* fetchCoins(
+  { coins }: ChainState,
+  outPoints: readonly OutPoint[],
+): WriterTask<(Coin | undefined)[]> {
+  const keys = outPoints.map(keyOf);
+  const missing = keys.filter(key => coins.get(key) === undefined);
+  const found = yield* readCoins(missing);
+  return keys.map(key => coins.get(key) ?? found.get(key));
+}
+
+/** Spends and makes the block's coins. `overwrites`: some of that may have been done before. */
+export function applyBlock(
+  { coins }: ChainState,
+  { transactions }: Block,
+  height: number,
+  { overwrites }: { readonly overwrites: boolean },
+): void {
+  for (const tx of transactions) {
+    const { isCoinbase, txid } = tx;
+    if (!isCoinbase) for (const { prevout } of tx.inputs) coins.spend(keyOf(prevout));
+    tx.outputs.forEach(({ value, scriptPubKey }, index) => {
+      if (isUnspendable(scriptPubKey)) return;
+      const coin = { value, scriptPubKey, height, isCoinbase };
+      // Coinbases of 2010 were repeated, which overwrote the first one's coin.
+      coins.add(outPointKey(txid, index), coin, { overwrites: overwrites || isCoinbase });
+    });
+  }
+}
+
+/** The opposite; also right where only some of the block had been applied. Throws StoreError for foreign undo data. */
+export function unapplyBlock(
+  { coins }: ChainState,
+  { header, transactions }: Block,
+  { spent }: BlockUndo,
+): void {
+  const fits =
+    spent.length === transactions.length - 1 &&
+    spent.every((taken, i) => taken.length === transactions[i + 1]!.inputs.length);
+  if (!fits) {
+    throw new StoreError('corrupted', `The undo data of block ${hashToHex(header.hash)} is another block's`);
+  }
+  for (let i = transactions.length - 1; i >= 0; i -= 1) {
+    const tx = transactions[i]!;
+    tx.outputs.forEach(({ scriptPubKey }, index) => {
+      if (!isUnspendable(scriptPubKey)) coins.spend(outPointKey(tx.txid, index));
+    });
+    if (i === 0) continue;
+    tx.inputs.forEach(({ prevout }, j) => {
+      // The store may still have it, so it is not fresh.
+      coins.add(keyOf(prevout), spent[i - 1]![j]!, { overwrites: true });
+    });
+  }
+}
+
+function* checkCoins(state: ChainState, parent: HeaderId, block: Block): WriterTask<Connection> {
+  const { headers, params, coins } = state;
+  const wanted = keysNeeded(state, parent, block).filter(key => coins.get(key) === undefined);
+  for (const [key, coin] of yield* readCoins(wanted)) coins.load(key, coin);
+  return checkConnect(block, parent, { headers, params, coinAt: key => coins.get(key) ?? undefined });
+}
+
+/** What the block spends of its ancestors' coins and, where the rules ask for it, what it could overwrite. */
+function keysNeeded({ headers, params }: ChainState, parent: HeaderId, block: Block): OutPointKey[] {
+  const keys: OutPointKey[] = [];
+  const made = new Set<Txid>();
+  const overwrites = needsOverwriteCheck(block.header.hash, parent, { headers, params });
+  for (const tx of block.transactions) {
+    if (!tx.isCoinbase)
+      for (const { prevout } of tx.inputs) if (!made.has(prevout.txid)) keys.push(keyOf(prevout));
+    if (overwrites)
+      for (let index = 0; index < tx.outputs.length; index += 1) keys.push(outPointKey(tx.txid, index));
+    made.add(tx.txid);
+  }
+  return keys;
+}
+
+function* readCoins(keys: readonly OutPointKey[]): WriterTask<Map<OutPointKey, Coin>> {
+  const found = new Map<OutPointKey, Coin>();
+  if (keys.length === 0) return found;
+  const records = (yield { kind: 'readCoins', keys: keys.map(coinRecordKey) }) as (Uint8Array | undefined)[];
+  records.forEach((record, i) => {
+    if (record !== undefined) found.set(keys[i]!, decodeCoin(record));
+  });
+  return found;
+}
+
+function* checkScripts({ transactions }: Block, spent: Connection['spent'], flags: number): WriterTask<void> {
+  if (spent.length === 0) return;
+  const checks = spent.map((coins, i): ScriptCheck => ({ tx: transactions[i + 1]!, spent: coins, flags }));
+  const failure = (yield { kind: 'checkScripts', checks }) as ScriptFailure | undefined;
+  if (failure === undefined) return;
+  const { tx } = checks[failure.check]!;
+  const { prevout } = tx.inputs[failure.input]!;
+  const detail =
+    `input ${failure.input} of ${hashToHex(tx.txid)} (wtxid ${hashToHex(tx.wtxid)}), ` +
+    `spending ${hashToHex(prevout.txid)}:${prevout.index}`;
+  throw new Reject('block-script-verify-flag-failed', { detail, scriptError: failure.error });
+}
+
+function* storeUndo({ headers }: ChainState, id: HeaderId, undo: BlockUndo): WriterTask<void> {
+  // Connected before: the same undo data is there already.
+  if (headers.undoPositionOf(id) !== undefined) return;
+  const parentHash = headers.hashOf(headers.parentOf(id)!);
+  const { file } = headers.dataPositionOf(id)!;
+  const raw = encode(blockUndo, undo);
+  headers.setUndo(id, (yield { kind: 'appendUndo', file, raw, parentHash }) as FilePosition);
+}
+
+/**
+ * Whether the block's scripts need no check, because it is an ancestor of one that many have checked, and so deep
+ * below the best header that faking that would cost two weeks of mining (Core: ConnectBlock).
+ */
+function isAssumedValid(state: ChainState, id: HeaderId): boolean {
+  const { headers, assumedValidBlock, bestHeader, minimumChainWork } = state;
+  const assumed = assumedValidBlock === null ? undefined : headers.find(assumedValidBlock);
+  if (assumed === undefined || !isAncestor(state, id, assumed) || !isAncestor(state, id, bestHeader))
+    return false;
+  const bestWork = headers.chainWorkOf(bestHeader);
+  if (bestWork < minimumChainWork) return false;
+  const workAbove = bestWork - headers.chainWorkOf(id);
+  const secondsAbove =
+    (workAbove * BigInt(state.params.powTargetSpacing)) / blockProof(headers.bitsOf(bestHeader));
+  return secondsAbove > BURIED_SECONDS;
+}
+
+function isAncestor({ headers }: ChainState, id: HeaderId, of: HeaderId): boolean {
+  const height = headers.heightOf(id);
+  return height <= headers.heightOf(of) && headers.ancestorOf(of, height) === id;
+}

@@ -42,6 +42,12 @@ export class MemoryStore implements Store {
     return this.snapshot().iterate(range);
   }
 
+  /** As `iterate`, at once. */
+  entries(range: Range): Iterable<Entry> {
+    this.#shared = true;
+    return this.#reader.entries(range);
+  }
+
   batch(ops: readonly BatchOp[], options: { readonly durable: boolean }): Promise<void> {
     this.batchSync(ops, options);
     return Promise.resolve();
@@ -108,6 +114,10 @@ class TableReader implements StoreSnapshot {
   }
 
   async *iterate(range: Range): AsyncIterable<Entry> {
+    yield* this.entries(range);
+  }
+
+  *entries(range: Range): Generator<Entry, void, void> {
     // Binary strings compare as their bytes do.
     this.#sortedKeys ??= [...this.table.keys()].sort();
     const keys = this.#sortedKeys;

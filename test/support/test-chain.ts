@@ -1,0 +1,212 @@
+/** A chain on memory with real scripts, and blocks for it: mined on regtest, whose targets take a try or two. */
+import { type BlockHash, type Hash256, hashToHex, type Txid, ZERO_HASH } from '../../src/base/bytes.ts';
+import { SILENT_LOG } from '../../src/base/log.ts';
+import type { Random } from '../../src/base/random.ts';
+import { runTask } from '../../src/base/task.ts';
+import { Chain } from '../../src/chain/chain.ts';
+import type { ChainOptions } from '../../src/chain/chain-state.ts';
+import { COIN_KEYS } from '../../src/chain/coin-records.ts';
+import { CoinStatistics } from '../../src/chain/coin-stats.ts';
+import type { ChainNotice, WriterEffect, WriterTask } from '../../src/chain/effects.ts';
+import { MemoryStorage } from '../../src/chain/memory-storage.ts';
+import { blockMerkleRoot } from '../../src/consensus/merkle.ts';
+import { networkParams } from '../../src/consensus/networks.ts';
+import { checkProofOfWork } from '../../src/consensus/pow.ts';
+import { blockSubsidy } from '../../src/consensus/subsidy.ts';
+import { loadVerifierSync } from '../../src/crypto/verifier.ts';
+import { scriptErrorText } from '../../src/script/errors.ts';
+import { pushNumber } from '../../src/script/opcodes.ts';
+import { verifyInputs } from '../../src/script/verify.ts';
+import { type Block, createBlock, createHeader } from '../../src/wire/block.ts';
+import {
+  createTransaction,
+  NULL_INDEX,
+  type OutPoint,
+  SEQUENCE_FINAL,
+  type Transaction,
+} from '../../src/wire/transaction.ts';
+
+export const REGTEST = networkParams('regtest');
+/** Spent by an empty script. */
+export const OP_TRUE_SCRIPT = Uint8Array.of(0x51);
+/** When tests take place: ten days after regtest's genesis. */
+export const NOW = (REGTEST.genesis.header.time + 864_000) * 1000;
+
+const VERIFIER = loadVerifierSync('auto');
+const BLOCK_VERSION = 0x2000_0000;
+const SPACING_SECONDS = 600;
+
+export interface BlockParts {
+  readonly transactions?: readonly Transaction[];
+  /** Makes blocks at the same place different. */
+  readonly tag?: number;
+  /** Satoshi; by default the subsidy. */
+  readonly coinbaseValue?: number;
+  readonly time?: number;
+}
+
+/** A solved block on `parent`, which is at `height`. */
+export function mineBlock(parent: Block, height: number, parts: BlockParts = {}): Block {
+  const { transactions = [], tag = 0, time = parent.header.time + SPACING_SECONDS } = parts;
+  const coinbase = createTransaction({
+    version: 2,
+    inputs: [
+      {
+        prevout: { txid: ZERO_HASH, index: NULL_INDEX },
+        scriptSig: Uint8Array.of(
+          ...pushNumber(height + 1),
+          4,
+          tag & 255,
+          (tag >> 8) & 255,
+          (tag >> 16) & 255,
+          0,
+        ),
+        sequence: SEQUENCE_FINAL,
+        witness: [],
+      },
+    ],
+    outputs: [
+      { value: parts.coinbaseValue ?? blockSubsidy(height + 1, REGTEST), scriptPubKey: OP_TRUE_SCRIPT },
+    ],
+    lockTime: 0,
+  });
+  return solve(parent.header.hash, time, [coinbase, ...transactions]);
+}
+
+/** `count` blocks on `parent`. */
+export function mineBlocks(parent: Block, height: number, count: number, parts: BlockParts = {}): Block[] {
+  const blocks: Block[] = [];
+  for (let i = 0; i < count; i += 1) blocks.push(mineBlock(blocks.at(-1) ?? parent, height + i, parts));
+  return blocks;
+}
+
+function solve(prevHash: BlockHash, time: number, transactions: readonly Transaction[]): Block {
+  const merkleRoot: Hash256 = blockMerkleRoot({ transactions }).root;
+  const { bits } = REGTEST.genesis.header;
+  for (let nonce = 0; ; nonce += 1) {
+    const header = createHeader({ version: BLOCK_VERSION, prevHash, merkleRoot, time, bits, nonce });
+    if (checkProofOfWork(header.hash, bits, REGTEST)) return createBlock(header, transactions);
+  }
+}
+
+/** Spends anyone-can-spend outputs into `values`. */
+export function spend(prevouts: readonly OutPoint[], values: readonly number[]): Transaction {
+  return createTransaction({
+    version: 2,
+    inputs: prevouts.map(prevout => ({
+      prevout,
+      scriptSig: new Uint8Array(0),
+      sequence: SEQUENCE_FINAL,
+      witness: [],
+    })),
+    outputs: values.map(value => ({ value, scriptPubKey: OP_TRUE_SCRIPT })),
+    lockTime: 0,
+  });
+}
+
+export function coinbaseOf(block: Block): OutPoint {
+  return { txid: block.transactions[0]!.txid as Txid, index: 0 };
+}
+
+export class TestChain {
+  readonly storage: MemoryStorage;
+  readonly notices: ChainNotice[] = [];
+  readonly effects: WriterEffect[] = [];
+  chain: Chain;
+  readonly #options: ChainOptions;
+  /** Effects until power is lost in the middle of a task; undefined: never. */
+  effectsUntilCrash: number | undefined;
+
+  constructor(options: ChainOptions = {}, storage = new MemoryStorage({ crashable: true })) {
+    this.storage = storage;
+    this.#options = options;
+    this.chain = this.#start();
+  }
+
+  run<Result>(task: WriterTask<Result>): Result {
+    return runTask(task, effect => {
+      if (this.effectsUntilCrash === 0) throw new PowerLoss();
+      if (this.effectsUntilCrash !== undefined) this.effectsUntilCrash -= 1;
+      return this.#perform(effect);
+    });
+  }
+
+  #perform(effect: WriterEffect): unknown {
+    this.effects.push(effect);
+    switch (effect.kind) {
+      case 'notify':
+        this.notices.push(effect.notice);
+        return;
+      case 'checkScripts':
+        for (const [check, each] of effect.checks.entries()) {
+          const failure = verifyInputs(each, VERIFIER);
+          if (failure === undefined) continue;
+          return { check, input: failure.input, error: scriptErrorText(failure.error) };
+        }
+        return;
+      default:
+        return this.storage.perform(effect);
+    }
+  }
+
+  submit(block: Block): string {
+    const result = this.run(this.chain.submitBlock(block, { requested: true, now: NOW }));
+    return result.status === 'accepted' ? (result.newBlock ? 'new' : 'known') : result.reject.text;
+  }
+
+  flush(): void {
+    this.run(this.chain.flush(NOW));
+  }
+
+  get tipHash(): BlockHash {
+    return this.chain.headers.hashOf(this.chain.tip());
+  }
+
+  /** The notices since the last call, as text. */
+  takeNotices(): string[] {
+    return this.notices.splice(0).map(notice => {
+      const { headers } = this.chain;
+      switch (notice.kind) {
+        case 'blockInvalid':
+          return `invalid ${hashToHex(notice.hash).slice(-6)} ${notice.reason.text}`;
+        case 'tipChanged':
+          return `tip ${headers.heightOf(notice.tip)} fork ${headers.heightOf(notice.fork)}`;
+        default:
+          return `${notice.kind === 'blockConnected' ? '+' : '-'}${headers.heightOf(notice.id)}`;
+      }
+    });
+  }
+
+  /** Everything about the coins in one text; flushes. */
+  coinsFingerprint(): string {
+    this.flush();
+    const statistics = new CoinStatistics('hash_serialized_3');
+    for (const entry of this.storage.coins.entries(COIN_KEYS)) statistics.add(entry);
+    const { hash, outputs, totalAmount } = statistics.finish();
+    return `${hash} ${outputs} ${totalAmount}`;
+  }
+
+  /** The process was killed: all that was written is there. */
+  restart(): void {
+    this.effectsUntilCrash = undefined;
+    this.chain = this.#start();
+  }
+
+  /** Power was lost. */
+  crash(random: Random): void {
+    this.storage.crash(random);
+    this.restart();
+  }
+
+  #start(): Chain {
+    this.chain = new Chain({ params: REGTEST, log: SILENT_LOG }, this.#options);
+    const records = this.storage.load(this.chain);
+    this.run(this.chain.start(records, NOW));
+    return this.chain;
+  }
+}
+
+/** Thrown into the writer's task where power is lost. */
+export class PowerLoss extends Error {
+  override readonly name = 'PowerLoss';
+}
