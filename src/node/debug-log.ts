@@ -48,9 +48,13 @@ export class DebugLog implements Log {
     >;
   }
 
-  enable(category: LogCategory, isOn: boolean): void {
-    if (isOn) this.#categories.add(category);
-    else this.#categories.delete(category);
+  /** A name that is no category changes nothing. */
+  enable(name: string, isOn: boolean): void {
+    for (const category of LOG_CATEGORIES) {
+      if (category !== name) continue;
+      if (isOn) this.#categories.add(category);
+      else this.#categories.delete(category);
+    }
   }
 
   close(): void {

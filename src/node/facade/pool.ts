@@ -1,0 +1,62 @@
+/** What RPC sees of the mempool's writer, the clocks and the process. */
+import { SECOND_MS } from '../../base/clock.ts';
+import { Reject } from '../../consensus/reject.ts';
+import type { ClockAccess, PoolAccess, ProcessAccess } from '../../rpc/node-facade.ts';
+import { type NodeClock, type Scheduler, steadyNow } from '../clocks.ts';
+import type { DebugLog } from '../debug-log.ts';
+import type { Engine } from '../engine.ts';
+
+/** As Core counts: 31.99.0, whose behaviour this node follows. Clients compare it to know what they may ask. */
+export const CLIENT_VERSION = 319_900;
+
+export function poolAccess(deps: {
+  readonly engine: Engine;
+  readonly clock: NodeClock;
+  /** Tells the gossip layer to announce it to everybody again. */
+  readonly announce: PoolAccess['announce'];
+}): PoolAccess {
+  const { engine, clock, announce } = deps;
+  const { mempool } = engine;
+  return {
+    options: mempool.options,
+    // Nothing is read back: the pool of the last run is not kept.
+    isLoaded: true,
+    submit: (tx, { maxFee }) =>
+      engine.submitTx(tx, { origin: 'local', ...(maxFee !== undefined && { maxFee }) }),
+    announce,
+    test: async txs => {
+      const results = await engine.enqueue('testTransactions', () => mempool.testPackage(txs, clock.now()));
+      return results.map(result =>
+        result instanceof Reject ? result : { fee: result.facts.fee, virtualSize: result.facts.virtualSize },
+      );
+    },
+    chunkOf: txid => mempool.chunkOf(txid),
+  };
+}
+
+export function clockAccess({ clock, scheduler }: { clock: NodeClock; scheduler: Scheduler }): ClockAccess {
+  return {
+    now: () => clock.now(),
+    systemNow: () => Date.now(),
+    setMockTime: time => clock.setMockTime(time ?? 0),
+    advanceScheduler: seconds => scheduler.advance(seconds * SECOND_MS),
+  };
+}
+
+export function processAccess(deps: {
+  readonly log: DebugLog;
+  readonly logPath: string;
+  readonly warnings: readonly string[];
+  readonly shutdown: () => void;
+}): ProcessAccess {
+  const startedAt = steadyNow();
+  return {
+    version: CLIENT_VERSION,
+    warnings: deps.warnings,
+    logPath: deps.logPath,
+    uptimeS: () => Math.floor((steadyNow() - startedAt) / SECOND_MS),
+    shutdown: deps.shutdown,
+    logCategories: () => new Map(Object.entries(deps.log.categories())),
+    setLogCategory: (category, on) => deps.log.enable(category, on),
+  };
+}
