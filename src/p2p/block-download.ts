@@ -116,10 +116,12 @@ export class BlockDownload implements Concern {
     return age < DIRECT_FETCH_INTERVALS * chain.params.powTargetSpacing * SECOND_MS;
   }
 
-  /** The `getblockfrompeer` command: whoever owed it before, it is asked of `peer` now. */
-  fetchFrom(peer: Peer, id: HeaderId, now: Milliseconds): void {
+  /** The `getblockfrompeer` command: whoever owed it before, it is asked of `peer` now. False if that peer owes it. */
+  fetchFrom(peer: Peer, id: HeaderId, now: Milliseconds): boolean {
+    if (this.#requests.holderOf(id) === peer.id) return false;
     this.#requests.remove(id, now);
     this.#request(peer, [id], now);
+    return true;
   }
 
   #request(peer: Peer, ids: readonly HeaderId[], now: Milliseconds): void {
@@ -153,14 +155,14 @@ export class BlockDownload implements Concern {
 
   /** What to ask `peer` for, best first; else perhaps who is in the way. */
   #findNext(peer: Peer, count: number): { readonly wanted: HeaderId[]; readonly staller?: Peer } {
-    const { chain, peers } = this.#context;
+    const { chain, options, peers } = this.#context;
     const { headers } = chain;
     const known = this.#knowledge.of(peer);
     const { best } = known;
     const wanted: HeaderId[] = [];
     if (best === undefined) return { wanted };
     const work = headers.chainWorkOf(best);
-    if (work < headers.chainWorkOf(chain.tip()) || work < chain.params.minimumChainWork) return { wanted };
+    if (work < headers.chainWorkOf(chain.tip()) || work < options.minimumChainWork) return { wanted };
 
     known.lastCommon = this.#lastCommon(known.lastCommon, best);
     if (known.lastCommon === best) return { wanted };

@@ -194,10 +194,10 @@ export class BlockRelay implements Concern {
 
   /** Not while we fetch the peer's headers from the start: an announcement would look like a gap. */
   #maybeSendSendHeaders(peer: Peer, state: RelayState): void {
-    const { chain, outbox } = this.#context;
+    const { chain, options, outbox } = this.#context;
     const { best } = this.#knowledge.of(peer);
     if (peer.version < SENDHEADERS_VERSION || best === undefined) return;
-    if (chain.headers.chainWorkOf(best) <= chain.params.minimumChainWork) return;
+    if (chain.headers.chainWorkOf(best) <= options.minimumChainWork) return;
     state.hasSentSendHeaders = true;
     outbox.send(peer, { command: 'sendheaders' });
   }

@@ -1,20 +1,23 @@
 /** What RPC asks of the gossip layer, and how it is refused. */
+import type { Txid } from '../base/bytes.ts';
 import type { UnixSeconds } from '../base/clock.ts';
+import type { HeaderId } from '../chain/chain-view.ts';
 import type { NetAddress } from '../wire/net-address.ts';
 import type { Subnet } from '../wire/subnet.ts';
+import type { AddedNode } from './added-nodes.ts';
 import type { Ban } from './bans.ts';
-import type { ConnectionType, PeerId } from './events.ts';
-import type { AddedNode } from './outbound-slots.ts';
+import type { ConnectionType, DialTarget, PeerId } from './events.ts';
 
 export type P2pCommand =
   /** `addnode`: keep connected, forget, dial once. */
-  | { readonly kind: 'addNode'; readonly node: string }
-  | { readonly kind: 'removeNode'; readonly node: string }
-  | { readonly kind: 'connectOnce'; readonly node: string }
+  | { readonly kind: 'addNode'; readonly target: DialTarget }
+  | { readonly kind: 'removeNode'; readonly target: DialTarget }
+  | { readonly kind: 'connectOnce'; readonly target: DialTarget }
   | { readonly kind: 'addedNodes' }
+  /** `addconnection`, for tests: dials whatever the slots say, as long as there is a place of that type. */
   | {
       readonly kind: 'addConnection';
-      readonly address: string;
+      readonly target: DialTarget;
       readonly type: Exclude<ConnectionType, 'inbound' | 'manual'>;
     }
   /** By the address as `getpeerinfo` shows it, or by id. */
@@ -28,7 +31,9 @@ export type P2pCommand =
   | { readonly kind: 'setNetworkActive'; readonly active: boolean }
   | { readonly kind: 'addAddress'; readonly address: NetAddress; readonly table: 'new' | 'tried' }
   /** `getblockfrompeer`: the header is known, the block is not. */
-  | { readonly kind: 'fetchBlock'; readonly peer: PeerId; readonly id: number };
+  | { readonly kind: 'fetchBlock'; readonly peer: PeerId; readonly id: HeaderId }
+  /** Announces a transaction of the mempool again, as `sendrawtransaction` does for one that is there already. */
+  | { readonly kind: 'announceTx'; readonly txid: Txid };
 
 export interface P2pCommandResults {
   readonly addedNodes: readonly AddedNode[];

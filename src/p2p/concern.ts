@@ -79,6 +79,8 @@ export interface P2pOptions {
   readonly blocksOnly: boolean;
   /** `--private-network`: loopback counts as routable for addresses and netgroups; gossip is quick. */
   readonly privateNetwork: boolean;
+  /** Chains with less are not believed to be the whole one (`-minimumchainwork`, else the network's). */
+  readonly minimumChainWork: bigint;
   /** `-peertimeout`: for the handshake, and before silence counts. */
   readonly peerTimeoutMs: Milliseconds;
 }

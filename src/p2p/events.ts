@@ -8,6 +8,7 @@
  * validation of the block before it.
  */
 import type { BlockHash, Txid } from '../base/bytes.ts';
+import type { Milliseconds } from '../base/clock.ts';
 import type { BlockResult, ChainNotice } from '../chain/effects.ts';
 import type { MempoolNotice, TxResult } from '../mempool/mempool-view.ts';
 import type { Block } from '../wire/block.ts';
@@ -70,6 +71,8 @@ export type P2pEvent =
     }
   /** A deadline may be due: see `nextDeadline`. Extra ticks are harmless. */
   | { readonly kind: 'tick' }
+  /** `mockscheduler`: chores come this much sooner. */
+  | { readonly kind: 'schedulerAdvanced'; readonly by: Milliseconds }
   | {
       readonly kind: 'blockProcessed';
       readonly peer: PeerId;

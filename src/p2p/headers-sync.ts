@@ -122,12 +122,12 @@ export class HeadersSync implements Concern {
 
   /** Work below which headers and blocks are not stored (Core: GetAntiDoSWorkThreshold). */
   workThreshold(): bigint {
-    const { chain } = this.#context;
+    const { chain, options } = this.#context;
     const tip = chain.tip();
     const work = chain.headers.chainWorkOf(tip);
     const buffer = WORK_BUFFER_BLOCKS * blockProof(chain.headers.bitsOf(tip));
     const nearTip = work > buffer ? work - buffer : 0n;
-    return nearTip > chain.params.minimumChainWork ? nearTip : chain.params.minimumChainWork;
+    return nearTip > options.minimumChainWork ? nearTip : options.minimumChainWork;
   }
 
   #ask(peer: Peer, locator: BlockHash[], now: Milliseconds): boolean {
@@ -347,14 +347,14 @@ export class HeadersSync implements Concern {
     what: { readonly isNew: boolean; readonly mayHaveMore: boolean },
     now: Milliseconds,
   ): void {
-    const { chain, log, outbox } = this.#context;
+    const { chain, log, options, outbox } = this.#context;
     this.#knowledge.learn(peer, chain.headers.hashOf(id));
     const known = this.#knowledge.of(peer);
     const work = chain.headers.chainWorkOf(id);
     if (what.isNew && work > chain.headers.chainWorkOf(chain.tip())) known.lastAnnouncement = now;
     // While we have to catch up, outbound peers should be of help.
     const hasLittle =
-      known.best !== undefined && chain.headers.chainWorkOf(known.best) < chain.params.minimumChainWork;
+      known.best !== undefined && chain.headers.chainWorkOf(known.best) < options.minimumChainWork;
     if (!what.mayHaveMore && hasLittle && isChosenOutbound(peer) && chain.isInitialBlockDownload(now)) {
       log.info(`outbound peer headers chain has insufficient work, disconnecting peer=${peer.id}`);
       outbox.disconnect(peer, 'headers chain has insufficient work');

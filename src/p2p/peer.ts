@@ -5,7 +5,7 @@
 import type { Milliseconds } from '../base/clock.ts';
 import { SERVICES } from '../wire/messages.ts';
 import type { NetAddress } from '../wire/net-address.ts';
-import type { ConnectionType, PeerId, Permission } from './events.ts';
+import type { ConnectionType, P2pEvent, PeerId, Permission } from './events.ts';
 
 /** `greeted`: its version is here; `ready`: its verack too; `leaving`: we closed it, nothing counts any more. */
 export type PeerPhase = 'connected' | 'greeted' | 'ready' | 'leaving';
@@ -65,6 +65,44 @@ export type PeerRecord = { -readonly [K in keyof Peer]: Peer[K] };
 
 /** Connected peers, in order of their ids. */
 export type PeerTable = ReadonlyMap<PeerId, Peer>;
+
+/** A connection that has just come to stand. */
+export function createPeer(
+  event: Extract<P2pEvent, { readonly kind: 'connected' }>,
+  now: Milliseconds,
+): PeerRecord {
+  const permissions = new Set(event.permissions);
+  if (permissions.has('noban')) permissions.add('download');
+  if (permissions.has('forcerelay')) permissions.add('relay');
+  return {
+    id: event.peer,
+    type: event.type,
+    address: event.address,
+    localAddress: event.localAddress,
+    permissions,
+    connectedAt: now,
+    attempt: event.attempt,
+    phase: 'connected',
+    version: 0,
+    theirVersion: 0,
+    services: 0n,
+    hasWantedServices: false,
+    isPreferredDownload: false,
+    userAgent: '',
+    startHeight: -1,
+    seenAs: undefined,
+    timeOffsetS: 0,
+    relaysTxs: false,
+    wtxidRelay: false,
+    sendAddrV2: false,
+    lastSend: 0,
+    lastReceive: 0,
+    isSendPaused: false,
+    minPing: Number.POSITIVE_INFINITY,
+    lastBlock: 0,
+    lastTx: 0,
+  };
+}
 
 export function isInbound(peer: Peer): boolean {
   return peer.type === 'inbound';

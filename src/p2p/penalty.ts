@@ -12,7 +12,7 @@ import { hostKey, type NetAddress } from '../wire/net-address.ts';
 import { RollingFilter } from './bloom.ts';
 import { isLocalHost } from './netgroup.ts';
 import type { Outbox } from './outbox.ts';
-import type { Peer } from './peer.ts';
+import type { Peer, PeerTable } from './peer.ts';
 
 /** Addresses remembered as discouraged (Core: banman.h, m_discouraged). */
 const DISCOURAGED = { capacity: 50_000, falsePositiveRate: 0.000_001 } as const;
@@ -52,11 +52,18 @@ const DISCONNECTED_ONLY = new Set(['getheaders', 'getblocks']);
 export class Penalties {
   readonly #outbox: Outbox;
   readonly #log: Log;
+  readonly #peers: PeerTable;
   readonly #discouraged: RollingFilter;
 
-  constructor(deps: { readonly outbox: Outbox; readonly log: Log; readonly random: Random }) {
+  constructor(deps: {
+    readonly outbox: Outbox;
+    readonly log: Log;
+    readonly random: Random;
+    readonly peers: PeerTable;
+  }) {
     this.#outbox = deps.outbox;
     this.#log = deps.log;
+    this.#peers = deps.peers;
     this.#discouraged = new RollingFilter(deps.random, DISCOURAGED);
   }
 
@@ -72,8 +79,12 @@ export class Penalties {
       this.#log.warn(`not punishing manually connected peer ${peer.id}: ${what}`);
       return;
     }
-    if (!isLocalHost(peer.address)) this.#discouraged.add(hostKey(peer.address));
     this.#outbox.disconnect(peer, `misbehaving: ${what}`);
+    if (isLocalHost(peer.address)) return;
+    const host = hostKey(peer.address);
+    this.#discouraged.add(host);
+    for (const other of this.#peers.values())
+      if (hostKey(other.address) === host) this.#outbox.disconnect(other, 'its address was discouraged');
   }
 
   /** The peer sent a block or header that was refused; `what` is for the log. */

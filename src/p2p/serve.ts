@@ -181,10 +181,10 @@ export class Serve implements Concern {
   }
 
   #getHeaders(peer: Peer, { locator, stopHash }: MessageOf<'getheaders'>): void {
-    const { chain, log, outbox } = this.#context;
+    const { chain, log, options, outbox } = this.#context;
     const { headers } = chain;
     const tip = chain.tip();
-    const hasLittleWork = headers.chainWorkOf(tip) < chain.params.minimumChainWork;
+    const hasLittleWork = headers.chainWorkOf(tip) < options.minimumChainWork;
     if (hasLittleWork && !peer.permissions.has('download')) {
       // Nothing, so that the peer neither starts on a chain that it must give up nor takes us for dead.
       log.debug(

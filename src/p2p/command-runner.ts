@@ -1,0 +1,158 @@
+/** Does what RPC asks of the gossip layer (commands.ts; Core: src/rpc/net.cpp). */
+import { unreachable } from '../base/assert.ts';
+import { type Milliseconds, toUnixSeconds } from '../base/clock.ts';
+import { SERVICES } from '../wire/messages.ts';
+import { addressText, type NetAddress, type TimedAddress } from '../wire/net-address.ts';
+import { type Subnet, subnetContains } from '../wire/subnet.ts';
+import type { BlockDownload } from './block-download.ts';
+import { type P2pCommand, P2pCommandError, type P2pCommandResults } from './commands.ts';
+import type { P2pContext } from './concern.ts';
+import type { PeerId } from './events.ts';
+import { type Peer, servesWitnesses } from './peer.ts';
+import type { Ping } from './ping.ts';
+import { type Slots, slotCounts } from './slots.ts';
+import type { TxRelay } from './tx-relay.ts';
+
+export interface CommandOptions {
+  readonly maxConnections: number;
+  readonly banTimeS: number;
+}
+
+interface Concerns {
+  readonly slots: Slots;
+  readonly ping: Ping;
+  readonly download: BlockDownload;
+  readonly txRelay: TxRelay;
+}
+
+export class CommandRunner {
+  readonly #context: P2pContext;
+  readonly #concerns: Concerns;
+  readonly #options: CommandOptions;
+
+  constructor(context: P2pContext, concerns: Concerns, options: CommandOptions) {
+    this.#context = context;
+    this.#concerns = concerns;
+    this.#options = options;
+  }
+
+  /** Throws P2pCommandError. */
+  run(command: P2pCommand, now: Milliseconds): P2pCommandResults[keyof P2pCommandResults] | undefined {
+    const { bans, mempool, outbox } = this.#context;
+    const { ping, slots, txRelay } = this.#concerns;
+    switch (command.kind) {
+      case 'addNode':
+        if (slots.addNode(command.target, now)) return undefined;
+        throw new P2pCommandError('already-added', 'Error: Node already added');
+      case 'removeNode':
+        if (slots.removeNode(command.target)) return undefined;
+        throw new P2pCommandError(
+          'not-added',
+          'Error: Node could not be removed. It has not been added previously.',
+        );
+      case 'connectOnce':
+        slots.dialOnce(command.target, 'manual');
+        return undefined;
+      case 'addedNodes':
+        return slots.addedNodes();
+      case 'addConnection':
+        this.#addConnection(command);
+        return undefined;
+      case 'disconnect':
+        this.#disconnect(command.peer);
+        return undefined;
+      case 'ping':
+        ping.pingAll(now);
+        return undefined;
+      case 'ban':
+        this.#ban(command.subnet, command.until, now);
+        return undefined;
+      case 'unban':
+        if (!bans.unban(command.subnet))
+          throw new P2pCommandError(
+            'invalid-subnet',
+            'Error: Unban failed. Requested address/subnet was not previously manually banned.',
+          );
+        outbox.emit({ kind: 'saveBans' });
+        return undefined;
+      case 'clearBans':
+        bans.clear();
+        outbox.emit({ kind: 'saveBans' });
+        return undefined;
+      case 'bans':
+        return bans.list(now);
+      case 'setNetworkActive':
+        slots.setNetworkActive(command.active, now);
+        return undefined;
+      case 'addAddress':
+        return this.#addAddress(command.address, command.table, now);
+      case 'fetchBlock':
+        this.#fetchBlock(command, now);
+        return undefined;
+      case 'announceTx': {
+        const entry = mempool.get(command.txid);
+        if (entry !== undefined) txRelay.announce(entry, now);
+        return undefined;
+      }
+      default:
+        return unreachable(command);
+    }
+  }
+
+  #addConnection({ target, type }: Extract<P2pCommand, { readonly kind: 'addConnection' }>): void {
+    const counts = slotCounts(this.#options.maxConnections);
+    const limit = { 'outbound-full-relay': counts.fullRelay, 'block-relay-only': counts.blockRelay, feeler: Infinity, 'addr-fetch': Infinity }[type]; // biome-ignore format: a table
+    const count = [...this.#context.peers.values()].filter(peer => peer.type === type).length;
+    if (count >= limit)
+      throw new P2pCommandError(
+        'capacity-reached',
+        'Error: Already at capacity for specified connection type.',
+      );
+    this.#concerns.slots.dialOnce(target, type);
+  }
+
+  #disconnect(wanted: PeerId | string): void {
+    const { outbox, peers } = this.#context;
+    const peer =
+      typeof wanted === 'number'
+        ? peers.get(wanted)
+        : [...peers.values()].find(each => addressText(each.address) === wanted);
+    if (peer === undefined) throw new P2pCommandError('not-connected', 'Node not found in connected nodes');
+    outbox.disconnect(peer, 'disconnectnode was called');
+  }
+
+  #ban(subnet: Subnet, until: number | undefined, now: Milliseconds): void {
+    const { bans, outbox, peers } = this.#context;
+    const isSingle = subnet.prefixBits === subnet.address.bytes.length * 8;
+    // A single address may be covered by a larger ban; a range counts only if it was banned as such.
+    if (isSingle ? bans.isBanned(subnet.address, now) : bans.has(subnet, now))
+      throw new P2pCommandError('already-added', 'Error: IP/Subnet already banned');
+    bans.ban(subnet, until ?? toUnixSeconds(now) + this.#options.banTimeS, now);
+    outbox.emit({ kind: 'saveBans' });
+    for (const peer of peers.values())
+      if (subnetContains(subnet, peer.address)) outbox.disconnect(peer, 'banned');
+  }
+
+  #addAddress(
+    address: NetAddress,
+    table: 'new' | 'tried',
+    now: Milliseconds,
+  ): P2pCommandResults['addAddress'] {
+    const { addressBook } = this.#context;
+    const services = SERVICES.network | SERVICES.witness;
+    const timed: TimedAddress = { ...address, services, time: toUnixSeconds(now) };
+    if (addressBook.add([timed], address, now) === 0) return 'failed-adding-to-new';
+    this.#concerns.slots.addressesAdded();
+    if (table === 'tried' && !addressBook.good(address, now)) return 'failed-adding-to-tried';
+    return 'added';
+  }
+
+  #fetchBlock({ peer: id, id: block }: Extract<P2pCommand, { kind: 'fetchBlock' }>, now: Milliseconds): void {
+    const peer: Peer | undefined = this.#context.peers.get(id);
+    if (peer === undefined) throw new P2pCommandError('misc', 'Peer does not exist');
+    if (!servesWitnesses(peer)) throw new P2pCommandError('misc', 'Pre-SegWit peer');
+    if (peer.phase !== 'ready') throw new P2pCommandError('misc', 'Peer not fully connected');
+    if (!this.#concerns.download.fetchFrom(peer, block, now))
+      throw new P2pCommandError('misc', 'Already requested from this peer');
+  }
+}

@@ -1,0 +1,342 @@
+/**
+ * The gossip layer as one machine: events in, effects out (events.ts). This file builds the concerns and routes; what is
+ * decided, they decide. Before a peer's version nothing but that is listened to, and before its verack only what the
+ * handshake needs (Core: ProcessMessage).
+ */
+import { unreachable } from '../base/assert.ts';
+import type { Milliseconds } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import type { ChainView, HeaderAcceptor } from '../chain/chain-view.ts';
+import type { MempoolView } from '../mempool/mempool-view.ts';
+import type { Message } from '../wire/messages.ts';
+import type { TimedAddress } from '../wire/net-address.ts';
+import type { AddressBook } from './address-book.ts';
+import { AddressRelay, type AddressRelayOptions } from './address-relay.ts';
+import { type Ban, Bans } from './bans.ts';
+import { BlockDownload } from './block-download.ts';
+import { BlockKnowledge } from './block-knowledge.ts';
+import { BlockRelay } from './block-relay.ts';
+import { BlockRequests } from './block-requests.ts';
+import { CommandRunner } from './command-runner.ts';
+import type { P2pCommand, P2pCommandResult } from './commands.ts';
+import type { Concern, P2pContext, P2pOptions } from './concern.ts';
+import type { P2pEffect, P2pEvent, PeerId } from './events.ts';
+import { FeeFilters } from './fee-filter.ts';
+import { Handshake } from './handshake.ts';
+import { HeadersSync } from './headers-sync.ts';
+import { InboundSlots } from './inbound-slots.ts';
+import { networkOf } from './netgroup.ts';
+import type { Orphanage } from './orphanage.ts';
+import { OutboundQuality } from './outbound-quality.ts';
+import { Outbox } from './outbox.ts';
+import { createPeer, type Peer, type PeerRecord } from './peer.ts';
+import { type PeerInfo, UNKNOWN_PEER_INFO } from './peer-info.ts';
+import { Penalties } from './penalty.ts';
+import { Ping } from './ping.ts';
+import { Serve } from './serve.ts';
+import { Slots, type SlotsOptions, slotCounts } from './slots.ts';
+import { Timers } from './timers.ts';
+import { TxDownload } from './tx-download.ts';
+import { TxRelay } from './tx-relay.ts';
+
+export interface PeerManagerDeps {
+  readonly chain: ChainView & HeaderAcceptor;
+  readonly mempool: MempoolView;
+  readonly random: Random;
+  readonly log: Log;
+  readonly addressBook: AddressBook;
+  /** As `decodeBans` read them. */
+  readonly bans: readonly Ban[];
+}
+
+export interface PeerManagerOptions extends P2pOptions, SlotsOptions, AddressRelayOptions {
+  /** `-bantime`. */
+  readonly banTimeS: number;
+}
+
+export class PeerManager {
+  readonly #context: P2pContext;
+  readonly #peers = new Map<PeerId, PeerRecord>();
+  readonly #outbox = new Outbox();
+  readonly #timers = new Timers();
+  readonly #handshake: Handshake;
+  readonly #slots: Slots;
+  readonly #txDownload: TxDownload;
+  readonly #commands: CommandRunner;
+  /** In the order in which they are told. */
+  readonly #concerns: readonly Concern[];
+
+  constructor(deps: PeerManagerDeps, options: PeerManagerOptions) {
+    const outbox = this.#outbox;
+    const peers = this.#peers;
+    const context: P2pContext = {
+      chain: deps.chain,
+      mempool: deps.mempool,
+      random: deps.random,
+      log: deps.log,
+      addressBook: deps.addressBook,
+      options,
+      outbox,
+      timers: this.#timers,
+      peers,
+      penalties: new Penalties({ ...deps, outbox, peers }),
+      bans: new Bans(deps.bans),
+    };
+    this.#context = context;
+    this.#handshake = new Handshake(context, {
+      versionTaken: (peer, now) => this.#each(concern => concern.onVersion?.(peer, now)),
+      handshakeDone: (peer, now) => this.#each(concern => concern.onHandshakeDone?.(peer, now)),
+    });
+    const slots = new Slots(context, options);
+    const ping = new Ping(context);
+    const knowledge = new BlockKnowledge(context);
+    const requests = new BlockRequests(context);
+    const download = new BlockDownload(context, { knowledge, requests });
+    const headersSync = new HeadersSync(context, { knowledge, requests, download });
+    const feeFilters = new FeeFilters(context);
+    const txRelay = new TxRelay(context, feeFilters);
+    const txDownload = new TxDownload(context, txRelay);
+    this.#slots = slots;
+    this.#txDownload = txDownload;
+    this.#commands = new CommandRunner(context, { slots, ping, download, txRelay }, options);
+    this.#concerns = [
+      knowledge,
+      requests,
+      new InboundSlots(context, slotCounts(options.maxConnections).inbound),
+      slots,
+      this.#handshake,
+      ping,
+      new AddressRelay(context, slots, options),
+      headersSync,
+      new OutboundQuality(context, { knowledge, requests, download, headersSync, slots }),
+      new BlockRelay(context, { knowledge, requests, download, headersSync }),
+      download,
+      feeFilters,
+      new Serve(context, { knowledge, txs: txRelay }),
+      txRelay,
+      txDownload,
+    ];
+  }
+
+  /** Tells what happened at `now`; returns what must be done, in order. */
+  handle(event: P2pEvent, now: Milliseconds): P2pEffect[] {
+    this.#outbox.begin(now);
+    this.#route(event, now);
+    return this.#settle(now);
+  }
+
+  /** What RPC asks for. Throws P2pCommandError. */
+  command<C extends P2pCommand>(
+    command: C,
+    now: Milliseconds,
+  ): { readonly effects: P2pEffect[]; readonly result: P2pCommandResult<C> } {
+    this.#outbox.begin(now);
+    const result = this.#commands.run(command, now) as P2pCommandResult<C>;
+    return { effects: this.#settle(now), result };
+  }
+
+  /** When a tick has something to do. */
+  nextDeadline(): Milliseconds | undefined {
+    return this.#timers.nextDeadline();
+  }
+
+  /** All connections, ascending by id. */
+  peers(now: Milliseconds): PeerInfo[] {
+    return Array.from(this.#peers.values(), peer => this.#describe(peer, now));
+  }
+
+  /** It has an open operation: no message of it may be delivered. */
+  isBusy(peer: PeerId): boolean {
+    const record = this.#peers.get(peer);
+    return record !== undefined && this.#outbox.isBusy(record);
+  }
+
+  /** For `banlist.json`, when `saveBans` asks for it. */
+  bans(now: Milliseconds): readonly Ban[] {
+    return this.#context.bans.list(now);
+  }
+
+  /** For `anchors.dat`, at a clean stop. */
+  anchors(): TimedAddress[] {
+    return this.#slots.anchors();
+  }
+
+  orphans(): Orphanage {
+    return this.#txDownload.orphans();
+  }
+
+  get isNetworkActive(): boolean {
+    return this.#slots.isNetworkActive;
+  }
+
+  /** Median of what outbound peers' clocks are ahead of ours. */
+  timeOffsetS(): number {
+    return this.#handshake.timeOffsetS();
+  }
+
+  #settle(now: Milliseconds): P2pEffect[] {
+    this.#each(concern => concern.onSettled?.(now));
+    return this.#outbox.take();
+  }
+
+  #each(tell: (concern: Concern) => void): void {
+    for (const concern of this.#concerns) tell(concern);
+  }
+
+  #route(event: P2pEvent, now: Milliseconds): void {
+    switch (event.kind) {
+      case 'tick':
+        this.#timers.run(now);
+        return;
+      case 'schedulerAdvanced':
+        this.#timers.advanceScheduler(event.by);
+        this.#timers.run(now);
+        return;
+      case 'connected':
+        this.#connected(event, now);
+        return;
+      case 'connectFailed':
+        this.#each(concern => concern.onConnectFailed?.(event.attempt, event.reason, now));
+        return;
+      case 'disconnected':
+        this.#disconnected(event.peer, now);
+        return;
+      case 'namesResolved':
+        this.#each(concern => concern.onNamesResolved?.(event.host, event.addresses, now));
+        return;
+      case 'chain':
+        this.#each(concern => concern.onChain?.(event.notice, now));
+        return;
+      case 'mempool':
+        this.#each(concern => concern.onMempool?.(event.notice, now));
+        return;
+      case 'blockProcessed':
+        this.#completed(event.peer, now, (concern, peer) => concern.onBlockProcessed?.(peer, event.hash, event.result, now)); // biome-ignore format: one step
+        return;
+      case 'txProcessed':
+        this.#completed(event.peer, now, (concern, peer) => concern.onTxProcessed?.(peer, event.tx, event.result, now)); // biome-ignore format: one step
+        return;
+      case 'blockRead':
+        this.#completed(event.peer, now, (concern, peer) => {
+          if (peer !== undefined) concern.onBlockRead?.(peer, event.hash, event.raw, now);
+        });
+        return;
+      case 'message':
+      case 'undecodable':
+      case 'unknownMessage':
+      case 'sendPaused':
+      case 'sendResumed':
+        this.#ofPeer(event, now);
+        return;
+      default:
+        unreachable(event);
+    }
+  }
+
+  #ofPeer(
+    event: Extract<
+      P2pEvent,
+      { readonly kind: 'message' | 'undecodable' | 'unknownMessage' | 'sendPaused' | 'sendResumed' }
+    >,
+    now: Milliseconds,
+  ): void {
+    const peer = this.#peers.get(event.peer);
+    if (peer === undefined || peer.phase === 'leaving') return;
+    switch (event.kind) {
+      case 'sendPaused':
+        peer.isSendPaused = true;
+        return;
+      case 'sendResumed':
+        peer.isSendPaused = false;
+        this.#idle(peer, now);
+        return;
+      case 'message':
+        peer.lastReceive = now;
+        this.#message(peer, event.message, now);
+        return;
+      case 'unknownMessage':
+        peer.lastReceive = now;
+        this.#handshake.unknown(peer, event.command);
+        return;
+      case 'undecodable':
+        peer.lastReceive = now;
+        this.#context.penalties.punishForDefect(peer, event.command, event.defect, event.detail);
+        return;
+    }
+  }
+
+  #message(peer: Peer, message: Message, now: Milliseconds): void {
+    const { command } = message;
+    const { log } = this.#context;
+    if (peer.phase === 'connected' && command !== 'version') {
+      log.debug('net', () => `non-version message before version handshake. Message "${command}" from peer=${peer.id}`); // biome-ignore format: one line of the log
+      return;
+    }
+    if (peer.phase !== 'ready' && !Object.hasOwn(this.#handshake.handlers, command)) {
+      log.debug('net', () => `Unsupported message "${command}" prior to verack from peer=${peer.id}`);
+      return;
+    }
+    for (const { handlers } of this.#concerns) {
+      const handler = handlers?.[command] as ((peer: Peer, message: Message, now: Milliseconds) => void) | undefined; // biome-ignore format: one step
+      if (peer.phase !== 'leaving') handler?.(peer, message, now);
+    }
+  }
+
+  #connected(event: Extract<P2pEvent, { readonly kind: 'connected' }>, now: Milliseconds): void {
+    const peer = createPeer(event, now);
+    this.#peers.set(peer.id, peer);
+    const isBanned = peer.type === 'inbound' && this.#context.bans.isBanned(peer.address, now);
+    if (isBanned && !peer.permissions.has('noban')) this.#outbox.disconnect(peer, 'banned');
+    this.#each(concern => concern.onConnected?.(peer, now));
+  }
+
+  #disconnected(id: PeerId, now: Milliseconds): void {
+    const peer = this.#peers.get(id);
+    if (peer === undefined) return;
+    peer.phase = 'leaving';
+    this.#peers.delete(id);
+    this.#outbox.finish(id);
+    this.#each(concern => concern.onDisconnected?.(peer, now));
+  }
+
+  #completed(id: PeerId, now: Milliseconds, tell: (concern: Concern, peer: Peer | undefined) => void): void {
+    this.#outbox.finish(id);
+    const peer = this.#peers.get(id);
+    this.#each(concern => tell(concern, peer));
+    if (peer !== undefined) this.#idle(peer, now);
+  }
+
+  /** Those who have waited for it may begin the peer's next operation. */
+  #idle(peer: Peer, now: Milliseconds): void {
+    for (const concern of this.#concerns) {
+      if (peer.phase !== 'ready' || this.#outbox.isBusy(peer)) return;
+      concern.onIdle?.(peer, now);
+    }
+  }
+
+  #describe(peer: Peer, now: Milliseconds): PeerInfo {
+    const info: PeerInfo = {
+      ...UNKNOWN_PEER_INFO,
+      id: peer.id,
+      address: peer.address,
+      localAddress: peer.localAddress,
+      seenAs: peer.seenAs,
+      network: networkOf(peer.address, { privateNetwork: false }),
+      type: peer.type,
+      permissions: [...peer.permissions],
+      connectedAt: peer.connectedAt,
+      lastSend: peer.lastSend,
+      lastReceive: peer.lastReceive,
+      lastTransaction: peer.lastTx,
+      lastBlock: peer.lastBlock,
+      version: peer.theirVersion,
+      userAgent: peer.userAgent,
+      services: peer.services,
+      startHeight: peer.startHeight,
+      timeOffsetS: peer.timeOffsetS,
+      relaysTxs: peer.relaysTxs,
+    };
+    return Object.assign(info, ...this.#concerns.map(concern => concern.describe?.(peer, now)));
+  }
+}
