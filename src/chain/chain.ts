@@ -6,6 +6,7 @@
  * task `start`.
  */
 import type { Milliseconds } from '../base/clock.ts';
+import { Deployments } from '../consensus/deployments.ts';
 import type { ChainParams } from '../consensus/params.ts';
 import type { Reject } from '../consensus/reject.ts';
 import type { Entry } from '../store/store.ts';
@@ -35,9 +36,12 @@ export interface ChainTip {
 
 export class Chain implements ChainView, HeaderAcceptor {
   readonly #state: ChainState;
+  /** How far soft forks are, at any block. */
+  readonly deployments: Deployments;
 
   constructor(deps: ChainDeps, options: ChainOptions = {}) {
     this.#state = new ChainState(deps, options);
+    this.deployments = new Deployments(this.#state.headers, deps.params);
   }
 
   get params(): ChainParams {

@@ -140,4 +140,3 @@ function genesisOptions<T>(argv: Argv<T>) {
       describe: 'DNS seeds of the chain',
     });
 }
-export type GenesisArguments = Awaited<ReturnType<typeof genesisOptions>['argv']>;

@@ -5,7 +5,6 @@ import { blockScriptFlags } from '../../consensus/script-flags.ts';
 import type { BlockAccess, CoinAccess } from '../../rpc/node-facade.ts';
 import { flagNames } from '../../script/flags.ts';
 import type { NodeClock } from '../clocks.ts';
-import { deploymentsAfter } from '../deployment-states.ts';
 import type { Engine } from '../engine.ts';
 
 /** How long a chain that is caught up may be without a block, for its progress to count as whole. */
@@ -19,7 +18,7 @@ export function blockAccess({ engine, clock }: { engine: Engine; clock: NodeCloc
     readUndo: id => engine.readUndo(id),
     sizeOnDisk: () => engine.host.blockBytesOnDisk(),
     verificationProgress: () => verificationProgress(engine, toUnixSeconds(clock.now())),
-    deploymentsAfter: parent => deploymentsAfter(parent, headers, params),
+    deploymentsAfter: parent => chain.deployments.statesAt(parent),
     scriptFlagNames: id =>
       flagNames(blockScriptFlags(params, headers.heightOf(id), headers.hashOf(id))).sort(),
     submitBlock: block => engine.submitBlock(block, { requested: true }),

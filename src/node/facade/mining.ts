@@ -1,0 +1,101 @@
+/** What RPC sees of mining: templates made in the writer's queue, so that chain and mempool are as one sees them. */
+import type { BlockHash } from '../../base/bytes.ts';
+import { toUnixSeconds } from '../../base/clock.ts';
+import { deriveTarget, nextWorkRequired } from '../../consensus/pow.ts';
+import { searchNonce, withNonce } from '../../mining/solve.ts';
+import {
+  assembleBlock,
+  type BlockTemplate,
+  createTemplate,
+  type TemplateOptions,
+} from '../../mining/template.ts';
+import { RpcCode, RpcError } from '../../rpc/codes.ts';
+import type { MiningAccess } from '../../rpc/node-facade.ts';
+import type { Block } from '../../wire/block.ts';
+import type { Transaction } from '../../wire/transaction.ts';
+import type { NodeClock } from '../clocks.ts';
+import type { Engine } from '../engine.ts';
+
+/** Hashes between two looks at what else there is to do: some milliseconds. */
+const SLICE_HASHES = 20_000;
+/** Anyone may spend it: where a template's reward goes before the miner replaces the coinbase. */
+const OP_TRUE = Uint8Array.of(0x51);
+
+export interface BlockMaker extends MiningAccess {
+  templateFor(scriptPubKey: Uint8Array): Promise<BlockTemplate>;
+}
+
+export function blockMaker(
+  { engine, clock }: { readonly engine: Engine; readonly clock: NodeClock },
+  options: Required<Pick<TemplateOptions, 'minFeeRate'>> & TemplateOptions,
+): BlockMaker {
+  const { chain, mempool } = engine;
+  const { headers, params } = chain;
+  let last: MiningAccess['lastTemplate'];
+
+  const contextFor = (scriptPubKey: Uint8Array) => ({
+    params,
+    headers,
+    deployments: chain.deployments,
+    parent: chain.tip(),
+    now: clock.now(),
+    scriptPubKey,
+  });
+
+  const templateFor = (scriptPubKey: Uint8Array): Promise<BlockTemplate> =>
+    engine.enqueue('template', function* () {
+      yield* [];
+      const template = createTemplate(contextFor(scriptPubKey), mempool, options);
+      last = { weight: template.weight, txCount: template.block.transactions.length - 1 };
+      return template;
+    });
+
+  /** Tries up to `maxTries` nonces from the block's own upwards, others having their turns. */
+  const solve = async (
+    block: Block,
+    maxTries: number,
+  ): Promise<{ solved: Block | undefined; tries: number }> => {
+    const target = deriveTarget(block.header.bits, params.powLimit);
+    if (target === undefined) return { solved: undefined, tries: 0 };
+    const start = block.header.nonce;
+    for (let tries = 0; tries < maxTries; tries += SLICE_HASHES) {
+      const count = Math.min(SLICE_HASHES, maxTries - tries);
+      const nonce = searchNonce(block.header, target, { first: start + tries, count });
+      if (nonce !== undefined) return { solved: withNonce(block, nonce), tries: nonce - start };
+      await new Promise(resolve => setImmediate(resolve));
+    }
+    return { solved: undefined, tries: maxTries };
+  };
+
+  return {
+    blockMinFeeRate: options.minFeeRate,
+    get lastTemplate() {
+      return last;
+    },
+    templateFor,
+    createTemplate: () => templateFor(OP_TRUE),
+    nextBits: () => nextWorkRequired(chain.tip(), toUnixSeconds(clock.now()), headers, params),
+    async generate({ scriptPubKey, count, maxTries }) {
+      const hashes: BlockHash[] = [];
+      let left = maxTries;
+      while (hashes.length < count && left > 0) {
+        const { block } = await templateFor(scriptPubKey);
+        const { solved, tries } = await solve(block, left);
+        left -= tries;
+        if (solved === undefined) break;
+        const result = await engine.submitBlock(solved, { requested: true });
+        if (result.status === 'rejected') {
+          throw new RpcError(RpcCode.INTERNAL_ERROR, 'ProcessNewBlock, block not accepted');
+        }
+        hashes.push(solved.header.hash);
+      }
+      return hashes;
+    },
+    assemble: (scriptPubKey: Uint8Array, transactions: readonly Transaction[]) =>
+      engine.enqueue('assemble', function* () {
+        yield* [];
+        return assembleBlock(contextFor(scriptPubKey), transactions);
+      }),
+    solve: async (block, maxTries) => (await solve(block, maxTries)).solved,
+  };
+}
