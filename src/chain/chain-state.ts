@@ -19,6 +19,8 @@ import { FAILED, HAVE_DATA, HeaderTree, VALID_MASK, VALID_TRANSACTIONS } from '.
 export const TIP_AGE_MAX_SECONDS = 24 * 60 * 60;
 /** Memory for the coins cache (Core: DEFAULT_DB_CACHE, of which the coins get nearly all). */
 export const COINS_CACHE_BYTES = 440 * 1024 * 1024;
+/** Of one batch to a store: larger ones stall the event loop (a million coins: 600 ms). */
+const BATCH_BYTES_MAX = 4 * 1024 * 1024;
 
 export interface ChainOptions {
   /** undefined: the network's; null: check every script. */
@@ -27,8 +29,8 @@ export interface ChainOptions {
   readonly minimumChainWork?: bigint;
   readonly tipAgeMaxSeconds?: number;
   readonly coinsCacheBytes?: number;
-  /** Blocks connected above this height are left for later (`-stopatheight`). */
-  readonly stopAtHeight?: number;
+  /** `-dbbatchsize`. */
+  readonly batchBytesMax?: number;
 }
 
 export interface ChainDeps {
@@ -42,6 +44,7 @@ export class ChainState {
   readonly assumedValidBlock: BlockHash | null;
   readonly minimumChainWork: bigint;
   readonly coinsCacheBytes: number;
+  readonly batchBytesMax: number;
   readonly headers = new HeaderTree();
   readonly coins = new CoinsCache();
   readonly candidates = new Set<HeaderId>();
@@ -64,6 +67,7 @@ export class ChainState {
       options.assumedValidBlock === undefined ? params.assumedValidBlock : options.assumedValidBlock;
     this.minimumChainWork = options.minimumChainWork ?? params.minimumChainWork;
     this.coinsCacheBytes = options.coinsCacheBytes ?? COINS_CACHE_BYTES;
+    this.batchBytesMax = options.batchBytesMax ?? BATCH_BYTES_MAX;
     this.#tipAgeMaxSeconds = options.tipAgeMaxSeconds ?? TIP_AGE_MAX_SECONDS;
   }
 

@@ -19,8 +19,6 @@ import type { ChainState } from './chain-state.ts';
 import { BEST_BLOCK_KEY, encodeBestBlock, encodeHeadBlocks, HEAD_BLOCKS_KEY } from './coin-records.ts';
 import type { WriterTask } from './effects.ts';
 
-/** One batch to a store: larger ones stall the event loop (a million coins: 600 ms). */
-const BATCH_BYTES_MAX = 4 * 1024 * 1024;
 /** What one operation costs besides key and value. */
 const OP_OVERHEAD_BYTES = 16;
 /** A start checks again what came after the last flush, so this bounds how long that takes. */
@@ -42,14 +40,14 @@ export function* flush(state: ChainState, now: Milliseconds): WriterTask<void> {
   yield* writeCoins(state);
 }
 
-function* writeIndex({ headers }: ChainState): WriterTask<void> {
+function* writeIndex({ headers, batchBytesMax }: ChainState): WriterTask<void> {
   let ops: BatchOp[] = [];
   let bytes = 0;
   for (const id of headers.takeDirty()) {
     const op = blockIndexOp(headers, id);
     ops.push(op);
     bytes += opBytes(op);
-    if (bytes < BATCH_BYTES_MAX) continue;
+    if (bytes < batchBytesMax) continue;
     yield { kind: 'writeIndex', ops, durable: false };
     yield { kind: 'pause' };
     ops = [];
@@ -59,7 +57,7 @@ function* writeIndex({ headers }: ChainState): WriterTask<void> {
   yield { kind: 'writeIndex', ops, durable: true };
 }
 
-function* writeCoins({ coins, coinsCacheBytes }: ChainState): WriterTask<void> {
+function* writeCoins({ coins, coinsCacheBytes, batchBytesMax }: ChainState): WriterTask<void> {
   const { bestBlock, storedBlock } = coins;
   assert(bestBlock !== undefined, 'coins are flushed after genesis');
   if (bestBlock !== storedBlock) {
@@ -72,7 +70,7 @@ function* writeCoins({ coins, coinsCacheBytes }: ChainState): WriterTask<void> {
     for (const op of coins.changes()) {
       ops.push(op);
       bytes += opBytes(op);
-      if (bytes < BATCH_BYTES_MAX) continue;
+      if (bytes < batchBytesMax) continue;
       yield { kind: 'writeCoins', ops, durable: false };
       yield { kind: 'pause' };
       ops = [];

@@ -1,0 +1,77 @@
+/** A chain on disk as the node runs it: block files, LevelDB, the writer's queue, real scripts. */
+import { SILENT_LOG } from '../../src/base/log.ts';
+import { SeededRandom } from '../../src/base/random.ts';
+import { Chain } from '../../src/chain/chain.ts';
+import type { ChainOptions } from '../../src/chain/chain-state.ts';
+import type { ChainNotice, ScriptCheck, ScriptFailure, WriterEffect } from '../../src/chain/effects.ts';
+import type { ChainParams } from '../../src/consensus/params.ts';
+import { loadVerifierSync } from '../../src/crypto/verifier.ts';
+import { type ChainHost, openChainHost } from '../../src/node/chain-host.ts';
+import { Writer } from '../../src/node/writer.ts';
+import { scriptErrorText } from '../../src/script/errors.ts';
+import { verifyInputs } from '../../src/script/verify.ts';
+
+export interface DiskChain {
+  readonly chain: Chain;
+  readonly host: ChainHost;
+  readonly writer: Writer<WriterEffect>;
+  readonly notices: ChainNotice[];
+  /** As a clean stop does: flush, then close. */
+  stop(): Promise<void>;
+  /** As SIGKILL leaves it: nothing more is written. */
+  kill(): Promise<void>;
+}
+
+export interface DiskChainOptions extends ChainOptions {
+  readonly now: number;
+  readonly blocksXor?: boolean;
+  readonly blockFileBytesMax?: number;
+  readonly checkScripts?: (
+    checks: readonly ScriptCheck[],
+  ) => ScriptFailure | undefined | Promise<ScriptFailure | undefined>;
+}
+
+export async function openDiskChain(
+  params: ChainParams,
+  directory: string,
+  { now, blocksXor = true, blockFileBytesMax, checkScripts = verifyHere, ...options }: DiskChainOptions,
+): Promise<DiskChain> {
+  const host = await openChainHost(
+    { log: SILENT_LOG, random: new SeededRandom(1) },
+    {
+      directory,
+      magic: params.magic,
+      blocksXor,
+      ...(blockFileBytesMax === undefined ? {} : { blockFileBytesMax }),
+    },
+  );
+  const chain = new Chain({ params, log: SILENT_LOG }, options);
+  const notices: ChainNotice[] = [];
+  const perform = (effect: WriterEffect): unknown => {
+    if (effect.kind === 'checkScripts') return checkScripts(effect.checks);
+    if (effect.kind !== 'notify') return host.perform(effect);
+    notices.push(effect.notice);
+    return;
+  };
+  const writer = new Writer<WriterEffect>({ perform, onFatal() {} });
+  await host.startChain(chain, writer, now);
+  const kill = async () => {
+    await writer.close();
+    await host.close();
+  };
+  const stop = async () => {
+    await writer.enqueue('flush', () => chain.flush(now));
+    await kill();
+  };
+  return { chain, host, writer, notices, stop, kill };
+}
+
+const VERIFIER = loadVerifierSync('auto');
+
+function verifyHere(checks: readonly ScriptCheck[]): ScriptFailure | undefined {
+  for (const [check, each] of checks.entries()) {
+    const failure = verifyInputs(each, VERIFIER);
+    if (failure !== undefined) return { check, input: failure.input, error: scriptErrorText(failure.error) };
+  }
+  return undefined;
+}
