@@ -272,7 +272,18 @@ export class Slots implements Concern, OutboundSlots {
   }
 
   #fetchFrom(target: DialTarget): void {
-    if (this.#isActive && !this.#dialer.isDialing(target)) this.#dialer.dial(target, 'addr-fetch');
+    if (!this.#isActive || this.#isFull() || this.#dialer.isDialing(target)) return;
+    this.#dialer.dial(target, 'addr-fetch');
+  }
+
+  /** All outbound connections that the user did not name, the short-lived ones with them (Core: semOutbound). */
+  #isFull(): boolean {
+    const { fullRelay, blockRelay } = this.#counts;
+    const max = Math.min(fullRelay + blockRelay + FEELERS_MAX, this.#options.maxConnections);
+    let taken = this.#dialer.count(dial => dial.type !== 'manual');
+    for (const peer of this.#context.peers.values())
+      if (peer.type !== 'inbound' && peer.type !== 'manual') taken += 1;
+    return taken >= max;
   }
 
   #count(type: Peer['type'], phase: 'any' | 'ready'): number {
@@ -284,8 +295,8 @@ export class Slots implements Concern, OutboundSlots {
 
   #dialNext(now: Milliseconds): void {
     if (!this.#isActive || !this.dialsFromAddressBook) return;
-    // The end of the open dial brings us back.
-    if (this.#dialer.count(dial => isAutomatic(dial.type)) > 0) return;
+    // The end of the open dial, or of a connection, brings us back.
+    if (this.#dialer.count(dial => isAutomatic(dial.type)) > 0 || this.#isFull()) return;
     const type = this.#wantedType(now);
     if (type === undefined) {
       const extra = this.#makesExtraBlockRelay ? this.#extraBlockRelayAt : Infinity;
