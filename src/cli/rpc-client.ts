@@ -129,6 +129,7 @@ function findParam(params: readonly Param[], name: string): Param | undefined {
 
 /** 'either': JSON if it can be read as such, text otherwise. */
 function formatOf(param: Param): 'text' | 'json' | 'either' {
+  if (param.clientReads !== undefined) return param.clientReads;
   if (param.type === 'string' || param.type === 'hex') return 'text';
   return param.typeText?.[1] === 'string or numeric' ? 'either' : 'json';
 }

@@ -329,7 +329,6 @@ const RANGE_LENGTH_MAX = 1_000_000;
 /** An end, or [begin, end], both counted; throws RpcError −8. */
 export function toRange(value: JsonValue | undefined): readonly [begin: number, end: number] {
   const [begin, end] = rangeEnds(value);
-  if (begin > end) invalid('Range specified as [begin,end] must not have begin after end');
   if (begin < 0n) invalid('Range should be greater or equal than 0');
   if (end > BigInt(RANGE_END_MAX) || end < 0n) invalid('End of range is too high');
   if (end >= begin + BigInt(RANGE_LENGTH_MAX)) invalid('Range is too large');
@@ -339,7 +338,9 @@ export function toRange(value: JsonValue | undefined): readonly [begin: number, 
 function rangeEnds(value: JsonValue | undefined): readonly [bigint, bigint] {
   if (value instanceof JsonNumber) return [0n, toBigInteger(value, 'i64')];
   if (Array.isArray(value) && value.length === 2 && value.every(end => end instanceof JsonNumber)) {
-    return [toBigInteger(value[0], 'i64'), toBigInteger(value[1], 'i64')];
+    const [begin, end] = [toBigInteger(value[0], 'i64'), toBigInteger(value[1], 'i64')];
+    if (begin > end) invalid('Range specified as [begin,end] must not have begin after end');
+    return [begin, end];
   }
   invalid('Range must be specified as end or as [begin,end]');
 }

@@ -55,6 +55,8 @@ export interface Param {
   readonly oneLine?: string;
   /** Replaces placeholder and type name in the help. */
   readonly typeText?: readonly [placeholder: string, type: string];
+  /** Command-line clients read it as JSON, whatever its type. */
+  readonly clientReads?: 'json';
   /** A member of `namedOptions` that has the name of a positional argument too. */
   readonly alsoPositional?: true;
 }

@@ -16,7 +16,7 @@ import { blockProof, checkProofOfWork } from '../../src/consensus/pow.ts';
 import { Reject } from '../../src/consensus/reject.ts';
 import { sha256d } from '../../src/crypto/sha256.ts';
 import { Mempool, type MempoolTask } from '../../src/mempool/mempool.ts';
-import { DEFAULT_MEMPOOL_OPTIONS } from '../../src/mempool/options.ts';
+import { DEFAULT_MEMPOOL_OPTIONS, type MempoolOptions } from '../../src/mempool/options.ts';
 import type { Ban, NetworkAccess, NodeFacade, PeerInfo, ProcessAccess } from '../../src/rpc/node-facade.ts';
 import { pushNumber } from '../../src/script/opcodes.ts';
 import { type Block, createBlock, createHeader } from '../../src/wire/block.ts';
@@ -52,7 +52,7 @@ export class MemoryNode {
   readonly #listeners = new Set<(notice: ChainNotice) => void>();
   readonly #ids = new Map<BlockHash, HeaderId>([[this.params.genesis.header.hash, 0]]);
 
-  constructor() {
+  constructor(options: Partial<MempoolOptions> = {}) {
     this.chain = this.#chainView();
     this.mempool = new Mempool(
       {
@@ -64,7 +64,7 @@ export class MemoryNode {
           }.bind(this),
         },
       },
-      DEFAULT_MEMPOOL_OPTIONS,
+      { ...DEFAULT_MEMPOOL_OPTIONS, ...options },
     );
     this.facade = this.#facade();
   }
@@ -254,7 +254,7 @@ export class MemoryNode {
         }),
       },
       pool: {
-        options: DEFAULT_MEMPOOL_OPTIONS,
+        options: this.mempool.options,
         isLoaded: true,
         submit: async (tx, { maxFee }) =>
           this.run(

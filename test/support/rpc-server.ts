@@ -4,6 +4,7 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SILENT_LOG } from '../../src/base/log.ts';
+import type { MempoolOptions } from '../../src/mempool/options.ts';
 import { type AuthOptions, RpcAuth } from '../../src/rpc/auth.ts';
 import { Dispatcher } from '../../src/rpc/dispatcher.ts';
 import { nodeMethods } from '../../src/rpc/methods/node-methods.ts';
@@ -22,10 +23,14 @@ export interface TestServer {
 }
 
 export async function startTestServer(
-  options: { readonly auth?: Partial<AuthOptions>; readonly server?: Partial<RpcServerOptions> } = {},
+  options: {
+    readonly auth?: Partial<AuthOptions>;
+    readonly server?: Partial<RpcServerOptions>;
+    readonly mempool?: Partial<MempoolOptions>;
+  } = {},
 ): Promise<TestServer> {
   const directory = mkdtempSync(join(tmpdir(), 'hearsay-rpc-'));
-  const node = new MemoryNode();
+  const node = new MemoryNode(options.mempool);
   const dispatcher = new Dispatcher(SILENT_LOG);
   dispatcher.register(nodeMethods(node.facade, dispatcher));
   const auth = new RpcAuth({ directory, ...options.auth }, SILENT_LOG);
@@ -92,4 +97,9 @@ export function httpCall(
     outgoing.on('error', failed);
     outgoing.end(body);
   });
+}
+
+/** Until so many calls run. */
+export async function untilActive({ dispatcher }: TestServer, count: number): Promise<void> {
+  while ([...dispatcher.activeCommands()].length < count) await new Promise(setImmediate);
 }

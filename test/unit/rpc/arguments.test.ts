@@ -147,7 +147,7 @@ test.each([
   ['[2,5]', [2, 5]],
   ['[5,2]', 'Range specified as [begin,end] must not have begin after end'],
   ['[-1,2]', 'Range should be greater or equal than 0'],
-  ['-1', 'Range specified as [begin,end] must not have begin after end'],
+  ['-1', 'End of range is too high'],
   ['[0,2147483648]', 'End of range is too high'],
   ['[0,1000000]', 'Range is too large'],
   ['"5"', 'Range must be specified as end or as [begin,end]'],

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { httpCall, startTestServer, type TestServer } from '../../support/rpc-server.ts';
+import { httpCall, startTestServer, type TestServer, untilActive } from '../../support/rpc-server.ts';
 
 const COUNT = '"method":"getblockcount"';
 const JSON_TYPE = 'application/json';
@@ -222,9 +222,4 @@ async function rawCall({ port }: TestServer, lines: readonly string[]): Promise<
   socket.write(lines.join('\r\n'));
   await once(socket, 'close');
   return text;
-}
-
-/** Until so many calls wait in methods. */
-async function untilActive({ dispatcher }: TestServer, count: number): Promise<void> {
-  while ([...dispatcher.activeCommands()].length < count) await new Promise(setImmediate);
 }

@@ -124,7 +124,7 @@ export const getblock: RpcMethod<NodeFacade> = {
   ],
   examples: [[EXAMPLE_HASH]],
   async run(node, args) {
-    const hash = args.hash<BlockHash>('blockhash', 'hash');
+    const hash = args.hash<BlockHash>('blockhash');
     const verbosity = args.verbosity('verbosity', { fallback: 1, booleans: 'allowed' });
     const id = findHeader(node.chain, hash);
     const block = await readBlock(node, id);

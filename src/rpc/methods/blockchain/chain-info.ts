@@ -105,6 +105,9 @@ function tipStatus(chain: ChainView, id: HeaderId): string {
   return headers.isFullyValid(id) ? 'valid-fork' : 'valid-headers';
 }
 
+/** As Core lists them, which is the order of their history. */
+const DEPLOYMENT_ORDER: readonly string[] = ['bip34', 'bip66', 'bip65', 'csv', 'segwit', 'testdummy'];
+
 export const getdeploymentinfo: RpcMethod<NodeFacade> = {
   name: 'getdeploymentinfo',
   category: 'blockchain',
@@ -153,7 +156,8 @@ export const getdeploymentinfo: RpcMethod<NodeFacade> = {
   examples: [[]],
   run({ chain, blocks }, args) {
     const id = args.has('blockhash') ? findHeader(chain, args.hash('blockhash')) : chain.tip();
-    const deployments = blocks.deploymentsAfter(id);
+    const place = ({ name }: DeploymentState): number => DEPLOYMENT_ORDER.indexOf(name);
+    const deployments = [...blocks.deploymentsAfter(id)].sort((a, b) => place(a) - place(b));
     return {
       hash: hashToHex(chain.headers.hashOf(id)),
       height: chain.headers.heightOf(id),

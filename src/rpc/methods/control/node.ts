@@ -174,8 +174,7 @@ function echoMethod(name: string, params: readonly Param[]): RpcMethod<NodeFacad
 }
 
 export const echo = echoMethod('echo', echoParams);
-/** `number` so that clients send it unquoted. */
 export const echojson = echoMethod(
   'echojson',
-  echoParams.map(param => ({ ...param, type: 'number' })),
+  echoParams.map(param => ({ ...param, clientReads: 'json' })),
 );

@@ -55,12 +55,10 @@ export function describeDestination(scriptPubKey: Uint8Array): { readonly [name:
   const witness = witnessProgram(scriptPubKey);
   if (witness === undefined) return { isscript: isPayToScriptHash(scriptPubKey), iswitness: false };
   const { type } = solveScript(scriptPubKey);
-  const isScript =
-    type === 'witness_v0_scripthash' || type === 'witness_v1_taproot' || type === 'anchor'
-      ? true
-      : type === 'witness_v0_keyhash'
-        ? false
-        : undefined;
+  if (type === 'anchor') return { isscript: true, iswitness: true };
+  const isScript = { witness_v0_keyhash: false, witness_v0_scripthash: true, witness_v1_taproot: true }[
+    type as string
+  ];
   return {
     isscript: isScript,
     iswitness: true,
