@@ -1,6 +1,6 @@
 /**
  * All headers that are known, as a tree. A header is a small integer; what is known about it lies in typed arrays
- * (about 230 bytes a header with its hash and work, measured), and every entry has a second link far back, so that
+ * (220 bytes a header with its hash and work, measured), and every entry has a second link far back, so that
  * any ancestor is found in O(log n) steps (Core: chain.h, CBlockIndex). Status bits are Core's BlockStatus.
  *
  * Only the writer changes it; everybody else sees `HeaderView`.

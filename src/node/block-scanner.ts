@@ -19,6 +19,11 @@ export type Scanned =
 export class BlockScanner {
   readonly #magic: Buffer;
   #buffer: Buffer = Buffer.alloc(0);
+  /** Behind the buffer, not joined yet: joining at each small chunk would copy a large block many times. */
+  #pending: Uint8Array[] = [];
+  #pendingBytes = 0;
+  /** Bytes that the buffer must have before there is something new to find in it. */
+  #needed = 0;
   /** Where in the stream the buffer starts. */
   #offset = 0;
   /** Garbage found and not told yet. */
@@ -28,17 +33,28 @@ export class BlockScanner {
     this.#magic = Buffer.from(magic);
   }
 
-  /** Takes the next bytes of the stream; blocks that are whole now come out. Their bytes are views of a buffer of their own. */
+  /** Takes the next bytes of the stream; blocks that are whole now come out. Their bytes are views of a common buffer. */
   *push(chunk: Uint8Array): Generator<Scanned, void, void> {
-    this.#buffer = this.#buffer.length === 0 ? Buffer.from(chunk) : Buffer.concat([this.#buffer, chunk]);
+    this.#pending.push(chunk);
+    this.#pendingBytes += chunk.length;
+    if (this.#buffer.length + this.#pendingBytes < this.#needed) return;
+    this.#join();
     yield* this.#scan({ isEnd: false });
   }
 
   /** The stream has ended. */
   *end(): Generator<Scanned, void, void> {
+    this.#join();
     yield* this.#scan({ isEnd: true });
     this.#skip(this.#buffer.length, undefined);
     yield* this.#tellGarbage();
+  }
+
+  #join(): void {
+    this.#buffer = Buffer.concat([this.#buffer, ...this.#pending]);
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    this.#needed = 0;
   }
 
   *#scan({ isEnd }: { readonly isEnd: boolean }): Generator<Scanned, void, void> {
@@ -58,7 +74,10 @@ export class BlockScanner {
         continue;
       }
       if (this.#buffer.length < end) {
-        if (!isEnd) return;
+        if (!isEnd) {
+          this.#needed = end;
+          return;
+        }
         this.#skip(1, `cut short: ${this.#buffer.length - RECORD_HEADER_BYTES} of ${length} bytes`);
         continue;
       }

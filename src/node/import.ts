@@ -16,6 +16,8 @@ import { BlockScanner, type Scanned } from './block-scanner.ts';
 import type { Writer } from './writer.ts';
 
 const READ_BYTES = 1024 * 1024;
+/** Unpacked at once: when damage is found, what was unpacked of this much is lost. */
+const GUNZIP_BYTES = 16 * 1024;
 /** Blocks that wait for their parents take at most this much memory. */
 const HELD_BYTES_MAX = 64 * 1024 * 1024;
 /** Problems kept for the report. */
@@ -103,7 +105,7 @@ class Importer<Effect> {
     this.#stream = createReadStream(file, { highWaterMark: READ_BYTES });
     // An error comes out where the bytes do, so the callback has nothing to add.
     const source = isGzip
-      ? pipeline(this.#stream, createGunzip({ chunkSize: READ_BYTES }), () => {})
+      ? pipeline(this.#stream, createGunzip({ chunkSize: GUNZIP_BYTES }), () => {})
       : this.#stream;
     let offset = 0;
     try {
