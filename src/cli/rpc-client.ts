@@ -8,7 +8,8 @@ import { RpcCode } from '../rpc/codes.ts';
 import { JsonNumber, JsonObject, type JsonOut, type JsonValue, ParsedObject } from '../rpc/json.ts';
 import { parseJson, parseJsonBytes } from '../rpc/json-parse.ts';
 import { compactJson, prettyJson } from '../rpc/json-write.ts';
-import { type Param, paramNames, type RpcMethod } from '../rpc/method.ts';
+import type { RpcMethod } from '../rpc/method.ts';
+import { type Param, paramNames } from '../rpc/param.ts';
 
 type Declaration = Pick<RpcMethod<never>, 'name' | 'params'>;
 

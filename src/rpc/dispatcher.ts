@@ -6,7 +6,7 @@
 import { AssertionError } from '../base/assert.ts';
 import type { Log } from '../base/log.ts';
 import { Reject } from '../consensus/reject.ts';
-import { bindArguments } from './arguments.ts';
+import { bindArguments } from './bind-arguments.ts';
 import { RpcCode, RpcError, transactionError } from './codes.ts';
 import { type JsonOut, type JsonValue, ParsedObject } from './json.ts';
 import type { BoundMethod, Call } from './method.ts';

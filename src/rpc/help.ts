@@ -5,7 +5,8 @@
 
 import type { JsonOut } from './json.ts';
 import { compactJson } from './json-write.ts';
-import { type BoundMethod, isOptional, type Param, paramNames, type ResultDoc } from './method.ts';
+import type { BoundMethod, ResultDoc } from './method.ts';
+import { isOptional, type Param, paramNames } from './param.ts';
 
 type Declaration = Pick<BoundMethod, 'name' | 'description' | 'params' | 'results' | 'examples'>;
 

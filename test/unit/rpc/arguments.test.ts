@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import {
-  bindArguments,
   checkFields,
   parseFixedPoint,
   toAmount,
@@ -8,12 +7,13 @@ import {
   toHash,
   toRange,
 } from '../../../src/rpc/arguments.ts';
+import { bindArguments } from '../../../src/rpc/bind-arguments.ts';
 import { RpcError } from '../../../src/rpc/codes.ts';
 import { methodHelp, methodSummary } from '../../../src/rpc/help.ts';
 import { JsonNumber, type JsonValue, type ParsedObject } from '../../../src/rpc/json.ts';
 import { parseJson } from '../../../src/rpc/json-parse.ts';
 import { compactJson } from '../../../src/rpc/json-write.ts';
-import type { Param } from '../../../src/rpc/method.ts';
+import type { Param } from '../../../src/rpc/param.ts';
 import { res } from '../../../src/rpc/result-doc.ts';
 
 const params: readonly Param[] = [

@@ -5,8 +5,9 @@ import type { MempoolEntry } from '../../../mempool/mempool-view.ts';
 import type { Arguments } from '../../arguments.ts';
 import { RpcCode, RpcError } from '../../codes.ts';
 import { amount, type JsonOut } from '../../json.ts';
-import type { Param, ResultDoc, RpcMethod } from '../../method.ts';
+import type { ResultDoc, RpcMethod } from '../../method.ts';
 import type { NodeFacade } from '../../node-facade.ts';
+import type { Param } from '../../param.ts';
 import { res, when } from '../../result-doc.ts';
 
 const EXAMPLE_TXID = 'd5b8d3cd24ec79fbc1c2fa1f24bcd7c5f1a2e0d2ab1d0e3bd3ffcf9f4cbb9b25';

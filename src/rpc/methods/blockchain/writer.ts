@@ -5,8 +5,9 @@ import type { Arguments } from '../../arguments.ts';
 import { findHeader } from '../../chain-json.ts';
 import { RpcCode, RpcError } from '../../codes.ts';
 import type { JsonOut } from '../../json.ts';
-import type { Call, Param, RpcMethod } from '../../method.ts';
+import type { Call, RpcMethod } from '../../method.ts';
 import type { NodeFacade } from '../../node-facade.ts';
+import type { Param } from '../../param.ts';
 import { res } from '../../result-doc.ts';
 import { waitForTip } from '../../wait.ts';
 

@@ -3,8 +3,9 @@ import { assert } from '../../../base/assert.ts';
 import type { Arguments } from '../../arguments.ts';
 import { RpcCode, RpcError } from '../../codes.ts';
 import { expectType, JsonObject, type JsonOut } from '../../json.ts';
-import type { Param, RpcMethod } from '../../method.ts';
+import type { RpcMethod } from '../../method.ts';
 import type { NodeFacade } from '../../node-facade.ts';
+import type { Param } from '../../param.ts';
 import { res, when } from '../../result-doc.ts';
 
 /** Block times have 32 bits, so a later clock would mean nothing. */

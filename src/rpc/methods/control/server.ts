@@ -3,8 +3,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ServerView } from '../../dispatcher.ts';
 import { helpList, methodHelp } from '../../help.ts';
 import type { JsonOut } from '../../json.ts';
-import { type BoundMethod, paramNames, type RpcMethod } from '../../method.ts';
+import type { BoundMethod, RpcMethod } from '../../method.ts';
 import type { NodeFacade } from '../../node-facade.ts';
+import { paramNames } from '../../param.ts';
 import { res } from '../../result-doc.ts';
 
 export interface ControlServices {

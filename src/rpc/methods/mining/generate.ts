@@ -5,8 +5,9 @@ import { RpcCode, RpcError } from '../../codes.ts';
 import { decodeHexTx } from '../../decode.ts';
 import { requireScriptOfAddress, scriptOfAddress, scriptOfDescriptor } from '../../destinations.ts';
 import { expectType } from '../../json.ts';
-import type { Param, RpcMethod } from '../../method.ts';
+import type { RpcMethod } from '../../method.ts';
 import type { NodeFacade } from '../../node-facade.ts';
+import type { Param } from '../../param.ts';
 import { res } from '../../result-doc.ts';
 
 /** Hashes tried before giving up (Core: DEFAULT_MAX_TRIES). */

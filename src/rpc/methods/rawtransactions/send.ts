@@ -7,8 +7,9 @@ import { toAmount } from '../../arguments.ts';
 import { RpcCode, RpcError, transactionError } from '../../codes.ts';
 import { decodeHexTx, hasValidOps } from '../../decode.ts';
 import { amount, expectType, type JsonOut, type JsonValue } from '../../json.ts';
-import type { Param, RpcMethod } from '../../method.ts';
+import type { RpcMethod } from '../../method.ts';
 import type { NodeFacade, TestAcceptance } from '../../node-facade.ts';
+import type { Param } from '../../param.ts';
 import { res } from '../../result-doc.ts';
 
 /** Transactions of a package at most (Core: MAX_PACKAGE_COUNT). */

@@ -3,7 +3,7 @@ import { binaryToBytes } from '../../../base/bytes.ts';
 import { RpcCode, RpcError } from '../../codes.ts';
 import { requireScriptOfAddress } from '../../destinations.ts';
 import { JsonObject, type JsonOut } from '../../json.ts';
-import type { Param } from '../../method.ts';
+import type { Param } from '../../param.ts';
 import { res } from '../../result-doc.ts';
 import {
   addressOf,

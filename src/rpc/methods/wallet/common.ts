@@ -7,7 +7,8 @@ import type { Wallet } from '../../../wallet/wallet.ts';
 import type { Arguments } from '../../arguments.ts';
 import { RpcCode, RpcError } from '../../codes.ts';
 import { expectType, type JsonOut, type JsonValue } from '../../json.ts';
-import type { Call, Param, RpcMethod } from '../../method.ts';
+import type { Call, RpcMethod } from '../../method.ts';
+import type { Param } from '../../param.ts';
 import { res } from '../../result-doc.ts';
 import { type WalletFailure, type WalletHost, WalletHostError } from '../../wallet-host.ts';
 

@@ -3,7 +3,8 @@ import { resolve } from 'node:path';
 import type { Wallet } from '../../../wallet/wallet.ts';
 import { RpcCode, RpcError } from '../../codes.ts';
 import type { JsonOut } from '../../json.ts';
-import type { Param, RpcMethod } from '../../method.ts';
+import type { RpcMethod } from '../../method.ts';
+import type { Param } from '../../param.ts';
 import { res } from '../../result-doc.ts';
 import type { WalletHost } from '../../wallet-host.ts';
 import {
