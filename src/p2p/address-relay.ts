@@ -25,6 +25,8 @@ const SELF_INTERVAL_MS = 24 * HOUR_MS;
 /** Mean time between two messages to a peer (Core: AVG_ADDRESS_BROADCAST_INTERVAL), and on a private network. */
 const FLUSH_INTERVAL_MS = 30 * SECOND_MS;
 const PRIVATE_FLUSH_INTERVAL_MS = SECOND_MS;
+/** A connection for addresses only has so long to bring some (Core: SendMessages). */
+const FETCH_TIMEOUT_MS = 10 * FLUSH_INTERVAL_MS;
 /** Addresses that a peer may tell us a second, and how many it can save up (Core: MAX_ADDR_RATE_PER_SECOND, MAX_ADDR_PROCESSING_TOKEN_BUCKET). */
 const TOKENS_PER_SECOND = 0.1;
 const TOKENS_MAX = 1_000;
@@ -60,6 +62,7 @@ interface PeerState {
   readonly known: RollingFilter;
   readonly flush: Alarm;
   readonly announce: Alarm;
+  readonly timeout: Alarm;
   toSend: TimedAddress[];
   /** Before it, nothing is sent. */
   nextFlush: Milliseconds;
@@ -105,13 +108,14 @@ export class AddressRelay implements Concern {
 
   onHandshakeDone(peer: Peer, now: Milliseconds): void {
     const state = this.#peers.get(peer.id);
-    if (state) this.#announceSelf(state, now);
+    if (!state) return;
+    this.#announceSelf(state, now);
+    if (peer.type === 'addr-fetch') state.timeout.set(peer.connectedAt + FETCH_TIMEOUT_MS);
   }
 
   onDisconnected(peer: Peer): void {
     const state = this.#peers.get(peer.id);
-    state?.flush.clear();
-    state?.announce.clear();
+    for (const alarm of [state?.flush, state?.announce, state?.timeout]) alarm?.clear();
     this.#peers.delete(peer.id);
   }
 
@@ -142,6 +146,7 @@ export class AddressRelay implements Concern {
       known: new RollingFilter(random, KNOWN),
       flush: timers.alarm(at => this.#flush(state, at)),
       announce: timers.alarm(at => this.#announceSelf(state, at)),
+      timeout: timers.alarm(() => this.#context.outbox.disconnect(peer, 'addrfetch connection timeout')),
       toSend: [],
       nextFlush: now,
       hasAnnounced: false,

@@ -67,6 +67,21 @@ export function chooseAddress(
   return undefined;
 }
 
+/** Groups of lasting outbound connections. Anonymity networks have no groups worth the name: there each one counts. */
+export function outboundGroups(context: P2pContext): {
+  readonly taken: ReadonlySet<string>;
+  readonly count: number;
+} {
+  const taken = new Set<string>();
+  let anonymous = 0;
+  for (const { address, type } of context.peers.values()) {
+    if (type === 'inbound' || type === 'addr-fetch' || type === 'feeler') continue;
+    if (isInternet(address)) taken.add(netgroupOf(address, context.options));
+    else anonymous += 1;
+  }
+  return { taken, count: taken.size + anonymous };
+}
+
 /** First the holder of a slot in `tried` that another wants, then anybody whom we have not spoken with yet. */
 function drawForFeeler(context: P2pContext, rules: ChoiceRules, now: Milliseconds): Selected | undefined {
   const { addressBook, peers } = context;

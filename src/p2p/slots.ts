@@ -6,12 +6,12 @@
  *
  * What became of a dial goes into the address book; when it was last tried is noted as the dial begins.
  */
-import { MINUTE_MS, type Milliseconds, SECOND_MS } from '../base/clock.ts';
+import { MINUTE_MS, type Milliseconds, SECOND_MS, toUnixSeconds } from '../base/clock.ts';
 import { randomBelow, randomExponential } from '../base/random.ts';
 import { addressKey, type NetAddress, type TimedAddress } from '../wire/net-address.ts';
 import { type AddedNode, AddedNodes } from './added-nodes.ts';
 import type { Concern, P2pContext } from './concern.ts';
-import { chooseAddress, hasDesirableServices } from './dial-choice.ts';
+import { chooseAddress, hasDesirableServices, outboundGroups } from './dial-choice.ts';
 import { type Dial, Dialer } from './dialer.ts';
 import type { DialTarget, PeerId } from './events.ts';
 import { netgroupOf, networkOf } from './netgroup.ts';
@@ -32,8 +32,11 @@ const EXTRA_BLOCK_RELAY_INTERVAL_MS = 5 * MINUTE_MS;
 const FEELER_NOISE_MS = SECOND_MS;
 const PACE_MS = 500;
 const PRIVATE_PACE_MS = 50;
-/** The pause when nobody suited, at most. */
+/** Tried so recently, an address is dialed again only for want of others. */
+const RECENT_S = 10 * 60;
+/** The pause when nobody suited, at most, and on a private network. */
 const FRUITLESS_PAUSE_MAX_MS = 30 * SECOND_MS;
+const PRIVATE_FRUITLESS_PAUSE_MAX_MS = 2 * SECOND_MS;
 /** Block-relay-only peers that are dialed first after a restart (Core: MAX_BLOCK_RELAY_ONLY_ANCHORS). */
 const ANCHORS_MAX = 2;
 /** How often the address book is saved (Core: DUMP_PEERS_INTERVAL). */
@@ -88,6 +91,8 @@ export class Slots implements Concern, OutboundSlots {
   /** Something changed: at the end of the event, the next dial is set to come soon. */
   #isWoken = true;
   #fruitlessRounds = 0;
+  /** The open dial is of an address that was tried a short while ago. */
+  #isRetry = false;
   #wantsExtraFullRelay = false;
   #makesExtraBlockRelay = false;
   #feelerAt: Milliseconds = 0;
@@ -207,7 +212,12 @@ export class Slots implements Concern, OutboundSlots {
   }
 
   onConnectFailed(attempt: number): void {
-    if (this.#dialer.end(attempt)) this.#wake();
+    const dial = this.#dialer.end(attempt);
+    if (!dial) return;
+    if (isAutomatic(dial.type) && this.#isRetry) {
+      this.#fruitlessRounds += 1;
+      this.#isWoken = true;
+    } else this.#wake();
   }
 
   onVersion(peer: Peer, now: Milliseconds): void {
@@ -235,7 +245,7 @@ export class Slots implements Concern, OutboundSlots {
     if (!this.#isStarted) this.#start(now);
     if (!this.#isWoken) return;
     this.#isWoken = false;
-    this.#setNext(now, this.#pace());
+    this.#setNext(now, this.#pause());
   }
 
   #start(now: Milliseconds): void {
@@ -263,6 +273,13 @@ export class Slots implements Concern, OutboundSlots {
 
   #pace(): Milliseconds {
     return this.#context.options.privateNetwork ? PRIVATE_PACE_MS : PACE_MS;
+  }
+
+  /** Longer and longer as long as nothing comes of it. */
+  #pause(): Milliseconds {
+    const { privateNetwork } = this.#context.options;
+    const max = privateNetwork ? PRIVATE_FRUITLESS_PAUSE_MAX_MS : FRUITLESS_PAUSE_MAX_MS;
+    return Math.min(this.#pace() * 2 ** this.#fruitlessRounds, max);
   }
 
   /** The earlier of the two counts, so that a stream of events cannot put it off for ever. */
@@ -303,16 +320,18 @@ export class Slots implements Concern, OutboundSlots {
       this.#setNext(now, Math.max(this.#pace(), Math.min(this.#feelerAt, extra) - now));
       return;
     }
-    const groups = this.#outboundGroups();
+    const groups = outboundGroups(this.#context);
     const anchor = type === 'block-relay-only' ? this.#takeAnchor(groups.taken, now) : undefined;
     const address = anchor ?? this.#choose(type, groups.taken, now);
     if (address === undefined) {
       this.#fruitlessRounds += 1;
-      this.#setNext(now, Math.min(this.#pace() * 2 ** this.#fruitlessRounds, FRUITLESS_PAUSE_MAX_MS));
+      this.#setNext(now, this.#pause());
       return;
     }
     // While offline every dial fails, and that says nothing of the addresses.
     const countFailure = groups.count >= Math.min(this.#options.maxConnections - 1, 2);
+    const lastTry = this.#context.addressBook.find(address)?.lastTry ?? 0;
+    this.#isRetry = toUnixSeconds(now) - lastTry < RECENT_S;
     this.#context.addressBook.attempt(address, now, { countFailure });
     const { network, bytes, port } = address;
     this.#dialer.dial({ kind: 'address', address: { network, bytes, port } }, type);
@@ -366,19 +385,6 @@ export class Slots implements Concern, OutboundSlots {
         return anchor;
     }
     return undefined;
-  }
-
-  /** Groups of lasting outbound connections; those of anonymity networks are told apart by nothing, so each counts. */
-  #outboundGroups(): { taken: ReadonlySet<string>; count: number } {
-    const taken = new Set<string>();
-    let anonymous = 0;
-    for (const peer of this.#context.peers.values()) {
-      if (peer.type === 'inbound' || peer.type === 'addr-fetch' || peer.type === 'feeler') continue;
-      const isInternet = peer.address.network === 'ipv4' || peer.address.network === 'ipv6';
-      if (isInternet) taken.add(netgroupOf(peer.address, this.#context.options));
-      else anonymous += 1;
-    }
-    return { taken, count: taken.size + anonymous };
   }
 
   #isOwn(address: NetAddress): boolean {

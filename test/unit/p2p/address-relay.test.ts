@@ -156,6 +156,15 @@ describe('what comes in', () => {
   });
 });
 
+test('an address fetch that brings nothing ends after five minutes', () => {
+  const { h } = start();
+  h.connect({ type: 'addr-fetch' });
+  h.pass(299_000);
+  expect(h.take().some(e => e.kind === 'disconnect')).toBe(false);
+  h.pass(2_000);
+  expect(h.take().some(e => e.kind === 'disconnect')).toBe(true);
+});
+
 describe('passing on', () => {
   /** Whom a fresh address from peer 0 goes to. */
   function relayed(address: TimedAddress, how: { count?: number; answer?: boolean } = {}): number[] {

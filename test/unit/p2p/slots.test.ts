@@ -151,6 +151,25 @@ describe('outbound connections', () => {
     expect(steps).toBeLessThan(60);
   });
 
+  test.each([
+    [false, 600_000, 40],
+    [true, 60_000, 60],
+  ])(
+    'an address that fails again and again is dialed ever less often (private: %s)',
+    (privateNetwork, ms, most) => {
+      const { run, dials } = start({}, { fill: 1, refuses: () => true, p2p: { privateNetwork } });
+      run(ms);
+      expect(dials.length).toBeGreaterThan(10);
+      expect(dials.length).toBeLessThan(most);
+    },
+  );
+
+  test('addresses that fail for the first time are gone through at full pace', () => {
+    const { run, dials } = start({}, { fill: 60, refuses: () => true });
+    run(30_000);
+    expect(new Set(dials.map(d => d.text)).size).toBeGreaterThan(45);
+  });
+
   test('anchors first; they are told at the end', () => {
     const anchors = [timed('90.1.1.1', 0), timed('91.1.1.1', 0)];
     const { slots, run, dials, h } = start({ anchors }, { fill: 20 });
