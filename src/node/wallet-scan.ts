@@ -1,0 +1,88 @@
+/**
+ * Bringing a wallet to the tip, and looking through old blocks again: reads blocks of the active chain one by one and
+ * tells the wallet, while the chain goes on and may reorganise below the reader.
+ */
+import type { BlockHash } from '../base/bytes.ts';
+import type { UnixSeconds } from '../base/clock.ts';
+import type { ChainView, HeaderId } from '../chain/chain-view.ts';
+import type { ScanResult } from '../rpc/wallet-host.ts';
+import type { Wallet } from '../wallet/wallet.ts';
+import type { Block } from '../wire/block.ts';
+
+/** Blocks between two writes of what was found. */
+const SAVE_BLOCKS = 500;
+
+export interface ScanDeps {
+  readonly chain: ChainView;
+  /** Undefined when it is not, or no longer, on disk. */
+  readBlock(id: HeaderId): Promise<Block | undefined>;
+  save(wallet: Wallet): Promise<void>;
+  now(): UnixSeconds;
+}
+
+/** A block that the wallet needs is not on disk. */
+export class MissingBlockError extends Error {
+  override readonly name = 'MissingBlockError';
+  readonly height: number;
+
+  constructor(height: number) {
+    super(`Block ${height} is not on disk`);
+    this.height = height;
+  }
+}
+
+/** The newest block that the stored locator and the active chain have in common. */
+export function forkOf(chain: ChainView, locator: readonly BlockHash[]): HeaderId {
+  for (const hash of locator) {
+    const id = chain.headers.find(hash);
+    if (id !== undefined && chain.isActive(id)) return id;
+  }
+  return 0;
+}
+
+/**
+ * Tells the wallet of blocks until it stands at the tip. Between its return and the next turn of the event loop nothing
+ * changes, so that the caller can start to follow notices without a gap. Throws MissingBlockError.
+ */
+export async function catchUp(wallet: Wallet, deps: ScanDeps): Promise<void> {
+  const { chain } = deps;
+  for (let blocks = 1; ; blocks += 1) {
+    const { hash, height } = wallet.position;
+    const id = chain.headers.find(hash);
+    const isActive = id !== undefined && chain.isActive(id);
+    const next = isActive ? chain.atHeight(height + 1) : id;
+    if (next === undefined) {
+      if (isActive) return;
+      throw new MissingBlockError(height);
+    }
+    const block = await deps.readBlock(next);
+    if (block === undefined) throw new MissingBlockError(chain.headers.heightOf(next));
+    if (!isActive) wallet.blockDisconnected(block, height, deps.now());
+    else if (block.header.prevHash === hash) wallet.blockConnected(block, height + 1, deps.now());
+    if (blocks % SAVE_BLOCKS === 0) await deps.save(wallet);
+  }
+}
+
+/** Runs until done, aborted, or a block is missing; `onProgress` gets 0 … 1. */
+export async function scanBlocks(
+  wallet: Wallet,
+  deps: ScanDeps,
+  range: { readonly start: number; readonly stop: number | undefined },
+  control: { readonly isAborted: () => boolean; readonly onProgress: (progress: number) => void },
+): Promise<ScanResult> {
+  const { chain } = deps;
+  let lastHeight: number | undefined;
+  for (let height = range.start; ; height += 1) {
+    const end = Math.min(range.stop ?? Number.POSITIVE_INFINITY, wallet.position.height);
+    if (height > end) return { status: 'done', lastHeight };
+    if (control.isAborted()) return { status: 'aborted', lastHeight };
+    const id = chain.atHeight(height);
+    const block = id === undefined ? undefined : await deps.readBlock(id);
+    if (id === undefined || block === undefined) return { status: 'missingBlock', height };
+    // What a reorganisation took away meanwhile is told by notices.
+    if (chain.isActive(id) && height <= wallet.position.height) wallet.rescanBlock(block, height, deps.now());
+    lastHeight = height;
+    control.onProgress((height - range.start + 1) / (end - range.start + 1));
+    if ((height - range.start + 1) % SAVE_BLOCKS === 0) await deps.save(wallet);
+  }
+}

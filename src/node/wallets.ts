@@ -1,0 +1,478 @@
+/**
+ * The wallets of a node: each a folder with one file below the wallet directory, made, loaded and unloaded while the node
+ * runs. A loaded wallet follows the writer's notices; what they change is written at once, and what an RPC changes is on
+ * disk before the RPC answers. A loss of power may take back what notices told: the wallet's stored place in the chain
+ * goes back with it, and the next start tells it again.
+ */
+import { existsSync } from 'node:fs';
+import { copyFile, mkdir, readdir, stat } from 'node:fs/promises';
+import { basename, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import {
+  HOUR_MS,
+  MINUTE_MS,
+  type Milliseconds,
+  SECOND_MS,
+  toUnixSeconds,
+  type UnixSeconds,
+} from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import { type Random, randomBelow } from '../base/random.ts';
+import type { ChainNotice } from '../chain/effects.ts';
+import type { ScryptCost } from '../crypto/cipher.ts';
+import type { SignatureVerifier } from '../crypto/verifier.ts';
+import type { MempoolNotice } from '../mempool/mempool-view.ts';
+import type { NodeFacade } from '../rpc/node-facade.ts';
+import {
+  type CreateWalletRequest,
+  type ScanResult,
+  type WalletHost,
+  WalletHostError,
+} from '../rpc/wallet-host.ts';
+import { StoreError } from '../store/errors.ts';
+import type { Entry } from '../store/store.ts';
+import { openWalletFile, type WalletFile } from '../store/wallet-file.ts';
+import type { FeeSource } from '../wallet/fees.ts';
+import type { WalletOptions } from '../wallet/options.ts';
+import type { SpendContext } from '../wallet/spend-request.ts';
+import { Wallet } from '../wallet/wallet.ts';
+import { DecodeError } from '../wire/codec.ts';
+import type { Transaction } from '../wire/transaction.ts';
+import { writeStartupWallet } from './startup-wallets.ts';
+import { catchUp, forkOf, MissingBlockError, type ScanDeps, scanBlocks } from './wallet-scan.ts';
+
+const WALLET_FILE = 'wallet.dat';
+/** Unconfirmed transactions are handed out again after half a day to one and a half, so that nobody knows whose they are. */
+const RESEND_MIN_MS = 12 * HOUR_MS;
+const RESEND_SPREAD_MINUTES = 24 * 60;
+/** Only those this much older than the last block: a younger one may be in the next. */
+const RESEND_AGE_S = 5 * 60;
+
+export interface WalletsDeps {
+  readonly node: NodeFacade;
+  readonly random: Random;
+  readonly verifier: SignatureVerifier;
+  readonly log: Log;
+  /** Runs a job after that time, by the scheduler's clock. */
+  after(delay: Milliseconds, job: () => void): void;
+  /** A wallet's file could not be written: the node must stop. */
+  onFatal(error: Error): void;
+  /** Undefined while there is none. */
+  estimateFee?: FeeSource['estimate'];
+  readonly scryptCost?: ScryptCost;
+}
+
+export interface WalletsOptions {
+  /** `<chaindir>/wallets`, or `-walletdir`. */
+  readonly directory: string;
+  /** The settings.json with the wallets to load at start. */
+  readonly settingsPath: string;
+  readonly dustRelayFeeRate: number;
+  readonly wallet: WalletOptions;
+}
+
+interface Loaded {
+  readonly wallet: Wallet;
+  readonly file: WalletFile;
+  /** Something was written that a loss of power may still take back. */
+  isVolatile: boolean;
+  /** The last job that had the wallet to itself. */
+  queue: Promise<unknown>;
+  scan?: { readonly startedAt: Milliseconds; progress: number; aborted: boolean };
+}
+
+export class Wallets implements WalletHost {
+  readonly node: NodeFacade;
+  readonly #deps: WalletsDeps;
+  readonly #options: WalletsOptions;
+  readonly #loaded: Loaded[] = [];
+  /** Names that are being loaded or made. */
+  readonly #loading = new Set<string>();
+  readonly #scanDeps: ScanDeps;
+  #nextResend: Milliseconds;
+
+  constructor(deps: WalletsDeps, options: WalletsOptions) {
+    this.node = deps.node;
+    this.#deps = deps;
+    this.#options = options;
+    this.#scanDeps = {
+      chain: deps.node.chain,
+      readBlock: id => deps.node.blocks.readBlock(id),
+      save: wallet => this.#write(this.#find(wallet), { durable: false }),
+      now: () => this.now(),
+    };
+    this.#nextResend = this.#resendTime();
+    this.#scheduleResend();
+  }
+
+  wallets(): readonly Wallet[] {
+    return this.#loaded.map(({ wallet }) => wallet);
+  }
+
+  /** Loads those wanted at start. One that does not exist is skipped with a warning; throws WalletHostError otherwise. */
+  async loadAll(names: Iterable<string>): Promise<void> {
+    for (const name of new Set(names)) {
+      try {
+        await this.load(name);
+      } catch (error) {
+        if (!(error instanceof WalletHostError) || error.failure !== 'notFound') throw error;
+        this.#deps.log.warn(`Skipping -wallet path that doesn't exist. ${error.message}`);
+      }
+    }
+  }
+
+  async create(request: CreateWalletRequest): Promise<Wallet> {
+    const { name, disablesPrivateKeys, passphrase } = request;
+    if (name === '') throw new WalletHostError('badName', 'Wallet name cannot be empty');
+    if (passphrase && disablesPrivateKeys) {
+      throw new WalletHostError(
+        'failed',
+        'Passphrase provided but private keys are disabled. A passphrase is only used to encrypt private keys, so cannot be used for wallets with private keys disabled.',
+      );
+    }
+    return this.#whileLoading(name, async () => {
+      const folder = await this.#folderOf(name);
+      const path = join(folder, WALLET_FILE);
+      if (existsSync(path)) {
+        throw new WalletHostError(
+          'failed',
+          `Wallet file verification failed. Failed to create database path '${folder}'. Database already exists.`,
+        );
+      }
+      await mkdir(folder, { recursive: true });
+      const file = await openWalletFile(path, 'create');
+      const wallet = this.#newWallet(name);
+      const { chain } = this.node;
+      const tip = chain.tip();
+      const position = { height: chain.headers.heightOf(tip), hash: chain.headers.hashOf(tip) };
+      wallet.initialize({ ...request, position, now: this.now() });
+      await file.batch(wallet.takeBatch(), { durable: true });
+      await this.#attach({ wallet, file, isVolatile: true, queue: Promise.resolve() });
+      return wallet;
+    });
+  }
+
+  async load(name: string): Promise<Wallet> {
+    if (this.#loaded.some(({ wallet }) => wallet.name === name)) {
+      throw new WalletHostError('alreadyLoaded', `Wallet "${name}" is already loaded.`);
+    }
+    return this.#whileLoading(name, async () => {
+      const folder = await this.#folderOf(name);
+      const path = join(folder, WALLET_FILE);
+      if (!existsSync(path)) {
+        const why = existsSync(folder) ? 'Data is not in recognized format.' : 'Path does not exist.';
+        throw new WalletHostError(
+          'notFound',
+          `Wallet file verification failed. Failed to load database path '${folder}'. ${why}`,
+        );
+      }
+      if (this.#loaded.some(({ file }) => file.path === path)) {
+        throw new WalletHostError(
+          'failed',
+          'Wallet file verification failed. SQLiteDatabase: Unable to obtain an exclusive lock on the database, is it being used by another instance of Bitcoin Core?',
+        );
+      }
+      const file = await openWalletFile(path, 'open');
+      try {
+        if (file.cutBytes > 0) this.#deps.log.warn(`Wallet ${name}: the end of the file was torn and cut`);
+        const wallet = this.#newWallet(name);
+        const entries: Entry[] = [];
+        for await (const entry of file.iterate({})) entries.push(entry);
+        wallet.load(entries);
+        const { chain } = this.node;
+        const fork = forkOf(chain, wallet.storedLocator);
+        const position = { height: chain.headers.heightOf(fork), hash: chain.headers.hashOf(fork) };
+        wallet.attach(position, hash => {
+          const id = chain.headers.find(hash);
+          return id !== undefined && chain.isActive(id) && chain.headers.heightOf(id) <= position.height;
+        });
+        await this.#attach({ wallet, file, isVolatile: true, queue: Promise.resolve() });
+        await this.#resubmit(wallet, () => true);
+        return wallet;
+      } catch (error) {
+        await file.close();
+        throw error;
+      }
+    });
+  }
+
+  async unload(wallet: Wallet): Promise<void> {
+    const loaded = this.#find(wallet);
+    await this.#write(loaded, { durable: true });
+    this.#loaded.splice(this.#loaded.indexOf(loaded), 1);
+    wallet.lock();
+    await loaded.file.close();
+    this.#deps.log.info(`[${wallet.name}] Releasing wallet`);
+  }
+
+  /** At the end of the node. */
+  async close(): Promise<void> {
+    for (const wallet of this.wallets()) await this.unload(wallet);
+  }
+
+  async listDirectory(): Promise<readonly string[]> {
+    const { directory } = this.#options;
+    if (!existsSync(directory)) return [];
+    const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+    return entries
+      .filter(entry => entry.isFile() && entry.name === WALLET_FILE)
+      .map(entry => relative(directory, entry.parentPath).split(sep).join('/'))
+      .sort();
+  }
+
+  setLoadOnStartup(name: string, load: boolean): Promise<void> {
+    return writeStartupWallet(this.#options.settingsPath, name, load);
+  }
+
+  save(wallet: Wallet): Promise<void> {
+    return this.#write(this.#find(wallet), { durable: true });
+  }
+
+  async rewrite(wallet: Wallet): Promise<void> {
+    const loaded = this.#find(wallet);
+    await this.#write(loaded, { durable: true });
+    await loaded.file.compact();
+  }
+
+  async backup(wallet: Wallet, destination: string): Promise<void> {
+    const loaded = this.#find(wallet);
+    await this.#write(loaded, { durable: true });
+    const isFolder = existsSync(destination) && (await stat(destination)).isDirectory();
+    const target = isFolder ? join(destination, basename(loaded.file.path)) : destination;
+    try {
+      if (resolve(target) === resolve(loaded.file.path)) throw new Error('the copy is the wallet itself');
+      await copyFile(loaded.file.path, target);
+    } catch {
+      throw new WalletHostError('failed', 'Error: Wallet backup failed!');
+    }
+  }
+
+  exclusively<T>(wallet: Wallet, job: () => Promise<T>): Promise<T> {
+    const loaded = this.#find(wallet);
+    const result = loaded.queue.then(job);
+    loaded.queue = result.catch(() => {});
+    return result;
+  }
+
+  spendContext(wallet: Wallet): SpendContext {
+    const { node, random, verifier } = this.#deps;
+    const { mempool, chain, pool, clock } = node;
+    const tip = chain.headers.find(wallet.position.hash);
+    return {
+      random,
+      verifier,
+      fees: {
+        minRelayFeeRate: pool.options.minRelayFeeRate,
+        incrementalRelayFeeRate: pool.options.incrementalRelayFeeRate,
+        dustRelayFeeRate: this.#options.dustRelayFeeRate,
+        mempoolMinFeeRate: () => mempool.minFeeRate(clock.now()),
+        estimate: this.#deps.estimateFee ?? (() => undefined),
+      },
+      mempool,
+      now: this.now(),
+      isInitialBlockDownload: chain.isInitialBlockDownload(clock.now()),
+      tipTime: tip === undefined ? 0 : chain.headers.timeOf(tip),
+    };
+  }
+
+  async broadcast(wallet: Wallet, tx: Transaction): Promise<void> {
+    if (!wallet.options.broadcasts) return;
+    const result = await this.node.pool.submit(tx, { maxFee: wallet.options.maxTxFee });
+    if (result.status === 'rejected') {
+      const { message } = result.reject;
+      this.#deps.log.info(`[${wallet.name}] Transaction cannot be broadcast immediately, ${message}`);
+    } else if (this.node.mempool.has(tx.txid)) {
+      wallet.transactionAdded(tx, this.now());
+      await this.save(wallet);
+    }
+  }
+
+  now(): UnixSeconds {
+    return toUnixSeconds(this.node.clock.now());
+  }
+
+  relockAfter(wallet: Wallet, seconds: number): void {
+    const { unlockedUntil } = wallet;
+    this.#deps.after(seconds * SECOND_MS, () => {
+      // A later call of walletpassphrase has set another time.
+      if (wallet.unlockedUntil === unlockedUntil) wallet.lock();
+    });
+  }
+
+  async rescan(wallet: Wallet, startHeight: number, stopHeight: number | undefined): Promise<ScanResult> {
+    const loaded = this.#find(wallet);
+    const scan = { startedAt: this.node.clock.systemNow(), progress: 0, aborted: false };
+    loaded.scan = scan;
+    try {
+      const result = await scanBlocks(
+        wallet,
+        this.#scanDeps,
+        { start: startHeight, stop: stopHeight },
+        {
+          isAborted: () => scan.aborted || !this.#loaded.includes(loaded),
+          onProgress: progress => {
+            scan.progress = progress;
+          },
+        },
+      );
+      this.#tellMempool(wallet);
+      await this.#write(loaded, { durable: true });
+      return result;
+    } finally {
+      delete loaded.scan;
+    }
+  }
+
+  scanOf(wallet: Wallet): { durationS: number; progress: number } | undefined {
+    const { scan } = this.#find(wallet);
+    if (scan === undefined) return undefined;
+    const durationS = Math.floor((this.node.clock.systemNow() - scan.startedAt) / SECOND_MS);
+    return { durationS, progress: scan.progress };
+  }
+
+  abortScan(wallet: Wallet): boolean {
+    const { scan } = this.#find(wallet);
+    if (scan !== undefined) scan.aborted = true;
+    return scan !== undefined;
+  }
+
+  // --- the writer's notices
+
+  async onChain(notice: ChainNotice): Promise<void> {
+    if (notice.kind !== 'blockConnected' && notice.kind !== 'blockDisconnected') return;
+    const { headers } = this.node.chain;
+    const { block, kind } = notice;
+    const height = headers.heightOf(notice.id);
+    for (const loaded of [...this.#loaded]) {
+      const { wallet } = loaded;
+      // A wallet that was loaded while this was on its way has it already.
+      if (kind === 'blockConnected' && block.header.prevHash === wallet.position.hash) {
+        wallet.blockConnected(block, height, this.now());
+      } else if (kind === 'blockDisconnected' && block.header.hash === wallet.position.hash) {
+        wallet.blockDisconnected(block, height, this.now());
+      }
+      await this.#writeOrStop(loaded);
+    }
+  }
+
+  async onMempool(notice: MempoolNotice): Promise<void> {
+    for (const loaded of [...this.#loaded]) {
+      if (notice.kind === 'txAdded') loaded.wallet.transactionAdded(notice.entry.tx, this.now());
+      else loaded.wallet.transactionRemoved(notice.entry.tx);
+      await this.#writeOrStop(loaded);
+    }
+  }
+
+  async #attach(loaded: Loaded): Promise<void> {
+    const { wallet, file } = loaded;
+    const save = () => file.batch(wallet.takeBatch(), { durable: false });
+    try {
+      await catchUp(wallet, { ...this.#scanDeps, save });
+    } catch (error) {
+      if (!(error instanceof MissingBlockError)) throw error;
+      throw new WalletHostError(
+        'failed',
+        'Wallet loading failed. Prune: last wallet synchronisation goes beyond pruned data. You need to -reindex (download the whole blockchain again in case of a pruned node)',
+      );
+    }
+    this.#loaded.push(loaded);
+    this.#tellMempool(wallet);
+    await this.#write(loaded, { durable: true });
+  }
+
+  #tellMempool(wallet: Wallet): void {
+    const entries = [...this.node.mempool.entries()].sort((a, b) => a.sequence - b.sequence);
+    for (const { tx } of entries) wallet.transactionAdded(tx, this.now());
+  }
+
+  #newWallet(name: string): Wallet {
+    const { random, scryptCost } = this.#deps;
+    const { headers } = this.node.chain;
+    const deps = { headers, random, ...(scryptCost === undefined ? {} : { scryptCost }) };
+    return new Wallet(name, deps, this.#options.wallet);
+  }
+
+  /** One at a time for each name; failures of files become WalletHostErrors. */
+  async #whileLoading(name: string, work: () => Promise<Wallet>): Promise<Wallet> {
+    if (this.#loading.has(name)) throw new WalletHostError('failed', 'Wallet already loading.');
+    this.#loading.add(name);
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof StoreError) {
+        const failure = error.code === 'foreign' ? 'notFound' : 'failed';
+        throw new WalletHostError(failure, `Wallet file verification failed. ${error.message}`);
+      }
+      if (error instanceof DecodeError) {
+        throw new WalletHostError('failed', `Wallet loading failed. ${error.message}`);
+      }
+      throw error;
+    } finally {
+      this.#loading.delete(name);
+    }
+  }
+
+  /** Where the wallet's file lies; throws WalletHostError for a name that cannot be a folder. */
+  async #folderOf(name: string): Promise<string> {
+    const { directory } = this.#options;
+    const folder = isAbsolute(name) ? resolve(name) : resolve(directory, name);
+    if (existsSync(folder) && !(await stat(folder)).isDirectory()) {
+      throw new WalletHostError(
+        'failed',
+        `Wallet file verification failed. Invalid -wallet path '${name}'. -wallet path should point to a directory where wallet.dat and database/log.?????????? files can be stored, a location where such a directory could be created, or (for backwards compatibility) the name of an existing data file in -walletdir (${directory})`,
+      );
+    }
+    return folder;
+  }
+
+  #find(wallet: Wallet): Loaded {
+    const loaded = this.#loaded.find(other => other.wallet === wallet);
+    if (loaded === undefined) {
+      throw new WalletHostError('notFound', 'Requested wallet does not exist or is not loaded');
+    }
+    return loaded;
+  }
+
+  async #write(loaded: Loaded, options: { readonly durable: boolean }): Promise<void> {
+    const ops = loaded.wallet.takeBatch();
+    if (ops.length === 0 && !(options.durable && loaded.isVolatile)) return;
+    loaded.isVolatile = !options.durable;
+    await loaded.file.batch(ops, options);
+  }
+
+  async #writeOrStop(loaded: Loaded): Promise<void> {
+    try {
+      await this.#write(loaded, { durable: false });
+    } catch (error) {
+      this.#deps.onFatal(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  /** Hands unconfirmed transactions to the mempool again (Core: ResubmitWalletTransactions). */
+  async #resubmit(wallet: Wallet, applies: (timeReceived: UnixSeconds) => boolean): Promise<void> {
+    for (const wtx of [...wallet.history.ordered]) {
+      const { state, tx } = wtx;
+      if (state.kind !== 'inactive' || state.abandoned || tx.isCoinbase || !applies(wtx.timeReceived))
+        continue;
+      await this.broadcast(wallet, tx);
+    }
+  }
+
+  #resendTime(): Milliseconds {
+    const spread = randomBelow(this.#deps.random, RESEND_SPREAD_MINUTES) * MINUTE_MS;
+    return this.node.clock.now() + RESEND_MIN_MS + spread;
+  }
+
+  #scheduleResend(): void {
+    this.#deps.after(MINUTE_MS, () => {
+      this.#scheduleResend();
+      const { chain, clock } = this.node;
+      if (clock.now() < this.#nextResend || chain.isInitialBlockDownload(clock.now())) return;
+      this.#nextResend = this.#resendTime();
+      const before = chain.headers.timeOf(chain.tip()) - RESEND_AGE_S;
+      const resend = async () => {
+        for (const wallet of this.wallets()) await this.#resubmit(wallet, time => time <= before);
+      };
+      resend().catch(error => this.#deps.log.warn(`Resending wallet transactions failed: ${error}`));
+    });
+  }
+}
