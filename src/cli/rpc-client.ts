@@ -39,7 +39,7 @@ export interface CommandOutcome {
 }
 
 /** The call could not be made or answered; the message is for the user. */
-export class RpcClientError extends Error {
+class RpcClientError extends Error {
   override readonly name = 'RpcClientError';
 }
 
@@ -86,7 +86,7 @@ export async function callRpc(target: RpcTarget, method: string, params: JsonOut
 }
 
 /** Each word as the argument in its place wants it; throws RpcClientError for bad JSON. */
-export function positionalParams(declaration: Declaration | undefined, args: readonly string[]): JsonOut {
+function positionalParams(declaration: Declaration | undefined, args: readonly string[]): JsonOut {
   return args.map((word, i) => convert(declaration?.params[i], word));
 }
 
@@ -94,7 +94,7 @@ export function positionalParams(declaration: Declaration | undefined, args: rea
  * NAME=VALUE words become named arguments, others positional ones. A word whose NAME is no argument may still be a
  * positional value that holds an equals sign: JSON where JSON is wanted, any text where text is.
  */
-export function namedParams(declaration: Declaration | undefined, args: readonly string[]): JsonOut {
+function namedParams(declaration: Declaration | undefined, args: readonly string[]): JsonOut {
   const params = declaration?.params ?? [];
   const positional: JsonOut[] = [];
   const named = new Map<string, JsonOut>();

@@ -36,7 +36,7 @@ export function findHeader(chain: ChainView, hash: BlockHash): HeaderId {
 }
 
 /** Blocks from `id` to the tip, both counted; −1 off the active chain. */
-export function confirmationsOf(chain: ChainView, id: HeaderId): number {
+function confirmationsOf(chain: ChainView, id: HeaderId): number {
   return chain.isActive(id) ? chain.headers.heightOf(chain.tip()) - chain.headers.heightOf(id) + 1 : -1;
 }
 

@@ -67,9 +67,7 @@ export function prettyJson(value: JsonOut, indent: number, level = 1): string {
 }
 
 /** Name and value of each member that is there. */
-export function membersOf(
-  value: JsonObject | { readonly [name: string]: JsonOut },
-): (readonly [string, JsonOut])[] {
+function membersOf(value: JsonObject | { readonly [name: string]: JsonOut }): (readonly [string, JsonOut])[] {
   const members = value instanceof JsonObject ? value.members : Object.entries(value);
   return members.filter(([, member]) => member !== undefined);
 }

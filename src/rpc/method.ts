@@ -9,7 +9,7 @@ import type { JsonOut } from './json.ts';
 import type { Param } from './param.ts';
 
 /** As `help` groups methods; hidden ones are left out of its list. */
-export type Category =
+type Category =
   | 'blockchain'
   | 'control'
   | 'hidden'

@@ -29,9 +29,9 @@ const WALLET_PREFIX = '/wallet/';
 const PLAIN_TYPE = 'text/html; charset=ISO-8859-1';
 const BAD_REQUEST = 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
 
-export const DEFAULT_SERVER_TIMEOUT_S = 30;
-export const DEFAULT_WORK_QUEUE = 64;
-export const DEFAULT_THREADS = 16;
+const DEFAULT_SERVER_TIMEOUT_S = 30;
+const DEFAULT_WORK_QUEUE = 64;
+const DEFAULT_THREADS = 16;
 
 export interface RpcServerOptions {
   /** Where to listen; loopback unless the user said otherwise. Port 0: any free one. */

@@ -150,7 +150,7 @@ export const getblock: RpcMethod<NodeFacade> = {
 };
 
 /** Throws RpcError −1 when the block is not on disk. */
-export async function readBlock(node: NodeFacade, id: HeaderId): Promise<Block> {
+async function readBlock(node: NodeFacade, id: HeaderId): Promise<Block> {
   if (!node.chain.headers.hasData(id)) {
     // A block that was there once has been pruned.
     const isPruned = node.chain.headers.txCountOf(id) > 0;

@@ -50,7 +50,7 @@ export const validateaddress: RpcMethod<NodeFacade> = {
   },
 };
 
-/** What an address says about its script, also in `getaddressinfo` (Core: DescribeAddress). */
+/** What an address says about its script , also in `getaddressinfo` (Core: DescribeAddress). */
 export function describeDestination(scriptPubKey: Uint8Array): { readonly [name: string]: JsonOut } {
   const witness = witnessProgram(scriptPubKey);
   if (witness === undefined) return { isscript: isPayToScriptHash(scriptPubKey), iswitness: false };
