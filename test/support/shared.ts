@@ -5,17 +5,16 @@
  * tests are skipped and their name says why.
  */
 import { existsSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { describe } from 'vitest';
+import { SHARED_FOLDER } from './shared-folder.ts';
 
 const { CI } = process.env;
-const SHARED = findShared();
 
 /** The absolute path of `relative` (such as `vectors/core/sighash.json`) in the shared folder. */
 export function sharedPath(relative: string): string {
-  return join(SHARED, relative);
+  return join(SHARED_FOLDER, relative);
 }
 
 /** The bytes of a shared file; one that ends in `.gz` is unpacked. */
@@ -31,20 +30,7 @@ export function readSharedJson<T>(relative: string): T {
 
 /** A `describe` whose tests need the shared folder. `body` runs only where that exists. */
 export function describeShared(name: string, body: () => void): void {
-  if (existsSync(SHARED)) describe(name, body);
-  else if (CI === 'true') throw new Error(`${name}: ${SHARED} is missing, and CI must not skip it`);
-  else describe.skip(`${name} (skipped: ${SHARED} is missing)`, () => {});
-}
-
-/** Beside the repository, whether this runs from `test/` or from `dist/test/`. */
-function findShared(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (
-    !existsSync(join(folder, 'genesis.json')) &&
-    !existsSync(join(folder, '.git')) &&
-    dirname(folder) !== folder
-  ) {
-    folder = dirname(folder);
-  }
-  return join(folder, '..', 'shared');
+  if (existsSync(SHARED_FOLDER)) describe(name, body);
+  else if (CI === 'true') throw new Error(`${name}: ${SHARED_FOLDER} is missing, and CI must not skip it`);
+  else describe.skip(`${name} (skipped: ${SHARED_FOLDER} is missing)`, () => {});
 }
