@@ -16,7 +16,7 @@ import { AddressTable, bucketOfSlot, type Slot } from './address-table.ts';
 import { isRoutable, isSameHost, isValidHost, type NetHost, networkClassOf, networkOf, type RoutingOptions } from './netgroup.ts'; // biome-ignore format: one list
 
 /** Buckets of `new` in which one address may stand (Core: ADDRMAN_NEW_BUCKETS_PER_ADDRESS). */
-export const NEW_SLOTS_PER_ADDRESS = 8;
+const NEW_SLOTS_PER_ADDRESS = 8;
 /** A tried address that answered so recently keeps its slot (Core: ADDRMAN_REPLACEMENT). */
 const REPLACEMENT_S = 4 * 3_600;
 /** A collision that could not be tested for so long goes to the newcomer (Core: ADDRMAN_TEST_WINDOW). */

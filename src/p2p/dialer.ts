@@ -49,6 +49,6 @@ export function targetKey(target: DialTarget): string {
 }
 
 /** As the user writes it, with the port. */
-export function targetText(target: DialTarget): string {
+function targetText(target: DialTarget): string {
   return target.kind === 'address' ? addressText(target.address) : `${target.host}:${target.port}`;
 }

@@ -25,7 +25,7 @@ const NETWORK_IDS = { unroutable: 0, ipv4: 1, ipv6: 2, onion: 3, i2p: 4, cjdns: 
 export type NetworkClass = keyof typeof NETWORK_IDS;
 
 /** Bytes of a name's hash that stand for it (Core: ADDR_INTERNAL_SIZE). */
-export const INTERNAL_BYTES = 10;
+const INTERNAL_BYTES = 10;
 /** How such a host is written in 16 bytes: 0xfd and SHA256("bitcoin")[0:5] before it. */
 export const INTERNAL_PREFIX = Uint8Array.of(0xfd, 0x6b, 0x88, 0xc0, 0x87, 0x24);
 

@@ -24,8 +24,6 @@ import type { Alarm } from './timers.ts';
 const FULL_RELAY_MAX = 8;
 const BLOCK_RELAY_MAX = 2;
 const FEELERS_MAX = 1;
-/** Connections of all kinds but those that the user named (Core: DEFAULT_MAX_PEER_CONNECTIONS). */
-export const DEFAULT_MAX_CONNECTIONS = 125;
 /** Mean times (Core: FEELER_INTERVAL, EXTRA_BLOCK_RELAY_ONLY_PEER_INTERVAL), and noise before a feeler (FEELER_SLEEP_WINDOW). */
 const FEELER_INTERVAL_MS = 2 * MINUTE_MS;
 const EXTRA_BLOCK_RELAY_INTERVAL_MS = 5 * MINUTE_MS;
@@ -43,6 +41,7 @@ const ANCHORS_MAX = 2;
 const SAVE_INTERVAL_MS = 15 * MINUTE_MS;
 
 export interface SlotsOptions extends SeedingOptions {
+  /** `-maxconnections`: of all kinds but those that the user named. */
   readonly maxConnections: number;
   /** `connect`: only these are dialed, nobody from the book and no seeds; an empty list dials nobody. */
   readonly dialing:

@@ -23,7 +23,7 @@ import type { NetAddress } from '../../../src/wire/net-address.ts';
 import type { Transaction } from '../../../src/wire/transaction.ts';
 import { address, START } from './support.ts';
 
-export class TestPool {
+class TestPool {
   readonly byTxid = new Map<Txid, MempoolEntry>();
   readonly byWtxid = new Map<Wtxid, MempoolEntry>();
   sequence = 1;
