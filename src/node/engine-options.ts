@@ -1,0 +1,123 @@
+/** What the user said about validation, mempool, mining and wallets, as these take it. Throws ConfigError. */
+import { hexToHash } from '../base/bytes.ts';
+import { HOUR_MS } from '../base/clock.ts';
+import type { ChainOptions } from '../chain/chain-state.ts';
+import { COIN } from '../consensus/amount.ts';
+import type { ChainParams } from '../consensus/params.ts';
+import type { VerifierChoice } from '../crypto/verifier.ts';
+import { DEFAULT_MEMPOOL_OPTIONS, type MempoolOptions } from '../mempool/options.ts';
+import { BLOCK_MIN_FEE_RATE, BLOCK_RESERVED_WEIGHT, type TemplateOptions } from '../mining/template.ts';
+import type { OutputType } from '../wallet/descriptor-keeper.ts';
+import { DEFAULT_WALLET_OPTIONS, type WalletOptions } from '../wallet/options.ts';
+import type { OptionName } from './option-table.ts';
+import { ConfigError, type Settings } from './settings.ts';
+
+const MEBIBYTE = 2 ** 20;
+const OUTPUT_TYPES: readonly OutputType[] = ['legacy', 'p2sh-segwit', 'bech32', 'bech32m'];
+
+export function chainOptions(settings: Settings, params: ChainParams): ChainOptions {
+  const assumeValid = settings.text('assumevalid');
+  const minimumWork = settings.text('minimumchainwork');
+  if (assumeValid !== undefined && !isHex64(assumeValid)) {
+    throw new ConfigError(`Invalid assumevalid block hash specified (${assumeValid}), must be up to 64 hex digits (or 0 to disable)`); // biome-ignore format: one text
+  }
+  if (minimumWork !== undefined && !isHex64(minimumWork)) {
+    throw new ConfigError(`Invalid minimum work specified (${minimumWork}), must be up to 64 hex digits`);
+  }
+  const hash = assumeValid?.replace(/^0x/, '').padStart(64, '0');
+  return {
+    assumedValidBlock:
+      hash === undefined ? params.assumedValidBlock : /^0*$/.test(hash) ? null : hexToHash(hash),
+    minimumChainWork:
+      minimumWork === undefined ? params.minimumChainWork : BigInt(`0x${minimumWork.replace(/^0x/, '')}`),
+    tipAgeMaxSeconds: settings.number('maxtipage', 24 * 60 * 60),
+    coinsCacheBytes: Math.max(4, settings.number('dbcache', 450)) * MEBIBYTE,
+    ...(settings.number('stopatheight', 0) > 0 && { stopAtHeight: settings.number('stopatheight', 0) }),
+  };
+}
+
+function isHex64(text: string): boolean {
+  return /^(0x)?[0-9a-fA-F]{1,64}$/.test(text);
+}
+
+export function verifierChoice(settings: Settings): VerifierChoice {
+  const choice = settings.text('verify-engine') ?? 'auto';
+  if (choice !== 'auto' && choice !== 'native' && choice !== 'wasm' && choice !== 'noble') {
+    throw new ConfigError(`Unknown --verify-engine ${choice}: there are native, wasm and noble.`);
+  }
+  return choice;
+}
+
+export function mempoolOptions(settings: Settings, params: ChainParams): MempoolOptions {
+  const defaults = DEFAULT_MEMPOOL_OPTIONS;
+  const acceptsNonStandard = settings.flag('acceptnonstdtxn', false);
+  if (acceptsNonStandard && !params.isTestChain) {
+    throw new ConfigError(`acceptnonstdtxn is not currently supported for ${params.name} chain`);
+  }
+  const incremental = feeRate(settings, 'incrementalrelayfee', defaults.incrementalRelayFeeRate);
+  const minRelay = feeRate(settings, 'minrelaytxfee', defaults.minRelayFeeRate);
+  return {
+    requireStandard: !acceptsNonStandard,
+    usageMax: settings.number('maxmempool', 300) * 1_000_000,
+    expiryMs: settings.number('mempoolexpiry', 336) * HOUR_MS,
+    // Core raises the floor so that a replacement always pays what a first transaction would.
+    minRelayFeeRate: settings.isSet('minrelaytxfee') ? minRelay : Math.max(minRelay, incremental),
+    incrementalRelayFeeRate: incremental,
+    dustRelayFeeRate: feeRate(settings, 'dustrelayfee', defaults.dustRelayFeeRate),
+    dataCarrierBytesMax: settings.flag('datacarrier', true)
+      ? settings.number('datacarriersize', defaults.dataCarrierBytesMax)
+      : 0,
+    permitBareMultisig: settings.flag('permitbaremultisig', defaults.permitBareMultisig),
+    clusterCountMax: settings.number('limitclustercount', defaults.clusterCountMax),
+    clusterSizeMax: settings.number('limitclustersize', defaults.clusterSizeMax / 1_000) * 1_000,
+  };
+}
+
+export function templateOptions(
+  settings: Settings,
+): TemplateOptions & Required<Pick<TemplateOptions, 'minFeeRate'>> {
+  const version = settings.number('blockversion', -1);
+  return {
+    minFeeRate: feeRate(settings, 'blockmintxfee', BLOCK_MIN_FEE_RATE),
+    reservedWeight: settings.number('blockreservedweight', BLOCK_RESERVED_WEIGHT),
+    ...(settings.isSet('blockmaxweight') && { maxWeight: settings.number('blockmaxweight', 0) }),
+    ...(version !== -1 && { version }),
+  };
+}
+
+export function walletOptions(settings: Settings, params: ChainParams): WalletOptions {
+  const defaults = DEFAULT_WALLET_OPTIONS;
+  return {
+    ...defaults,
+    prefixes: params.address,
+    coinType: params.name === 'main' ? 0 : 1,
+    keyPoolSize: Math.max(1, settings.number('keypool', defaults.keyPoolSize)),
+    addressType: outputType(settings, 'addresstype') ?? defaults.addressType,
+    changeType: outputType(settings, 'changetype'),
+    spendsZeroConfChange: settings.flag('spendzeroconfchange', defaults.spendsZeroConfChange),
+    minFeeRate: feeRate(settings, 'mintxfee', defaults.minFeeRate),
+    fallbackFeeRate: feeRate(settings, 'fallbackfee', defaults.fallbackFeeRate),
+    maxTxFee: feeRate(settings, 'maxtxfee', defaults.maxTxFee),
+    broadcasts: settings.flag('walletbroadcast', defaults.broadcasts),
+  };
+}
+
+function outputType(settings: Settings, name: 'addresstype' | 'changetype'): OutputType | undefined {
+  const text = settings.text(name);
+  if (text === undefined) return undefined;
+  const type = OUTPUT_TYPES.find(known => known === text);
+  if (type === undefined) {
+    throw new ConfigError(`Unknown ${name === 'addresstype' ? 'address' : 'change'} type '${text}'`);
+  }
+  return type;
+}
+
+/** Coins, as text with up to eight decimals, to satoshi. */
+function feeRate(settings: Settings, name: OptionName, fallback: number): number {
+  const text = settings.text(name);
+  if (text === undefined) return fallback;
+  if (!/^\d{1,8}(\.\d{1,8})?$/.test(text))
+    throw new ConfigError(`Invalid amount for -${name}=<amount>: '${text}'`);
+  const [whole, fraction = ''] = text.split('.');
+  return Number(whole) * COIN + Number(fraction.padEnd(8, '0'));
+}

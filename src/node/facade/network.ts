@@ -1,0 +1,94 @@
+/** What RPC sees and asks of the gossip layer. */
+
+import type { P2pCommand } from '../../p2p/commands.ts';
+import { P2pCommandError } from '../../p2p/commands.ts';
+import { PROTOCOL_VERSION } from '../../p2p/handshake.ts';
+import type { PeerInfo as GossipPeer } from '../../p2p/peer-info.ts';
+import type { NetworkAccess, PeerInfo } from '../../rpc/node-facade.ts';
+import { addressText } from '../../wire/net-address.ts';
+import type { NodeClock } from '../clocks.ts';
+import type { Gossip } from '../gossip.ts';
+import { type NetworkOptions, parseTarget } from '../network-options.ts';
+
+/** Score of an address that we know because we listen on it, and of one that the user named (Core: LOCAL_BIND, LOCAL_MANUAL). */
+const SCORE_BOUND = 2;
+const SCORE_NAMED = 4;
+
+export function networkAccess(
+  { gossip, clock }: { readonly gossip: Gossip; readonly clock: NodeClock },
+  { manager: options }: NetworkOptions,
+): NetworkAccess {
+  const { manager, pump, book } = gossip;
+  const target = (text: string) => parseTarget(text, options.defaultPort);
+  /** False when the command is refused for the reason `expected`. */
+  const tryCommand = (command: P2pCommand, expected: P2pCommandError['code']): boolean => {
+    try {
+      gossip.command(command);
+      return true;
+    } catch (error) {
+      if (error instanceof P2pCommandError && error.code === expected) return false;
+      throw error;
+    }
+  };
+  return {
+    protocolVersion: PROTOCOL_VERSION,
+    userAgent: options.userAgent,
+    localServices: options.services,
+    relaysTxs: !options.blocksOnly,
+    get isActive() {
+      return manager.isNetworkActive;
+    },
+    get timeOffsetS() {
+      return manager.timeOffsetS();
+    },
+    reachable: options.reachableNetworks,
+    localAddresses: () => [
+      ...options.externalAddresses.map(address => ({ address, score: SCORE_NAMED })),
+      ...gossip.announced.map(address => ({ address, score: SCORE_BOUND })),
+    ],
+    peers: () => manager.peers(clock.now()).map(peer => completed(peer, gossip)),
+    totals: () => ({ received: pump.transport.total.received, sent: pump.transport.total.sent }),
+    connectOnce: text => void gossip.command({ kind: 'connectOnce', target: target(text) }),
+    addNode: text => tryCommand({ kind: 'addNode', target: target(text) }, 'already-added'),
+    removeNode: text => tryCommand({ kind: 'removeNode', target: target(text) }, 'not-added'),
+    addedNodes: () =>
+      gossip
+        .command({ kind: 'addedNodes' })
+        .map(({ target: added }) =>
+          added.kind === 'name' ? `${added.host}:${added.port}` : addressText(added.address),
+        ),
+    addConnection: async (address, type) =>
+      tryCommand({ kind: 'addConnection', target: target(address), type }, 'capacity-reached'),
+    disconnect: peer =>
+      tryCommand({ kind: 'disconnect', peer: 'id' in peer ? peer.id : peer.name }, 'not-connected'),
+    pingAll: () => void gossip.command({ kind: 'ping' }),
+    setActive: active => void gossip.command({ kind: 'setNetworkActive', active }),
+    addresses: (count, network) =>
+      book.addresses(clock.now(), { max: count, percent: 0, ...(network !== undefined && { network }) }),
+    addAddress: (address, table) => gossip.command({ kind: 'addAddress', address, table }),
+    bans: () => gossip.command({ kind: 'bans' }),
+    ban: (subnet, until) => void gossip.command({ kind: 'ban', subnet, until }),
+    defaultBanTimeS: options.banTimeS,
+    unban: subnet => tryCommand({ kind: 'unban', subnet }, 'invalid-subnet'),
+    clearBans: () => void gossip.command({ kind: 'clearBans' }),
+  };
+}
+
+/** With what the socket counts. */
+function completed(peer: GossipPeer, { pump }: Gossip): PeerInfo {
+  const connection = pump.transport.get(peer.id);
+  const traffic = connection?.traffic;
+  const none: ReadonlyMap<string, number> = new Map();
+  const { network } = peer;
+  return {
+    ...peer,
+    name: connection?.info.dialedName ?? addressText(peer.address),
+    network: network === 'unroutable' || network === 'internal' ? 'not_publicly_routable' : network,
+    bytesSent: traffic?.sent ?? 0,
+    bytesReceived: traffic?.received ?? 0,
+    bytesSentPerMessage: traffic?.sentByCommand ?? none,
+    bytesReceivedPerMessage: traffic?.receivedByCommand ?? none,
+    transport: 'v1',
+    sessionId: '',
+  };
+}

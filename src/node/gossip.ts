@@ -1,0 +1,260 @@
+/**
+ * The gossip layer at work: the peer manager on real sockets, its operations on the engine and on files (peers.dat,
+ * banlist.json, anchors.dat), and what RPC sees and asks of it.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+import type { Log } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import type { ChainParams } from '../consensus/params.ts';
+import { resolveHost, systemDnsServers } from '../net/dns-client.ts';
+import { AddressBook, type AddressBookData } from '../p2p/address-book.ts';
+import { type Ban, decodeBans, encodeBans } from '../p2p/bans.ts';
+import type { P2pCommand, P2pCommandResult } from '../p2p/commands.ts';
+import type { P2pEvent } from '../p2p/events.ts';
+import { PeerManager } from '../p2p/peer-manager.ts';
+import { decodePeersFile, encodePeersFile } from '../p2p/peers-file.ts';
+import { DecodeError } from '../wire/codec.ts';
+import { type NetAddress, parseAddress, type TimedAddress } from '../wire/net-address.ts';
+import { decodeAnchors, encodeAnchors } from './anchors-file.ts';
+import type { NodeClock } from './clocks.ts';
+import type { Engine } from './engine.ts';
+import { isAnnounceable, type NetworkOptions } from './network-options.ts';
+import { type Operation, PeerPump } from './peer-pump.ts';
+import { ConfigError } from './settings.ts';
+
+const PEERS_FILE = 'peers.dat';
+const BANS_FILE = 'banlist.json';
+const ANCHORS_FILE = 'anchors.dat';
+
+export interface GossipDeps {
+  readonly engine: Engine;
+  readonly clock: NodeClock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly onFatal: (error: unknown) => void;
+}
+
+export interface GossipPlace {
+  readonly params: ChainParams;
+  readonly directory: string;
+}
+
+export class Gossip {
+  readonly manager: PeerManager;
+  readonly pump: PeerPump;
+  readonly book: AddressBook;
+  /** What we listen on and tell others. */
+  readonly announced: readonly NetAddress[];
+  readonly #deps: GossipDeps;
+  readonly #place: GossipPlace;
+  readonly #options: NetworkOptions;
+  readonly #forget: () => void;
+
+  /** Reads the files of the last run. Throws ConfigError when one is damaged. */
+  constructor(deps: GossipDeps, place: GossipPlace, options: NetworkOptions) {
+    this.#deps = deps;
+    this.#place = place;
+    this.#options = options;
+    const { engine, random, log, clock } = deps;
+    const { privateNetwork } = options.manager;
+    this.book = new AddressBook({ random }, { privateNetwork }, this.#readPeers());
+    const listenAddresses = options.listen.flatMap(
+      ({ host, port }) => parseAddress(host.includes(':') ? `[${host}]` : host, port) ?? [],
+    );
+    this.announced = listenAddresses.filter(address => isAnnounceable(address, privateNetwork));
+    this.manager = new PeerManager(
+      {
+        chain: engine.chain,
+        mempool: engine.mempool,
+        random,
+        log,
+        addressBook: this.book,
+        bans: this.#readBans(),
+      },
+      {
+        ...options.manager,
+        minimumChainWork: engine.chain.minimumChainWork,
+        anchors: this.#takeAnchors(),
+        listenAddresses: this.announced,
+        ownAddresses: [...options.manager.externalAddresses, ...listenAddresses],
+      },
+    );
+    this.pump = new PeerPump(
+      {
+        machine: this.manager,
+        operations: operation => this.#perform(operation),
+        clock,
+        log,
+        onFatal: deps.onFatal,
+      },
+      { magic: place.params.magic, permissionsOf: options.permissionsOf, ...local(options.localAddress) },
+    );
+    this.#forget = engine.listen({
+      onChain: notice => this.pump.dispatch({ kind: 'chain', notice }),
+      onMempool: notice => this.pump.dispatch({ kind: 'mempool', notice }),
+    });
+  }
+
+  /** Listens, and begins to dial. Throws ConfigError when a port cannot be had. */
+  async start(): Promise<void> {
+    const { transport } = this.pump;
+    for (const { host, port, permissions } of this.#options.listen) {
+      try {
+        await transport.listen(host, port, permissions);
+      } catch (error) {
+        const { code, message } = error as NodeJS.ErrnoException;
+        const where = `${host}:${port}`;
+        throw new ConfigError(
+          code === 'EADDRINUSE'
+            ? `Unable to bind to ${where} on this computer. Another node is probably already running there.`
+            : `Unable to bind to ${where} on this computer (${message}).`,
+        );
+      }
+      this.#deps.log.info(`Bound to ${host}:${port}`);
+    }
+    this.pump.dispatch({ kind: 'tick' });
+  }
+
+  command<C extends P2pCommand>(command: C): P2pCommandResult<C> {
+    const { effects, result } = this.manager.command(command, this.#deps.clock.now());
+    this.pump.perform(effects);
+    return result;
+  }
+
+  /** Closes all connections and keeps what the next run should know. */
+  async stop(): Promise<void> {
+    const anchors = this.manager.anchors();
+    await this.pump.stop();
+    this.#forget();
+    this.#saveAddresses();
+    this.#saveBans();
+    if (anchors.length > 0) this.#write(ANCHORS_FILE, encodeAnchors(anchors, this.#place.params.magic));
+  }
+
+  #perform(operation: Operation): Promise<P2pEvent | undefined> | undefined {
+    const { engine } = this.#deps;
+    switch (operation.kind) {
+      case 'submitBlock':
+        return this.#submitBlock(operation);
+      case 'submitTx':
+        return this.#submitTx(operation);
+      case 'readBlock':
+        return this.#readBlock(operation);
+      case 'resolveSeeds':
+        for (const host of operation.hosts) this.#resolveSeed(host);
+        return undefined;
+      case 'saveAddresses':
+        this.#saveAddresses();
+        return undefined;
+      case 'saveBans':
+        this.#saveBans();
+        return undefined;
+      case 'txBroadcast':
+        engine.mempool.markBroadcast(operation.txid);
+        return undefined;
+    }
+  }
+
+  async #submitBlock({
+    peer,
+    block,
+    requested,
+  }: Extract<Operation, { kind: 'submitBlock' }>): Promise<P2pEvent> {
+    const result = await this.#deps.engine.submitBlock(block, { requested });
+    return { kind: 'blockProcessed', peer, hash: block.header.hash, result };
+  }
+
+  async #submitTx({ peer, tx }: Extract<Operation, { kind: 'submitTx' }>): Promise<P2pEvent> {
+    const result = await this.#deps.engine.submitTx(tx, { origin: 'peer' });
+    return { kind: 'txProcessed', peer, tx, result };
+  }
+
+  async #readBlock({ peer, hash }: Extract<Operation, { kind: 'readBlock' }>): Promise<P2pEvent> {
+    const { engine } = this.#deps;
+    const id = engine.chain.headers.find(hash);
+    const raw = id === undefined ? undefined : await engine.readRawBlock(id);
+    return { kind: 'blockRead', peer, hash, raw };
+  }
+
+  /** Nobody waits for it: an answer of nothing is told like one of many. */
+  #resolveSeed(host: string): void {
+    const { log } = this.#deps;
+    const { resolvers } = this.#options;
+    const servers = resolvers.length > 0 ? resolvers : systemDnsServers();
+    const tell = (addresses: readonly NetAddress[]) =>
+      this.pump.dispatch({ kind: 'namesResolved', host, addresses });
+    resolveHost(host, this.#place.params.defaultPort, servers).then(tell, (error: Error) => {
+      log.info(`DNS seed ${host} gives no answer: ${error.message}`);
+      tell([]);
+    });
+  }
+
+  // Files.
+
+  #path(name: string): string {
+    return path.join(this.#place.directory, name);
+  }
+
+  /** Through a temporary file and a rename: a crash leaves the old one or the new one. */
+  #write(name: string, content: Uint8Array | string): void {
+    const file = this.#path(name);
+    try {
+      fs.writeFileSync(`${file}.new`, content, { mode: 0o600 });
+      fs.renameSync(`${file}.new`, file);
+    } catch (error) {
+      this.#deps.log.warn(`${name} cannot be written: ${(error as Error).message}`);
+    }
+  }
+
+  #saveAddresses(): void {
+    this.#write(PEERS_FILE, encodePeersFile(this.book.data(), this.#place.params.magic));
+  }
+
+  #saveBans(): void {
+    this.#write(BANS_FILE, encodeBans(this.manager.bans(this.#deps.clock.now())));
+  }
+
+  #readPeers(): AddressBookData | undefined {
+    const file = this.#path(PEERS_FILE);
+    if (!fs.existsSync(file)) return undefined;
+    try {
+      return decodePeersFile(fs.readFileSync(file), this.#place.params.magic);
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      throw new ConfigError(
+        `Invalid or corrupt peers.dat (${error.message}). If you believe this is a bug, please report it. As a workaround, you can move the file ("${file}") out of the way (rename, move, or delete) to have a new one created on the next start.`,
+      );
+    }
+  }
+
+  #readBans(): Ban[] {
+    const file = this.#path(BANS_FILE);
+    if (!fs.existsSync(file)) return [];
+    try {
+      return decodeBans(fs.readFileSync(file, 'utf8'));
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      this.#deps.log.warn(`${BANS_FILE} is damaged and not used: ${error.message}`);
+      return [];
+    }
+  }
+
+  /** Used once: whoever crashes us right after the start must not be dialed again and again. */
+  #takeAnchors(): TimedAddress[] {
+    const file = this.#path(ANCHORS_FILE);
+    if (!fs.existsSync(file)) return [];
+    try {
+      return decodeAnchors(fs.readFileSync(file), this.#place.params.magic);
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      return [];
+    } finally {
+      fs.rmSync(file, { force: true });
+    }
+  }
+}
+
+function local(localAddress: string | undefined): { localAddress?: string } {
+  return localAddress === undefined ? {} : { localAddress };
+}

@@ -1,0 +1,224 @@
+/** What the user said about peers, as the gossip layer and the sockets take it. Throws ConfigError. */
+import type { ChainParams } from '../consensus/params.ts';
+import type { DnsServer } from '../net/dns-client.ts';
+import type { DialTarget, Permission } from '../p2p/events.ts';
+import { networkOf } from '../p2p/netgroup.ts';
+import type { PeerManagerOptions } from '../p2p/peer-manager.ts';
+import { SERVICES } from '../wire/messages.ts';
+import { type AddressNetwork, type NetAddress, parseAddress } from '../wire/net-address.ts';
+import { parseSubnet, type Subnet, subnetContains } from '../wire/subnet.ts';
+import type { NodeConfig } from './config.ts';
+import { ConfigError, type Settings } from './settings.ts';
+
+const DNS_PORT = 53;
+const PEER_TIMEOUT_DEFAULT_S = 60;
+const MAX_CONNECTIONS_DEFAULT = 125;
+const BAN_TIME_DEFAULT_S = 24 * 60 * 60;
+/** Bytes of the user agent (Core: MAX_SUBVERSION_LENGTH). */
+const USER_AGENT_BYTES_MAX = 256;
+const COMMENT = /^[0-9A-Za-z .,;\-_?@]*$/;
+const DEFAULT_PERMISSIONS: readonly Permission[] = ['relay', 'noban', 'download', 'mempool'];
+const ALL_PERMISSIONS: readonly Permission[] = [
+  'bloomfilter',
+  'relay',
+  'forcerelay',
+  'noban',
+  'download',
+  'mempool',
+  'addr',
+];
+/** Networks that this node can dial. */
+const REACHABLE: ReadonlySet<AddressNetwork> = new Set(['ipv4', 'ipv6']);
+
+interface Grant {
+  readonly permissions: readonly Permission[];
+  readonly directions: ReadonlySet<'in' | 'out'>;
+  readonly subnet: Subnet;
+}
+
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly permissions: readonly Permission[];
+}
+
+export interface NetworkOptions {
+  readonly manager: Omit<
+    PeerManagerOptions,
+    'anchors' | 'listenAddresses' | 'ownAddresses' | 'minimumChainWork'
+  >;
+  /** Empty: no connections are taken. */
+  readonly listen: readonly ListenAddress[];
+  /** Dial from here. */
+  readonly localAddress: string | undefined;
+  /** Empty: the system's. */
+  readonly resolvers: readonly DnsServer[];
+  permissionsOf(address: NetAddress, direction: 'in' | 'out'): readonly Permission[];
+}
+
+export function networkOptions({ settings, params, persona }: NodeConfig): NetworkOptions {
+  const privateNetwork = persona === 'hearsay' && settings.flag('private-network', false);
+  const connect = settings.list('connect');
+  const isConnectMode = connect.length > 0 || settings.isNegated('connect');
+  const connectTargets = connect
+    .filter(text => text !== '0')
+    .map(text => parseTarget(text, params.defaultPort));
+  const listens = settings.flag(
+    'listen',
+    !isConnectMode || settings.isSet('bind') || settings.isSet('whitebind'),
+  );
+  const seeds = chooseSeeds(settings, params, isConnectMode);
+  const maxConnections = settings.number('maxconnections', MAX_CONNECTIONS_DEFAULT);
+  if (maxConnections < 0) throw new ConfigError('-maxconnections must be greater or equal than zero');
+  const externalAddresses = settings.list('externalip').map(text => {
+    const address = parseAddress(text, params.defaultPort);
+    if (address === undefined) throw new ConfigError(`Cannot resolve -externalip address: '${text}'`);
+    return address;
+  });
+  const grants = settings.list('whitelist').map(parseGrant);
+  const bind = settings.list('bind');
+  return {
+    manager: {
+      userAgent: userAgent(settings, persona),
+      services: SERVICES.network | SERVICES.witness | SERVICES.networkLimited,
+      blocksOnly: settings.flag('blocksonly', false),
+      privateNetwork,
+      peerTimeoutMs: settings.number('peertimeout', PEER_TIMEOUT_DEFAULT_S) * 1_000,
+      banTimeS: settings.number('bantime', BAN_TIME_DEFAULT_S),
+      maxConnections,
+      dialing: isConnectMode ? { kind: 'connect', targets: connectTargets } : { kind: 'book' },
+      addNodes: settings.list('addnode').map(text => parseTarget(text, params.defaultPort)),
+      networkActive: settings.flag('networkactive', true),
+      dnsSeeds: seeds.hosts,
+      forceDnsSeeds: settings.flag('forcednsseed', false),
+      seedNodes: seeds.nodes,
+      fixedSeeds:
+        settings.flag('fixedseeds', true) && !isConnectMode
+          ? params.fixedSeeds.flatMap(text => parseAddress(text, params.defaultPort) ?? [])
+          : [],
+      defaultPort: params.defaultPort,
+      reachableNetworks: REACHABLE,
+      externalAddresses,
+    },
+    listen: listens ? listenAddresses(settings, params) : [],
+    localAddress: privateNetwork && bind.length > 0 ? splitHostPort(bind[0]!, 0).host : undefined,
+    resolvers: settings.list('resolver').map(text => splitHostPort(text, DNS_PORT)),
+    permissionsOf: (address, direction) =>
+      grants.flatMap(grant =>
+        grant.directions.has(direction) && subnetContains(grant.subnet, address) ? grant.permissions : [],
+      ),
+  };
+}
+
+/**
+ * `--seed` alone means the chain's DNS seeds; with values, those hosts, and `ADDR:PORT` peers that are asked for
+ * addresses. Without it, the chain's seeds are used unless `-dnsseed=0` or `-connect` says otherwise.
+ */
+function chooseSeeds(
+  settings: Settings,
+  params: ChainParams,
+  isConnectMode: boolean,
+): { readonly hosts: readonly string[]; readonly nodes: readonly DialTarget[] } {
+  const nodes = settings.list('seednode').map(text => parseTarget(text, params.defaultPort));
+  if (!settings.isSet('seed') || settings.isNegated('seed')) {
+    return { hosts: settings.flag('dnsseed', !isConnectMode) ? params.dnsSeeds : [], nodes };
+  }
+  const named = settings.list('seed').filter(text => text !== '');
+  if (named.length === 0) {
+    if (params.dnsSeeds.length === 0) {
+      throw new ConfigError(
+        `The chain ${params.name} has no DNS seeds. Name one: --seed HOST, or a peer: --seed ADDR:PORT.`,
+      );
+    }
+    return { hosts: params.dnsSeeds, nodes };
+  }
+  const isPeer = (text: string) => parseAddress(text, params.defaultPort) !== undefined;
+  return {
+    hosts: named.filter(text => !isPeer(text)),
+    nodes: [...nodes, ...named.filter(isPeer).map(text => parseTarget(text, params.defaultPort))],
+  };
+}
+
+function listenAddresses(settings: Settings, params: ChainParams): ListenAddress[] {
+  const port = settings.number('port', params.defaultPort);
+  const binds = settings.list('bind').map(text => ({
+    ...splitHostPort(text.replace(/=onion$/, ''), port),
+    permissions: [],
+  }));
+  const granted = settings.list('whitebind').map(text => {
+    const at = text.lastIndexOf('@');
+    const permissions =
+      at === -1 ? DEFAULT_PERMISSIONS : parsePermissions(text.slice(0, at), text).permissions;
+    return { ...splitHostPort(text.slice(at + 1), port), permissions };
+  });
+  const all = [...binds, ...granted];
+  return all.length > 0 ? all : [{ host: '0.0.0.0', port, permissions: [] }];
+}
+
+/** A numeric address, or a name that is looked up when it is dialed. */
+export function parseTarget(text: string, defaultPort: number): DialTarget {
+  const address = parseAddress(text, defaultPort);
+  if (address !== undefined) return { kind: 'address', address };
+  const { host, port } = splitHostPort(text, defaultPort);
+  return { kind: 'name', host, port };
+}
+
+function splitHostPort(text: string, defaultPort: number): { readonly host: string; readonly port: number } {
+  const match = /^\[(.+)\](?::(\d{1,5}))?$/.exec(text) ?? /^([^:]+)(?::(\d{1,5}))?$/.exec(text);
+  const host = match?.[1] ?? text;
+  const port = match?.[2] === undefined ? defaultPort : Number(match[2]);
+  if (port > 0xffff) throw new ConfigError(`Invalid port specified in '${text}'`);
+  return { host, port };
+}
+
+function userAgent(settings: Settings, persona: NodeConfig['persona']): string {
+  const comments = settings.list('uacomment');
+  const bad = comments.find(comment => !COMMENT.test(comment));
+  if (bad !== undefined) throw new ConfigError(`User Agent comment (${bad}) contains unsafe characters.`);
+  const program = persona === 'bitcoind' ? 'Satoshi:31.99.0' : 'Hearsay:0.1.0';
+  const agent = `/${program}${comments.length > 0 ? `(${comments.join('; ')})` : ''}/`;
+  if (agent.length > USER_AGENT_BYTES_MAX) {
+    throw new ConfigError(
+      `Total length of network version string (${agent.length}) exceeds maximum length (${USER_AGENT_BYTES_MAX}). Reduce the number or size of uacomments.`,
+    );
+  }
+  return agent;
+}
+
+/** `PERMISSION,…@SUBNET`; without permissions the usual ones, for peers that come in. */
+function parseGrant(text: string): Grant {
+  const at = text.lastIndexOf('@');
+  const subnet = parseSubnet(text.slice(at + 1));
+  if (subnet === undefined)
+    throw new ConfigError(`Invalid netmask specified in -whitelist: '${text.slice(at + 1)}'`);
+  const words = at === -1 ? undefined : parsePermissions(text.slice(0, at), text);
+  return {
+    subnet,
+    permissions: words?.permissions ?? DEFAULT_PERMISSIONS,
+    directions: words?.directions ?? new Set(['in']),
+  };
+}
+
+function parsePermissions(
+  text: string,
+  whole: string,
+): { readonly permissions: readonly Permission[]; readonly directions: ReadonlySet<'in' | 'out'> } {
+  const permissions = new Set<Permission>();
+  const directions = new Set<'in' | 'out'>();
+  for (const word of text.split(',')) {
+    if (word === '') continue;
+    if (word === 'in' || word === 'out') directions.add(word);
+    else if (word === 'all') for (const each of ALL_PERMISSIONS) permissions.add(each);
+    else if (word === 'bloom') permissions.add('bloomfilter');
+    else if ((ALL_PERMISSIONS as readonly string[]).includes(word)) permissions.add(word as Permission);
+    else throw new ConfigError(`Invalid P2P permission: '${word}' in ${whole}`);
+  }
+  if (directions.size === 0) directions.add('in');
+  return { permissions: [...permissions], directions };
+}
+
+/** Whether an address may be announced as ours. */
+export function isAnnounceable(address: NetAddress, privateNetwork: boolean): boolean {
+  const network = networkOf(address, { privateNetwork });
+  return network !== 'unroutable' && network !== 'internal';
+}

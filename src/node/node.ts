@@ -1,0 +1,419 @@
+/**
+ * A node, put together: the only place where everything is constructed, and where it is taken apart again in order.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+import { hashToHex } from '../base/bytes.ts';
+import { MINUTE_MS, toUnixSeconds } from '../base/clock.ts';
+import { LOG_CATEGORIES, type LogCategory } from '../base/log.ts';
+import type { ChainParams } from '../consensus/params.ts';
+import { loadVerifier } from '../crypto/verifier.ts';
+import { AuthSetupError, RpcAuth } from '../rpc/auth.ts';
+import { Dispatcher } from '../rpc/dispatcher.ts';
+import { nodeMethods } from '../rpc/methods/node-methods.ts';
+import { walletMethods } from '../rpc/methods/wallet/wallet-methods.ts';
+import type { NodeFacade } from '../rpc/node-facade.ts';
+import { RpcServer, RpcServerError } from '../rpc/server.ts';
+import { decodeAddress } from '../script/address.ts';
+import { StoreError } from '../store/errors.ts';
+import { NodeClock, Scheduler } from './clocks.ts';
+import type { NodeConfig } from './config.ts';
+import { DebugLog } from './debug-log.ts';
+import { Engine } from './engine.ts';
+import {
+  chainOptions,
+  mempoolOptions,
+  templateOptions,
+  verifierChoice,
+  walletOptions,
+} from './engine-options.ts';
+import { SystemRandom } from './entropy.ts';
+import { blockAccess, coinAccess } from './facade/blocks.ts';
+import { type BlockMaker, blockMaker } from './facade/mining.ts';
+import { networkAccess } from './facade/network.ts';
+import { clockAccess, poolAccess, processAccess } from './facade/pool.ts';
+import { Gossip } from './gossip.ts';
+import { BackgroundMiner } from './miner.ts';
+import { networkOptions } from './network-options.ts';
+import { rpcOptions } from './rpc-options.ts';
+import { workerCount } from './script-workers.ts';
+import { ConfigError } from './settings.ts';
+import { readStartupWallets } from './startup-wallets.ts';
+import { Wallets } from './wallets.ts';
+import { FatalStorageError } from './writer.ts';
+
+/** How often the mempool is looked through for what has waited too long. */
+const EXPIRY_INTERVAL_MS = 10 * MINUTE_MS;
+/** How often the chain is brought to disk although nothing forces it. */
+const FLUSH_INTERVAL_MS = 60 * MINUTE_MS;
+
+export interface RunningNode {
+  /** Ends it cleanly; may be called many times. */
+  stop(): void;
+  /** Resolves after a clean stop; rejects when it had to give up. */
+  readonly stopped: Promise<void>;
+}
+
+/** Throws ConfigError, StoreError and others whose message is for the user. Nothing is left running then. */
+export async function startNode(config: NodeConfig): Promise<RunningNode> {
+  const node = new HearsayNode(config);
+  try {
+    await node.start();
+  } catch (error) {
+    await node.takeDown();
+    throw explained(error, config);
+  }
+  return node;
+}
+
+class HearsayNode implements RunningNode {
+  readonly stopped: Promise<void>;
+  readonly #config: NodeConfig;
+  readonly #clock = new NodeClock();
+  readonly #scheduler = new Scheduler();
+  readonly #random = new SystemRandom();
+  readonly #log: DebugLog;
+  readonly #settle: { resolve(): void; reject(error: unknown): void };
+  /** What was started, in order; taken down in reverse. */
+  readonly #running: { readonly name: string; stop(): Promise<void> | void }[] = [];
+  #server: RpcServer | undefined;
+  #isStopping = false;
+
+  /** Makes the directories and opens the log. */
+  constructor(config: NodeConfig) {
+    this.#config = config;
+    for (const directory of [
+      config.baseDirectory,
+      config.directory,
+      path.join(config.directory, 'wallets'),
+    ]) {
+      makeDirectory(directory);
+    }
+    this.#log = openLog(config);
+    const { promise, resolve, reject } = deferred();
+    this.stopped = promise;
+    this.#settle = { resolve, reject };
+    // Nobody may be listening yet when a start fails.
+    promise.catch(() => {});
+  }
+
+  stop(): void {
+    this.#end(undefined);
+  }
+
+  async start(): Promise<void> {
+    const { settings, params, directory } = this.#config;
+    this.#log.info(`Hearsay starts: chain ${params.name}, directory ${directory}`);
+    const mockTime = settings.number('mocktime', 0);
+    if (mockTime > 0) this.#clock.setMockTime(mockTime);
+    const network = networkOptions(this.#config);
+    const rpc = rpcOptions(this.#config);
+
+    // First of all the storage: whoever holds it keeps a second process from doing anything else.
+    const engine = await this.#openEngine();
+    const dispatcher = new Dispatcher(this.#log);
+    dispatcher.setWarmup('Loading block index…');
+    if (settings.flag('server', true)) await this.#startRpc(dispatcher, rpc);
+    await this.#startEngine(engine);
+
+    dispatcher.setWarmup('Loading P2P addresses…');
+    const onFatal = (error: unknown) => this.#end(error ?? new Error('unknown'));
+    const { clock, scheduler } = { clock: this.#clock, scheduler: this.#scheduler };
+    const gossip = new Gossip(
+      { engine, clock, random: this.#random, log: this.#log, onFatal },
+      { params, directory },
+      network,
+    );
+    this.#running.push({ name: 'gossip', stop: () => gossip.stop() });
+    const maker = blockMaker({ engine, clock }, templateOptions(settings));
+    const facade = this.#facade({ engine, gossip, maker, network });
+    dispatcher.register(nodeMethods(facade, dispatcher));
+    if (!settings.flag('disablewallet', false)) {
+      dispatcher.setWarmup('Loading wallet…');
+      dispatcher.register(walletMethods(await this.#startWallets(engine, facade)));
+    }
+    dispatcher.setWarmup('Starting network threads…');
+    await gossip.start();
+    this.#startMiner(engine, maker);
+    scheduler.every(EXPIRY_INTERVAL_MS, () => this.#chore('expire', engine.enqueue('expire', () => engine.mempool.expire(clock.now())))); // biome-ignore format: one step
+    scheduler.every(FLUSH_INTERVAL_MS, () => this.#chore('flush', engine.enqueue('flush', () => engine.chain.flush(clock.now())))); // biome-ignore format: one step
+    this.#running.push({ name: 'scheduler', stop: () => scheduler.stop() });
+    this.#writePid();
+    dispatcher.finishWarmup();
+    this.#log.info('Done loading');
+    this.#tellUser();
+  }
+
+  /** Takes down what runs, newest first; errors are logged, the first is returned. */
+  async takeDown(): Promise<unknown> {
+    let first: unknown;
+    // Calls that run are answered while everything that they need is still there.
+    await this.#server?.stop();
+    for (const part of this.#running.splice(0).reverse()) {
+      try {
+        await part.stop();
+      } catch (error) {
+        first ??= error;
+        this.#log.warn(`Stopping ${part.name}: ${(error as Error).message}`);
+      }
+    }
+    this.#log.info('Shutdown: done');
+    this.#log.close();
+    return first;
+  }
+
+  #end(reason: unknown): void {
+    if (this.#isStopping) return;
+    this.#isStopping = true;
+    if (reason !== undefined)
+      this.#log.warn(`The node must stop: ${(reason as Error).stack ?? String(reason)}`);
+    // The answer to `stop` goes out before its connection is closed.
+    setImmediate(async () => {
+      const problem = await this.takeDown();
+      const error = reason ?? problem;
+      if (error === undefined) this.#settle.resolve();
+      else this.#settle.reject(error);
+    });
+  }
+
+  #chore(name: string, done: Promise<unknown>): void {
+    done.catch(error => {
+      if (!this.#isStopping) this.#log.warn(`${name}: ${(error as Error).message}`);
+    });
+  }
+
+  async #startRpc(dispatcher: Dispatcher, options: ReturnType<typeof rpcOptions>): Promise<void> {
+    const auth = new RpcAuth(options.auth, this.#log);
+    const server = new RpcServer({ dispatcher, auth, log: this.#log }, options.server);
+    try {
+      await server.start();
+    } catch (error) {
+      auth.close(this.#log);
+      throw error;
+    }
+    this.#server = server;
+  }
+
+  async #openEngine(): Promise<Engine> {
+    const { settings, params, directory } = this.#config;
+    const verifier = await loadVerifier(verifierChoice(settings));
+    const engine = await Engine.open(
+      {
+        log: this.#log,
+        random: this.#random,
+        verifier,
+        now: () => this.#clock.now(),
+        onFatal: error => this.#end(error),
+      },
+      {
+        params,
+        directory,
+        blocksXor: settings.flag('blocksxor', true),
+        chain: chainOptions(settings, params),
+        mempool: mempoolOptions(settings, params),
+        workers: workerCount(settings.number('par', 0)),
+      },
+    );
+    this.#running.push({ name: 'chain', stop: () => engine.close() });
+    return engine;
+  }
+
+  async #startEngine(engine: Engine): Promise<void> {
+    const { settings } = this.#config;
+    await engine.start();
+    const { chain } = engine;
+    const tip = chain.tip();
+    this.#log.info(
+      `The chain stands at height ${chain.headers.heightOf(tip)}, ${hashToHex(chain.headers.hashOf(tip))}`,
+    );
+    const stopAt = settings.number('stopatheight', 0);
+    if (stopAt > 0) {
+      engine.listen({
+        onChain: notice => {
+          if (notice.kind === 'tipChanged' && chain.headers.heightOf(notice.tip) >= stopAt) this.stop();
+        },
+        onMempool() {},
+      });
+    }
+  }
+
+  #facade(parts: {
+    readonly engine: Engine;
+    readonly gossip: Gossip;
+    readonly maker: BlockMaker;
+    readonly network: ReturnType<typeof networkOptions>;
+  }): NodeFacade {
+    const { engine, gossip, maker, network } = parts;
+    const { params } = this.#config;
+    const clock = this.#clock;
+    const time = clockAccess({ clock, scheduler: this.#scheduler });
+    return {
+      chain: engine.chain,
+      mempool: engine.mempool,
+      blocks: blockAccess({ engine, clock }),
+      coins: coinAccess({ engine, clock }),
+      pool: poolAccess({
+        engine,
+        clock,
+        announce: txid => void gossip.command({ kind: 'announceTx', txid }),
+      }),
+      mining: maker,
+      network: networkAccess({ gossip, clock }, network),
+      clock: {
+        ...time,
+        advanceScheduler: seconds => {
+          time.advanceScheduler(seconds);
+          gossip.pump.dispatch({ kind: 'schedulerAdvanced', by: seconds * 1_000 });
+        },
+      },
+      process: processAccess({
+        log: this.#log,
+        logPath: logFile(this.#config) ?? '',
+        warnings: warningsFor(params),
+        shutdown: () => this.stop(),
+      }),
+    };
+  }
+
+  async #startWallets(engine: Engine, node: NodeFacade): Promise<Wallets> {
+    const { settings, params, directory } = this.#config;
+    const { dustRelayFeeRate } = mempoolOptions(settings, params);
+    const settingsPath = path.join(directory, 'settings.json');
+    const wallets = new Wallets(
+      {
+        node,
+        random: this.#random,
+        verifier: await loadVerifier(verifierChoice(settings)),
+        log: this.#log,
+        after: (delay, job) => this.#scheduler.after(delay, job),
+        onFatal: error => this.#end(error),
+      },
+      {
+        directory: path.resolve(directory, settings.text('walletdir') ?? 'wallets'),
+        settingsPath,
+        dustRelayFeeRate,
+        wallet: walletOptions(settings, params),
+      },
+    );
+    const forget = engine.listen({
+      onChain: notice => wallets.onChain(notice),
+      onMempool: notice => wallets.onMempool(notice),
+    });
+    this.#running.push({
+      name: 'wallets',
+      async stop() {
+        forget();
+        await wallets.close();
+      },
+    });
+    await wallets.loadAll([...settings.list('wallet'), ...(await readStartupWallets(settingsPath))]);
+    return wallets;
+  }
+
+  #startMiner(engine: Engine, maker: BlockMaker): void {
+    const { settings, params } = this.#config;
+    const address = settings.text('mine');
+    if (address === undefined) return;
+    let scriptPubKey: Uint8Array;
+    try {
+      ({ scriptPubKey } = decodeAddress(address, params.address));
+    } catch (error) {
+      throw new ConfigError(
+        `--mine ${address} is not an address of ${params.name}: ${(error as Error).message}`,
+      );
+    }
+    const onFatal = (error: Error) => this.#end(error);
+    const miner = new BackgroundMiner({ engine, maker, log: this.#log, onFatal }, scriptPubKey);
+    this.#running.push({ name: 'miner', stop: () => miner.stop() });
+  }
+
+  #writePid(): void {
+    const { settings, directory } = this.#config;
+    const file = path.resolve(directory, settings.text('pid') ?? 'bitcoind.pid');
+    fs.writeFileSync(file, `${process.pid}\n`);
+    this.#running.push({ name: 'pid file', stop: () => fs.rmSync(file, { force: true }) });
+  }
+
+  /** What somebody at a terminal wants to know first. */
+  #tellUser(): void {
+    const { persona, params } = this.#config;
+    if (persona === 'bitcoind') return;
+    const rpc = rpcOptions(this.#config);
+    const { host, port } = rpc.server.bind[0]!;
+    for (const warning of warningsFor(params)) process.stdout.write(`Warning: ${warning}\n`);
+    process.stdout.write(`Hearsay runs on ${params.name} since ${new Date(toUnixSeconds(Date.now()) * 1_000).toISOString()}; RPC on ${host}:${port}\n`); // biome-ignore format: one text
+  }
+}
+
+/** What must be known before trusting this node with money. */
+function warningsFor(params: ChainParams): readonly string[] {
+  if (params.name !== 'main') return [];
+  return [
+    'Agreement with Bitcoin Core on every rule of mainnet is not proven yet: consensus may be incomplete. Do not trust this node with money.',
+  ];
+}
+
+/** Throws ConfigError. */
+export function makeDirectory(directory: string): void {
+  try {
+    fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
+    fs.accessSync(directory, fs.constants.W_OK);
+  } catch (error) {
+    throw new ConfigError(`Cannot write to the data directory ${directory}: ${(error as Error).message}`);
+  }
+}
+
+function logFile({ settings, directory }: NodeConfig): string | undefined {
+  if (settings.isNegated('debuglogfile') || settings.text('debuglogfile') === '0') return undefined;
+  return path.resolve(directory, settings.text('debuglogfile') ?? 'debug.log');
+}
+
+function openLog(config: NodeConfig): DebugLog {
+  const { settings, persona } = config;
+  const wanted = new Set<LogCategory>();
+  for (const name of settings.list('debug')) {
+    if (name === '' || name === '1' || name === 'all')
+      for (const category of LOG_CATEGORIES) wanted.add(category);
+    for (const category of LOG_CATEGORIES) if (category === name) wanted.add(category);
+  }
+  for (const name of settings.list('debugexclude')) {
+    for (const category of LOG_CATEGORIES) if (category === name) wanted.delete(category);
+  }
+  const file = logFile(config);
+  try {
+    return new DebugLog({
+      file,
+      toConsole: settings.flag('printtoconsole', persona === 'hearsay' && process.stdout.isTTY === true),
+      categories: wanted,
+      microseconds: settings.flag('logtimemicros', false),
+    });
+  } catch (error) {
+    throw new ConfigError(`Could not open debug log file ${file}: ${(error as Error).message}`);
+  }
+}
+
+/** Errors in words for whoever started the node. */
+function explained(error: unknown, { baseDirectory, directory }: NodeConfig): unknown {
+  if (error instanceof AuthSetupError || error instanceof RpcServerError) {
+    return new ConfigError('Unable to start HTTP server. See debug log for details.');
+  }
+  if (error instanceof StoreError && error.code === 'locked') {
+    const where = directory === baseDirectory ? baseDirectory : directory;
+    return new ConfigError(
+      `Cannot obtain a lock on directory ${where}. Bitcoin Core is probably already running.`,
+    );
+  }
+  if (error instanceof FatalStorageError || error instanceof StoreError)
+    return new ConfigError(error.message);
+  return error;
+}
+
+function deferred(): { promise: Promise<void>; resolve(): void; reject(error: unknown): void } {
+  let resolve!: () => void;
+  let reject!: (error: unknown) => void;
+  const promise = new Promise<void>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  return { promise, resolve, reject };
+}
