@@ -1,0 +1,140 @@
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openLevelStore } from '../../src/store/level.ts';
+import type { Block } from '../../src/wire/block.ts';
+import { type DiskChain, openDiskChain } from '../support/disk-chain.ts';
+import { coinbaseOf, mineBlock, mineBlocks, NOW, REGTEST, spend, TestChain } from '../support/test-chain.ts';
+
+const base = mineBlocks(REGTEST.genesis, 0, 120);
+
+describe('the chain on disk', () => {
+  let folder = '';
+  let made = 0;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'hearsay-chain-host-'));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  const next = () => join(folder, String(made++));
+  const open = (directory: string, blockFileBytesMax?: number) =>
+    openDiskChain(REGTEST, directory, {
+      now: NOW,
+      ...(blockFileBytesMax === undefined ? {} : { blockFileBytesMax }),
+    });
+
+  async function submit({ chain, writer }: DiskChain, blocks: readonly Block[]): Promise<void> {
+    for (const block of blocks)
+      await writer.enqueue('submit', () => chain.submitBlock(block, { requested: true, now: NOW }));
+  }
+
+  const statsOf = (disk: DiskChain) =>
+    disk.host.coinStats(disk.chain, disk.writer, { hash: 'hash_serialized_3', now: NOW });
+
+  test('a killed process loses nothing that was answered, in one file or many', async () => {
+    const memory = new TestChain();
+    const extra = mineBlock(base.at(-1)!, 120, { transactions: [spend([coinbaseOf(base[0]!)], [1, 2, 3])] });
+    const blocks = [...base, extra];
+    for (const block of blocks) memory.submit(block);
+    const expected = memory.coinsFingerprint();
+    for (const fileBytes of [undefined, 2000]) {
+      const directory = next();
+      for (let at = 0; at < blocks.length; at += 40) {
+        const disk = await open(directory, fileBytes);
+        expect(disk.chain.height).toBe(at);
+        await submit(disk, blocks.slice(at, at + 40));
+        await disk.kill();
+      }
+      const disk = await open(directory, fileBytes);
+      expect(disk.chain.height).toBe(121);
+      const { hash, outputs, totalAmount, height } = await statsOf(disk);
+      expect(`${hash} ${outputs} ${totalAmount}`).toBe(expected);
+      expect(height).toBe(121);
+      expect(readdirSync(join(directory, 'blocks')).some(name => name === 'blk00001.dat')).toBe(
+        fileBytes !== undefined,
+      );
+      await disk.stop();
+      const again = await open(directory, fileBytes);
+      expect(again.chain.height).toBe(121);
+      await again.kill();
+    }
+  });
+
+  test('a reorganisation over a restart reads blocks and undo data back', async () => {
+    const directory = next();
+    const first = await open(directory);
+    await submit(first, base);
+    await first.stop();
+    const branch = mineBlocks(base[99]!, 100, 22, { tag: 1 });
+    const second = await open(directory);
+    await submit(second, branch);
+    expect(second.chain.height).toBe(122);
+    expect(second.notices.filter(({ kind }) => kind === 'blockDisconnected')).toHaveLength(20);
+    const memory = new TestChain();
+    for (const block of [...base.slice(0, 100), ...branch]) memory.submit(block);
+    const { hash, outputs, totalAmount } = await statsOf(second);
+    expect(`${hash} ${outputs} ${totalAmount}`).toBe(memory.coinsFingerprint());
+    await second.kill();
+  });
+
+  test('a torn last record is forgotten, and its block may come again', async () => {
+    const directory = next();
+    const first = await open(directory);
+    await submit(first, base.slice(0, 10));
+    await first.kill();
+    const file = join(directory, 'blocks', 'blk00000.dat');
+    truncateSync(file, 1500);
+    const second = await open(directory);
+    const { height } = second.chain;
+    expect(height).toBeGreaterThan(3);
+    expect(height).toBeLessThan(10);
+    await submit(second, base.slice(height, 10));
+    expect(second.chain.height).toBe(10);
+    await second.kill();
+  });
+
+  test('a directory of another program is refused, and nothing in it touched', async () => {
+    const foreign = next();
+    await (await openLevelStore(join(foreign, 'chainstate'))).close();
+    const before = readdirSync(join(foreign, 'chainstate'));
+    const refused = { code: 'foreign', message: `The data directory ${foreign} belongs to another program` };
+    await expect(open(foreign)).rejects.toMatchObject(refused);
+    expect(readdirSync(foreign)).toEqual(['chainstate']);
+    expect(readdirSync(join(foreign, 'chainstate'))).toEqual(before);
+    const files = next();
+    mkdirSync(join(files, 'blocks'), { recursive: true });
+    writeFileSync(join(files, 'blocks', 'blk00000.dat'), '');
+    await expect(open(files)).rejects.toMatchObject({ code: 'foreign' });
+    expect(existsSync(join(files, 'blocks', 'index'))).toBe(false);
+  });
+
+  test('a directory may be used by one process only, copied, but not for another network', async () => {
+    const directory = next();
+    const disk = await open(directory);
+    await submit(disk, base.slice(0, 5));
+    await expect(open(directory)).rejects.toMatchObject({ code: 'locked' });
+    await disk.stop();
+    const copy = next();
+    cpSync(directory, copy, { recursive: true });
+    const copied = await open(copy);
+    expect(copied.chain.height).toBe(5);
+    await copied.kill();
+    const other = { ...REGTEST, genesis: base[0]! };
+    await expect(openDiskChain(other, copy, { now: NOW })).rejects.toThrow(/Wrong datadir for network/);
+  });
+
+  test('an unwritable place is one clear error', async () => {
+    const file = next();
+    writeFileSync(file, '');
+    await expect(open(file)).rejects.toMatchObject({ name: 'StoreError', code: 'io' });
+  });
+});

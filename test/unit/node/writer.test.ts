@@ -1,0 +1,80 @@
+import { describe, expect, test } from 'vitest';
+import { assert } from '../../../src/base/assert.ts';
+import { FatalStorageError, Writer } from '../../../src/node/writer.ts';
+import { StoreError } from '../../../src/store/errors.ts';
+
+type Effect = { readonly say: string } | { readonly fail: Error };
+
+function testWriter() {
+  const said: string[] = [];
+  const fatal: Error[] = [];
+  const writer = new Writer<Effect>({
+    perform: async effect => {
+      await Promise.resolve();
+      if ('fail' in effect) throw effect.fail;
+      said.push(effect.say);
+      return effect.say;
+    },
+    onFatal: error => fatal.push(error),
+  });
+  return { writer, said, fatal };
+}
+
+function* steps(name: string, count: number): Generator<Effect, string, unknown> {
+  for (let i = 0; i < count; i += 1) yield { say: `${name}${i}` };
+  return name;
+}
+
+function* failing(fail: Error): Generator<Effect, string, unknown> {
+  yield { fail };
+  return 'not reached';
+}
+
+describe('writer', () => {
+  test('runs tasks strictly one after another, in order', async () => {
+    const { writer, said } = testWriter();
+    const results = [writer.enqueue('a', () => steps('a', 3)), writer.enqueue('b', () => steps('b', 2))];
+    expect(writer.length).toBe(2);
+    expect(await Promise.all(results)).toEqual(['a', 'b']);
+    expect(said).toEqual(['a0', 'a1', 'a2', 'b0', 'b1']);
+    expect(writer.length).toBe(0);
+  });
+
+  test('a task that throws for its caller does not stop the queue', async () => {
+    const { writer, fatal } = testWriter();
+    await expect(writer.enqueue('a', () => failing(new RangeError('yours')))).rejects.toThrow('yours');
+    expect(await writer.enqueue('b', () => steps('b', 1))).toBe('b');
+    expect(fatal).toEqual([]);
+  });
+
+  test('storage that fails closes the queue for good', async () => {
+    const { writer, fatal } = testWriter();
+    const full = new StoreError('io', 'No space left on device');
+    const first = writer.enqueue('flush', () => failing(full));
+    const second = writer.enqueue('b', () => steps('b', 1));
+    await expect(first).rejects.toThrow(FatalStorageError);
+    await expect(first).rejects.toThrow('A fatal storage error occurred (flush): No space left on device');
+    await expect(second).rejects.toThrow(FatalStorageError);
+    expect(fatal).toHaveLength(1);
+  });
+
+  test('so does a bug', async () => {
+    const { writer, fatal } = testWriter();
+    const bug = writer.enqueue('a', function* (): Generator<Effect, void, unknown> {
+      yield { say: 'a' };
+      assert(false, 'this holds');
+    });
+    await expect(bug).rejects.toThrow(/Internal bug/);
+    await expect(writer.enqueue('b', () => steps('b', 1))).rejects.toThrow(/Internal bug/);
+    expect(fatal).toHaveLength(1);
+  });
+
+  test('closing lets what is enqueued end', async () => {
+    const { writer, said } = testWriter();
+    const last = writer.enqueue('a', () => steps('a', 2));
+    await writer.close();
+    expect(await last).toBe('a');
+    expect(said).toEqual(['a0', 'a1']);
+    await expect(writer.enqueue('b', () => steps('b', 1))).rejects.toThrow('shutting down');
+  });
+});
