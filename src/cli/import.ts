@@ -5,11 +5,11 @@ import { loadVerifier } from '../crypto/verifier.ts';
 import { NodeClock } from '../node/clocks.ts';
 import { loadConfig } from '../node/config.ts';
 import { DebugLog } from '../node/debug-log.ts';
+import { makeDirectory } from '../node/directories.ts';
 import { Engine } from '../node/engine.ts';
 import { chainOptions, mempoolOptions, verifierChoice } from '../node/engine-options.ts';
 import { SystemRandom } from '../node/entropy.ts';
 import { type ImportProgress, type ImportReport, importFiles } from '../node/import.ts';
-import { makeDirectory } from '../node/node.ts';
 import { workerCount } from '../node/script-workers.ts';
 import type { SettingSource } from '../node/settings.ts';
 

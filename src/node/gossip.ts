@@ -76,7 +76,7 @@ export class Gossip {
         ...options.manager,
         minimumChainWork: engine.chain.minimumChainWork,
         anchors: this.#takeAnchors(),
-        listenAddresses: this.announced,
+        listenAddresses,
         ownAddresses: [...options.manager.externalAddresses, ...listenAddresses],
       },
     );

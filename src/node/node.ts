@@ -19,6 +19,7 @@ import { StoreError } from '../store/errors.ts';
 import { NodeClock, Scheduler } from './clocks.ts';
 import type { NodeConfig } from './config.ts';
 import { DebugLog } from './debug-log.ts';
+import { makeDirectory } from './directories.ts';
 import { Engine } from './engine.ts';
 import {
   chainOptions,
@@ -351,16 +352,6 @@ function warningsFor(params: ChainParams): readonly string[] {
   return [
     'Agreement with Bitcoin Core on every rule of mainnet is not proven yet: consensus may be incomplete. Do not trust this node with money.',
   ];
-}
-
-/** Throws ConfigError. */
-export function makeDirectory(directory: string): void {
-  try {
-    fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
-    fs.accessSync(directory, fs.constants.W_OK);
-  } catch (error) {
-    throw new ConfigError(`Cannot write to the data directory ${directory}: ${(error as Error).message}`);
-  }
 }
 
 function logFile({ settings, directory }: NodeConfig): string | undefined {
