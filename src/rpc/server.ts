@@ -63,6 +63,7 @@ export class RpcServer {
   /** Calls that are being answered. */
   #running = 0;
   #stopping = false;
+  #lastAllowed: string | undefined;
   #whenIdle: (() => void) | undefined;
 
   /** Throws RpcServerError for a bad `allowIp`. */
@@ -218,9 +219,13 @@ export class RpcServer {
     if (this.#running === 0) this.#whenIdle?.();
   }
 
-  #isAllowed(remoteAddress: string | undefined): boolean {
-    const address = parseAddress((remoteAddress ?? '').replace(/%.*$/, ''), 0);
-    return address !== undefined && this.#allowed.some(subnet => subnetContains(subnet, address));
+  #isAllowed(remoteAddress = ''): boolean {
+    // Mostly it is the same client again.
+    if (remoteAddress === this.#lastAllowed) return true;
+    const address = parseAddress(remoteAddress.replace(/%.*$/, ''), 0);
+    if (address === undefined || !this.#allowed.some(subnet => subnetContains(subnet, address))) return false;
+    this.#lastAllowed = remoteAddress;
+    return true;
   }
 }
 
