@@ -1,0 +1,88 @@
+import { expect, test } from 'vitest';
+import { randomBelow, SeededRandom } from '../../../src/base/random.ts';
+import { Timers } from '../../../src/p2p/timers.ts';
+
+test('rings once, at the time it was set to last', () => {
+  const timers = new Timers();
+  const rung: number[] = [];
+  const alarm = timers.alarm(now => rung.push(now));
+  expect(timers.nextDeadline()).toBeUndefined();
+  alarm.set(10);
+  alarm.set(30);
+  expect(timers.nextDeadline()).toBe(30);
+  timers.run(29);
+  expect(rung).toEqual([]);
+  alarm.set(20);
+  expect(timers.nextDeadline()).toBe(20);
+  timers.run(40);
+  timers.run(50);
+  expect(rung).toEqual([40]);
+  alarm.set(60);
+  alarm.clear();
+  expect(timers.nextDeadline()).toBeUndefined();
+});
+
+test('an alarm set again for now does not ring twice in one run', () => {
+  const timers = new Timers();
+  let count = 0;
+  const alarm = timers.alarm(now => {
+    count += 1;
+    alarm.set(now);
+  });
+  alarm.set(5);
+  timers.run(5);
+  expect(count).toBe(1);
+  expect(timers.nextDeadline()).toBe(5);
+});
+
+test('a clock set back rings nothing early', () => {
+  const timers = new Timers();
+  const rung: number[] = [];
+  const alarm = timers.alarm(now => rung.push(now));
+  alarm.set(100);
+  timers.run(40);
+  timers.run(20);
+  expect(rung).toEqual([]);
+  timers.run(100);
+  expect(rung).toEqual([100]);
+});
+
+test('scheduled alarms come forward, and those set after do not', () => {
+  const timers = new Timers();
+  const rung: string[] = [];
+  const chore = timers.scheduled(() => rung.push('chore'));
+  timers.alarm(() => rung.push('other')).set(1_000);
+  chore.set(1_000);
+  timers.advanceScheduler(600);
+  expect(timers.nextDeadline()).toBe(400);
+  timers.run(400);
+  expect(rung).toEqual(['chore']);
+  chore.set(500);
+  expect(timers.nextDeadline()).toBe(500);
+});
+
+test.each([1, 2, 3])('as a list of deadlines would (seed %i)', seed => {
+  const random = new SeededRandom(seed);
+  const timers = new Timers();
+  const rung: number[] = [];
+  const alarms = Array.from({ length: 20 }, (_, i) => timers.alarm(() => rung.push(i)));
+  const model = new Map<number, number>();
+  for (let now = 0; now < 2_000; now += 1) {
+    const i = randomBelow(random, 20);
+    if (randomBelow(random, 4) === 0) {
+      alarms[i]!.clear();
+      model.delete(i);
+    } else {
+      const at = now + 1 + randomBelow(random, 50);
+      alarms[i]!.set(at);
+      model.set(i, at);
+    }
+    expect(timers.nextDeadline(), `seed ${seed}`).toBe(
+      model.size === 0 ? undefined : Math.min(...model.values()),
+    );
+    timers.run(now);
+    const due = [...model].filter(([, at]) => at <= now).map(([index]) => index);
+    for (const index of due) model.delete(index);
+    expect(rung.splice(0).sort(), `seed ${seed}`).toEqual(due.sort());
+  }
+});
