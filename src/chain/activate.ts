@@ -23,6 +23,7 @@ const PATH_BLOCKS_MAX = 32;
 
 /** `block` is one that was just stored: it need not be read again. */
 export function* activateBestChain(state: ChainState, now: Milliseconds, block?: Block): WriterTask<void> {
+  if (state.height >= state.stopAtHeight) return;
   let target: HeaderId | undefined;
   for (;;) {
     const start = state.tip();
@@ -45,7 +46,7 @@ export function* activateBestChain(state: ChainState, now: Milliseconds, block?:
       yield { kind: 'notify', notice: { kind: 'tipChanged', tip, fork } };
     }
     yield* flushIfNeeded(state, now);
-    if (tip === target) return;
+    if (tip === target || state.height >= state.stopAtHeight) return;
     yield { kind: 'pause' };
   }
 }

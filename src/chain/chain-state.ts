@@ -31,6 +31,8 @@ export interface ChainOptions {
   readonly coinsCacheBytes?: number;
   /** `-dbbatchsize`. */
   readonly batchBytesMax?: number;
+  /** The chain stands still from this height on (`-stopatheight`): whoever watches it stops the node. */
+  readonly stopAtHeight?: number;
 }
 
 export interface ChainDeps {
@@ -45,6 +47,7 @@ export class ChainState {
   readonly minimumChainWork: bigint;
   readonly coinsCacheBytes: number;
   readonly batchBytesMax: number;
+  readonly stopAtHeight: number;
   readonly headers = new HeaderTree();
   readonly coins = new CoinsCache();
   readonly candidates = new Set<HeaderId>();
@@ -68,6 +71,7 @@ export class ChainState {
     this.minimumChainWork = options.minimumChainWork ?? params.minimumChainWork;
     this.coinsCacheBytes = options.coinsCacheBytes ?? COINS_CACHE_BYTES;
     this.batchBytesMax = options.batchBytesMax ?? BATCH_BYTES_MAX;
+    this.stopAtHeight = options.stopAtHeight ?? Number.POSITIVE_INFINITY;
     this.#tipAgeMaxSeconds = options.tipAgeMaxSeconds ?? TIP_AGE_MAX_SECONDS;
   }
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Block } from '../../../src/wire/block.ts';
+import { createTransaction, type Transaction } from '../../../src/wire/transaction.ts';
 import {
   coinbaseOf,
   mineBlock,
@@ -98,4 +99,49 @@ describe('connecting', () => {
     expect(test.takeNotices()).toEqual([expect.stringContaining(reason)]);
     expect(test.chain.height).toBe(110);
   });
+
+  test('stands still at the height where it is to stop', () => {
+    const test = new TestChain({ stopAtHeight: 3 });
+    for (const block of base.slice(0, 6)) expect(test.submit(block)).toBe('new');
+    expect(test.chain.height).toBe(3);
+  });
+
+  test('leaves initial block download once, when the tip is young and has the work', () => {
+    const test = new TestChain({ minimumChainWork: 8n });
+    for (const block of base.slice(0, 2)) test.submit(block);
+    const tipTime = base[2]!.header.time * 1000;
+    expect(test.chain.isInitialBlockDownload(tipTime)).toBe(true);
+    test.submit(base[2]!);
+    expect(test.chain.isInitialBlockDownload(tipTime + 86_401_000)).toBe(true);
+    expect(test.chain.isInitialBlockDownload(tipTime + 86_400_000)).toBe(false);
+    expect(test.chain.isInitialBlockDownload(tipTime + 1e12)).toBe(false);
+  });
+
+  test('scripts are skipped only below the assumed-valid block, deep under the best header', () => {
+    const bad = mineBlock(base[109]!, 110, { transactions: [spendWrongly(base[0]!)] });
+    // Two weeks of regtest blocks, and the assumed-valid one above the bad one.
+    const above = mineBlocks(bad, 111, 2020);
+    for (const [assumed, headers, isTaken] of [
+      [above[0]!, above.length, true],
+      [above[0]!, 100, false],
+      [base[50]!, above.length, false],
+      [undefined, above.length, false],
+    ] as const) {
+      const test = new TestChain({ assumedValidBlock: assumed?.header.hash ?? null });
+      for (const block of base) test.submit(block);
+      for (const block of [bad, ...above.slice(0, headers)])
+        test.chain.acceptHeader(block.header, NOW + 2020 * 600_000);
+      test.submit(bad);
+      expect(test.chain.height).toBe(isTaken ? 111 : 110);
+    }
+  });
 });
+
+/** Its script leaves false on the stack. */
+function spendWrongly(block: Block): Transaction {
+  const parts = spend([coinbaseOf(block)], [1]);
+  return createTransaction({
+    ...parts,
+    inputs: parts.inputs.map(input => ({ ...input, scriptSig: Uint8Array.of(0x6a) })),
+  });
+}
