@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bytesToHex, hashToHex } from '../../../src/base/bytes.ts';
 import { type RpcTarget, runRpcCommand } from '../../../src/cli/rpc-client.ts';
+import { bindArguments } from '../../../src/rpc/bind-arguments.ts';
 import type { JsonValue, ParsedObject } from '../../../src/rpc/json.ts';
 import { parseJson } from '../../../src/rpc/json-parse.ts';
 import { compactJson } from '../../../src/rpc/json-write.ts';
@@ -137,6 +138,26 @@ describe('methods', () => {
     const tried = server.dispatcher.method(name)!.results.map(doc => mismatches(result, doc));
     expect(tried.some(list => list.length === 0), tried.map(list => list.join('\n')).join('\n—\n')).toBe(true);
   }); // biome-ignore format: a table
+
+  test('examples are calls that their declarations accept', () => {
+    for (const method of server.dispatcher.methods()) {
+      for (const example of method.examples) {
+        bindArguments(method, parseJson(compactJson(example)) as readonly JsonValue[]);
+      }
+    }
+  });
+
+  test('help lists methods by category, without hidden ones', async () => {
+    const text = (await call('help')) as string;
+    const titles = text.split('\n').filter(line => line.startsWith('=='));
+    expect(titles.join(' ')).toBe(
+      '== Blockchain == == Control == == Mining == == Network == == Rawtransactions == == Util ==',
+    );
+    expect(text).toContain('\n\n== Control ==\ngetmemoryinfo ( "mode" )\n');
+    expect(text).not.toContain('generatetoaddress');
+    expect(text.endsWith('\n')).toBe(false);
+    expect(await call('help', '["foo"]')).toBe('help: unknown command: foo');
+  });
 
   test('getpeerinfo has the members that Core’s has, in its order', async () => {
     const [peer] = (await call('getpeerinfo')) as readonly ParsedObject[];

@@ -28,7 +28,7 @@ export const help: RpcMethod<ControlServices> = {
     if (command === '') return helpList(server.methods());
     if (command === 'dump_all_command_conversions') return conversionsOf(server.methods());
     const method = server.method(command);
-    return method === undefined ? `help: unknown command: ${command}` : methodHelp(method).trimEnd();
+    return method === undefined ? `help: unknown command: ${command}` : methodHelp(method);
   },
 };
 
