@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { customNetwork, networkParams } from '../consensus/networks.ts';
+import { overrideParams, type ParamsOverrides } from '../consensus/overrides.ts';
 import type { ChainParams } from '../consensus/params.ts';
 import { ConfigError, parseConf, type SettingSource, Settings } from './settings.ts';
 
@@ -41,11 +42,23 @@ export function loadConfig(commandLine: SettingSource, persona: Persona): NodeCo
   const withConf = new Settings({ commandLine, persistent: none, conf }, 'main');
   const genesisFile = withConf.text('genesis');
   const chain = chooseChain(withConf, persona);
-  const params = genesisFile === undefined ? networkParams(chain) : customNetwork(readGenesis(genesisFile));
+  const network = genesisFile === undefined ? networkParams(chain) : customNetwork(readGenesis(genesisFile));
+  const sections = { commandLine, persistent: none, conf };
+  const params = overrideParams(network, overridesFrom(new Settings(sections, network.name)));
   const directory = path.join(baseDirectory, params.directory);
   const persistent = readPersistent(directory);
   const settings = new Settings({ commandLine, persistent, conf }, params.name);
   return { persona, settings, params, baseDirectory, directory };
+}
+
+/** Rules of the chain that the user changes, for tests and for signets of one's own. */
+function overridesFrom(settings: Settings): ParamsOverrides {
+  return {
+    activationHeights: settings.list('testactivationheight'),
+    versionBits: settings.list('vbparams'),
+    signetChallenge: settings.list('signetchallenge'),
+    enforceBip94: settings.list('test').includes('bip94'),
+  };
 }
 
 function chooseChain(settings: Settings, persona: Persona): string {

@@ -90,6 +90,7 @@ export const OPTIONS = {
   stopatheight: number('Stop when the tip reaches this height'),
   testactivationheight: list('NAME@HEIGHT, regtest only'),
   vbparams: list('DEPLOYMENT:START:END[:MINHEIGHT], regtest only'),
+  test: list('bip94, regtest only: the rules of BIP94'),
   signetchallenge: list('Challenge (hex) of a signet of one’s own'),
 
   // Mempool and mining
