@@ -16,9 +16,9 @@ import { CoinsCache } from './coins.ts';
 import { FAILED, HAVE_DATA, HeaderTree, VALID_MASK, VALID_TRANSACTIONS } from './header-tree.ts';
 
 /** A tip older than this means that we are still catching up (Core: DEFAULT_MAX_TIP_AGE). */
-export const TIP_AGE_MAX_SECONDS = 24 * 60 * 60;
+const TIP_AGE_MAX_SECONDS = 24 * 60 * 60;
 /** Memory for the coins cache (Core: DEFAULT_DB_CACHE, of which the coins get nearly all). */
-export const COINS_CACHE_BYTES = 440 * 1024 * 1024;
+const COINS_CACHE_BYTES = 440 * 1024 * 1024;
 /** Of one batch to a store: larger ones stall the event loop (a million coins: 600 ms). */
 const BATCH_BYTES_MAX = 4 * 1024 * 1024;
 

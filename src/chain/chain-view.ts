@@ -62,7 +62,7 @@ export interface ChainView {
 export interface HeaderAcceptor {
   /**
    * Checks the header's proof of work and context and adds it to the tree; a known header is found again.
-   * Throws Reject. `minimumWork` false skips the anti-DoS work threshold (headers asked for, or proven by presync).
+   * Throws Reject. Whether there is enough work behind it to be worth keeping is for the caller to know.
    */
   acceptHeader(header: BlockHeader, now: Milliseconds): HeaderId;
 }

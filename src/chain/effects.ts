@@ -82,6 +82,9 @@ export type WriterEffect =
   /** → void: others had a turn. */
   | { readonly kind: 'pause' };
 
+/** The effects that touch storage: the others are performed by whoever puts the node together. */
+export type StorageEffect = Exclude<WriterEffect, { readonly kind: 'notify' | 'checkScripts' }>;
+
 /** Work of the one writer. */
 export type WriterTask<Result> = Task<WriterEffect, Result>;
 

@@ -22,7 +22,7 @@ import type { WriterTask } from './effects.ts';
 /** What one operation costs besides key and value. */
 const OP_OVERHEAD_BYTES = 16;
 /** A start checks again what came after the last flush, so this bounds how long that takes. */
-export const FLUSH_INTERVAL_MS = 5 * MINUTE_MS;
+const FLUSH_INTERVAL_MS = 5 * MINUTE_MS;
 /** Coins kept for reading after a flush, as a part of the cache's limit. */
 const KEPT_PART = 0.5;
 

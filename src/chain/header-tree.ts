@@ -16,7 +16,7 @@ import type { FilePosition } from './effects.ts';
 /** How far a block was checked: the low bits of its status. */
 export const VALID_MASK = 7;
 /** The header and its ancestors' are valid. */
-export const VALID_TREE = 2;
+const VALID_TREE = 2;
 /** The block was checked as far as that goes without its ancestors. */
 export const VALID_TRANSACTIONS = 3;
 /** Amounts and scripts too. */

@@ -10,11 +10,8 @@ import { decodeBlock } from '../wire/block.ts';
 import { BLOCK_INDEX_KEYS } from './block-index.ts';
 import type { Chain } from './chain.ts';
 import { BEST_BLOCK_KEY, HEAD_BLOCKS_KEY } from './coin-records.ts';
-import type { FilePosition, WriterEffect } from './effects.ts';
+import type { FilePosition, StorageEffect } from './effects.ts';
 import type { ChainstateRecords } from './startup.ts';
-
-/** What is performed here; `notify` and `checkScripts` are others' work. */
-export type StorageEffect = Exclude<WriterEffect, { readonly kind: 'notify' | 'checkScripts' }>;
 
 /** As on disk, a record's payload comes after magic and length. */
 const RECORD_HEADER_BYTES = 8;

@@ -13,7 +13,7 @@ import { BLOCK_INDEX_KEYS } from '../chain/block-index.ts';
 import type { Chain } from '../chain/chain.ts';
 import { BEST_BLOCK_KEY, COIN_KEYS, decodeBestBlock, HEAD_BLOCKS_KEY } from '../chain/coin-records.ts';
 import { CoinStatistics, type CoinStatsHash, type CoinTotals } from '../chain/coin-stats.ts';
-import type { FilePosition, WriterEffect } from '../chain/effects.ts';
+import type { FilePosition, StorageEffect, WriterEffect } from '../chain/effects.ts';
 import { Reject } from '../consensus/reject.ts';
 import { BlockFiles } from '../store/block-files.ts';
 import { StoreError } from '../store/errors.ts';
@@ -44,9 +44,6 @@ export interface ChainHostDeps {
   readonly log: Log;
   readonly random: Random;
 }
-
-/** The effects performed here; `notify` and `checkScripts` are others' work. */
-export type StorageEffect = Exclude<WriterEffect, { readonly kind: 'notify' | 'checkScripts' }>;
 
 export interface CoinStats extends CoinTotals {
   readonly height: number;

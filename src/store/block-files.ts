@@ -27,9 +27,9 @@ import { StoreError } from './errors.ts';
 const fdatasync = promisify(fdatasyncCallback);
 
 /** Bytes of one file; a block that would reach it goes to the next (Core: MAX_BLOCKFILE_SIZE). */
-export const BLOCK_FILE_BYTES_MAX = 0x800_0000;
+const BLOCK_FILE_BYTES_MAX = 0x800_0000;
 /** Magic and length before each record (Core: STORAGE_HEADER_BYTES). */
-export const RECORD_HEADER_BYTES = 8;
+const RECORD_HEADER_BYTES = 8;
 /** A length above this cannot be a block (Core: MAX_BLOCK_SERIALIZED_SIZE). */
 const BLOCK_BYTES_MAX = 4_000_000;
 /** Bytes of the hash after undo data. */
