@@ -102,7 +102,12 @@ export class HeadersSync implements Concern {
   }
 
   onSettled(now: Milliseconds): void {
-    for (const peer of this.#waiting) this.#maybeStart(peer, now);
+    if (this.#waiting.size === 0) return;
+    const isNear = this.#isNearPresent(now);
+    for (const peer of this.#waiting) {
+      if (!isNear && this.#startedCount() > 0) return;
+      if (peer.phase === 'ready' && (isNear || this.#requests.isSyncSource(peer))) this.#start(peer, now);
+    }
   }
 
   describe(peer: Peer): Partial<PeerInfo> {
@@ -157,10 +162,8 @@ export class HeadersSync implements Concern {
     return count;
   }
 
-  #maybeStart(peer: Peer, now: Milliseconds): void {
+  #start(peer: Peer, now: Milliseconds): void {
     const { chain, log } = this.#context;
-    const isOnlyOne = this.#startedCount() === 0 && this.#requests.isSyncSource(peer);
-    if (peer.phase !== 'ready' || !(isOnlyOne || this.#isNearPresent(now))) return;
     const best = chain.bestHeader();
     // From one block before, so that a peer in step with us answers with something and we learn what it has.
     const start = chain.headers.parentOf(best) ?? best;
