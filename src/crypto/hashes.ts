@@ -24,6 +24,11 @@ export function sha1(bytes: Uint8Array): Uint8Array {
   return binaryToBytes(nodeHash('sha1', bytes, 'binary'));
 }
 
+/** 32 bytes: FIPS 202, of which the names of Tor hosts have their checksum. */
+export function sha3_256(bytes: Uint8Array): Uint8Array {
+  return binaryToBytes(nodeHash('sha3-256', bytes, 'binary'));
+}
+
 /** 64 bytes. */
 export function sha512(bytes: Uint8Array): Uint8Array {
   return binaryToBytes(nodeHash('sha512', bytes, 'binary'));

@@ -10,6 +10,8 @@ import { PAYLOAD_BYTES_MAX } from './messages.ts';
 /** Magic 4, command 12, length 4, checksum 4. */
 export const FRAME_HEADER_BYTES = 24;
 const COMMAND_BYTES = 12;
+/** Small chunks are joined up to this size. */
+const COALESCED_BYTES_MAX = 4_096;
 
 /** What a frame can be wrong in. After 'magic' and 'oversize' the stream cannot be followed any further. */
 export type FrameDefect = 'magic' | 'oversize' | 'checksum' | 'command';
@@ -61,8 +63,12 @@ export class FrameDecoder {
 
   push(chunk: Uint8Array): void {
     if (this.#ended || chunk.length === 0) return;
-    this.#chunks.push(chunk);
     this.#buffered += chunk.length;
+    const last = this.#chunks.at(-1);
+    // A peer that sends single bytes must not cost an object for each.
+    if (last !== undefined && last.length + chunk.length <= COALESCED_BYTES_MAX)
+      this.#chunks[this.#chunks.length - 1] = concatBytes(last, chunk);
+    else this.#chunks.push(chunk);
   }
 
   /** The next frame, or undefined until more has arrived. */
@@ -79,26 +85,13 @@ export class FrameDecoder {
     this.#header = undefined;
     const payload = this.#take(length);
     const size = FRAME_HEADER_BYTES + length;
-    if (!isValidCommand(command)) {
-      const name = printable(command);
-      return {
-        kind: 'defect',
-        defect: 'command',
-        command: name,
-        detail: `Invalid message type "${name}"`,
-        size,
-      };
-    }
+    const defect = (kind: FrameDefect, detail: string): Frame => {
+      return { kind: 'defect', defect: kind, command: printable(command), detail, size };
+    };
+    if (!sha256d(payload).startsWith(checksum))
+      return defect('checksum', `Wrong checksum of ${length} bytes`);
+    if (!isValidCommand(command)) return defect('command', `Invalid message type "${printable(command)}"`);
     const name = command.replace(/\0+$/, '');
-    if (!sha256d(payload).startsWith(checksum)) {
-      return {
-        kind: 'defect',
-        defect: 'checksum',
-        command: name,
-        detail: `Wrong checksum of ${length} bytes`,
-        size,
-      };
-    }
     return { kind: 'frame', command: name, payload, size };
   }
 

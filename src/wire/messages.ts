@@ -43,17 +43,16 @@ export const SERVICES = {
 export const inventoryItem = struct({ type: u32, hash: hash256 });
 export type InventoryItem = Infer<typeof inventoryItem>;
 
-/** Optional tail: peers of old versions stop early, and Core reads what is there. */
+/** Optional tail: peers of old versions stop after `to`, the nonce, the user agent or the height, and nowhere else. */
 const version: Codec<VersionMessage> = {
   read(r) {
     const head = versionHead.read(r);
-    const more = (least: number) => r.remaining >= least;
-    const from = more(26) ? serviceAddress.read(r) : undefined;
-    const nonce = more(8) ? r.u64() : 0n;
-    const userAgent = more(1) ? varText(USER_AGENT_BYTES_MAX).read(r) : '';
-    const startHeight = more(4) ? r.i32() : -1;
-    const relay = more(1) ? r.u8() !== 0 : true;
-    return { ...head, ...(from && { from }), nonce, userAgent, startHeight, relay };
+    const isMore = () => r.remaining > 0;
+    const more = isMore() ? versionFrom.read(r) : { nonce: 0n };
+    const userAgent = isMore() ? varText(USER_AGENT_BYTES_MAX).read(r) : '';
+    const startHeight = isMore() ? r.i32() : -1;
+    const relay = isMore() ? r.u8() !== 0 : true;
+    return { ...head, ...more, userAgent, startHeight, relay };
   },
   write(w, v) {
     versionHead.write(w, v);
@@ -65,6 +64,7 @@ const version: Codec<VersionMessage> = {
   },
 };
 const versionHead = struct({ version: i32, services: u64, time: i64, to: serviceAddress });
+const versionFrom = struct({ from: serviceAddress, nonce: u64 });
 export interface VersionMessage extends Infer<typeof versionHead> {
   readonly from?: Infer<typeof serviceAddress>;
   readonly nonce: bigint;
@@ -104,7 +104,7 @@ const ping: Codec<{ readonly nonce: bigint | undefined }> = {
   },
 };
 
-/** Bytes left are kept as they are: Core compares an odd pong with what it asked and logs it. */
+/** Too short for a nonce: decodes all the same, because such an answer ends the wait for a pong (Core). */
 const pong: Codec<{ readonly nonce: bigint | undefined }> = ping;
 
 export const messages = {

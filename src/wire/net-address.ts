@@ -2,8 +2,9 @@
  * Addresses of nodes: the old 16-byte form (IPv6, with IPv4 and others embedded) and BIP155's form by network.
  * Inside, an address is its network and its bytes; text exists at the edges.
  */
-import { bytesToBinary, bytesToHex, EMPTY_BYTES } from '../base/bytes.ts';
+import { bytesToBinary } from '../base/bytes.ts';
 import { type Codec, DecodeError, struct, u8, u16BE, u32, u64, varBytes } from './codec.ts';
+import { i2pName, onionName, parseOverlayName } from './overlay-names.ts';
 
 /** BIP155 network ids, with the length of an address. */
 export const BIP155_NETWORKS = {
@@ -174,11 +175,19 @@ export function hostKey(address: NetAddress): string {
   return address.network + bytesToBinary(address.bytes);
 }
 
-/** `1.2.3.4` or an IPv6 text; hex for networks without a name here. No port. */
-export function hostText(address: NetAddress): string {
-  if (address.network === 'ipv4') return address.bytes.join('.');
-  if (address.network === 'ipv6' || address.network === 'cjdns') return ipv6Text(address.bytes);
-  return `${bytesToHex(address.bytes)}.${address.network}`;
+/** `1.2.3.4`, an IPv6 text, `….onion` or `….b32.i2p`. No port. */
+export function hostText({ network, bytes }: Pick<NetAddress, 'network' | 'bytes'>): string {
+  switch (network) {
+    case 'ipv4':
+      return bytes.join('.');
+    case 'ipv6':
+    case 'cjdns':
+      return ipv6Text(bytes);
+    case 'onion':
+      return onionName(bytes);
+    case 'i2p':
+      return i2pName(bytes);
+  }
 }
 
 /** `1.2.3.4:8333` or `[::1]:8333`. */
@@ -187,45 +196,54 @@ export function addressText(address: NetAddress): string {
   return host.includes(':') ? `[${host}]:${address.port}` : `${host}:${address.port}`;
 }
 
-/** Parses `HOST`, `HOST:PORT`, `[HOST]:PORT` with a numeric host; undefined for anything else, a name included. */
+/**
+ * Parses `HOST`, `HOST:PORT`, `[HOST]:PORT` where the host is numeric or a name of Tor or I2P; undefined for anything
+ * else. IPv6 needs its brackets before a port. CJDNS cannot be told from IPv6 by its text and reads as that.
+ */
 export function parseAddress(text: string, defaultPort: number): NetAddress | undefined {
-  const match = /^\[([0-9a-fA-F:.]+)\](?::(\d{1,5}))?$/.exec(text) ?? /^([0-9.]+)(?::(\d{1,5}))?$/.exec(text);
+  const match = /^\[([^\]]*)\](?::(\d{1,5}))?$/.exec(text) ?? /^([^:]*)(?::(\d{1,5}))?$/.exec(text);
   const [host, portText] = match ? [match[1]!, match[2]] : [text, undefined];
   const port = portText === undefined ? defaultPort : Number(portText);
   if (port > 0xffff) return undefined;
-  const parsed = parseIpv4(host) ?? parseIpv6(host);
+  const parsed = parseHost(host);
   return parsed && { ...parsed, port };
 }
 
-function parseIpv4(text: string): Omit<NetAddress, 'port'> | undefined {
-  const parts = text.split('.');
-  if (parts.length !== 4 || !parts.every(part => /^\d{1,3}$/.test(part) && Number(part) <= 255))
-    return undefined;
-  return { network: 'ipv4', bytes: Uint8Array.from(parts, Number) };
+function parseHost(text: string): Omit<NetAddress, 'port'> | undefined {
+  const ipv4 = parseIpv4(text);
+  if (ipv4 !== undefined) return { network: 'ipv4', bytes: ipv4 };
+  const ipv6 = parseIpv6(text);
+  return ipv6 === undefined ? parseOverlayName(text) : addressFrom16(ipv6);
 }
 
-function parseIpv6(text: string): Omit<NetAddress, 'port'> | undefined {
+/** Four decimal numbers; one with a leading zero would be octal to some readers, so it is none. */
+function parseIpv4(text: string): Uint8Array | undefined {
+  const parts = text.split('.');
+  const isNumeric = parts.every(part => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) <= 255);
+  return parts.length === 4 && isNumeric ? Uint8Array.from(parts, Number) : undefined;
+}
+
+/** 16 bytes. */
+function parseIpv6(text: string): Uint8Array | undefined {
   const halves = text.split('::');
   if (halves.length > 2 || !text.includes(':')) return undefined;
-  const groups = halves.map(half => (half === '' ? [] : half.split(':')).flatMap(ipv6Group));
-  const [head, tail] = [groups[0]!, groups[1] ?? []];
+  const [head, tail] = [ipv6Words(halves[0]!, halves.length === 1), ipv6Words(halves[1] ?? '', true)];
   const missing = 8 - head.length - tail.length;
   if (halves.length === 2 ? missing < 1 : missing !== 0) return undefined;
-  const words = [...head, ...new Array<number>(halves.length === 2 ? missing : 0).fill(0), ...tail];
+  const words = [...head, ...new Array<number>(missing).fill(0), ...tail];
   if (words.some(Number.isNaN)) return undefined;
-  const bytes = new Uint8Array(16);
-  words.forEach((word, i) => {
-    bytes[2 * i] = word >>> 8;
-    bytes[2 * i + 1] = word;
-  });
-  return addressFrom16(bytes);
+  return Uint8Array.from(words.flatMap(word => [word >>> 8, word & 0xff]));
 }
 
-/** One group of an IPv6 text as 16-bit words; the last may be an IPv4 text. NaN marks what is neither. */
-function ipv6Group(group: string): number[] {
-  if (/^[0-9a-fA-F]{1,4}$/.test(group)) return [Number.parseInt(group, 16)];
-  const bytes = parseIpv4(group)?.bytes ?? EMPTY_BYTES;
-  return bytes.length === 4 ? [bytes[0]! * 256 + bytes[1]!, bytes[2]! * 256 + bytes[3]!] : [Number.NaN];
+/** Groups as 16-bit words; an IPv4 text may stand at the end of the whole. NaN marks what is neither. */
+function ipv6Words(half: string, isEnd: boolean): number[] {
+  if (half === '') return [];
+  const groups = half.split(':');
+  return groups.flatMap((group, i) => {
+    if (/^[0-9a-fA-F]{1,4}$/.test(group)) return Number.parseInt(group, 16);
+    const ipv4 = isEnd && i === groups.length - 1 ? parseIpv4(group) : undefined;
+    return ipv4 ? [ipv4[0]! * 256 + ipv4[1]!, ipv4[2]! * 256 + ipv4[3]!] : Number.NaN;
+  });
 }
 
 /** RFC 5952: lower case, the longest run of zero groups shortened. */

@@ -11,8 +11,12 @@ export interface Subnet {
 export function parseSubnet(text: string): Subnet | undefined {
   const slash = text.lastIndexOf('/');
   const host = slash < 0 ? text : text.slice(0, slash);
-  const address = /^[0-9a-fA-F:.]+$/.test(host) ? parseAddress(host, 0) : undefined;
+  const address = /^([0-9a-fA-F:.]+|[a-zA-Z2-7]+\.(onion|b32\.i2p))$/.test(host)
+    ? parseAddress(host, 0)
+    : undefined;
   if (address === undefined || address.port !== 0) return undefined;
+  // Only IP addresses have ranges.
+  if (slash >= 0 && address.network !== 'ipv4' && address.network !== 'ipv6') return undefined;
   const bits = address.bytes.length * 8;
   const prefixBits = slash < 0 ? bits : parsePrefix(text.slice(slash + 1), address);
   if (prefixBits === undefined || prefixBits > bits) return undefined;

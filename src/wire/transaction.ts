@@ -224,7 +224,11 @@ function readWitnesses(r: Reader, inputs: readonly TxInput[]): TxInput[] {
     items += count;
     if (count === 0) return input;
     const witness: Uint8Array[] = [];
-    for (let i = 0; i < count; i += 1) witness.push(r.take(r.compactSize()));
+    for (let i = 0; i < count; i += 1) {
+      const length = r.compactSize();
+      // One byte of message must not cost a hundred of memory: a view is an object.
+      witness.push(length === 0 ? EMPTY_BYTES : r.take(length));
+    }
     return { prevout: input.prevout, scriptSig: input.scriptSig, sequence: input.sequence, witness };
   });
   // BIP144: a flag without any witness is a second encoding of the same transaction.
