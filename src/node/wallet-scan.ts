@@ -75,7 +75,7 @@ export async function scanBlocks(
   for (let height = range.start; ; height += 1) {
     const end = Math.min(range.stop ?? Number.POSITIVE_INFINITY, wallet.position.height);
     if (height > end) return { status: 'done', lastHeight };
-    if (control.isAborted()) return { status: 'aborted', lastHeight };
+    if (control.isAborted()) return { status: 'aborted' };
     const id = chain.atHeight(height);
     const block = id === undefined ? undefined : await deps.readBlock(id);
     if (id === undefined || block === undefined) return { status: 'missingBlock', height };

@@ -33,7 +33,8 @@ export interface CreateWalletRequest {
 /** What became of a scan of old blocks. */
 export type ScanResult =
   /** `lastHeight` is undefined when there was no block to scan. */
-  | { readonly status: 'done' | 'aborted'; readonly lastHeight: number | undefined }
+  | { readonly status: 'done'; readonly lastHeight: number | undefined }
+  | { readonly status: 'aborted' }
   | { readonly status: 'missingBlock'; readonly height: number };
 
 export interface WalletHost {

@@ -141,7 +141,7 @@ function toInputs(inputs: readonly JsonValue[], isReplaceable: boolean, lockTime
 }
 
 /** One object, or an array of objects with one key each; throws RpcError −3, −5, −8. */
-function toOutputs(value: JsonValue | undefined, params: ChainParams): TxOutput[] {
+export function toOutputs(value: JsonValue | undefined, params: ChainParams): TxOutput[] {
   if (value === undefined || value === null) {
     invalid('Invalid parameter, output argument must be non-null');
   }

@@ -14,7 +14,7 @@ import { res } from '../../result-doc.ts';
 import { describeDestination } from '../util/addresses.ts';
 import { addressOf, walletMethod } from './common.ts';
 
-type Members = { readonly [name: string]: JsonOut };
+type ScriptMembers = { readonly pubkey?: JsonOut; readonly [name: string]: JsonOut };
 
 /** Hash of a seed that nobody knows: descriptors may come from several. */
 const NO_SEED_ID = '00'.repeat(20);
@@ -110,7 +110,7 @@ function scriptOf(address: string, wallet: Wallet): Uint8Array {
 }
 
 /** Keys and scripts behind the hash that an address is. */
-function describeScript(wallet: Wallet, script: Uint8Array, data: SpendData): Members {
+function describeScript(wallet: Wallet, script: Uint8Array, data: SpendData): ScriptMembers {
   const template = solveScript(script);
   switch (template.type) {
     case 'pubkeyhash':
@@ -130,14 +130,15 @@ function describeScript(wallet: Wallet, script: Uint8Array, data: SpendData): Me
   }
 }
 
-function describeInner(wallet: Wallet, script: Uint8Array, data: SpendData): Members {
+function describeInner(wallet: Wallet, script: Uint8Array, data: SpendData): ScriptMembers {
   const template = solveScript(script);
   const base = { script: template.type, hex: bytesToHex(script) };
   const address = addressOf(wallet, script);
   if (address !== undefined) {
     const inner = describeScript(wallet, script, data);
     const embedded = { ...describeDestination(script), ...inner, address, scriptPubKey: bytesToHex(script) };
-    return { ...base, pubkey: inner['pubkey'], embedded };
+    const { pubkey } = inner;
+    return { ...base, pubkey, embedded };
   }
   if (template.type !== 'multisig') return base;
   return { ...base, sigsrequired: template.required, pubkeys: template.keys.map(bytesToHex) };

@@ -8,7 +8,7 @@ import type { Wallet } from '../../../wallet/wallet.ts';
 import { checkFields, toAmount, toHash } from '../../arguments.ts';
 import { RpcCode, RpcError } from '../../codes.ts';
 import { requireScriptOfAddress } from '../../destinations.ts';
-import { amount, expectType, type JsonOut, ParsedObject, toInteger } from '../../json.ts';
+import { amount, expectType, type JsonOut, type JsonValue, ParsedObject, toInteger } from '../../json.ts';
 import { res } from '../../result-doc.ts';
 import type { WalletHost } from '../../wallet-host.ts';
 import { knowledgeOf } from './address-info.ts';
@@ -33,7 +33,7 @@ export const getbalance = walletMethod({
     {
       name: 'avoid_reuse',
       type: 'boolean',
-      default: true,
+      defaultHint: 'true',
       doc: 'Without coins to addresses that were spent from before; only in a wallet with that flag.',
     },
   ],
@@ -45,17 +45,18 @@ export const getbalance = walletMethod({
       throw new RpcError(RpcCode.METHOD_DEPRECATED, 'dummy first argument must be excluded or set to "*".');
     }
     const minDepth = args.integer('minconf');
-    // The default follows the wallet's flag, whatever is declared.
-    const avoidReuse = args.count > 3 && args.boolean('avoid_reuse');
-    if (avoidReuse && !wallet.avoidsReuse) throw avoidReuseError();
-    const includesUsed = args.count > 3 && !args.boolean('avoid_reuse');
-    const options = { minDepth, avoidReuse: !includesUsed, includeNonmempool: false };
-    return amount(balanceOf(wallet, options).trusted);
+    const avoidReuse = toAvoidReuse(wallet, args.get('avoid_reuse'));
+    return amount(balanceOf(wallet, { minDepth, avoidReuse, includeNonmempool: false }).trusted);
   },
 });
 
-export function avoidReuseError(): RpcError {
-  return new RpcError(RpcCode.WALLET_ERROR, 'wallet does not have the "avoid reuse" feature enabled');
+/** Left out: as the wallet's flag says. Throws RpcError −4 when it is asked of a wallet without the flag. */
+export function toAvoidReuse(wallet: Wallet, value: JsonValue | undefined): boolean {
+  const avoidReuse = value === undefined ? wallet.avoidsReuse : expectType(value, 'bool');
+  if (avoidReuse && !wallet.avoidsReuse) {
+    throw new RpcError(RpcCode.WALLET_ERROR, 'wallet does not have the "avoid reuse" feature enabled');
+  }
+  return avoidReuse;
 }
 
 export const getbalances = walletMethod({
@@ -199,7 +200,7 @@ export const listunspent = walletMethod({
   },
 });
 
-function toQuery(value: ReturnType<typeof expectType> | undefined): CoinFilter {
+function toQuery(value: JsonValue | undefined): CoinFilter {
   if (!(value instanceof ParsedObject)) return {};
   checkFields(
     value,

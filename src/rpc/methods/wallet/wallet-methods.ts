@@ -1,0 +1,38 @@
+/** All methods that need wallets. Those of the first wave of Core's that are missing: everything about PSBTs. */
+import { type BoundMethod, bindMethods, type RpcMethod } from '../../method.ts';
+import type { WalletHost } from '../../wallet-host.ts';
+import { getaddressinfo } from './address-info.ts';
+import {
+  getaddressesbylabel, getnewaddress, getrawchangeaddress, keypoolrefill, listlabels, setlabel,
+} from './addresses.ts'; // biome-ignore format: one list
+import { bumpfee } from './bump-fee.ts';
+import { getbalance, getbalances, listlockunspent, listunspent, lockunspent } from './coins.ts';
+import { getwalletmnemonic, importdescriptors, listdescriptors } from './descriptors.ts';
+import { encryptwallet, walletlock, walletpassphrase, walletpassphrasechange } from './encryption.ts';
+import {
+  abortrescan, backupwallet, createwallet, getwalletinfo, listwalletdir, listwallets, loadwallet, rescanblockchain,
+  setwalletflag, unloadwallet,
+} from './manage.ts'; // biome-ignore format: one list
+import {
+  getreceivedbyaddress, getreceivedbylabel, listaddressgroupings, listreceivedbyaddress, listreceivedbylabel,
+} from './received.ts'; // biome-ignore format: one list
+import { sendmany, sendtoaddress } from './send.ts';
+import { signrawtransactionwithwallet } from './sign.ts';
+import { abandontransaction, gettransaction, listsinceblock, listtransactions } from './transactions.ts';
+
+const ON_WALLETS: readonly RpcMethod<WalletHost>[] = [
+  abandontransaction, abortrescan, backupwallet, bumpfee, createwallet, encryptwallet, getaddressesbylabel,
+  getaddressinfo, getbalance, getbalances, getnewaddress, getrawchangeaddress, getreceivedbyaddress,
+  getreceivedbylabel, gettransaction, getwalletinfo, getwalletmnemonic, importdescriptors, keypoolrefill,
+  listaddressgroupings, listdescriptors, listlabels, listlockunspent, listreceivedbyaddress, listreceivedbylabel,
+  listsinceblock, listtransactions, listunspent, listwalletdir, listwallets, loadwallet, lockunspent,
+  rescanblockchain, sendmany, sendtoaddress, setlabel, setwalletflag, signrawtransactionwithwallet, unloadwallet,
+  walletlock, walletpassphrase, walletpassphrasechange,
+]; // biome-ignore format: one list
+
+/** For clients: what these methods take, without what runs them. */
+export const WALLET_METHOD_DECLARATIONS: readonly Pick<RpcMethod<never>, 'name' | 'params'>[] = ON_WALLETS;
+
+export function walletMethods(host: WalletHost): readonly BoundMethod[] {
+  return bindMethods(ON_WALLETS, host);
+}
