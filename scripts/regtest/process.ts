@@ -110,23 +110,29 @@ export class RegtestNode {
     return this.setup.name;
   }
 
+  /** The value of the header, once the node answers. */
+  get authorization(): string {
+    return this.#authorization;
+  }
+
   get log(): string {
     return path.join(this.setup.directory, 'output.log');
   }
 
   /** Resolves when the node answers; rejects with what it printed when it ends instead. */
-  async start(): Promise<void> {
+  async start(pauseMs = 50): Promise<void> {
     const { directory, args } = this.setup;
     fs.mkdirSync(directory, { recursive: true });
     fs.rmSync(this.#cookieFile(), { force: true });
     const child = launch(['start', ...args], this.log);
     this.#child = child;
-    await until(`${this.name} answers`, 20_000, async () => {
+    const isUp = async () => {
       if (child.exitCode !== null || child.signalCode !== null) {
         throw new Error(`${this.name} ended at its start: ${fs.readFileSync(this.log, 'utf8').trim()}`);
       }
       return this.#isUp();
-    });
+    };
+    await until(`${this.name} answers`, 20_000, isUp, pauseMs);
   }
 
   async #isUp(): Promise<boolean> {

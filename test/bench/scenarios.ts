@@ -2,7 +2,16 @@
 import { blockScenario } from './block.ts';
 import { cryptoScenario } from './crypto.ts';
 import { importScenario } from './import.ts';
+import { nodeScenario } from './node.ts';
+import { propagationScenario } from './propagation.ts';
 import type { Scenario } from './scenario.ts';
 import { scriptScenario } from './script.ts';
 
-export const SCENARIOS: readonly Scenario[] = [cryptoScenario, scriptScenario, blockScenario, importScenario];
+export const SCENARIOS: readonly Scenario[] = [
+  cryptoScenario,
+  scriptScenario,
+  blockScenario,
+  importScenario,
+  nodeScenario,
+  propagationScenario,
+];
