@@ -15,7 +15,7 @@ import type { ChainState } from './chain-state.ts';
 import type { HeaderId } from './chain-view.ts';
 import { connectBlock, disconnectBlock } from './connect-block.ts';
 import type { WriterTask } from './effects.ts';
-import { flushIfNeeded } from './flush.ts';
+import { flushIfDue, flushIfFull } from './flush.ts';
 import { type BlockUndo, blockUndo } from './undo.ts';
 
 /** Blocks looked ahead on the way to a better tip, so that a long way needs no long list. */
@@ -28,10 +28,12 @@ export function* activateBestChain(state: ChainState, now: Milliseconds, block?:
   for (;;) {
     const start = state.tip();
     let moved = false;
+    let reorganised = false;
     do {
       target ??= state.findMostWork();
       if (target === undefined || target === state.tip()) break;
-      const isValid = yield* activateStep(state, target, block);
+      if (state.forkWithActive(target) !== state.tip()) reorganised = true;
+      const isValid = yield* activateStep(state, { target, block, now });
       moved = true;
       // Another branch may be the best one now.
       if (!isValid) target = undefined;
@@ -40,23 +42,27 @@ export function* activateBestChain(state: ChainState, now: Milliseconds, block?:
     if (!moved) return;
     const tip = state.tip();
     const fork = state.headers.forkOf(start, tip);
-    if (fork !== tip) {
+    // Told too when the way led back to where it began: then `fork` is the tip, but blocks came and went.
+    if (fork !== tip || reorganised) {
       logTip(state);
       state.isInitialBlockDownload(now);
       yield { kind: 'notify', notice: { kind: 'tipChanged', tip, fork } };
     }
-    yield* flushIfNeeded(state, now);
+    yield* flushIfDue(state, now);
     if (tip === target || state.height >= state.stopAtHeight) return;
     yield { kind: 'pause' };
   }
 }
 
 /** Goes towards `target` until the tip is better than before. Returns false when an invalid block was met. */
-function* activateStep(state: ChainState, target: HeaderId, block: Block | undefined): WriterTask<boolean> {
+function* activateStep(
+  state: ChainState,
+  { target, block, now }: { target: HeaderId; block: Block | undefined; now: Milliseconds },
+): WriterTask<boolean> {
   const { headers } = state;
   const start = state.tip();
   const fork = state.forkWithActive(target);
-  while (state.tip() !== fork) yield* disconnectTip(state);
+  while (state.tip() !== fork) yield* disconnectTip(state, now);
   const targetHeight = headers.heightOf(target);
   while (state.height < targetHeight) {
     const pathEnd = headers.ancestorOf(target, Math.min(state.height + PATH_BLOCKS_MAX, targetHeight));
@@ -64,6 +70,7 @@ function* activateStep(state: ChainState, target: HeaderId, block: Block | undef
       const known = block !== undefined && headers.hashOf(id) === block.header.hash ? block : undefined;
       if (!(yield* connectTip(state, id, known))) return false;
       state.pruneCandidates();
+      yield* flushIfFull(state, now);
       if (headers.chainWorkOf(state.tip()) > headers.chainWorkOf(start)) return true;
     }
   }
@@ -92,13 +99,14 @@ function* connectTip(state: ChainState, id: HeaderId, known: Block | undefined):
   return true;
 }
 
-export function* disconnectTip(state: ChainState): WriterTask<void> {
+export function* disconnectTip(state: ChainState, now: Milliseconds): WriterTask<void> {
   const id = state.tip();
   const block = yield* readBlock(state, id);
   const undo = yield* readUndo(state, id);
   disconnectBlock(state, id, block, undo);
   state.popTip();
   yield { kind: 'notify', notice: { kind: 'blockDisconnected', id, block, undo } };
+  yield* flushIfFull(state, now);
 }
 
 /** Of a block that is stored. Throws StoreError when something else lies there. */

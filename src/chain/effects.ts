@@ -48,7 +48,10 @@ export type ChainNotice =
       readonly block: Block;
       readonly undo: BlockUndo;
     }
-  /** After the last step of a change of tip; `fork` is the last block common to the old and the new chain. */
+  /**
+   * After the last step of a change of tip; `fork` is the last block common to the old and the new chain. That is the
+   * tip itself after `invalidateblock`, and when a branch turned out to be invalid and the old one was taken back.
+   */
   | { readonly kind: 'tipChanged'; readonly tip: HeaderId; readonly fork: HeaderId }
   /** A block turned out to be invalid (Core: BlockChecked): peers that sent it are judged by this. */
   | { readonly kind: 'blockInvalid'; readonly hash: BlockHash; readonly reason: Reject };

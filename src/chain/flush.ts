@@ -26,11 +26,15 @@ const FLUSH_INTERVAL_MS = 5 * MINUTE_MS;
 /** Coins kept for reading after a flush, as a part of the cache's limit. */
 const KEPT_PART = 0.5;
 
-/** After a block: when the cache is full, or the last flush is some time ago. */
-export function* flushIfNeeded(state: ChainState, now: Milliseconds): WriterTask<void> {
+/** After a block was connected or disconnected: when the cache is full. */
+export function* flushIfFull(state: ChainState, now: Milliseconds): WriterTask<void> {
+  if (state.coins.bytes > state.coinsCacheBytes) yield* flush(state, now);
+}
+
+/** After the tip was told of: when the last flush is some time ago. */
+export function* flushIfDue(state: ChainState, now: Milliseconds): WriterTask<void> {
   if (state.lastFlush === undefined || now < state.lastFlush) state.lastFlush = now;
-  const isDue = now - state.lastFlush >= FLUSH_INTERVAL_MS;
-  if (isDue || state.coins.bytes > state.coinsCacheBytes) yield* flush(state, now);
+  if (now - state.lastFlush >= FLUSH_INTERVAL_MS) yield* flush(state, now);
 }
 
 export function* flush(state: ChainState, now: Milliseconds): WriterTask<void> {

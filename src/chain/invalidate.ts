@@ -14,7 +14,7 @@ import { FAILED } from './header-tree.ts';
 export function* invalidateBlock(state: ChainState, id: HeaderId, now: Milliseconds): WriterTask<void> {
   if (id === 0) return;
   const wasActive = state.isActive(id);
-  while (state.isActive(id)) yield* disconnectTip(state);
+  while (state.isActive(id)) yield* disconnectTip(state, now);
   state.markInvalid(id);
   addAllCandidates(state);
   if (wasActive) {

@@ -157,6 +157,16 @@ test('coins made and spent between two flushes never touch the store', () => {
   expect(chain.storage.coins.size).toBe(before - 1 + 4);
 });
 
+test('a full cache is flushed in the middle of a reorganisation too', () => {
+  const chain = new TestChain({ coinsCacheBytes: 2000 });
+  const branch = mineBlocks(REGTEST.genesis, 0, 104, { tag: 1 });
+  for (const block of [...base, ...branch]) chain.submit(block);
+  expect(chain.tipHash).toBe(branch.at(-1)!.header.hash);
+  const direct = new TestChain();
+  for (const block of branch) direct.submit(block);
+  expect(chain.coinsFingerprint()).toBe(direct.coinsFingerprint());
+});
+
 test('a full cache is flushed after the block', () => {
   const chain = new TestChain({ coinsCacheBytes: 2000 });
   for (const block of base) chain.submit(block);

@@ -72,6 +72,7 @@ describe('the most work wins', () => {
       '-106',
       '+106',
       '+107',
+      'tip 107 fork 107',
     ]);
     expect(test.tipHash).toBe(tail(a).header.hash);
     expect(test.coinsFingerprint()).toBe(chainWith(base, a).coinsFingerprint());
