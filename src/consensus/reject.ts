@@ -77,7 +77,6 @@ export const REJECT_REASONS = {
   'bad-txns-premature-spend-of-coinbase': 'premature',
   'bad-txns-inputvalues-outofrange': 'consensus',
   'bad-txns-in-belowout': 'consensus',
-  'bad-txns-fee-outofrange': 'consensus',
   // Transactions alone: consensus in the next block (validation.cpp: MemPoolAccept)
   coinbase: 'consensus',
   'mempool-script-verify-flag-failed': 'policy',
@@ -106,8 +105,6 @@ export const REJECT_REASONS = {
   'insufficient fee': 'policy',
   'too many potential replacements': 'policy',
   'replacement-failed': 'policy',
-  'replacement-adds-unconfirmed': 'policy',
-  'txn-mempool-conflict': 'policy',
   'too-large-cluster': 'policy',
   'TRUC-violation': 'policy',
   'missing-ephemeral-spends': 'policy',
