@@ -19,7 +19,7 @@ export interface DebugLogOptions {
 export class DebugLog implements Log {
   readonly #categories: Set<LogCategory>;
   readonly #options: DebugLogOptions;
-  readonly #descriptor: number | undefined;
+  #descriptor: number | undefined;
 
   /** Throws the system's error when the file cannot be opened. */
   constructor(options: DebugLogOptions) {
@@ -57,8 +57,10 @@ export class DebugLog implements Log {
     }
   }
 
+  /** May be called again: a start that fails is taken down wherever it had got to. */
   close(): void {
     if (this.#descriptor !== undefined) fs.closeSync(this.#descriptor);
+    this.#descriptor = undefined;
   }
 
   #write(message: string): void {

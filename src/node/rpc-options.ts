@@ -33,6 +33,7 @@ export function rpcOptions({ settings, params, directory }: NodeConfig): RpcOpti
       allowIp: settings.list('rpcallowip'),
       timeoutS: settings.number('rpcservertimeout', 30),
       workQueue: settings.number('rpcworkqueue', 64),
+      threads: settings.number('rpcthreads', 16),
       wallets: !settings.flag('disablewallet', false),
     },
   };

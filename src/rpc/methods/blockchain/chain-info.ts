@@ -167,6 +167,9 @@ export const getdeploymentinfo: RpcMethod<NodeFacade> = {
   },
 };
 
+/** How a vote that never ends is shown: the greatest time of 64 bits. */
+const NO_TIMEOUT = 0x7fff_ffff_ffff_ffffn;
+
 function deploymentToJson(state: DeploymentState): JsonOut {
   if (state.kind === 'buried') return { type: 'buried', active: state.active, height: state.height };
   const { statistics } = state;
@@ -177,7 +180,7 @@ function deploymentToJson(state: DeploymentState): JsonOut {
     bip9: {
       bit: statistics && state.bit,
       start_time: state.startTime,
-      timeout: state.timeout,
+      timeout: state.timeout === Number.MAX_SAFE_INTEGER ? NO_TIMEOUT : state.timeout,
       min_activation_height: state.minActivationHeight,
       status: state.status,
       since: state.since,
