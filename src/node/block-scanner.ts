@@ -101,14 +101,15 @@ export class BlockScanner {
     }
   }
 
+  /** What was only passed over begins to count with the first byte that is not zero: files end in zeros. */
   #skip(bytes: number, reason: string | undefined): void {
     const skipped = this.#buffer.subarray(0, bytes);
-    // Files that were allocated in advance end in zeros.
-    if (bytes > 0 && (reason !== undefined || skipped.some(byte => byte !== 0))) {
-      this.#garbage ??= { offset: this.#offset, bytes: 0, reason: undefined };
-      this.#garbage.bytes += bytes;
-      this.#garbage.reason ??= reason;
+    if (this.#garbage !== undefined) this.#garbage.bytes += bytes;
+    else {
+      const start = skipped.findIndex(byte => byte !== 0);
+      if (start >= 0) this.#garbage = { offset: this.#offset + start, bytes: bytes - start, reason };
     }
+    if (this.#garbage !== undefined) this.#garbage.reason ??= reason;
     this.#advance(bytes);
   }
 
