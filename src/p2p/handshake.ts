@@ -11,7 +11,7 @@ import { type MessageOf, SERVICES } from '../wire/messages.ts';
 import { addressText, isAddrV1Compatible, type NetAddress } from '../wire/net-address.ts';
 import type { Concern, Handlers, P2pContext } from './concern.ts';
 import type { PeerId } from './events.ts';
-import { isRoutable } from './netgroup.ts';
+import { isRoutable, isValidHost } from './netgroup.ts';
 import { isInbound, isTxConnection, type Peer, type PeerRecord, servesBlocks, takesTxsFrom } from './peer.ts';
 import type { Alarm } from './timers.ts';
 
@@ -160,7 +160,8 @@ export class Handshake implements Concern {
     peer.services = services;
     peer.userAgent = message.userAgent.replace(UNSAFE_CHARACTERS, '');
     peer.startHeight = message.startHeight;
-    peer.seenAs = { network: message.to.network, bytes: message.to.bytes.slice(), port: message.to.port };
+    const { network, bytes, port } = message.to;
+    if (isValidHost(message.to)) peer.seenAs = { network, bytes: bytes.slice(), port };
     peer.relaysTxs = isTxConnection(peer) && message.relay;
     // Times before 1970 read as 1970.
     const theirTime = message.time < 0n ? 0n : message.time;
