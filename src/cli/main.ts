@@ -1,23 +1,17 @@
 /** The commands of `bin/node`. Each is read here and done elsewhere, loaded only when it is called. */
 import yargs, { type Argv } from 'yargs';
 import { fail } from './fail.ts';
-import { settingsFrom, withNodeOptions } from './settings-from-yargs.ts';
-
-const CHAIN_OPTIONS = [
-  'chain',
-  'network',
-  'regtest',
-  'signet',
-  'testnet',
-  'testnet4',
-  'genesis',
-  'datadir',
-  'conf',
-] as const;
+import { CHAIN_OPTIONS, settingsFrom, withNodeOptions } from './settings-from-yargs.ts';
 
 export async function main(args: readonly string[]): Promise<void> {
   // Node prints warnings about itself on stderr, which rigs read as failure.
   process.removeAllListeners('warning');
+  if (args[0] === 'rpc') {
+    // What follows the method belongs to it, also when it looks like an option (`-1`).
+    const { rpcCommand } = await import('./rpc-command.ts');
+    process.exitCode = await rpcCommand(args.slice(1)).catch(fail);
+    return;
+  }
   let code = 0;
   const cli = yargs([...args])
     .scriptName('hearsay')
@@ -31,22 +25,7 @@ export async function main(args: readonly string[]): Promise<void> {
         code = await runNode(settingsFrom(argv), 'hearsay');
       },
     )
-    .command(
-      'rpc <method> [args..]',
-      'Call a running node, as bitcoin-cli does',
-      argv =>
-        withNodeOptions(argv, [...CHAIN_OPTIONS, 'rpcport', 'rpcuser', 'rpcpassword', 'rpccookiefile'])
-          .option('rpcwallet', { type: 'string', describe: 'Wallet to ask' })
-          .option('rpcconnect', { type: 'string', describe: 'Host to ask (default 127.0.0.1)' })
-          .option('named', { type: 'boolean', describe: 'Arguments are NAME=VALUE' })
-          .positional('method', { type: 'string', demandOption: true })
-          .positional('args', { type: 'string', array: true, default: [] as string[] })
-          .parserConfiguration({ 'parse-numbers': false, 'parse-positional-numbers': false }),
-      async argv => {
-        const { callFromCommandLine } = await import('./rpc-command.ts');
-        code = await callFromCommandLine(settingsFrom(argv), argv);
-      },
-    )
+    .command('rpc', 'Call a running node, as bitcoin-cli does: rpc [OPTIONS] METHOD [ARGS]')
     .command(
       'seeder',
       'Run a DNS seed: crawl the network and answer with nodes that accept connections',
@@ -95,7 +74,7 @@ export async function main(args: readonly string[]): Promise<void> {
     .wrap(Math.min(120, process.stdout.columns ?? 100))
     .exitProcess(false)
     .fail((message, error) => {
-      throw error ?? new Error(`${message ?? 'Unknown command'} See --help.`);
+      throw error ?? new Error(`${(message ?? 'Unknown command').replace(/\.$/, '')}. See --help.`);
     });
   try {
     await cli.parseAsync();

@@ -3,8 +3,24 @@ import type { Argv, Options } from 'yargs';
 import { OPTIONS, type OptionDeclaration, type OptionName } from '../node/option-table.ts';
 import { addSetting, NEGATED, type SettingSource } from '../node/settings.ts';
 
+/** Which chain, and where: what every command takes. */
+export const CHAIN_OPTIONS = [
+  'chain',
+  'network',
+  'regtest',
+  'signet',
+  'testnet',
+  'testnet4',
+  'genesis',
+  'datadir',
+  'conf',
+] as const satisfies readonly OptionName[];
+
 /** Declares the options `names`, or all; those without help text are accepted and not shown. */
-export function withNodeOptions<T>(argv: Argv<T>, names = Object.keys(OPTIONS) as OptionName[]): Argv<T> {
+export function withNodeOptions<T>(
+  argv: Argv<T>,
+  names: readonly OptionName[] = Object.keys(OPTIONS) as OptionName[],
+): Argv<T> {
   for (const name of names) {
     const { kind, help }: OptionDeclaration = OPTIONS[name];
     const option: Options = {
