@@ -81,10 +81,12 @@ export class Dispatcher implements ServerView {
   /** Until `finishWarmup`, every call is answered −28 with `status`. */
   setWarmup(status: string): void {
     this.#warmup = status;
+    this.#log.info(`init message: ${status}`);
   }
 
   finishWarmup(): void {
     this.#warmup = undefined;
+    this.#log.info('init message: Done loading');
   }
 
   /** Calls that wait for something return now. */

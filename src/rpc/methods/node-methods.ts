@@ -15,7 +15,7 @@ import {
 } from './blockchain/writer.ts'; // biome-ignore format: one list
 import { echo, echojson, getmemoryinfo, logging, mockscheduler, setmocktime } from './control/node.ts';
 import { type ControlServices, getrpcinfo, help, stop, uptime } from './control/server.ts';
-import { generateblock, generatetoaddress, generatetodescriptor } from './mining/generate.ts';
+import { generate, generateblock, generatetoaddress, generatetodescriptor } from './mining/generate.ts';
 import { getmininginfo, getnetworkhashps } from './mining/info.ts';
 import { submitblock, submitheader } from './mining/submit.ts';
 import { getblocktemplate } from './mining/template.ts';
@@ -36,7 +36,7 @@ const ON_NODE: readonly RpcMethod<NodeFacade>[] = [
   getrawmempool, gettxout, gettxoutsetinfo, invalidateblock, reconsiderblock, syncwithvalidationinterfacequeue,
   waitforblock, waitforblockheight, waitfornewblock,
   echo, echojson, getmemoryinfo, logging, mockscheduler, setmocktime,
-  generateblock, generatetoaddress, generatetodescriptor, getblocktemplate, getmininginfo, getnetworkhashps,
+  generate, generateblock, generatetoaddress, generatetodescriptor, getblocktemplate, getmininginfo, getnetworkhashps,
   submitblock, submitheader,
   addconnection, addnode, addpeeraddress, clearbanned, disconnectnode, getaddednodeinfo, getconnectioncount,
   getnettotals, getnetworkinfo, getnodeaddresses, getpeerinfo, listbanned, ping, setban, setnetworkactive,

@@ -4,6 +4,7 @@ import type { Transaction } from '../../../wire/transaction.ts';
 import { RpcCode, RpcError } from '../../codes.ts';
 import { decodeHexTx } from '../../decode.ts';
 import { requireScriptOfAddress, scriptOfAddress, scriptOfDescriptor } from '../../destinations.ts';
+import { methodHelp } from '../../help.ts';
 import { expectType } from '../../json.ts';
 import type { RpcMethod } from '../../method.ts';
 import type { NodeFacade } from '../../node-facade.ts';
@@ -21,6 +22,19 @@ const triesParam: Param = {
 };
 const hashesDoc = res.array('', 'the hashes of the blocks', [res.hex('', 'the hash of a block')]);
 const EXAMPLE_ADDRESS = 'bcrt1q6rhpng9evdsfnn833a4f4vej0asu6dk5srld6x';
+
+/** Gone from Core, whose answer tells what came in its place. */
+export const generate: RpcMethod<NodeFacade> = {
+  name: 'generate',
+  category: 'hidden',
+  description: 'has been replaced by the -generate cli option. Refer to -help for more information.',
+  params: [],
+  results: [],
+  examples: [],
+  run() {
+    throw new RpcError(RpcCode.METHOD_NOT_FOUND, methodHelp(generate));
+  },
+};
 
 export const generatetoaddress: RpcMethod<NodeFacade> = {
   name: 'generatetoaddress',
