@@ -57,6 +57,14 @@ export function sequenceLocks(
   return { height: lastHeight, time: lastTime };
 }
 
+/** Whether some input has a relative lock at all. */
+export function hasRelativeLock(tx: TxParts): boolean {
+  return (
+    tx.version >= SEQUENCE_LOCK_VERSION_MIN &&
+    tx.inputs.some(input => input.sequence < SEQUENCE_LOCKTIME_DISABLE_FLAG)
+  );
+}
+
 /** Whether the locks are open in a block at `height` after one with that median time past. */
 export function sequenceLocksMet(
   locks: SequenceLocks,

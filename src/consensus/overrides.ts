@@ -46,7 +46,7 @@ export function overrideParams(params: ChainParams, overrides: ParamsOverrides):
   return changed;
 }
 
-export function withActivationHeight(params: ChainParams, value: string): ChainParams {
+function withActivationHeight(params: ChainParams, value: string): ChainParams {
   const option = '-testactivationheight=name@height.';
   const at = value.indexOf('@');
   if (at < 0) throw new NetworkFileError(`Invalid format (${value}) for ${option}`);
@@ -61,7 +61,7 @@ export function withActivationHeight(params: ChainParams, value: string): ChainP
   return { ...params, buried: { ...params.buried, [deployment]: height } };
 }
 
-export function withVersionBits(params: ChainParams, value: string): ChainParams {
+function withVersionBits(params: ChainParams, value: string): ChainParams {
   const parts = value.split(':');
   if (parts.length < 3 || parts.length > 4) {
     throw new NetworkFileError(

@@ -103,6 +103,7 @@ export const REJECT_REASONS = {
   'mempool min fee not met': 'policy',
   'mempool full': 'policy',
   'insufficient fee': 'policy',
+  'bip125-replacement-disallowed': 'policy',
   'too many potential replacements': 'policy',
   'replacement-failed': 'policy',
   'too-large-cluster': 'policy',

@@ -38,7 +38,7 @@ export function isSignetSolutionValid(
 }
 
 /** undefined: without a witness commitment, or with a solution that cannot be read. */
-export function signetTransactions(
+function signetTransactions(
   block: Block,
   challenge: Uint8Array,
 ): { readonly toSpend: Transaction; readonly toSign: Transaction } | undefined {
