@@ -230,7 +230,11 @@ export class Gossip {
 
   #readBans(): Ban[] {
     const file = this.#path(BANS_FILE);
-    if (!fs.existsSync(file)) return [];
+    if (!fs.existsSync(file)) {
+      this.#deps.log.info('Recreating the banlist database');
+      this.#write(BANS_FILE, encodeBans([]));
+      return [];
+    }
     try {
       return decodeBans(fs.readFileSync(file, 'utf8'));
     } catch (error) {

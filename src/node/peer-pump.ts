@@ -96,7 +96,7 @@ export class PeerPump implements TransportHandler {
         this.transport.dial(effect.attempt, effect.target, effect.type);
         return;
       case 'disconnect':
-        this.#deps.log.debug('net', () => `disconnecting peer=${effect.peer}: ${effect.reason}`);
+        this.#deps.log.debug('net', () => `${effect.reason}, disconnecting peer=${effect.peer}`);
         this.transport.get(effect.peer)?.close();
         return;
       case 'send':

@@ -201,13 +201,12 @@ export class Handshake implements Concern {
   }
 
   #timedOut(peer: Peer): void {
-    const { log, options, outbox } = this.#context;
+    const { options, outbox } = this.#context;
     const never = `${peer.lastReceive === 0 ? ', never received from peer' : ''}${peer.lastSend === 0 ? ', never sent to peer' : ''}`;
     const what =
       never === ''
         ? 'version handshake timeout'
         : `socket no message in first ${Math.floor(options.peerTimeoutMs / SECOND_MS)} seconds${never}`;
-    log.debug('net', () => `${what}, disconnecting peer=${peer.id}`);
     outbox.disconnect(peer, what);
   }
 

@@ -106,12 +106,11 @@ export class Ping implements Concern {
 
   #check(peer: Peer, now: Milliseconds): void {
     const state = this.#states.get(peer.id)!;
-    const { log, options, outbox } = this.#context;
+    const { options, outbox } = this.#context;
     const wasGivenTime = now > peer.connectedAt + options.peerTimeoutMs;
     if (state.nonce !== undefined && wasGivenTime && now > state.start + SILENCE_MAX_MS) {
       const waited = ((now - state.start) / SECOND_MS).toFixed(6);
-      log.debug('net', () => `ping timeout: ${waited}s, disconnecting peer=${peer.id}`);
-      outbox.disconnect(peer, 'ping timeout');
+      outbox.disconnect(peer, `ping timeout: ${waited}s`);
       return;
     }
     if (wasGivenTime && now > Math.min(peer.lastSend, peer.lastReceive) + SILENCE_MAX_MS) {

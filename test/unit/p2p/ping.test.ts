@@ -79,7 +79,7 @@ describe('ping', () => {
     expect(peer.isOpen).toBe(true);
     world.runFor(2);
     expect(peer.isOpen).toBe(false);
-    expect(node.disconnects[0]!.reason).toBe('ping timeout');
+    expect(node.disconnects[0]!.reason).toBe('ping timeout: 1200.001000s');
   });
 
   test('not with a large -peertimeout, and no deadline is left behind', () => {
