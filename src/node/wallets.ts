@@ -5,8 +5,8 @@
  * goes back with it, and the next start tells it again.
  */
 import { existsSync } from 'node:fs';
-import { copyFile, mkdir, readdir, stat } from 'node:fs/promises';
-import { basename, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { copyFile, mkdir, stat } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
 import {
   HOUR_MS,
   MINUTE_MS,
@@ -28,19 +28,17 @@ import {
   type WalletHost,
   WalletHostError,
 } from '../rpc/wallet-host.ts';
-import { StoreError } from '../store/errors.ts';
 import type { Entry } from '../store/store.ts';
 import { openWalletFile, type WalletFile } from '../store/wallet-file.ts';
 import type { FeeSource } from '../wallet/fees.ts';
 import type { WalletOptions } from '../wallet/options.ts';
 import type { SpendContext } from '../wallet/spend-request.ts';
 import { Wallet } from '../wallet/wallet.ts';
-import { DecodeError } from '../wire/codec.ts';
 import type { Transaction } from '../wire/transaction.ts';
 import { writeStartupWallet } from './startup-wallets.ts';
+import { asHostError, listWalletFolders, locateExisting, locateNew } from './wallet-folder.ts';
 import { catchUp, forkOf, MissingBlockError, type ScanDeps, scanBlocks } from './wallet-scan.ts';
 
-const WALLET_FILE = 'wallet.dat';
 /** Unconfirmed transactions are handed out again after half a day to one and a half, so that nobody knows whose they are. */
 const RESEND_MIN_MS = 12 * HOUR_MS;
 const RESEND_SPREAD_MINUTES = 24 * 60;
@@ -130,14 +128,7 @@ export class Wallets implements WalletHost {
       );
     }
     return this.#whileLoading(name, async () => {
-      const folder = await this.#folderOf(name);
-      const path = join(folder, WALLET_FILE);
-      if (existsSync(path)) {
-        throw new WalletHostError(
-          'failed',
-          `Wallet file verification failed. Failed to create database path '${folder}'. Database already exists.`,
-        );
-      }
+      const { folder, path } = await locateNew(this.#options.directory, name);
       await mkdir(folder, { recursive: true });
       const file = await openWalletFile(path, 'create');
       const wallet = this.#newWallet(name);
@@ -156,15 +147,7 @@ export class Wallets implements WalletHost {
       throw new WalletHostError('alreadyLoaded', `Wallet "${name}" is already loaded.`);
     }
     return this.#whileLoading(name, async () => {
-      const folder = await this.#folderOf(name);
-      const path = join(folder, WALLET_FILE);
-      if (!existsSync(path)) {
-        const why = existsSync(folder) ? 'Data is not in recognized format.' : 'Path does not exist.';
-        throw new WalletHostError(
-          'notFound',
-          `Wallet file verification failed. Failed to load database path '${folder}'. ${why}`,
-        );
-      }
+      const { path } = await locateExisting(this.#options.directory, name);
       if (this.#loaded.some(({ file }) => file.path === path)) {
         throw new WalletHostError(
           'failed',
@@ -209,14 +192,8 @@ export class Wallets implements WalletHost {
     for (const wallet of this.wallets()) await this.unload(wallet);
   }
 
-  async listDirectory(): Promise<readonly string[]> {
-    const { directory } = this.#options;
-    if (!existsSync(directory)) return [];
-    const entries = await readdir(directory, { recursive: true, withFileTypes: true });
-    return entries
-      .filter(entry => entry.isFile() && entry.name === WALLET_FILE)
-      .map(entry => relative(directory, entry.parentPath).split(sep).join('/'))
-      .sort();
+  listDirectory(): Promise<readonly string[]> {
+    return listWalletFolders(this.#options.directory);
   }
 
   setLoadOnStartup(name: string, load: boolean): Promise<void> {
@@ -391,37 +368,17 @@ export class Wallets implements WalletHost {
     return new Wallet(name, deps, this.#options.wallet);
   }
 
-  /** One at a time for each name; failures of files become WalletHostErrors. */
+  /** One at a time for each name. */
   async #whileLoading(name: string, work: () => Promise<Wallet>): Promise<Wallet> {
     if (this.#loading.has(name)) throw new WalletHostError('failed', 'Wallet already loading.');
     this.#loading.add(name);
     try {
       return await work();
     } catch (error) {
-      if (error instanceof StoreError) {
-        const failure = error.code === 'foreign' ? 'notFound' : 'failed';
-        throw new WalletHostError(failure, `Wallet file verification failed. ${error.message}`);
-      }
-      if (error instanceof DecodeError) {
-        throw new WalletHostError('failed', `Wallet loading failed. ${error.message}`);
-      }
-      throw error;
+      throw asHostError(error);
     } finally {
       this.#loading.delete(name);
     }
-  }
-
-  /** Where the wallet's file lies; throws WalletHostError for a name that cannot be a folder. */
-  async #folderOf(name: string): Promise<string> {
-    const { directory } = this.#options;
-    const folder = isAbsolute(name) ? resolve(name) : resolve(directory, name);
-    if (existsSync(folder) && !(await stat(folder)).isDirectory()) {
-      throw new WalletHostError(
-        'failed',
-        `Wallet file verification failed. Invalid -wallet path '${name}'. -wallet path should point to a directory where wallet.dat and database/log.?????????? files can be stored, a location where such a directory could be created, or (for backwards compatibility) the name of an existing data file in -walletdir (${directory})`,
-      );
-    }
-    return folder;
   }
 
   #find(wallet: Wallet): Loaded {

@@ -264,8 +264,8 @@ export class KeyRing {
     return { ...keeper.expand(index), secretKeys: keeper.secretKeys(index, this.#deps.vault) };
   }
 
-  /** Seals all secrets that are in the clear, and replaces the seed. The vault has just been encrypted. */
-  sealAll(now: UnixSeconds): void {
+  /** Seals all secrets that are in the clear. The vault has just been encrypted. */
+  sealAll(): void {
     const { vault, log } = this.#deps;
     for (const keeper of this.#keepers) {
       keeper.reseal(vault);
@@ -276,7 +276,6 @@ export class KeyRing {
       seed.record = { ...seed.record, mnemonic: vault.seal(seed.record.mnemonic.bytes) };
       log.put(numberedKey('seed', seed.id), seedRecord, seed.record);
     }
-    this.createSeed(now);
   }
 
   /** Private keys leave the memory. */

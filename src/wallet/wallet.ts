@@ -331,10 +331,11 @@ export class Wallet {
     return this.vault.isLocked;
   }
 
-  /** Seals all secrets and makes a new seed; leaves the wallet locked. The host rewrites its file then. */
+  /** Seals all secrets and makes a new seed, unless the wallet is blank; leaves it locked. The host rewrites its file then. */
   encrypt(passphrase: string, now: UnixSeconds): void {
     this.vault.encrypt(passphrase);
-    this.keys.sealAll(now);
+    this.keys.sealAll();
+    if (!this.isBlank) this.keys.createSeed(now);
     this.lock();
   }
 

@@ -150,7 +150,8 @@ export const listsinceblock = walletMethod({
     const removed: JsonOut[] = [];
     const includeRemoved = args.boolean('include_removed');
     while (includeRemoved && since !== undefined && since !== fork) {
-      const block = await blocks.readBlock(since);
+      // Whatever the disk says: the caller can do nothing about it.
+      const block = await blocks.readBlock(since).catch(() => undefined);
       if (block === undefined) throw new RpcError(RpcCode.INTERNAL_ERROR, "Can't read block from disk");
       for (const tx of block.transactions) {
         const wtx = history.get(tx.txid);

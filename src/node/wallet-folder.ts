@@ -1,0 +1,79 @@
+/**
+ * Where a wallet's file lies: `<wallet directory>/<name>/wallet.dat`. A name may hold slashes or be an absolute path, but
+ * none that leaves the wallet directory sideways (Core: GetWalletPath, MakeDatabase).
+ */
+import { existsSync } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { isAbsolute, join, normalize, relative, resolve, sep } from 'node:path';
+import { WalletHostError } from '../rpc/wallet-host.ts';
+import { StoreError } from '../store/errors.ts';
+import { DecodeError } from '../wire/codec.ts';
+
+const WALLET_FILE = 'wallet.dat';
+
+export interface WalletLocation {
+  readonly folder: string;
+  readonly path: string;
+}
+
+/** Throws WalletHostError when there is a wallet already, or the name is no good. */
+export async function locateNew(directory: string, name: string): Promise<WalletLocation> {
+  const location = await locate(directory, name);
+  if (!existsSync(location.path)) return location;
+  throw refused(`Failed to create database path '${location.folder}'. Database already exists.`);
+}
+
+/** Throws WalletHostError 'notFound' when there is none. */
+export async function locateExisting(directory: string, name: string): Promise<WalletLocation> {
+  const location = await locate(directory, name);
+  if (existsSync(location.path)) return location;
+  const why = existsSync(location.folder) ? 'Data is not in recognized format.' : 'Path does not exist.';
+  throw new WalletHostError(
+    'notFound',
+    `Wallet file verification failed. Failed to load database path '${location.folder}'. ${why}`,
+  );
+}
+
+/** Names of all wallets below the directory. */
+export async function listWalletFolders(directory: string): Promise<readonly string[]> {
+  if (!existsSync(directory)) return [];
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+  return entries
+    .filter(entry => entry.isFile() && entry.name === WALLET_FILE)
+    .map(entry => relative(directory, entry.parentPath).split(sep).join('/'))
+    .sort();
+}
+
+/** What went wrong with a file, as the host says it. */
+export function asHostError(error: unknown): unknown {
+  if (error instanceof StoreError) {
+    const failure = error.code === 'foreign' ? 'notFound' : 'failed';
+    return new WalletHostError(failure, `Wallet file verification failed. ${error.message}`);
+  }
+  if (error instanceof DecodeError) {
+    return new WalletHostError('failed', `Wallet loading failed. ${error.message}`);
+  }
+  return error;
+}
+
+async function locate(directory: string, name: string): Promise<WalletLocation> {
+  // normalize turns '' into '.'; a slash at the end stays in both.
+  if (name !== '' && normalize(name) !== name)
+    throw refused('Wallet name given as a path must be normalized');
+  if (/^\.\.?(\/|$)/.test(name)) {
+    throw refused(
+      'Wallet name given as a relative path cannot begin with ./ or ../, for wallets not in the walletdir, please use an absolute path.',
+    );
+  }
+  const folder = isAbsolute(name) ? resolve(name) : resolve(directory, name);
+  if (existsSync(folder) && !(await stat(folder)).isDirectory()) {
+    throw refused(
+      `Invalid -wallet path '${name}'. -wallet path should point to a directory where wallet.dat and database/log.?????????? files can be stored, a location where such a directory could be created, or (for backwards compatibility) the name of an existing data file in -walletdir (${directory})`,
+    );
+  }
+  return { folder, path: join(folder, WALLET_FILE) };
+}
+
+function refused(message: string): WalletHostError {
+  return new WalletHostError('failed', `Wallet file verification failed. ${message}`);
+}
