@@ -5,8 +5,10 @@ import net from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** The launcher of the checkout: this file runs from dist/scripts/regtest. */
-const PROGRAM = new URL('../../../bin/node', import.meta.url).pathname;
+/** The launcher of the checkout, whether this file runs compiled (from dist/) or as it is. */
+const PROGRAM = ['../../bin/node', '../../../bin/node']
+  .map(relative => new URL(relative, import.meta.url).pathname)
+  .find(file => fs.existsSync(file))!;
 const STOP_TIMEOUT_MS = 20_000;
 
 export class RpcError extends Error {
@@ -27,8 +29,12 @@ export function killAll(): void {
 
 /** Starts `bin/node ARGS`; what it prints goes to `log`. */
 export function launch(args: readonly string[], log: string): ChildProcess {
+  return launchProgram([process.execPath, PROGRAM, ...args], log);
+}
+
+function launchProgram([file, ...args]: readonly string[], log: string): ChildProcess {
   const output = fs.openSync(log, 'a');
-  const child = spawn(process.execPath, [PROGRAM, ...args], { stdio: ['ignore', output, output] });
+  const child = spawn(file!, args, { stdio: ['ignore', output, output] });
   fs.closeSync(output);
   running.add(child);
   child.once('exit', () => running.delete(child));
@@ -94,6 +100,8 @@ export interface NodeSetup {
   /** The folder of the chain below `directory`. */
   readonly chain: string;
   readonly args: readonly string[];
+  /** What takes `args`; default: `bin/node start`. */
+  readonly program?: readonly string[];
 }
 
 /** One node process, spoken to over JSON-RPC. */
@@ -121,10 +129,10 @@ export class RegtestNode {
 
   /** Resolves when the node answers; rejects with what it printed when it ends instead. */
   async start(pauseMs = 50): Promise<void> {
-    const { directory, args } = this.setup;
+    const { directory, args, program = [process.execPath, PROGRAM, 'start'] } = this.setup;
     fs.mkdirSync(directory, { recursive: true });
-    fs.rmSync(this.#cookieFile(), { force: true });
-    const child = launch(['start', ...args], this.log);
+    fs.rmSync(this.cookieFile, { force: true });
+    const child = launchProgram([...program, ...args], this.log);
     this.#child = child;
     const isUp = async () => {
       if (child.exitCode !== null || child.signalCode !== null) {
@@ -137,7 +145,7 @@ export class RegtestNode {
 
   async #isUp(): Promise<boolean> {
     try {
-      this.#authorization = `Basic ${Buffer.from(fs.readFileSync(this.#cookieFile(), 'utf8')).toString('base64')}`;
+      this.#authorization = `Basic ${Buffer.from(fs.readFileSync(this.cookieFile, 'utf8')).toString('base64')}`;
       await this.rpc('getblockcount');
       return true;
     } catch (error) {
@@ -147,12 +155,25 @@ export class RegtestNode {
     }
   }
 
-  #cookieFile(): string {
+  get cookieFile(): string {
     return path.join(this.setup.directory, this.setup.chain, '.cookie');
   }
 
-  async rpc<T = unknown>(method: string, ...params: unknown[]): Promise<T> {
-    const response = await fetch(`http://127.0.0.1:${this.setup.rpcPort}/`, {
+  get pid(): number {
+    return this.#child!.pid!;
+  }
+
+  rpc<T = unknown>(method: string, ...params: unknown[]): Promise<T> {
+    return this.#call('/', method, params);
+  }
+
+  /** As `rpc`, about the wallet of that name. */
+  walletRpc<T = unknown>(wallet: string, method: string, ...params: unknown[]): Promise<T> {
+    return this.#call(`/wallet/${encodeURIComponent(wallet)}`, method, params);
+  }
+
+  async #call<T>(where: string, method: string, params: unknown): Promise<T> {
+    const response = await fetch(`http://127.0.0.1:${this.setup.rpcPort}${where}`, {
       method: 'POST',
       headers: { authorization: this.#authorization, 'content-type': 'application/json' },
       body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
@@ -175,7 +196,8 @@ export class RegtestNode {
 
   /** As a power cut would: no chance to clean up. */
   async kill(): Promise<void> {
-    const child = this.#child!;
+    const child = this.#child;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const ended = new Promise(resolve => child.once('exit', resolve));
     child.kill('SIGKILL');
     await ended;
