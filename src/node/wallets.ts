@@ -7,16 +7,9 @@
 import { existsSync } from 'node:fs';
 import { copyFile, mkdir, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import {
-  HOUR_MS,
-  MINUTE_MS,
-  type Milliseconds,
-  SECOND_MS,
-  toUnixSeconds,
-  type UnixSeconds,
-} from '../base/clock.ts';
+import { type Milliseconds, SECOND_MS, toUnixSeconds, type UnixSeconds } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
-import { type Random, randomBelow } from '../base/random.ts';
+import type { Random } from '../base/random.ts';
 import type { ChainNotice } from '../chain/effects.ts';
 import type { ScryptCost } from '../crypto/cipher.ts';
 import type { SignatureVerifier } from '../crypto/verifier.ts';
@@ -37,13 +30,8 @@ import { Wallet } from '../wallet/wallet.ts';
 import type { Transaction } from '../wire/transaction.ts';
 import { writeStartupWallet } from './startup-wallets.ts';
 import { asHostError, listWalletFolders, locateExisting, locateNew } from './wallet-folder.ts';
+import { WalletResender } from './wallet-resend.ts';
 import { catchUp, forkOf, MissingBlockError, type ScanDeps, scanBlocks } from './wallet-scan.ts';
-
-/** Unconfirmed transactions are handed out again after half a day to one and a half, so that nobody knows whose they are. */
-const RESEND_MIN_MS = 12 * HOUR_MS;
-const RESEND_SPREAD_MINUTES = 24 * 60;
-/** Only those this much older than the last block: a younger one may be in the next. */
-const RESEND_AGE_S = 5 * 60;
 
 export interface WalletsDeps {
   readonly node: NodeFacade;
@@ -86,7 +74,7 @@ export class Wallets implements WalletHost {
   /** Names that are being loaded or made. */
   readonly #loading = new Set<string>();
   readonly #scanDeps: ScanDeps;
-  #nextResend: Milliseconds;
+  readonly #resender: WalletResender;
 
   constructor(deps: WalletsDeps, options: WalletsOptions) {
     this.node = deps.node;
@@ -98,8 +86,11 @@ export class Wallets implements WalletHost {
       save: wallet => this.#write(this.#find(wallet), { durable: false }),
       now: () => this.now(),
     };
-    this.#nextResend = this.#resendTime();
-    this.#scheduleResend();
+    this.#resender = new WalletResender(deps, {
+      wallets: () => this.wallets(),
+      broadcast: (wallet, tx) => this.broadcast(wallet, tx),
+    });
+    this.#resender.start();
   }
 
   wallets(): readonly Wallet[] {
@@ -169,7 +160,7 @@ export class Wallets implements WalletHost {
           return id !== undefined && chain.isActive(id) && chain.headers.heightOf(id) <= position.height;
         });
         await this.#attach({ wallet, file, isVolatile: true, queue: Promise.resolve() });
-        await this.#resubmit(wallet, () => true);
+        await this.#resender.resubmit(wallet, () => true);
         return wallet;
       } catch (error) {
         await file.close();
@@ -402,34 +393,5 @@ export class Wallets implements WalletHost {
     } catch (error) {
       this.#deps.onFatal(error instanceof Error ? error : new Error(String(error)));
     }
-  }
-
-  /** Hands unconfirmed transactions to the mempool again (Core: ResubmitWalletTransactions). */
-  async #resubmit(wallet: Wallet, applies: (timeReceived: UnixSeconds) => boolean): Promise<void> {
-    for (const wtx of [...wallet.history.ordered]) {
-      const { state, tx } = wtx;
-      if (state.kind !== 'inactive' || state.abandoned || tx.isCoinbase || !applies(wtx.timeReceived))
-        continue;
-      await this.broadcast(wallet, tx);
-    }
-  }
-
-  #resendTime(): Milliseconds {
-    const spread = randomBelow(this.#deps.random, RESEND_SPREAD_MINUTES) * MINUTE_MS;
-    return this.node.clock.now() + RESEND_MIN_MS + spread;
-  }
-
-  #scheduleResend(): void {
-    this.#deps.after(MINUTE_MS, () => {
-      this.#scheduleResend();
-      const { chain, clock } = this.node;
-      if (clock.now() < this.#nextResend || chain.isInitialBlockDownload(clock.now())) return;
-      this.#nextResend = this.#resendTime();
-      const before = chain.headers.timeOf(chain.tip()) - RESEND_AGE_S;
-      const resend = async () => {
-        for (const wallet of this.wallets()) await this.#resubmit(wallet, time => time <= before);
-      };
-      resend().catch(error => this.#deps.log.warn(`Resending wallet transactions failed: ${error}`));
-    });
   }
 }
