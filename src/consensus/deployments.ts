@@ -8,7 +8,7 @@ import type { HeaderContext, HeaderRef } from './header-context.ts';
 import { ALWAYS_ACTIVE, type ChainParams, NEVER_ACTIVE, type VersionBitsDeployment } from './params.ts';
 
 /** A version with these top bits votes by the others. */
-export const VERSIONBITS_TOP_BITS = 0x2000_0000;
+const VERSIONBITS_TOP_BITS = 0x2000_0000;
 const VERSIONBITS_TOP_MASK = 0xe000_0000 | 0;
 /** A buried deployment with this height does not exist on the chain. */
 const NEVER_HEIGHT = 0x7fff_ffff;

@@ -126,7 +126,7 @@ export function assembleBlock(
  * `parts` with the time that is now, never an earlier one than it has, and with the bits that belong to it: on chains
  * with minimum difficulty they depend on the time (Core: UpdateTime).
  */
-export function withTime(
+function withTime(
   parts: HeaderParts,
   context: Pick<TemplateContext, 'params' | 'headers' | 'parent' | 'now'>,
 ): HeaderParts {
