@@ -11,7 +11,8 @@
 /** What the order needs of a transaction. `parents` and `children` are direct and in the mempool. */
 export interface ClusterTx<T> {
   readonly modifiedFee: number;
-  readonly virtualSize: number;
+  /** Adjusted for signature operations. */
+  readonly weight: number;
   readonly parents: ReadonlySet<T>;
   readonly children: ReadonlySet<T>;
 }
@@ -20,7 +21,7 @@ export interface Chunk<T> {
   readonly txs: readonly T[];
   /** Satoshi. */
   readonly fee: number;
-  /** Virtual bytes. */
+  /** Weight units. */
   readonly size: number;
 }
 
@@ -70,11 +71,11 @@ function linearize<T extends ClusterTx<T>>(cluster: readonly T[]): T[] {
     for (const tx of cluster) {
       if (taken.has(tx)) continue;
       let fee = tx.modifiedFee;
-      let size = tx.virtualSize;
+      let size = tx.weight;
       for (const ancestor of ancestors.get(tx)!) {
         if (taken.has(ancestor)) continue;
         fee += ancestor.modifiedFee;
-        size += ancestor.virtualSize;
+        size += ancestor.weight;
       }
       const candidate = { tx, fee, size };
       // Of equal rates the smaller set goes first: it can only be a part of what follows.
@@ -99,7 +100,7 @@ function linearize<T extends ClusterTx<T>>(cluster: readonly T[]): T[] {
 function cutIntoChunks<T extends ClusterTx<T>>(order: readonly T[]): Chunk<T>[] {
   const chunks: { txs: T[]; fee: number; size: number }[] = [];
   for (const tx of order) {
-    chunks.push({ txs: [tx], fee: tx.modifiedFee, size: tx.virtualSize });
+    chunks.push({ txs: [tx], fee: tx.modifiedFee, size: tx.weight });
     while (chunks.length > 1 && compareRates(chunks.at(-1)!, chunks.at(-2)!) < 0) {
       const last = chunks.pop()!;
       const before = chunks.at(-1)!;
@@ -118,17 +119,31 @@ function cutIntoChunks<T extends ClusterTx<T>>(order: readonly T[]): Chunk<T>[] 
 export function improvesDiagram(before: readonly FeeAndSize[], after: readonly FeeAndSize[]): boolean {
   const old = corners(before);
   const fresh = corners(after);
+  let [i, j] = [1, 1];
   let isAbove = false;
-  for (const size of new Set([...old, ...fresh].map(corner => corner.size))) {
-    const difference = feeAtSize(fresh, size) - feeAtSize(old, size);
-    if (difference < -EPSILON_SATOSHI) return false;
-    if (difference > EPSILON_SATOSHI) isAbove = true;
+  // From left to right: the next corner of either diagram against the line of the other one at that place.
+  while (i < old.length || j < fresh.length) {
+    const isFresh = i === old.length || (j < fresh.length && fresh[j]!.size <= old[i]!.size);
+    const gain = isFresh
+      ? heightAbove(fresh[j]!, old[i - 1]!, old[i])
+      : -heightAbove(old[i]!, fresh[j - 1]!, fresh[j]);
+    if (gain < 0) return false;
+    if (gain > 0) isAbove = true;
+    if (isFresh) j += 1;
+    else i += 1;
   }
   return isAbove;
 }
 
-/** Interpolated fees are fractions; a real difference of diagrams is at least this (sizes are below 10^6 bytes). */
-const EPSILON_SATOSHI = 1e-7;
+/** The sign of how far `point` lies above the line from `from` to `to`; the line is level where there is no `to`. */
+function heightAbove(point: FeeAndSize, from: FeeAndSize, to: FeeAndSize | undefined): number {
+  if (to === undefined) return point.fee - from.fee;
+  return -compareRates(difference(point, from), difference(to, from));
+}
+
+function difference(a: FeeAndSize, b: FeeAndSize): FeeAndSize {
+  return { fee: a.fee - b.fee, size: a.size - b.size };
+}
 
 function corners(chunks: readonly FeeAndSize[]): FeeAndSize[] {
   const points: FeeAndSize[] = [{ fee: 0, size: 0 }];
@@ -137,13 +152,4 @@ function corners(chunks: readonly FeeAndSize[]): FeeAndSize[] {
     points.push({ fee: last.fee + chunk.fee, size: last.size + chunk.size });
   }
   return points;
-}
-
-function feeAtSize(points: readonly FeeAndSize[], size: number): number {
-  const next = points.findIndex(point => point.size >= size);
-  if (next === -1) return points.at(-1)!.fee;
-  const b = points[next]!;
-  if (b.size === size) return b.fee;
-  const a = points[next - 1]!;
-  return a.fee + ((b.fee - a.fee) * (size - a.size)) / (b.size - a.size);
 }

@@ -8,20 +8,20 @@ import { type Milliseconds, SECOND_MS } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Task } from '../base/task.ts';
 import type { ChainView } from '../chain/chain-view.ts';
-import { type Coin, keyOf } from '../chain/coin.ts';
 import type { ChainNotice, WriterEffect } from '../chain/effects.ts';
-import { isFinalTx, sequenceLocks, sequenceLocksMet } from '../consensus/locktime.ts';
 import { Reject } from '../consensus/reject.ts';
-import { COINBASE_MATURITY } from '../consensus/tx.ts';
 import type { Block } from '../wire/block.ts';
-import type { OutPoint, Transaction } from '../wire/transaction.ts';
-import { type Acceptance, type AcceptContext, type CoinReader, checkAcceptance } from './accept.ts';
+import { type OutPoint, type Transaction, WITNESS_SCALE_FACTOR } from '../wire/transaction.ts';
+import { type Acceptance, type AcceptOptions, checkAcceptance } from './accept.ts';
+import type { AcceptContext, CoinReader } from './accept-context.ts';
 import { clusterOf } from './cluster.ts';
-import { feeRateOf } from './fee-rate.ts';
 import type { MempoolEntry, MempoolNotice, MempoolView, RemovalReason, TxResult } from './mempool-view.ts';
 import type { MempoolOptions } from './options.ts';
 import { weightWithSigOps } from './policy.ts';
-import { ancestorsOf, compareMiningOrder, type PoolEntry, TxPool, withDescendants } from './tx-pool.ts';
+import { staleEntries } from './stale.ts';
+import {
+  ancestorsOf, chunkFeeRate, compareMiningOrder, type EntryFacts, type PoolEntry, TxPool, withDescendants,
+} from './tx-pool.ts'; // biome-ignore format: one list
 
 /** The pool's own demand halves in this time after a block (Core: ROLLING_FEE_HALFLIFE). */
 const ROLLING_FEE_HALFLIFE_MS = 12 * 60 * 60 * SECOND_MS;
@@ -53,6 +53,8 @@ export class Mempool implements MempoolView {
   /** Blocks were disconnected since the last change of tip. */
   #isReorganised = false;
   #sequence = 1;
+  /** No entry is older: so that looking for what has expired is not a walk through all each time. */
+  #oldest = Number.POSITIVE_INFINITY;
   #rolling = { feeRate: 0, updatedAt: 0, isBlockSince: false };
 
   constructor(
@@ -139,11 +141,8 @@ export class Mempool implements MempoolView {
   chunkOf(txid: Txid): { readonly fee: number; readonly weight: number } {
     const entry = this.#pool.get(txid);
     assert(entry !== undefined, 'only transactions of the mempool have a chunk');
-    const { txs, fee } = entry.place.chunk;
-    return {
-      fee,
-      weight: txs.reduce((sum, member) => sum + weightWithSigOps(member.tx.weight, member.sigopCost), 0),
-    };
+    const { fee, size } = entry.place.chunk;
+    return { fee, weight: size };
   }
 
   unbroadcast(): readonly Txid[] {
@@ -183,7 +182,7 @@ export class Mempool implements MempoolView {
   *submit(tx: Transaction, { now, origin, maxFee }: SubmitOptions): MempoolTask<TxResult> {
     let acceptance: Acceptance;
     try {
-      acceptance = yield* this.#check(tx.detached(), now, false);
+      acceptance = yield* this.#check(tx.detached(), now);
       if (maxFee !== undefined && acceptance.facts.fee > maxFee) throw new Reject('max-fee-exceeded');
     } catch (error) {
       if (error instanceof Reject) return this.#refused(tx, error);
@@ -203,7 +202,8 @@ export class Mempool implements MempoolView {
     const earlier = new Map<Txid, Transaction>();
     for (const tx of txs) {
       try {
-        results.push(yield* this.#check(tx, now, false, earlier));
+        const rules = { bypassLimits: false, allowReplacement: txs.length === 1 };
+        results.push(yield* this.#check(tx, now, rules, earlier));
       } catch (error) {
         if (!(error instanceof Reject)) throw error;
         results.push(error);
@@ -217,20 +217,27 @@ export class Mempool implements MempoolView {
   /** Follows the chain: call for each of its notices, in order. */
   *onChainNotice(notice: ChainNotice, now: Milliseconds): MempoolTask<void> {
     if (notice.kind === 'blockConnected') yield* this.#blockConnected(notice.block, now);
-    else if (notice.kind === 'blockDisconnected') this.#blockDisconnected(notice.block);
+    else if (notice.kind === 'blockDisconnected') yield* this.#blockDisconnected(notice.block);
     else if (notice.kind === 'tipChanged') yield* this.#giveBack(now);
   }
 
   /** Drops what has waited too long; call from time to time. */
   *expire(now: Milliseconds): MempoolTask<void> {
-    const old = [...this.#pool.entries()].filter(entry => entry.time + this.#options.expiryMs < now);
+    const { expiryMs } = this.#options;
+    if (this.#oldest + expiryMs >= now) return;
+    const old: PoolEntry[] = [];
+    this.#oldest = Number.POSITIVE_INFINITY;
+    for (const entry of this.#pool.entries()) {
+      if (entry.time + expiryMs < now) old.push(entry);
+      else this.#oldest = Math.min(this.#oldest, entry.time);
+    }
     yield* this.#removeAll(withDescendants(old), 'expiry');
   }
 
   #check(
     tx: Transaction,
     now: Milliseconds,
-    bypassLimits: boolean,
+    rules: Omit<AcceptOptions, 'now'> = ALONE,
     others: ReadonlyMap<Txid, Transaction> = NO_PACKAGE,
   ): ReturnType<typeof checkAcceptance> {
     const context: AcceptContext = {
@@ -242,7 +249,7 @@ export class Mempool implements MempoolView {
       sequence: this.#sequence,
       package: others,
     };
-    return checkAcceptance(tx, context, { now, bypassLimits });
+    return checkAcceptance(tx, context, { ...rules, now });
   }
 
   #refused(tx: Transaction, reject: Reject): TxResult {
@@ -253,6 +260,7 @@ export class Mempool implements MempoolView {
   *#add({ facts, replaced }: Acceptance): MempoolTask<MempoolEntry[]> {
     yield* this.#removeAll(replaced, 'replaced');
     const entry = this.#pool.add(facts);
+    this.#oldest = Math.min(this.#oldest, entry.time);
     this.#sequence += 1;
     yield { kind: 'notifyMempool', notice: { kind: 'txAdded', entry } };
     return [...replaced];
@@ -260,8 +268,8 @@ export class Mempool implements MempoolView {
 
   /** Children first, so that nobody sees an entry whose parent is gone. */
   *#removeAll(entries: ReadonlySet<PoolEntry>, reason: RemovalReason): MempoolTask<void> {
-    const ordered = [...entries].sort((a, b) => ancestorsOf(b).size - ancestorsOf(a).size);
-    for (const entry of ordered) {
+    const depths = new Map(Array.from(entries, entry => [entry, ancestorsOf(entry).size]));
+    for (const entry of [...entries].sort((a, b) => depths.get(b)! - depths.get(a)!)) {
       this.#pool.remove(entry);
       this.#unbroadcast.delete(entry.tx.txid);
       if (reason !== 'block') this.#sequence += 1;
@@ -286,11 +294,15 @@ export class Mempool implements MempoolView {
     this.#rolling.isBlockSince = true;
   }
 
-  #blockDisconnected(block: Block): void {
-    this.#disconnected.unshift(...block.transactions.filter(tx => !tx.isCoinbase));
-    let bytes = this.#disconnected.reduce((sum, tx) => sum + tx.size, 0);
-    while (bytes > DISCONNECTED_BYTES_MAX) bytes -= this.#disconnected.pop()!.size;
+  *#blockDisconnected(block: Block): MempoolTask<void> {
+    this.#disconnected = [...block.transactions.filter(tx => !tx.isCoinbase), ...this.#disconnected];
     this.#isReorganised = true;
+    let bytes = this.#disconnected.reduce((sum, tx) => sum + tx.size, 0);
+    while (bytes > DISCONNECTED_BYTES_MAX) {
+      const dropped = this.#disconnected.pop()!;
+      bytes -= dropped.size;
+      yield* this.#removeAll(withDescendants(this.#spendersOf(dropped)), 'reorg');
+    }
   }
 
   /** After a reorganisation: what the old branch had confirmed comes back, what no longer holds leaves. */
@@ -301,16 +313,42 @@ export class Mempool implements MempoolView {
     this.#disconnected = [];
     for (const tx of returned) {
       try {
-        const acceptance = yield* this.#check(tx.detached(), now, true);
+        const acceptance = yield* this.#check(tx.detached(), now, GIVEN_BACK);
+        yield* this.#makeRoomFor(acceptance.facts);
         yield* this.#add(acceptance);
       } catch (error) {
         if (!(error instanceof Reject)) throw error;
         yield* this.#removeAll(withDescendants(this.#spendersOf(tx)), 'reorg');
       }
     }
-    yield* this.#removeStale();
-    yield* this.#trimClusters();
+    const stale = yield* staleEntries({ chain: this.#chain, coins: this.#coins, pool: this.#pool });
+    yield* this.#removeAll(withDescendants(stale), 'reorg');
     yield* this.#limit(now);
+  }
+
+  /**
+   * Who comes back from a block may find its children here, and joins their clusters to one: what is mined last of them
+   * leaves until that cluster is within its limits (Core: TxGraph::Trim).
+   */
+  *#makeRoomFor({ tx, sigopCost }: EntryFacts): MempoolTask<void> {
+    const children = this.#spendersOf(tx);
+    if (children.length === 0) return;
+    const parents = this.#pool.parentsOf(tx);
+    const ancestors = new Set([...parents].flatMap(parent => [parent, ...ancestorsOf(parent)]));
+    const members = new Set([...children, ...parents].flatMap(member => clusterOf<PoolEntry>(member)));
+    let weight = weightWithSigOps(tx.weight, sigopCost);
+    for (const member of members) weight += member.weight;
+    const { clusterCountMax, clusterSizeMax } = this.#options;
+    for (const worst of [...members].sort(compareMiningOrder).reverse()) {
+      if (members.size < clusterCountMax && weight <= clusterSizeMax * WITNESS_SCALE_FACTOR) return;
+      if (!members.has(worst) || ancestors.has(worst)) continue;
+      const leaving = withDescendants([worst]);
+      for (const entry of leaving) {
+        members.delete(entry);
+        weight -= entry.weight;
+      }
+      yield* this.#removeAll(leaving, 'sizelimit');
+    }
   }
 
   /** Entries that spend an output of `tx`, when `tx` itself could not come back. */
@@ -320,57 +358,12 @@ export class Mempool implements MempoolView {
     return spenders.filter(spender => spender !== undefined);
   }
 
-  /** Entries that are no longer final, or whose coinbase is young again (Core: removeForReorg). */
-  *#removeStale(): MempoolTask<void> {
-    const { headers } = this.#chain;
-    const tip = this.#chain.tip();
-    const height = headers.heightOf(tip) + 1;
-    const medianTime = headers.medianTimePastOf(tip);
-    const entries = [...this.#pool.entries()];
-    const confirmed = entries
-      .flatMap(entry => entry.tx.inputs.map(input => input.prevout))
-      .filter(at => !this.has(at.txid));
-    const coins = new Map<string, Coin>();
-    const fetched = yield* this.#coins.fetchCoins(confirmed);
-    fetched.forEach((coin, i) => {
-      if (coin !== undefined) coins.set(keyOf(confirmed[i]!), coin);
-    });
-    const isStale = (entry: PoolEntry): boolean => {
-      const { tx } = entry;
-      if (!isFinalTx(tx, height, medianTime)) return true;
-      const heights: number[] = [];
-      for (const { prevout } of tx.inputs) {
-        const coin = coins.get(keyOf(prevout));
-        if (coin === undefined && !this.has(prevout.txid)) return true;
-        if (coin?.isCoinbase && height - coin.height < COINBASE_MATURITY) return true;
-        heights.push(coin?.height ?? height);
-      }
-      const locks = sequenceLocks(tx, heights, at => headers.medianTimePastOf(headers.ancestorOf(tip, at)));
-      return !sequenceLocksMet(locks, height, medianTime);
-    };
-    yield* this.#removeAll(withDescendants(entries.filter(isStale)), 'reorg');
-  }
-
-  /** Clusters that grew too large when transactions came back lose their worst chunks. */
-  *#trimClusters(): MempoolTask<void> {
-    for (const start of [...this.#pool.entries()]) {
-      for (;;) {
-        if (this.#pool.get(start.tx.txid) !== start) break;
-        const members = clusterOf<PoolEntry>(start);
-        const size = members.reduce((sum, member) => sum + member.virtualSize, 0);
-        if (members.length <= this.#options.clusterCountMax && size <= this.#options.clusterSizeMax) break;
-        const worst = members.reduce((a, b) => (compareMiningOrder(a, b) > 0 ? a : b));
-        yield* this.#removeAll(withDescendants(worst.place.chunk.txs), 'sizelimit');
-      }
-    }
-  }
-
   *#limit(now: Milliseconds): MempoolTask<void> {
     yield* this.expire(now);
     while (this.usage > this.#options.usageMax) {
       const chunk = this.#pool.worstChunk();
       if (chunk === undefined) return;
-      const rate = feeRateOf(chunk.fee, chunk.size) + this.#options.incrementalRelayFeeRate;
+      const rate = chunkFeeRate(chunk) + this.#options.incrementalRelayFeeRate;
       if (rate > this.#rolling.feeRate) {
         this.#rolling.feeRate = rate;
         this.#rolling.isBlockSince = false;
@@ -380,6 +373,8 @@ export class Mempool implements MempoolView {
   }
 }
 
+const ALONE = { bypassLimits: false, allowReplacement: true };
+const GIVEN_BACK = { bypassLimits: true, allowReplacement: true };
 const NO_PACKAGE: ReadonlyMap<Txid, Transaction> = new Map();
 
 function txidsOf(entries: Iterable<PoolEntry> | undefined): Txid[] {

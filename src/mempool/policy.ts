@@ -43,11 +43,6 @@ export function weightWithSigOps(weight: number, sigopCost: number): number {
   return Math.max(weight, sigopCost * WEIGHT_PER_SIGOP);
 }
 
-/** The same in virtual bytes, rounded up. */
-export function virtualSizeWithSigOps(weight: number, sigopCost: number): number {
-  return Math.ceil(weightWithSigOps(weight, sigopCost) / 4);
-}
-
 /** The smallest amount that is worth its own spending at `rate`; 0 for what can never be spent. */
 export function dustThreshold(output: TxOutput, rate: number): number {
   const { scriptPubKey } = output;
@@ -91,7 +86,7 @@ export function checkInputsStandard(tx: Transaction, spent: readonly TxOutput[])
   const fail = (detail: string) => new Reject('bad-txns-nonstandard-inputs', { detail });
   let legacySigOps = 0;
   tx.inputs.forEach((input, i) => {
-    legacySigOps += countSigOps(input.scriptSig, { accurate: true });
+    legacySigOps += countSigOps(input.scriptSig, 'accurate');
     legacySigOps += countSpendSigOps(spent[i]!.scriptPubKey, input.scriptSig);
   });
   if (legacySigOps > LEGACY_SIGOPS_MAX) throw fail('non-witness sigops exceed bip54 limit');
@@ -105,7 +100,7 @@ export function checkInputsStandard(tx: Transaction, spent: readonly TxOutput[])
       throw fail(`p2sh scriptsig malformed (input ${i}: Push value size limit exceeded)`);
     const redeemScript = stack.at(-1);
     if (redeemScript === undefined) throw fail(`input ${i} P2SH redeemscript missing`);
-    const sigOps = countSigOps(redeemScript, { accurate: true });
+    const sigOps = countSigOps(redeemScript, 'accurate');
     if (sigOps > P2SH_SIGOPS_MAX) {
       throw fail(`p2sh redeemscript sigops exceed limit (input ${i}: ${sigOps} > ${P2SH_SIGOPS_MAX})`);
     }

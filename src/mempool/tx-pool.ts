@@ -5,11 +5,13 @@
 import { assert } from '../base/assert.ts';
 import type { Txid, Wtxid } from '../base/bytes.ts';
 import type { Milliseconds } from '../base/clock.ts';
+import { MinHeap } from '../base/heap.ts';
 import { keyOf, type OutPointKey, outPointKey } from '../chain/coin.ts';
-import type { OutPoint, Transaction } from '../wire/transaction.ts';
+import { type OutPoint, type Transaction, WITNESS_SCALE_FACTOR } from '../wire/transaction.ts';
 import { type Chunk, chunksOf, closure, clusterOf, compareRates } from './cluster.ts';
 import { feeRateOf } from './fee-rate.ts';
 import type { MempoolEntry } from './mempool-view.ts';
+import { weightWithSigOps } from './policy.ts';
 
 /** What is known of a transaction when it enters. */
 export interface EntryFacts {
@@ -23,12 +25,21 @@ export interface EntryFacts {
   readonly spendsCoinbase: boolean;
 }
 
+/** One cluster in order, good until one of its transactions comes or goes. */
+interface Cluster {
+  /** Tells clusters of equal rates apart: the smallest `order` among the members. */
+  readonly age: number;
+  /** Best first. */
+  readonly chunks: readonly Chunk<PoolEntry>[];
+  isCurrent: boolean;
+  isQueued: boolean;
+}
+
 interface Place {
   readonly chunk: Chunk<PoolEntry>;
   /** Place of the transaction in the order of its cluster. */
   readonly index: number;
-  /** Tells clusters of equal rates apart: the smallest `order` among the members. */
-  readonly cluster: number;
+  readonly cluster: Cluster;
 }
 
 /** An entry with its place in the graph. */
@@ -36,6 +47,8 @@ export class PoolEntry implements MempoolEntry {
   readonly tx: Transaction;
   readonly fee: number;
   readonly virtualSize: number;
+  /** Adjusted for signature operations, as the virtual size. */
+  readonly weight: number;
   readonly sigopCost: number;
   readonly time: Milliseconds;
   readonly entryHeight: number;
@@ -51,6 +64,7 @@ export class PoolEntry implements MempoolEntry {
     this.tx = facts.tx;
     this.fee = facts.fee;
     this.virtualSize = facts.virtualSize;
+    this.weight = weightWithSigOps(facts.tx.weight, facts.sigopCost);
     this.sigopCost = facts.sigopCost;
     this.time = facts.time;
     this.entryHeight = facts.entryHeight;
@@ -64,17 +78,18 @@ export class PoolEntry implements MempoolEntry {
   }
 
   get chunkFeeRate(): number {
-    const { fee, size } = this.place.chunk;
-    return feeRateOf(fee, size);
+    return chunkFeeRate(this.place.chunk);
   }
 
   /** Where it would be mined; worked out for the whole cluster when first asked. */
   get place(): Place {
     if (this.#place === undefined) {
       const members = clusterOf<PoolEntry>(this);
-      const cluster = Math.min(...members.map(member => member.order));
+      const chunks = chunksOf(members);
+      const age = members.reduce((least, member) => Math.min(least, member.order), this.order);
+      const cluster: Cluster = { age, chunks, isCurrent: true, isQueued: false };
       let index = 0;
-      for (const chunk of chunksOf(members)) {
+      for (const chunk of chunks) {
         for (const member of chunk.txs) {
           member.#place = { chunk, index, cluster };
           index += 1;
@@ -86,8 +101,16 @@ export class PoolEntry implements MempoolEntry {
 
   /** The cluster has changed: all members' places are worked out anew. */
   forgetPlaces(): void {
-    for (const member of clusterOf<PoolEntry>(this)) member.#place = undefined;
+    for (const member of clusterOf<PoolEntry>(this)) {
+      if (member.#place !== undefined) member.#place.cluster.isCurrent = false;
+      member.#place = undefined;
+    }
   }
+}
+
+/** Satoshi per 1000 virtual bytes. */
+export function chunkFeeRate({ fee, size }: Chunk<PoolEntry>): number {
+  return feeRateOf(fee, Math.ceil(size / WITNESS_SCALE_FACTOR));
 }
 
 /** Memory of an entry beside its bytes: objects, map entries, views of scripts (measured on Node 20, rounded up). */
@@ -108,6 +131,10 @@ export class TxPool {
   readonly #byTxid = new Map<Txid, PoolEntry>();
   readonly #byWtxid = new Map<Wtxid, PoolEntry>();
   readonly #spenders = new Map<OutPointKey, PoolEntry>();
+  /** Clusters by the rate of their last chunk, worst first; those that have changed since are passed over. */
+  #worst = new MinHeap<Cluster>();
+  /** At least one member of each cluster that is not in the heap. */
+  readonly #unqueued = new Set<PoolEntry>();
   #added = 0;
   /** Sum of virtual sizes. */
   bytes = 0;
@@ -174,6 +201,7 @@ export class TxPool {
     this.usage += memoryOf(tx);
     this.totalFee += entry.fee;
     entry.forgetPlaces();
+    this.#unqueued.add(entry);
     return entry;
   }
 
@@ -181,8 +209,15 @@ export class TxPool {
   remove(entry: PoolEntry): void {
     const { tx } = entry;
     entry.forgetPlaces();
-    for (const parent of entry.parents) parent.children.delete(entry);
-    for (const child of entry.children) child.parents.delete(entry);
+    this.#unqueued.delete(entry);
+    for (const parent of entry.parents) {
+      parent.children.delete(entry);
+      this.#unqueued.add(parent);
+    }
+    for (const child of entry.children) {
+      child.parents.delete(entry);
+      this.#unqueued.add(child);
+    }
     for (const { prevout } of tx.inputs) this.#spenders.delete(keyOf(prevout));
     this.#byTxid.delete(tx.txid);
     this.#byWtxid.delete(tx.wtxid);
@@ -191,20 +226,37 @@ export class TxPool {
     this.totalFee -= entry.fee;
   }
 
-  /** The chunk that pays least: what leaves first when the pool is full. */
+  /** The chunk that pays least: what leaves first when the pool is full. Nobody spends from it. */
   worstChunk(): Chunk<PoolEntry> | undefined {
-    let worst: PoolEntry | undefined;
-    for (const entry of this.#byTxid.values()) {
-      if (worst === undefined || compareMiningOrder(entry, worst) > 0) worst = entry;
+    // Most of the heap is outdated: what is current comes anew.
+    if (this.#worst.size > 2 * this.size + OUTDATED_MAX) {
+      this.#worst = new MinHeap();
+      for (const entry of this.#byTxid.values()) {
+        entry.place.cluster.isQueued = false;
+        this.#unqueued.add(entry);
+      }
     }
-    return worst?.place.chunk;
+    for (const { place } of this.#unqueued) {
+      const { cluster } = place;
+      if (cluster.isQueued) continue;
+      cluster.isQueued = true;
+      const { fee, size } = cluster.chunks.at(-1)!;
+      this.#worst.push(fee / size, cluster);
+    }
+    this.#unqueued.clear();
+    while (this.#worst.peek()?.isCurrent === false) this.#worst.pop();
+    return this.#worst.peek()?.chunks.at(-1);
   }
 }
+
+/** Clusters that have changed may be in the heap up to this many, and as many as there are transactions twice. */
+const OUTDATED_MAX = 1_000;
 
 /** Negative when `a` is mined first: better chunk, then cluster by age, then the cluster's own order. */
 export function compareMiningOrder(a: PoolEntry, b: PoolEntry): number {
   const [left, right] = [a.place, b.place];
-  return compareRates(left.chunk, right.chunk) || left.cluster - right.cluster || left.index - right.index;
+  const byRate = compareRates(left.chunk, right.chunk);
+  return byRate || left.cluster.age - right.cluster.age || left.index - right.index;
 }
 
 /** With the entries themselves. */

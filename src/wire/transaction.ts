@@ -115,7 +115,8 @@ export class Transaction implements TxParts {
 
   /** Copies the bytes, so that keeping the transaction does not pin the message or block it came in. */
   detached(): Transaction {
-    return readTransaction(new Reader(this.raw.slice()));
+    // Without inputs, only a reader that knows of no marker finds the outputs again.
+    return readTransaction(new Reader(this.raw.slice()), this.inputs.length === 0 ? 'basic' : 'witness');
   }
 }
 

@@ -6,7 +6,7 @@ import { chunksOf, clusterOf, compareRates, improvesDiagram } from '../../../src
 interface Tx {
   readonly name: number;
   readonly modifiedFee: number;
-  readonly virtualSize: number;
+  readonly weight: number;
   readonly parents: Set<Tx>;
   readonly children: Set<Tx>;
 }
@@ -17,7 +17,7 @@ function randomCluster(random: SeededRandom, size: number): Tx[] {
     const tx: Tx = {
       name,
       modifiedFee: randomBelow(random, 1000),
-      virtualSize: 100 + randomBelow(random, 300),
+      weight: 100 + randomBelow(random, 300),
       parents: new Set(),
       children: new Set(),
     };
@@ -55,7 +55,7 @@ describe('clusters', () => {
         for (const parent of tx.parents) expect(at.get(parent)!).toBeLessThan(at.get(tx)!);
       for (const [i, chunk] of chunks.entries()) {
         expect(chunk.fee).toBe(chunk.txs.reduce((sum, tx) => sum + tx.modifiedFee, 0));
-        expect(chunk.size).toBe(chunk.txs.reduce((sum, tx) => sum + tx.virtualSize, 0));
+        expect(chunk.size).toBe(chunk.txs.reduce((sum, tx) => sum + tx.weight, 0));
         if (i > 0) expect(compareRates(chunks[i - 1]!, chunk), `seed ${seed}`).toBeLessThanOrEqual(0);
       }
     }
@@ -71,7 +71,7 @@ describe('clusters', () => {
         let size = 0;
         for (const tx of order) {
           fee += tx.modifiedFee;
-          size += tx.virtualSize;
+          size += tx.weight;
           // Sets that are no single transaction's ancestors can beat the greedy choice, by sharing a parent.
           const tip = order.filter(other => order.indexOf(other) <= order.indexOf(tx));
           const isAncestorSet = tip.every(other => other === tx || isAncestor(other, tx));

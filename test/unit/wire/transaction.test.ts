@@ -48,7 +48,9 @@ describe('formats', () => {
   test('no inputs but outputs: only in the basic format', () => {
     const bytes = hex(`${VERSION} 00 01 ${OUTPUT} ${LOCK}`);
     expect(() => decodeTransaction(bytes)).toThrow(DecodeError);
-    expect(decodeTransaction(bytes, 'basic').outputs).toHaveLength(1);
+    const tx = decodeTransaction(bytes, 'basic');
+    expect(tx.outputs).toHaveLength(1);
+    expect(tx.detached().outputs).toEqual(tx.outputs);
   });
 
   test('witnesses are not read in the basic format', () => {
