@@ -3,7 +3,6 @@ import { type BlockHash, type Hash256, type Txid, ZERO_HASH } from '../../src/ba
 import type { Milliseconds } from '../../src/base/clock.ts';
 import { SeededRandom } from '../../src/base/random.ts';
 import { loadVerifierSync } from '../../src/crypto/verifier.ts';
-import type { KeyPrefixes } from '../../src/script/address.ts';
 import type { FeeSource } from '../../src/wallet/fees.ts';
 import { DEFAULT_WALLET_OPTIONS, type WalletOptions } from '../../src/wallet/options.ts';
 import type { SpendContext } from '../../src/wallet/spend-request.ts';
@@ -16,17 +15,9 @@ import {
   type Transaction,
   type TxOutput,
 } from '../../src/wire/transaction.ts';
+import { REGTEST_PREFIXES } from './prefixes.ts';
 
-export const REGTEST_PREFIXES: KeyPrefixes = {
-  pubKeyHash: 111,
-  scriptHash: 196,
-  secretKey: 239,
-  extPublicKey: 0x043587cf,
-  extSecretKey: 0x04358394,
-  bech32: 'bcrt',
-};
-
-export const CHEAP_SCRYPT = { n: 2, r: 1, p: 1 };
+export const CHEAP_SCRYPT = { n: 16, r: 8, p: 1 };
 export const GENESIS_TIME = 1_296_688_602;
 
 export function walletOptions(options: Partial<WalletOptions> = {}): WalletOptions {
