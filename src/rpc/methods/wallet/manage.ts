@@ -190,10 +190,8 @@ export const getwalletinfo = walletMethod({
       res.time('unlocked_until?', 'until when it is unlocked, 0 if it is locked; only if it is encrypted'),
       res.boolean('private_keys_enabled', 'false if it only watches'),
       res.boolean('avoid_reuse', 'whether it tells reused addresses apart'),
-      res.object('scanning', 'the scan that is under way, or false', [
-        res.number('duration', 'seconds since it started'),
-        res.number('progress', 'from 0 to 1'),
-      ]),
+      // An object or false, so no one type.
+      res.any('scanning', 'the scan that is under way (duration in seconds, progress from 0 to 1), or false'),
       res.boolean('descriptors', 'always true'),
       res.boolean('external_signer', 'always false'),
       res.boolean('blank', 'whether it was made without keys, and has none yet'),

@@ -1,0 +1,358 @@
+/** Wallets on disk and their RPC methods, over a node in memory. */
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { SILENT_LOG } from '../../../src/base/log.ts';
+import { SeededRandom } from '../../../src/base/random.ts';
+import { loadVerifierSync } from '../../../src/crypto/verifier.ts';
+import { readStartupWallets } from '../../../src/node/startup-wallets.ts';
+import { Wallets } from '../../../src/node/wallets.ts';
+import { bindArguments } from '../../../src/rpc/bind-arguments.ts';
+import { RpcError } from '../../../src/rpc/codes.ts';
+import { parseJson } from '../../../src/rpc/json-parse.ts';
+import { compactJson } from '../../../src/rpc/json-write.ts';
+import { walletMethods } from '../../../src/rpc/methods/wallet/wallet-methods.ts';
+import { decodeAddress } from '../../../src/script/address.ts';
+import { MemoryNode } from '../../support/memory-node.ts';
+import { REGTEST_PREFIXES } from '../../support/prefixes.ts';
+import { mismatches } from '../../support/result-doc.ts';
+import { CHEAP_SCRYPT, walletOptions } from '../../support/wallet-chain.ts';
+
+/** Of nobody. */
+const STRANGER = 'bcrt1q4w46h2at4w46h2at4w46h2at4w46h2atzmxqe2';
+
+class Rig {
+  readonly node: MemoryNode;
+  readonly host: Wallets;
+  readonly jobs: (() => void)[] = [];
+  readonly settingsPath: string;
+
+  constructor(folder: string, node = new MemoryNode()) {
+    this.node = node;
+    this.settingsPath = join(folder, 'settings.json');
+    this.host = new Wallets(
+      {
+        node: node.facade,
+        random: new SeededRandom(1),
+        verifier: loadVerifierSync('auto'),
+        log: SILENT_LOG,
+        after: (_, job) => this.jobs.push(job),
+        onFatal(error) {
+          throw error;
+        },
+        scryptCost: CHEAP_SCRYPT,
+      },
+      {
+        directory: join(folder, 'wallets'),
+        settingsPath: this.settingsPath,
+        dustRelayFeeRate: 3000,
+        wallet: walletOptions({ fallbackFeeRate: 20_000 }),
+      },
+    );
+    node.facade.blocks.onNotice(notice => void this.host.onChain(notice));
+  }
+
+  /** The result as JSON makes it; throws what the method throws, and when the result is not as declared. */
+  async call<T>(name: string, args: readonly unknown[] = [], walletName?: string): Promise<T> {
+    const method = walletMethods(this.host).find(candidate => candidate.name === name)!;
+    const given = parseJson(JSON.stringify(args)) as never;
+    const info = { method: name, user: 'u', walletName, stopping: new AbortController().signal };
+    const text = compactJson(await method.call(bindArguments(method, given), info as never));
+    const parsed = parseJson(text)!;
+    const wrong = method.results.map(doc => mismatches(parsed, doc));
+    expect(wrong.find(found => found.length === 0) ?? wrong[0], name).toEqual([]);
+    return JSON.parse(text) as T;
+  }
+
+  mineTo(address: string, count = 1): void {
+    this.node.mine(count, decodeAddress(address, REGTEST_PREFIXES).scriptPubKey);
+  }
+}
+
+let folder = '';
+let base = '';
+let count = 0;
+beforeAll(async () => {
+  base = await mkdtemp(join(tmpdir(), 'wallets-'));
+});
+afterAll(() => rm(base, { recursive: true, force: true }));
+beforeEach(async () => {
+  count += 1;
+  folder = join(base, `${count}`);
+  await mkdir(folder);
+});
+
+async function errorOf(work: Promise<unknown>): Promise<[code: number, message: string]> {
+  const error = await work.then(
+    () => undefined,
+    caught => caught,
+  );
+  expect(error).toBeInstanceOf(RpcError);
+  return [error.code, error.message];
+}
+
+describe('several wallets', () => {
+  test('are told apart by the path of the call', async () => {
+    const rig = new Rig(folder);
+    expect((await errorOf(rig.call('getbalance')))[0]).toBe(-18);
+    await rig.call('createwallet', ['a']);
+    expect(await rig.call('getbalance')).toBe(0);
+    await rig.call('createwallet', ['deep/b']);
+    expect((await errorOf(rig.call('getbalance')))[0]).toBe(-19);
+    expect(await rig.call('getbalance', [], 'deep/b')).toBe(0);
+    expect(await errorOf(rig.call('getbalance', [], 'c'))).toEqual([
+      -18,
+      'Requested wallet does not exist or is not loaded',
+    ]);
+    expect(await rig.call('listwallets')).toEqual(['a', 'deep/b']);
+    expect(await rig.call('listwalletdir')).toEqual({
+      wallets: [
+        { name: 'a', warnings: [] },
+        { name: 'deep/b', warnings: [] },
+      ],
+    });
+    expect((await errorOf(rig.call('unloadwallet')))[0]).toBe(-8);
+    expect((await errorOf(rig.call('unloadwallet', ['a'], 'deep/b')))[0]).toBe(-8);
+    await rig.call('unloadwallet', ['a']);
+    expect(await rig.call('listwallets')).toEqual(['deep/b']);
+  });
+
+  test.each<[string, string, readonly unknown[], number, RegExp]>([
+    ['an empty name', 'createwallet', [''], -8, /^Wallet name cannot be empty$/],
+    ['a name that leaves the folder', 'createwallet', ['../x'], -4, /cannot begin with/],
+    ['a name that is not normal', 'createwallet', ['a/../x'], -4, /must be normalized/],
+    ['one that exists', 'createwallet', ['there'], -4, /Database already exists\.$/],
+    ['a legacy wallet', 'createwallet', ['x', false, false, null, false, false], -4, /legacy wallet/],
+    ['a passphrase without keys', 'createwallet', ['x', true, false, 'pp'], -4, /^Passphrase provided/],
+    ['one that does not exist', 'loadwallet', ['nowhere'], -18, /Path does not exist\.$/],
+    ['a folder without a wallet', 'loadwallet', ['empty'], -18, /not in recognized format\.$/],
+    ['one that is loaded', 'loadwallet', ['there'], -35, /^Wallet "there" is already loaded\.$/],
+    ['a foreign file', 'loadwallet', ['foreign'], -18, /belongs to another program$/],
+  ])('refuse %s', async (_, method, args, code, message) => {
+    const rig = new Rig(folder);
+    await rig.call('createwallet', ['there']);
+    await mkdir(join(folder, 'wallets', 'empty'));
+    await mkdir(join(folder, 'wallets', 'foreign'));
+    await writeFile(join(folder, 'wallets', 'foreign', 'wallet.dat'), 'SQLite format 3\0');
+    const error = await errorOf(rig.call(method, args));
+    expect(error[0]).toBe(code);
+    expect(error[1]).toMatch(message);
+  });
+
+  test('are loaded at start when that was asked for', async () => {
+    const rig = new Rig(folder);
+    await writeFile(rig.settingsPath, '{"other": [1], "wallet": ["old"]}');
+    await rig.call('createwallet', ['a', false, false, null, false, true, true]);
+    await rig.call('createwallet', ['b', false, false, null, false, true, false]);
+    await rig.call('createwallet', ['c']);
+    expect(await readStartupWallets(rig.settingsPath)).toEqual(['old', 'a']);
+    expect(JSON.parse(await readFile(rig.settingsPath, 'utf8'))).toMatchObject({ other: [1] });
+    await rig.call('unloadwallet', ['a', false]);
+    expect(await readStartupWallets(rig.settingsPath)).toEqual(['old']);
+    await rig.host.close();
+    const again = new Rig(folder, rig.node);
+    await again.host.loadAll(['old', 'b', 'b', 'c']);
+    expect(await again.call('listwallets')).toEqual(['b', 'c']);
+  });
+});
+
+describe('a wallet', () => {
+  test('receives, sends, bumps and remembers', async () => {
+    const rig = new Rig(folder);
+    await rig.call('createwallet', ['w']);
+    const address = await rig.call<string>('getnewaddress', ['mined']);
+    rig.mineTo(address, 3);
+    rig.mineTo(STRANGER, 100);
+    expect(await rig.call('getbalances')).toMatchObject({ mine: { trusted: 150, immature: 0 } });
+    const txid = await rig.call<string>('sendtoaddress', [STRANGER, 1, 'for tea', 'Ann']);
+    expect(await rig.call('gettransaction', [txid, null, true])).toMatchObject({
+      amount: -1,
+      confirmations: 0,
+      trusted: true,
+      comment: 'for tea',
+      to: 'Ann',
+      details: [{ category: 'send', address: STRANGER, amount: -1 }],
+      decoded: { txid },
+    });
+    const bumped = await rig.call<{ txid: string; origfee: number; fee: number }>('bumpfee', [txid]);
+    expect(bumped.fee).toBeGreaterThan(bumped.origfee);
+    expect(await rig.call('gettransaction', [txid])).toMatchObject({ replaced_by_txid: bumped.txid });
+    expect(await errorOf(rig.call('bumpfee', [txid]))).toEqual([
+      -4,
+      `Cannot bump transaction ${txid} which was already bumped by transaction ${bumped.txid}`,
+    ]);
+    const many = { [STRANGER]: 0.5, [await rig.call<string>('getrawchangeaddress', ['legacy'])]: 0.25 };
+    await rig.call('sendmany', ['', many, null, 'two', [STRANGER], null, null, 'unset', 25, true]);
+    rig.mineTo(STRANGER, 1);
+    const balance = await rig.call<number>('getbalance');
+    expect(balance).toBeGreaterThan(148.4);
+    expect(await rig.call('listtransactions', ['*', 3])).toHaveLength(3);
+    const since = await rig.call<{ transactions: unknown[] }>('listsinceblock', []);
+    expect(since.transactions.length).toBeGreaterThan(5);
+    expect(await rig.call('getreceivedbylabel', ['mined'])).toBe(150);
+    expect(await rig.call('listreceivedbyaddress')).toMatchObject([{ address, amount: 150, label: 'mined' }]);
+    await rig.call('listreceivedbylabel');
+    await rig.call('listaddressgroupings');
+    await rig.call('listunspent', [0]);
+    await rig.call('getwalletinfo');
+
+    await rig.host.close();
+    const again = new Rig(folder, rig.node);
+    rig.mineTo(address, 1);
+    await again.host.load('w');
+    expect(await again.call('getbalance')).toBe(balance);
+    expect(await again.call('getbalances')).toMatchObject({ mine: { immature: 50 } });
+    expect(await again.call('gettransaction', [txid])).toMatchObject({ comment: 'for tea' });
+  });
+
+  test('locks itself when its time is over, by the scheduler', async () => {
+    const rig = new Rig(folder);
+    await rig.call('createwallet', ['w']);
+    expect((await errorOf(rig.call('walletpassphrase', ['pp', 1])))[0]).toBe(-15);
+    await rig.call('encryptwallet', ['pp']);
+    const file = await readFile(join(folder, 'wallets', 'w', 'wallet.dat'));
+    expect(file.includes('tprv')).toBe(false);
+    expect(await errorOf(rig.call('walletpassphrase', ['wrong', 1]))).toEqual([
+      -14,
+      'Error: The wallet passphrase entered was incorrect.',
+    ]);
+    expect((await errorOf(rig.call('walletpassphrase', ['pp', -1])))[0]).toBe(-8);
+    expect((await errorOf(rig.call('getwalletmnemonic')))[0]).toBe(-13);
+    expect((await errorOf(rig.call('listdescriptors', [true])))[0]).toBe(-13);
+    await rig.call('walletpassphrase', ['pp', 100]);
+    expect(await rig.call('getwalletmnemonic')).toHaveLength(2);
+    const earlier = rig.jobs.at(-1)!;
+    rig.node.mockTime = Math.floor(Date.now() / 1000) + 50;
+    await rig.call('walletpassphrase', ['pp', 100]);
+    earlier();
+    expect(await rig.call('listdescriptors', [true])).toMatchObject({ wallet_name: 'w' });
+    rig.jobs.at(-1)!();
+    expect((await errorOf(rig.call('listdescriptors', [true])))[0]).toBe(-13);
+    await rig.call('walletpassphrasechange', ['pp', 'qq']);
+    await rig.call('walletpassphrase', ['qq', 100]);
+    await rig.call('walletlock');
+    expect(await rig.call('getwalletinfo')).toMatchObject({ unlocked_until: 0 });
+  });
+
+  test('is copied as a file while it is unloaded, and as a backup while it is not', async () => {
+    const rig = new Rig(folder);
+    await rig.call('createwallet', ['w']);
+    const address = await rig.call<string>('getnewaddress');
+    const backup = join(folder, 'backup.dat');
+    await rig.call('backupwallet', [backup]);
+    await mkdir(join(folder, 'wallets', 'copy'));
+    await copyFile(backup, join(folder, 'wallets', 'copy', 'wallet.dat'));
+    await rig.call('loadwallet', ['copy']);
+    expect(await rig.call('getaddressinfo', [address], 'copy')).toMatchObject({ ismine: true, labels: [''] });
+  });
+
+  test('finds coins of what it imports, and signs for it', async () => {
+    const rig = new Rig(folder);
+    await rig.call('createwallet', ['w', false, true]);
+    const key = 'cVpF924EspNh8KjYsfhgY96mmxvT6DgdWiTYMtMjuM74hJaU5psW';
+    rig.mineTo('mjTkW3DjgyZck4KbiRusZsqTgaYTxdSz6z', 2);
+    rig.mineTo(STRANGER, 100);
+    const request = { desc: `combo(${key})#7d50w57h`, timestamp: 0, label: 'coinbase' };
+    expect(await rig.call('importdescriptors', [[request]])).toEqual([{ success: true }]);
+    expect(await rig.call('getbalance')).toBe(100);
+    expect(Object.keys(await rig.call<object>('getaddressesbylabel', ['coinbase']))).toHaveLength(3);
+    const [coin] = await rig.call<{ txid: string; vout: number }[]>('listunspent');
+    await rig.call('lockunspent', [false, [{ txid: coin!.txid, vout: coin!.vout }]]);
+    expect(await rig.call('listunspent')).toHaveLength(1);
+    expect(await rig.call('listlockunspent')).toEqual([{ txid: coin!.txid, vout: coin!.vout }]);
+    await rig.call('lockunspent', [true]);
+    const bad = await rig.call<{ error: { code: number } }[]>('importdescriptors', [
+      [
+        { desc: `combo(${key})`, timestamp: 'now' },
+        { desc: request.desc, timestamp: 'now', label: '*' },
+        { desc: request.desc, timestamp: 'now', active: true },
+        { desc: request.desc, timestamp: 'now', range: 3 },
+      ],
+    ]);
+    expect(bad.map(({ error }) => error.code)).toEqual([-5, -11, -8, -8]);
+    expect((await errorOf(rig.call('getnewaddress')))[1]).toBe('Error: This wallet has no available keys');
+    expect(await rig.call('rescanblockchain', [1, 50])).toEqual({ start_height: 1, stop_height: 50 });
+    expect((await errorOf(rig.call('rescanblockchain', [500])))[0]).toBe(-8);
+    expect(await rig.call('listdescriptors', [true])).toMatchObject({
+      descriptors: [{ desc: request.desc }],
+    });
+  });
+});
+
+test.each<[string, readonly unknown[], number, string]>([
+  ['sendtoaddress', ['x', 1], -5, 'Invalid Bitcoin address: x'],
+  ['sendtoaddress', [STRANGER, 1], -6, 'Insufficient funds'],
+  ['sendtoaddress', [STRANGER, -1], -3, 'Amount out of range'],
+  [
+    'sendtoaddress',
+    [STRANGER, 1, '', '', false, true, 6, 'unset', null, 1],
+    -8,
+    'Cannot specify both conf_target and fee_rate. Please provide either a confirmation target in blocks for automatic fee estimation, or an explicit fee rate.',
+  ],
+  [
+    'sendtoaddress',
+    [STRANGER, 1, '', '', false, true, null, 'economical', null, 1],
+    -8,
+    'Cannot specify both estimate_mode and fee_rate',
+  ],
+  [
+    'sendtoaddress',
+    [STRANGER, 1, '', '', false, true, 0],
+    -8,
+    'Invalid conf_target, must be between 1 and 1008',
+  ],
+  [
+    'sendtoaddress',
+    [STRANGER, 1, '', '', false, true, 6, 'x'],
+    -8,
+    'Invalid estimate_mode parameter, must be one of: "unset", "economical", "conservative"',
+  ],
+  ['sendmany', ['x', {}], -8, 'Dummy value must be set to ""'],
+  [
+    'sendmany',
+    ['', { [STRANGER]: 1 }, null, '', ['y']],
+    -8,
+    "Invalid parameter 'subtract fee from output', destination y not found in tx outputs",
+  ],
+  ['getnewaddress', ['*'], -11, 'Invalid label name'],
+  ['getnewaddress', ['', 'p2x'], -5, "Unknown address type 'p2x'"],
+  ['getaddressesbylabel', ['none'], -11, 'No addresses with label none'],
+  [
+    'listlabels',
+    ['x'],
+    -8,
+    "Invalid 'purpose' argument, must be a known purpose string, typically 'send', or 'receive'.",
+  ],
+  ['getreceivedbyaddress', [STRANGER], -4, 'Address not found in wallet'],
+  ['getreceivedbylabel', ['none'], -4, 'Label not found in wallet'],
+  ['gettransaction', ['00'.repeat(32)], -5, 'Invalid or non-wallet transaction id'],
+  ['bumpfee', ['00'.repeat(32)], -5, 'Invalid or non-wallet transaction id'],
+  ['abandontransaction', ['00'.repeat(32)], -5, 'Invalid or non-wallet transaction id'],
+  ['listtransactions', ['*', -1], -8, 'Negative count'],
+  ['listtransactions', ['*', 1, -1], -8, 'Negative from'],
+  ['listsinceblock', ['00'.repeat(32)], -5, 'Block not found'],
+  [
+    'lockunspent',
+    [false, [{ txid: '00'.repeat(32), vout: 0 }]],
+    -8,
+    'Invalid parameter, unknown transaction',
+  ],
+  [
+    'lockunspent',
+    [false, [{ txid: '00'.repeat(32), vout: -1 }]],
+    -8,
+    'Invalid parameter, vout cannot be negative',
+  ],
+  ['getbalance', ['x'], -32, 'dummy first argument must be excluded or set to "*".'],
+  ['getbalance', ['*', 0, false, true], -4, 'wallet does not have the "avoid reuse" feature enabled'],
+  ['setwalletflag', ['blank'], -8, 'Wallet flag is immutable: blank'],
+  ['setwalletflag', ['x'], -8, 'Unknown wallet flag: x'],
+  ['signrawtransactionwithwallet', ['00'], -22, 'TX decode failed. Make sure the tx has at least one input.'],
+  ['encryptwallet', [''], -8, 'passphrase cannot be empty'],
+  ['walletlock', [], -15, 'Error: running with an unencrypted wallet, but walletlock was called.'],
+])('%s %j is refused', async (method, args, code, message) => {
+  const rig = new Rig(folder);
+  await rig.call('createwallet', ['w']);
+  expect(await errorOf(rig.call(method, args))).toEqual([code, message]);
+});
