@@ -28,7 +28,12 @@ const LAYERS: Record<string, readonly string[]> = {
 
 /** Only here are effects done: sockets, disks, timers, promises. */
 const SHELL_FOLDERS = new Set(['net', 'rpc', 'node', 'cli']);
-const SHELL_FILES = new Set(['store/level.ts', 'store/block-files.ts', 'store/wallet-file.ts']);
+const SHELL_FILES = new Set([
+  'store/level.ts',
+  'store/block-files.ts',
+  'store/lock-file.ts',
+  'store/wallet-file.ts',
+]);
 
 /** Packages that one folder alone may use. */
 const PACKAGE_OWNERS: [RegExp, string][] = [

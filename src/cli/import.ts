@@ -5,7 +5,7 @@ import { loadVerifier } from '../crypto/verifier.ts';
 import { NodeClock } from '../node/clocks.ts';
 import { loadConfig } from '../node/config.ts';
 import { DebugLog } from '../node/debug-log.ts';
-import { makeDirectory } from '../node/directories.ts';
+import { takeDirectories } from '../node/directories.ts';
 import { Engine } from '../node/engine.ts';
 import { chainOptions, mempoolOptions, verifierChoice } from '../node/engine-options.ts';
 import { SystemRandom } from '../node/entropy.ts';
@@ -20,8 +20,8 @@ const PROBLEMS_SHOWN = 20;
 /** Exit code 0 when every block of the files was taken. */
 export async function runImport(commandLine: SettingSource, files: readonly string[]): Promise<number> {
   const config = loadConfig(commandLine, 'hearsay');
-  const { settings, params, directory } = config;
-  makeDirectory(directory);
+  const { settings, params, directory, blocksDirectory } = config;
+  const directories = takeDirectories(config);
   const clock = new NodeClock();
   if (settings.number('mocktime', 0) > 0) clock.setMockTime(settings.number('mocktime', 0));
   const log = new DebugLog({ file: undefined, toConsole: false, categories: new Set(), microseconds: false });
@@ -42,6 +42,7 @@ export async function runImport(commandLine: SettingSource, files: readonly stri
     {
       params,
       directory,
+      blocksDirectory,
       blocksXor: settings.flag('blocksxor', true),
       chain: chainOptions(settings, params),
       mempool: mempoolOptions(settings, params),
@@ -68,6 +69,7 @@ export async function runImport(commandLine: SettingSource, files: readonly stri
     process.off('SIGINT', interrupt);
     process.off('SIGTERM', interrupt);
     await engine.close();
+    directories.release();
   }
 }
 

@@ -54,10 +54,8 @@ export interface CoinStats extends CoinTotals {
 
 /** Opens what is in the directory, or makes it. Throws StoreError; a directory of another program is not touched. */
 export async function openChainHost(deps: ChainHostDeps, options: ChainHostOptions): Promise<ChainHost> {
-  const blocks = join(options.blocksDirectory ?? options.directory, 'blocks');
-  const index = join(blocks, 'index');
-  const chainstate = join(options.directory, 'chainstate');
-  refuseForeign(options.directory, { blocks, index, chainstate });
+  const { blocks, index, chainstate } = foldersOf(options);
+  refuseForeign(options);
   const files = new BlockFiles(blocks, {
     magic: options.magic,
     newXorKey: options.blocksXor ? deps.random.bytes(8) : undefined,
@@ -231,18 +229,31 @@ function describe({ file, offset }: FilePosition): string {
   return `offset ${offset} of block file ${file}`;
 }
 
-/** A database, or block files, without our marker are somebody else's. */
-function refuseForeign(
-  directory: string,
-  folders: { readonly blocks: string; readonly index: string; readonly chainstate: string },
-): void {
-  const isOurs = existsSync(join(folders.index, MARKER_FILE));
-  const hasBlocks =
-    existsSync(folders.blocks) && readdirSync(folders.blocks).some(name => /^blk\d+\.dat$/.test(name));
+/** Throws StoreError 'foreign': a database, or block files, without our marker are somebody else's. */
+export function refuseForeign(options: Pick<ChainHostOptions, 'directory' | 'blocksDirectory'>): void {
+  const { blocks, index, chainstate } = foldersOf(options);
+  const isOurs = existsSync(join(index, MARKER_FILE));
+  const hasBlocks = existsSync(blocks) && readdirSync(blocks).some(name => /^blk\d+\.dat$/.test(name));
   const isForeign = (folder: string) =>
     existsSync(join(folder, 'CURRENT')) && !existsSync(join(folder, MARKER_FILE));
-  if ((hasBlocks && !isOurs) || isForeign(folders.index) || isForeign(folders.chainstate))
-    throw new StoreError('foreign', `The data directory ${directory} belongs to another program`);
+  if ((hasBlocks && !isOurs) || isForeign(index) || isForeign(chainstate))
+    throw new StoreError('foreign', `The data directory ${options.directory} belongs to another program`);
+}
+
+/** As Core lays them out: `-blocksdir` moves the block files, not their index. */
+function foldersOf({
+  directory,
+  blocksDirectory = directory,
+}: Pick<ChainHostOptions, 'directory' | 'blocksDirectory'>): {
+  readonly blocks: string;
+  readonly index: string;
+  readonly chainstate: string;
+} {
+  return {
+    blocks: join(blocksDirectory, 'blocks'),
+    index: join(directory, 'blocks', 'index'),
+    chainstate: join(directory, 'chainstate'),
+  };
 }
 
 async function openMarked(folder: string): Promise<LevelStore> {

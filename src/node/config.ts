@@ -20,6 +20,8 @@ export interface NodeConfig {
   /** The user's directory, and the chain's own within it (the same for mainnet). */
   readonly baseDirectory: string;
   readonly directory: string;
+  /** Where the chain's `blocks` is: the chain's directory, or its like under `-blocksdir`. */
+  readonly blocksDirectory: string;
 }
 
 const DEFAULT_DIRECTORY = '.hearsay';
@@ -48,7 +50,18 @@ export function loadConfig(commandLine: SettingSource, persona: Persona): NodeCo
   const directory = path.join(baseDirectory, params.directory);
   const persistent = readPersistent(directory);
   const settings = new Settings({ commandLine, persistent, conf }, params.name);
-  return { persona, settings, params, baseDirectory, directory };
+  const blocksDirectory = path.join(blocksBase(settings) ?? baseDirectory, params.directory);
+  return { persona, settings, params, baseDirectory, directory, blocksDirectory };
+}
+
+function blocksBase(settings: Settings): string | undefined {
+  const named = settings.text('blocksdir');
+  if (named === undefined || named === '') return undefined;
+  const base = path.resolve(named);
+  if (!fs.statSync(base, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new ConfigError(`Specified blocks directory "${named}" does not exist.`);
+  }
+  return base;
 }
 
 /** Rules of the chain that the user changes, for tests and for signets of one's own. */

@@ -1,9 +1,47 @@
-/** Making the folders that a node lives in. */
+/** The folders that a node lives in: made, checked, and held against a second node. */
 import fs from 'node:fs';
+import path from 'node:path';
+import { StoreError } from '../store/errors.ts';
+import { acquireLock, type LockFile } from '../store/lock-file.ts';
+import { refuseForeign } from './chain-host.ts';
+import type { NodeConfig } from './config.ts';
 import { ConfigError } from './settings.ts';
 
+/** In the chain's directory and in `blocks` (Core: LockDirectories). */
+const LOCK_NAME = '.lock';
+
+/** Makes the folders and holds them until `release`. Throws ConfigError, or StoreError where another program lives. */
+export function takeDirectories(config: NodeConfig): { release(): void } {
+  const { baseDirectory, directory, blocksDirectory } = config;
+  const blocks = path.join(blocksDirectory, 'blocks');
+  refuseForeign(config);
+  for (const each of [baseDirectory, directory, blocks, path.join(directory, 'wallets')]) makeDirectory(each);
+  const locks: LockFile[] = [];
+  const release = () => {
+    for (const lock of locks) lock.release();
+  };
+  try {
+    for (const each of [directory, blocks]) locks.push(lockDirectory(each));
+  } catch (error) {
+    release();
+    throw error;
+  }
+  return { release };
+}
+
+function lockDirectory(directory: string): LockFile {
+  try {
+    return acquireLock(path.join(directory, LOCK_NAME));
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.code !== 'locked') throw error;
+    throw new ConfigError(
+      `Cannot obtain a lock on directory ${directory}. Bitcoin Core is probably already running.`,
+    );
+  }
+}
+
 /** Throws ConfigError. */
-export function makeDirectory(directory: string): void {
+function makeDirectory(directory: string): void {
   try {
     fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
     fs.accessSync(directory, fs.constants.W_OK);

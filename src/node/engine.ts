@@ -32,6 +32,7 @@ export interface NoticeListener {
 export interface EngineOptions {
   readonly params: ChainParams;
   readonly directory: string;
+  readonly blocksDirectory: string;
   readonly blocksXor: boolean;
   readonly chain: ChainOptions;
   readonly mempool: MempoolOptions;

@@ -113,6 +113,10 @@ export class Gossip {
       }
       this.#deps.log.info(`Bound to ${host}:${port}`);
     }
+    if (!fs.existsSync(this.#path(BANS_FILE))) {
+      this.#deps.log.info('Recreating the banlist database');
+      this.#saveBans();
+    }
     this.pump.dispatch({ kind: 'tick' });
   }
 

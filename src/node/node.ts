@@ -19,7 +19,7 @@ import { StoreError } from '../store/errors.ts';
 import { NodeClock, Scheduler } from './clocks.ts';
 import type { NodeConfig } from './config.ts';
 import { DebugLog } from './debug-log.ts';
-import { makeDirectory } from './directories.ts';
+import { takeDirectories } from './directories.ts';
 import { Engine } from './engine.ts';
 import {
   chainOptions,
@@ -57,14 +57,15 @@ export interface RunningNode {
 
 /** Throws ConfigError, StoreError and others whose message is for the user. Nothing is left running then. */
 export async function startNode(config: NodeConfig): Promise<RunningNode> {
-  const node = new HearsayNode(config);
+  let node: HearsayNode | undefined;
   try {
+    node = new HearsayNode(config);
     await node.start();
+    return node;
   } catch (error) {
-    await node.takeDown();
-    throw explained(error, config);
+    await node?.takeDown();
+    throw explained(error);
   }
-  return node;
 }
 
 class HearsayNode implements RunningNode {
@@ -80,17 +81,18 @@ class HearsayNode implements RunningNode {
   #server: RpcServer | undefined;
   #isStopping = false;
 
-  /** Makes the directories and opens the log. */
+  /** Takes the directories and opens the log. */
   constructor(config: NodeConfig) {
     this.#config = config;
-    for (const directory of [
-      config.baseDirectory,
-      config.directory,
-      path.join(config.directory, 'wallets'),
-    ]) {
-      makeDirectory(directory);
+    // First of all: whoever holds them keeps a second process from doing anything else.
+    const directories = takeDirectories(config);
+    this.#running.push({ name: 'directories', stop: () => directories.release() });
+    try {
+      this.#log = openLog(config);
+    } catch (error) {
+      directories.release();
+      throw error;
     }
-    this.#log = openLog(config);
     const { promise, resolve, reject } = deferred();
     this.stopped = promise;
     this.#settle = { resolve, reject };
@@ -110,14 +112,17 @@ class HearsayNode implements RunningNode {
     const network = networkOptions(this.#config);
     const rpc = rpcOptions(this.#config);
 
-    // First of all the storage: whoever holds it keeps a second process from doing anything else.
     const engine = await this.#openEngine();
     const dispatcher = new Dispatcher(this.#log);
-    dispatcher.setWarmup('Loading block index…');
+    const say = (what: string) => {
+      this.#log.info(`init message: ${what}`);
+      dispatcher.setWarmup(what);
+    };
+    say('Loading block index…');
     if (settings.flag('server', true)) await this.#startRpc(dispatcher, rpc);
     await this.#startEngine(engine);
 
-    dispatcher.setWarmup('Loading P2P addresses…');
+    say('Loading P2P addresses…');
     const onFatal = (error: unknown) => this.#end(error ?? new Error('unknown'));
     const { clock, scheduler } = { clock: this.#clock, scheduler: this.#scheduler };
     const gossip = new Gossip(
@@ -130,10 +135,10 @@ class HearsayNode implements RunningNode {
     const facade = this.#facade({ engine, gossip, maker, network });
     dispatcher.register(nodeMethods(facade, dispatcher));
     if (!settings.flag('disablewallet', false)) {
-      dispatcher.setWarmup('Loading wallet…');
+      say('Loading wallet…');
       dispatcher.register(walletMethods(await this.#startWallets(engine, facade)));
     }
-    dispatcher.setWarmup('Starting network threads…');
+    say('Starting network threads…');
     await gossip.start();
     this.#startMiner(engine, maker);
     scheduler.every(EXPIRY_INTERVAL_MS, () => this.#chore('expire', engine.enqueue('expire', () => engine.mempool.expire(clock.now())))); // biome-ignore format: one step
@@ -141,7 +146,7 @@ class HearsayNode implements RunningNode {
     this.#running.push({ name: 'scheduler', stop: () => scheduler.stop() });
     this.#writePid();
     dispatcher.finishWarmup();
-    this.#log.info('Done loading');
+    this.#log.info('init message: Done loading');
     this.#tellUser();
   }
 
@@ -196,7 +201,7 @@ class HearsayNode implements RunningNode {
   }
 
   async #openEngine(): Promise<Engine> {
-    const { settings, params, directory } = this.#config;
+    const { settings, params, directory, blocksDirectory } = this.#config;
     const verifier = await loadVerifier(verifierChoice(settings));
     const engine = await Engine.open(
       {
@@ -209,6 +214,7 @@ class HearsayNode implements RunningNode {
       {
         params,
         directory,
+        blocksDirectory,
         blocksXor: settings.flag('blocksxor', true),
         chain: chainOptions(settings, params),
         mempool: mempoolOptions(settings, params),
@@ -384,19 +390,12 @@ function openLog(config: NodeConfig): DebugLog {
 }
 
 /** Errors in words for whoever started the node. */
-function explained(error: unknown, { baseDirectory, directory }: NodeConfig): unknown {
+function explained(error: unknown): unknown {
   if (error instanceof AuthSetupError || error instanceof RpcServerError) {
     return new ConfigError('Unable to start HTTP server. See debug log for details.');
   }
-  if (error instanceof StoreError && error.code === 'locked') {
-    const where = directory === baseDirectory ? baseDirectory : directory;
-    return new ConfigError(
-      `Cannot obtain a lock on directory ${where}. Bitcoin Core is probably already running.`,
-    );
-  }
-  if (error instanceof FatalStorageError || error instanceof StoreError)
-    return new ConfigError(error.message);
-  return error;
+  const isStorage = error instanceof FatalStorageError || error instanceof StoreError;
+  return isStorage ? new ConfigError(error.message) : error;
 }
 
 function deferred(): { promise: Promise<void>; resolve(): void; reject(error: unknown): void } {

@@ -85,6 +85,7 @@ export const OPTIONS = {
   assumevalid: text('Hash of a block whose ancestors’ scripts need no check; 0 checks all'),
   minimumchainwork: text('Work (hex) below which a chain is not the real one'),
   maxtipage: number('Seconds after which a tip counts as old (default 86400)'),
+  blocksdir: text('Where block files are kept (default: the data directory)'),
   blocksxor: flag('Write block files scrambled by a random key (default: yes)'),
   'verify-engine': ours(text('native, wasm or noble; default: the fastest that loads')),
   stopatheight: number('Stop when the tip reaches this height'),

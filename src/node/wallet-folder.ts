@@ -10,6 +10,11 @@ import { StoreError } from '../store/errors.ts';
 import { DecodeError } from '../wire/codec.ts';
 
 const WALLET_FILE = 'wallet.dat';
+/** What RPC puts before the reason why a wallet cannot be opened (Core: LoadWalletInternal). */
+export const WALLET_VERIFICATION_FAILED = 'Wallet file verification failed. ';
+/** Core's words for a wallet that another process, or another wallet here, has open. */
+const IN_USE =
+  'SQLiteDatabase: Unable to obtain an exclusive lock on the database, is it being used by another instance of Bitcoin Core?';
 
 export interface WalletLocation {
   readonly folder: string;
@@ -30,7 +35,7 @@ export async function locateExisting(directory: string, name: string): Promise<W
   const why = existsSync(location.folder) ? 'Data is not in recognized format.' : 'Path does not exist.';
   throw new WalletHostError(
     'notFound',
-    `Wallet file verification failed. Failed to load database path '${location.folder}'. ${why}`,
+    `${WALLET_VERIFICATION_FAILED}Failed to load database path '${location.folder}'. ${why}`,
   );
 }
 
@@ -48,7 +53,8 @@ export async function listWalletFolders(directory: string): Promise<readonly str
 export function asHostError(error: unknown): unknown {
   if (error instanceof StoreError) {
     const failure = error.code === 'foreign' ? 'notFound' : 'failed';
-    return new WalletHostError(failure, `Wallet file verification failed. ${error.message}`);
+    const why = error.code === 'locked' ? IN_USE : error.message;
+    return new WalletHostError(failure, `${WALLET_VERIFICATION_FAILED}${why}`);
   }
   if (error instanceof DecodeError) {
     return new WalletHostError('failed', `Wallet loading failed. ${error.message}`);
@@ -75,5 +81,5 @@ async function locate(directory: string, name: string): Promise<WalletLocation> 
 }
 
 function refused(message: string): WalletHostError {
-  return new WalletHostError('failed', `Wallet file verification failed. ${message}`);
+  return new WalletHostError('failed', `${WALLET_VERIFICATION_FAILED}${message}`);
 }

@@ -29,7 +29,13 @@ import type { SpendContext } from '../wallet/spend-request.ts';
 import { Wallet } from '../wallet/wallet.ts';
 import type { Transaction } from '../wire/transaction.ts';
 import { writeStartupWallet } from './startup-wallets.ts';
-import { asHostError, listWalletFolders, locateExisting, locateNew } from './wallet-folder.ts';
+import {
+  asHostError,
+  listWalletFolders,
+  locateExisting,
+  locateNew,
+  WALLET_VERIFICATION_FAILED,
+} from './wallet-folder.ts';
 import { WalletResender } from './wallet-resend.ts';
 import { catchUp, forkOf, MissingBlockError, type ScanDeps, scanBlocks } from './wallet-scan.ts';
 
@@ -103,8 +109,11 @@ export class Wallets implements WalletHost {
       try {
         await this.load(name);
       } catch (error) {
-        if (!(error instanceof WalletHostError) || error.failure !== 'notFound') throw error;
-        this.#deps.log.warn(`Skipping -wallet path that doesn't exist. ${error.message}`);
+        if (!(error instanceof WalletHostError)) throw error;
+        // Core says at the start what is wrong, without saying what it was about.
+        const why = error.message.replace(WALLET_VERIFICATION_FAILED, '');
+        if (error.failure !== 'notFound') throw new WalletHostError(error.failure, why);
+        this.#deps.log.warn(`Skipping -wallet path that doesn't exist. ${why}`);
       }
     }
   }
@@ -139,12 +148,6 @@ export class Wallets implements WalletHost {
     }
     return this.#whileLoading(name, async () => {
       const { path } = await locateExisting(this.#options.directory, name);
-      if (this.#loaded.some(({ file }) => file.path === path)) {
-        throw new WalletHostError(
-          'failed',
-          'Wallet file verification failed. SQLiteDatabase: Unable to obtain an exclusive lock on the database, is it being used by another instance of Bitcoin Core?',
-        );
-      }
       const file = await openWalletFile(path, 'open');
       try {
         if (file.cutBytes > 0) this.#deps.log.warn(`Wallet ${name}: the end of the file was torn and cut`);

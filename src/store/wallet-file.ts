@@ -12,6 +12,7 @@ import { dirname } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { concatBytes, equalBytes } from '../base/bytes.ts';
 import { StoreError } from './errors.ts';
+import { acquireLock, type LockFile } from './lock-file.ts';
 import { MemoryStore } from './memory.ts';
 import type { BatchOp, Entry, Range, Store, StoreSnapshot } from './store.ts';
 
@@ -25,20 +26,22 @@ const FILE_MODE = 0o600;
 const PUT = 1;
 const DEL = 2;
 
-/** Creates `path`, which must not exist, or opens it. Throws StoreError. */
+/** Creates `path`, which must not exist, or opens it; nobody else can until it is closed. Throws StoreError. */
 export async function openWalletFile(path: string, how: 'create' | 'open'): Promise<WalletFile> {
   const { O_RDWR, O_CREAT, O_EXCL } = constants;
+  const lock = acquireLock(`${path}.lock`);
   let handle: FileHandle | undefined;
   try {
     handle = await open(path, how === 'create' ? O_RDWR | O_CREAT | O_EXCL : O_RDWR, FILE_MODE);
     const bytes = new Uint8Array(await handle.readFile());
     const content = new MemoryStore();
     const intact = how === 'create' ? 0 : readLog(path, bytes, content);
-    const file = new WalletFile(path, handle, content, intact, bytes.length - intact);
+    const file = new WalletFile(path, { handle, lock }, content, intact, bytes.length - intact);
     await file.start();
     return file;
   } catch (error) {
     await handle?.close();
+    lock.release();
     throw storeError(path, error);
   }
 }
@@ -48,6 +51,7 @@ export class WalletFile implements Store {
   /** Bytes at the end that a torn write left and that were cut when the file was opened. */
   readonly cutBytes: number;
   #handle: FileHandle;
+  readonly #lock: LockFile;
   readonly #content: MemoryStore;
   /** Length of the file up to the last whole record. */
   #length: number;
@@ -57,9 +61,16 @@ export class WalletFile implements Store {
   /** Below this length nobody counts what the file holds. */
   #compactAt = COMPACT_SLACK_BYTES;
 
-  constructor(path: string, handle: FileHandle, content: MemoryStore, length: number, cutBytes: number) {
+  constructor(
+    path: string,
+    held: { readonly handle: FileHandle; readonly lock: LockFile },
+    content: MemoryStore,
+    length: number,
+    cutBytes: number,
+  ) {
     this.path = path;
-    this.#handle = handle;
+    this.#handle = held.handle;
+    this.#lock = held.lock;
     this.#content = content;
     this.#length = length;
     this.cutBytes = cutBytes;
@@ -117,6 +128,7 @@ export class WalletFile implements Store {
   async close(): Promise<void> {
     await this.#queue.catch(() => {});
     await this.#handle.close();
+    this.#lock.release();
   }
 
   #enqueue(work: () => Promise<void>): Promise<void> {
