@@ -39,12 +39,13 @@ export class Sandbox {
   }
 
   /** A node of ours; not started yet. */
-  async hearsay(name: string, args: readonly string[] = []): Promise<SandboxNode> {
-    return this.add(name, place => [
+  async hearsay(name: string, args: readonly string[] = [], chain = 'regtest'): Promise<SandboxNode> {
+    const argsOf = (place: { directory: string; port: number; rpcPort: number }) => [
       ...['--datadir', place.directory, '--bind', HOST],
       ...['--port', String(place.port), '--rpcport', String(place.rpcPort)],
-      ...['--fallbackfee', '0.0002', '--printtoconsole=0', ...args],
-    ]);
+      ...['--fallbackfee', '0.0002', '--printtoconsole=0', '--debug=net', ...args],
+    ];
+    return this.add(name, argsOf, undefined, chain);
   }
 
   async add(
@@ -55,12 +56,13 @@ export class Sandbox {
       readonly rpcPort: number;
     }) => readonly string[],
     program?: readonly string[],
+    chain = 'regtest',
   ): Promise<SandboxNode> {
     const directory = path.join(this.root, name);
     const place = { directory, port: await freePort([HOST]), rpcPort: await freePort([HOST]) };
     const { port, rpcPort } = place;
     const args = argsOf(place);
-    const setup = { name, host: HOST, rpcPort, directory, chain: 'regtest', args };
+    const setup = { name, host: HOST, rpcPort, directory, chain, args };
     const node = new SandboxNode(program === undefined ? setup : { ...setup, program }, port);
     this.#nodes.push(node);
     return node;
