@@ -120,7 +120,7 @@ export function createBump(wallet: Wallet, request: BumpRequest, context: BumpCo
 }
 
 /** The coins that it spends; throws when nobody may or need replace it. */
-export function checkReplaceable(
+function checkReplaceable(
   wallet: Wallet,
   wtx: WalletTx,
   context: Pick<BumpContext, 'hasMempoolDescendants'>,

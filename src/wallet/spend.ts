@@ -27,7 +27,7 @@ import { chooseCoins } from './spend-select.ts';
 import type { Wallet } from './wallet.ts';
 
 /** Highest sequences that signal replaceability (BIP125), and that leave lock times in force without it. */
-export const SEQUENCE_RBF = 0xffff_fffd;
+const SEQUENCE_RBF = 0xffff_fffd;
 const SEQUENCE_NONFINAL = 0xffff_fffe;
 const TX_VERSION = 2;
 /** Version, lock time, count of inputs, and a guess for marker and flag, in virtual bytes. */
@@ -135,7 +135,7 @@ export function createSpend(wallet: Wallet, request: SpendRequest, context: Spen
 }
 
 /** Where change goes: like the recipients, so that it does not stand out. */
-export function changeTypeFor(wallet: Wallet, recipients: readonly Recipient[]): OutputType {
+function changeTypeFor(wallet: Wallet, recipients: readonly Recipient[]): OutputType {
   const { changeType, addressType } = wallet.options;
   if (changeType !== undefined) return changeType;
   if (addressType === 'legacy') return 'legacy';

@@ -15,7 +15,7 @@ import { type WalletFailure, type WalletHost, WalletHostError } from '../../wall
 export const NEEDS_PASSPHRASE = '\nAn encrypted wallet has to be unlocked with walletpassphrase before.\n';
 
 /** The wallet that the call's path names, or the only one that is loaded; throws RpcError −18, −19. */
-export function walletOf(host: WalletHost, call: Call): Wallet {
+function walletOf(host: WalletHost, call: Call): Wallet {
   const wallets = host.wallets();
   if (call.walletName !== undefined) return requireLoaded(host, call.walletName);
   if (wallets.length === 1) return wallets[0]!;
