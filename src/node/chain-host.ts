@@ -232,7 +232,8 @@ function describe({ file, offset }: FilePosition): string {
 /** Throws StoreError 'foreign': a database, or block files, without our marker are somebody else's. */
 export function refuseForeign(options: Pick<ChainHostOptions, 'directory' | 'blocksDirectory'>): void {
   const { blocks, index, chainstate } = foldersOf(options);
-  const isOurs = existsSync(join(index, MARKER_FILE));
+  // Files that -blocksdir names may have the index of another node of ours beside them.
+  const isOurs = [index, join(blocks, 'index')].some(folder => existsSync(join(folder, MARKER_FILE)));
   const hasBlocks = existsSync(blocks) && readdirSync(blocks).some(name => /^blk\d+\.dat$/.test(name));
   const isForeign = (folder: string) =>
     existsSync(join(folder, 'CURRENT')) && !existsSync(join(folder, MARKER_FILE));

@@ -19,11 +19,15 @@ function folder(): string {
 test('a second node gets neither the data directory nor the block files of the first', () => {
   const [one, other] = [folder(), folder()];
   const held = takeDirectories(config(`-datadir=${one}`));
+  const blocks = join(one, 'regtest', 'blocks');
+  mkdirSync(join(blocks, 'index'));
+  writeFileSync(join(blocks, 'index', 'HEARSAY'), '');
+  writeFileSync(join(blocks, 'blk00000.dat'), 'a block');
   expect(() => takeDirectories(config(`-datadir=${one}`))).toThrow(
     `Cannot obtain a lock on directory ${join(one, 'regtest')}. Bitcoin Core is probably already running.`,
   );
   expect(() => takeDirectories(config(`-datadir=${other}`, `-blocksdir=${one}`))).toThrow(
-    `Cannot obtain a lock on directory ${join(one, 'regtest', 'blocks')}. Bitcoin Core is probably already running.`,
+    `Cannot obtain a lock on directory ${blocks}. Bitcoin Core is probably already running.`,
   );
   takeDirectories(config(`-datadir=${other}`)).release();
   held.release();
