@@ -1,5 +1,5 @@
 /** What RPC sees of blocks and coins, over the engine. */
-import { toUnixSeconds } from '../../base/clock.ts';
+import { toUnixSeconds, type UnixSeconds } from '../../base/clock.ts';
 import type { ChainNotice } from '../../chain/effects.ts';
 import { blockScriptFlags } from '../../consensus/script-flags.ts';
 import type { BlockAccess, CoinAccess } from '../../rpc/node-facade.ts';
@@ -7,8 +7,8 @@ import { flagNames } from '../../script/flags.ts';
 import type { NodeClock } from '../clocks.ts';
 import type { Engine } from '../engine.ts';
 
-/** How long a chain that is caught up may be without a block, for its progress to count as whole. */
-const PROGRESS_SLACK_S = 2 * 60 * 60;
+/** A tip of this age or younger counts as near the end. */
+const RECENT_S = 2 * 60 * 60;
 
 export function blockAccess({ engine, clock }: { engine: Engine; clock: NodeClock }): BlockAccess {
   const { chain } = engine;
@@ -40,15 +40,20 @@ export function blockAccess({ engine, clock }: { engine: Engine; clock: NodeCloc
 }
 
 /**
- * How much of the chain's work of validation is done, by time: transactions to come are not known. A chain whose last
- * block is recent counts as whole (Core: GuessVerificationProgress, which knows rates of transactions besides).
+ * How much of the work of validation is done, by transactions: those after what `genesis.json` knows are reckoned from
+ * time and rate (Core: GuessVerificationProgress).
  */
-function verificationProgress({ chain }: Engine, now: number): number {
-  const { headers } = chain;
-  const genesisTime = headers.timeOf(0);
-  const tipTime = headers.timeOf(chain.tip());
-  if (tipTime >= now - PROGRESS_SLACK_S || now <= genesisTime) return 1;
-  return Math.max(0, (tipTime - genesisTime) / (now - genesisTime));
+function verificationProgress({ chain }: Engine, now: UnixSeconds): number {
+  const { headers, params } = chain;
+  const tip = chain.tip();
+  const done = headers.chainTxCountOf(tip);
+  const { time, txCount, txRate } = params.chainTxData;
+  if (done <= txCount) return Math.min(done / (txCount + (now - time) * txRate), 1);
+  const isRecent = Math.abs(now - headers.timeOf(tip)) <= RECENT_S;
+  const behind = headers.heightOf(chain.bestHeader()) - headers.heightOf(tip);
+  // Near the end heights tell more than times, which miners set as they like.
+  const tipTime = isRecent && behind >= 0 ? now - behind * params.powTargetSpacing : headers.timeOf(tip);
+  return Math.min(done / (done + (now - tipTime) * txRate), 1);
 }
 
 export function coinAccess({ engine, clock }: { engine: Engine; clock: NodeClock }): CoinAccess {
