@@ -63,9 +63,9 @@ export function asHostError(error: unknown): unknown {
 }
 
 async function locate(directory: string, name: string): Promise<WalletLocation> {
-  // normalize turns '' into '.'; a slash at the end stays in both.
-  if (name !== '' && normalize(name) !== name)
-    throw refused('Wallet name given as a path must be normalized');
+  // As C++ has it: a slash after dots at the start is superfluous, one at the end of a name is not.
+  const normal = normalize(name).replace(/^(\.\.?)\/$/, '$1');
+  if (name !== '' && normal !== name) throw refused('Wallet name given as a path must be normalized');
   if (/^\.\.?(\/|$)/.test(name)) {
     throw refused(
       'Wallet name given as a relative path cannot begin with ./ or ../, for wallets not in the walletdir, please use an absolute path.',
