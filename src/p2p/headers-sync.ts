@@ -207,6 +207,7 @@ export class HeadersSync implements Concern {
       this.#knowledge.learn(peer, hash);
       if (chain.headers.find(hash) === undefined) unknown = hash;
     }
+    this.#download.changed(peer);
     if (unknown === undefined) return;
     const state = this.#states.get(peer.id)!;
     const mayTrigger = !state.wasTriggeredByInv && unknown !== this.#lastTriggeringInv;

@@ -89,10 +89,11 @@ export class Penalties {
 
   /** The peer sent a block or header that was refused; `what` is for the log. */
   punishForBlock(peer: Peer, reject: Reject, what: string): void {
-    if (BLOCK_PENALTIES[reject.kind] === 'none') return;
     // Inbound peers may not know yet that a block of theirs is invalid; they are many and cost us little.
-    if (reject.reason === 'duplicate-invalid' && peer.type === 'inbound') return;
-    this.misbehaving(peer, what);
+    const isSpared = reject.reason === 'duplicate-invalid' && peer.type === 'inbound';
+    if (BLOCK_PENALTIES[reject.kind] === 'none' || isSpared)
+      this.#log.debug('net', () => `peer=${peer.id}: ${what}`);
+    else this.misbehaving(peer, what);
   }
 
   punishForDefect(
