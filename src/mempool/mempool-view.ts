@@ -24,6 +24,8 @@ export interface MempoolEntry {
 }
 
 export interface MempoolView {
+  /** Satoshi per 1000 virtual bytes below which nothing is relayed, however empty the pool is. */
+  readonly options: { readonly minRelayFeeRate: number };
   readonly size: number;
   /** Sum of virtual sizes. */
   readonly bytes: number;

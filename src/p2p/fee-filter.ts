@@ -99,7 +99,8 @@ export class FeeFilters implements Concern {
   #send(state: PeerState, now: Milliseconds): void {
     const { chain, mempool, outbox, random } = this.#context;
     const isSyncing = chain.isInitialBlockDownload(now);
-    const feeRate = roundFeeFilter(random, isSyncing ? MONEY_MAX : mempool.minFeeRate(now));
+    const rounded = roundFeeFilter(random, isSyncing ? MONEY_MAX : mempool.minFeeRate(now));
+    const feeRate = Math.max(rounded, mempool.options.minRelayFeeRate);
     if (feeRate !== state.sent) {
       outbox.send(state.peer, { command: 'feefilter', feeRate: BigInt(feeRate) });
       state.sent = feeRate;

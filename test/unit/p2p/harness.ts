@@ -31,6 +31,7 @@ class TestPool {
   readonly waiting = new Set<Txid>();
 
   readonly view = {
+    options: { minRelayFeeRate: 100 },
     has: (txid: Txid) => this.byTxid.has(txid),
     get: (txid: Txid) => this.byTxid.get(txid),
     getByWtxid: (wtxid: Wtxid) => this.byWtxid.get(wtxid),
