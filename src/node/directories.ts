@@ -10,12 +10,22 @@ import { ConfigError } from './settings.ts';
 /** In the chain's directory and in `blocks` (Core: LockDirectories). */
 const LOCK_NAME = '.lock';
 
+const WALLETS_NAME = 'wallets';
+
+/** `<chain>/wallets`, or the chain's own directory where somebody has removed that. */
+export function defaultWalletDirectory(directory: string): string {
+  const wallets = path.join(directory, WALLETS_NAME);
+  return fs.existsSync(wallets) ? wallets : directory;
+}
+
 /** Makes the folders and holds them until `release`. Throws ConfigError, or StoreError where another program lives. */
 export function takeDirectories(config: NodeConfig): { release(): void } {
   const { baseDirectory, directory, blocksDirectory } = config;
   const blocks = path.join(blocksDirectory, 'blocks');
   refuseForeign(config);
-  for (const each of [baseDirectory, directory, blocks, path.join(directory, 'wallets')]) makeDirectory(each);
+  // Wallets have a folder of their own only where everything is new (Core: GetWalletDir).
+  const wallets = fs.existsSync(directory) ? [] : [path.join(directory, WALLETS_NAME)];
+  for (const each of [baseDirectory, directory, blocks, ...wallets]) makeDirectory(each);
   const locks: LockFile[] = [];
   const release = () => {
     for (const lock of locks) lock.release();

@@ -97,7 +97,12 @@ export function walletOptions(settings: Settings, params: ChainParams): WalletOp
     spendsZeroConfChange: settings.flag('spendzeroconfchange', defaults.spendsZeroConfChange),
     minFeeRate: feeRate(settings, 'mintxfee', defaults.minFeeRate),
     fallbackFeeRate: feeRate(settings, 'fallbackfee', defaults.fallbackFeeRate),
+    discardFeeRate: feeRate(settings, 'discardfee', defaults.discardFeeRate),
+    consolidateFeeRate: feeRate(settings, 'consolidatefeerate', defaults.consolidateFeeRate),
     maxTxFee: feeRate(settings, 'maxtxfee', defaults.maxTxFee),
+    signalsRbf: settings.flag('walletrbf', defaults.signalsRbf),
+    confirmTarget: settings.number('txconfirmtarget', defaults.confirmTarget),
+    rejectsLongChains: settings.flag('walletrejectlongchains', defaults.rejectsLongChains),
     broadcasts: settings.flag('walletbroadcast', defaults.broadcasts),
   };
 }

@@ -19,7 +19,7 @@ import { StoreError } from '../store/errors.ts';
 import { NodeClock, Scheduler } from './clocks.ts';
 import type { NodeConfig } from './config.ts';
 import { DebugLog } from './debug-log.ts';
-import { takeDirectories } from './directories.ts';
+import { defaultWalletDirectory, takeDirectories } from './directories.ts';
 import { Engine } from './engine.ts';
 import {
   chainOptions,
@@ -296,7 +296,7 @@ class HearsayNode implements RunningNode {
         onFatal: error => this.#end(error),
       },
       {
-        directory: path.resolve(directory, settings.text('walletdir') ?? 'wallets'),
+        directory: path.resolve(directory, settings.text('walletdir') ?? defaultWalletDirectory(directory)),
         settingsPath,
         dustRelayFeeRate,
         wallet: walletOptions(settings, params),

@@ -123,6 +123,13 @@ export const OPTIONS = {
   maxtxfee: text('Fee above which the wallet makes no transaction (default 0.10)'),
   addresstype: text('legacy, p2sh-segwit or bech32 (default)'),
   changetype: text('As addresstype, for change'),
+  walletrejectlongchains: flag(
+    'Make no transaction that the mempool would refuse for its relatives (default: yes)',
+  ),
+  walletrbf: flag('Wallet transactions may be replaced (default: yes)'),
+  txconfirmtarget: number('Blocks within which a wallet transaction should be mined (default 6)'),
+  discardfee: text('Fee rate up to which change is given to the fee instead'),
+  consolidatefeerate: text('Fee rate below which the wallet spends more coins than it needs'),
   walletbroadcast: flag('Wallet transactions are sent to peers (default: yes)'),
   spendzeroconfchange: flag('Spend own unconfirmed change (default: yes)'),
 
