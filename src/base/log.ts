@@ -11,10 +11,11 @@ export interface Log {
   debug(category: LogCategory, message: () => string): void;
 }
 
-/** Core's categories, as `-debug=` takes them. */
+/** Core's categories, as `-debug=` takes them, in the order in which `logging` lists them (Core: logging.cpp). Some are of parts that only Core has: rigs name them. */
 export const LOG_CATEGORIES = [
-  'net', 'addrman', 'bench', 'blockstorage', 'coindb', 'cmpctblock', 'estimatefee', 'http', 'leveldb', 'mempool',
-  'mempoolrej', 'prune', 'rand', 'reindex', 'rpc', 'scan', 'txpackages', 'validation', 'walletdb',
+  'addrman', 'bench', 'blockstorage', 'cmpctblock', 'coindb', 'estimatefee', 'http', 'i2p', 'ipc', 'kernel', 'leveldb',
+  'mempool', 'mempoolrej', 'net', 'privatebroadcast', 'proxy', 'prune', 'qt', 'rand', 'reindex', 'rpc', 'scan',
+  'selectcoins', 'tor', 'txpackages', 'txreconciliation', 'validation', 'walletdb', 'zmq',
 ] as const; // biome-ignore format: one list
 export type LogCategory = (typeof LOG_CATEGORIES)[number];
 

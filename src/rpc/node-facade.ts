@@ -251,6 +251,8 @@ export interface NetworkAccess {
   setActive(active: boolean): void;
   /** Shuffled; `count` 0: all. */
   addresses(count: number, network: AddressNetwork | undefined): readonly TimedAddress[];
+  /** Of one network, or of all. */
+  addressCount(network: AddressNetwork | undefined, table: 'new' | 'tried'): number;
   addAddress(
     address: NetAddress,
     table: 'new' | 'tried',

@@ -20,6 +20,8 @@ export interface TxJsonOptions {
   readonly details?: 'prevouts';
   /** 'hex' adds the encoding as last member. */
   readonly encoding?: 'hex';
+  /** Marks outputs with such scripts as change. */
+  readonly isChange?: (scriptPubKey: Uint8Array) => boolean;
 }
 
 export function txToJson(tx: Transaction, params: ChainParams, options: TxJsonOptions = {}): Members {
@@ -31,6 +33,7 @@ export function txToJson(tx: Transaction, params: ChainParams, options: TxJsonOp
     value: amount(exactValue(output)),
     n,
     scriptPubKey: scriptToJson(output.scriptPubKey, params),
+    ischange: options.isChange?.(output.scriptPubKey) ? true : undefined,
   }));
   return {
     txid: hashToHex(tx.txid),
@@ -111,7 +114,10 @@ const prevoutDoc = res.object('prevout?', 'the output that is spent', [
 
 /** What `txToJson` gives; `details` and `encoding` as there. */
 export function txFields(
-  options: Pick<TxJsonOptions, 'details' | 'encoding'> & { readonly fee?: true } = {},
+  options: Pick<TxJsonOptions, 'details' | 'encoding'> & {
+    readonly fee?: true;
+    readonly change?: true;
+  } = {},
 ) {
   const fields: ResultDoc[] = [
     res.hex('txid', 'the id of the transaction'),
@@ -140,6 +146,7 @@ export function txFields(
         res.amount('value', 'the value in BTC'),
         res.number('n', 'the number of the output'),
         res.object('scriptPubKey', '', scriptFields),
+        ...(options.change ? [res.boolean('ischange?', 'true for change, absent otherwise')] : []),
       ]),
     ]),
   ];

@@ -354,6 +354,7 @@ export class MemoryNode {
         isActive = active;
       },
       addresses: () => [],
+      addressCount: () => 0,
       addAddress: () => 'added',
       bans: () => bans,
       ban: (subnet, until = 4_000_000_000) => bans.push({ subnet, createdAt: 0, until }),

@@ -63,6 +63,10 @@ export function networkAccess(
       tryCommand({ kind: 'disconnect', peer: 'id' in peer ? peer.id : peer.name }, 'not-connected'),
     pingAll: () => void gossip.command({ kind: 'ping' }),
     setActive: active => void gossip.command({ kind: 'setNetworkActive', active }),
+    addressCount(network, table) {
+      if (network !== undefined) return book.countOf(network, table);
+      return table === 'new' ? book.newCount : book.triedCount;
+    },
     addresses: (count, network) =>
       book.addresses(clock.now(), { max: count, percent: 0, ...(network !== undefined && { network }) }),
     addAddress: (address, table) => gossip.command({ kind: 'addAddress', address, table }),

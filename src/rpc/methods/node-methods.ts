@@ -19,7 +19,7 @@ import { generate, generateblock, generatetoaddress, generatetodescriptor } from
 import { getmininginfo, getnetworkhashps } from './mining/info.ts';
 import { submitblock, submitheader } from './mining/submit.ts';
 import { getblocktemplate } from './mining/template.ts';
-import { addpeeraddress, getnodeaddresses } from './network/addresses.ts';
+import { addpeeraddress, getaddrmaninfo, getnodeaddresses } from './network/addresses.ts';
 import { clearbanned, listbanned, setban } from './network/bans.ts';
 import { addconnection, addnode, getaddednodeinfo } from './network/connections.ts';
 import { getconnectioncount, getnettotals, getnetworkinfo, setnetworkactive } from './network/info.ts';
@@ -39,7 +39,7 @@ const ON_NODE: readonly RpcMethod<NodeFacade>[] = [
   generate, generateblock, generatetoaddress, generatetodescriptor, getblocktemplate, getmininginfo, getnetworkhashps,
   submitblock, submitheader,
   addconnection, addnode, addpeeraddress, clearbanned, disconnectnode, getaddednodeinfo, getconnectioncount,
-  getnettotals, getnetworkinfo, getnodeaddresses, getpeerinfo, listbanned, ping, setban, setnetworkactive,
+  getaddrmaninfo, getnettotals, getnetworkinfo, getnodeaddresses, getpeerinfo, listbanned, ping, setban, setnetworkactive,
   createrawtransaction, decoderawtransaction, decodescript, getrawtransaction, sendrawtransaction, testmempoolaccept,
   deriveaddresses, getdescriptorinfo, getindexinfo, validateaddress,
 ]; // biome-ignore format: one list

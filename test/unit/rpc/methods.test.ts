@@ -126,7 +126,7 @@ describe('methods', () => {
     ['generatetoaddress', `[0,"${ADDRESS}"]`], ['generateblock', `["${ADDRESS}",["$fresh"],false]`], ['getblocktemplate', '[{"rules":["segwit"]}]'],
     ['getmininginfo'], ['getnetworkhashps'], ['submitblock', '["$genesis"]'],
     ['addnode', '["a.example","onetry"]'], ['addconnection', '["1.2.3.4:1","feeler",false]'], ['addpeeraddress', '["1.2.3.4",8333]'], ['disconnectnode', '["",3]'],
-    ['addnode', '["1.2.3.4:8333","add"]'], ['getaddednodeinfo'], ['getconnectioncount'], ['getnettotals'], ['getnetworkinfo'], ['getnodeaddresses', '[0]'], ['getpeerinfo'],
+    ['addnode', '["1.2.3.4:8333","add"]'], ['getaddednodeinfo'], ['getconnectioncount'], ['getaddrmaninfo'], ['getnettotals'], ['getnetworkinfo'], ['getnodeaddresses', '[0]'], ['getpeerinfo'],
     ['setban', '["10.0.0.0/8","add"]'], ['listbanned'], ['clearbanned'], ['ping'], ['setnetworkactive', '[true]'],
     ['createrawtransaction', `[[],{"${ADDRESS}":1}]`], ['decoderawtransaction', '["$minedHex"]'], ['decodescript', '["51"]'], ['decodescript', '["6a"]'],
     ['getrawtransaction', '["$pooled"]'], ['getrawtransaction', '["$pooled",1]'], ['getrawtransaction', '["$mined",2,"$block"]'], ['testmempoolaccept', '[["$fresh"]]'], ['testmempoolaccept', '[["$minedHex"]]'],

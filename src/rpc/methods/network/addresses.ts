@@ -1,6 +1,7 @@
 /** The address book, for people and tests (Core: rpc/net.cpp). */
-import { hostText, parseAddress } from '../../../wire/net-address.ts';
+import { type AddressNetwork, hostText, parseAddress } from '../../../wire/net-address.ts';
 import { RpcCode, RpcError } from '../../codes.ts';
+import { JsonObject } from '../../json.ts';
 import type { RpcMethod } from '../../method.ts';
 import type { NodeFacade } from '../../node-facade.ts';
 import { res } from '../../result-doc.ts';
@@ -47,6 +48,33 @@ export const getnodeaddresses: RpcMethod<NodeFacade> = {
       port: address.port,
       network: address.network,
     }));
+  },
+};
+
+export const getaddrmaninfo: RpcMethod<NodeFacade> = {
+  name: 'getaddrmaninfo',
+  category: 'network',
+  description: 'Counts the addresses that the node knows, by network.',
+  params: [],
+  results: [
+    res.userKeys('', 'by network, and for all_networks', [
+      res.object('network', '', [
+        res.number('new', 'addresses heard of, never connected to'),
+        res.number('tried', 'addresses connected to before'),
+        res.number('total', 'the sum of both'),
+      ]),
+    ]),
+  ],
+  examples: [[]],
+  run({ network }) {
+    const counts = (only: AddressNetwork | undefined) => {
+      const [fresh, tried] = [network.addressCount(only, 'new'), network.addressCount(only, 'tried')];
+      return { new: fresh, tried, total: fresh + tried };
+    };
+    return new JsonObject([
+      ...NETWORK_NAMES.map(name => [name, counts(name)] as const),
+      ['all_networks', counts(undefined)],
+    ]);
   },
 };
 

@@ -33,7 +33,7 @@ export const gettransaction = walletMethod({
       ...txMemberFields,
       res.array('details', '', [res.object('', '', entryFields)]),
       res.hex('hex', 'the encoded transaction'),
-      res.object('decoded?', 'the decoded transaction', txFields()),
+      res.object('decoded?', 'the decoded transaction', txFields({ change: true })),
       lastProcessedBlockDoc,
     ]),
   ],
@@ -54,7 +54,9 @@ export const gettransaction = walletMethod({
       ...txMembers(wallet, host, wtx),
       details: entriesOf(wallet, host, wtx, { long: false }),
       hex: bytesToHex(tx.raw),
-      decoded: args.boolean('verbose') ? txToJson(tx, host.node.chain.params) : undefined,
+      decoded: args.boolean('verbose')
+        ? txToJson(tx, host.node.chain.params, { isChange: script => wallet.isChange(script) })
+        : undefined,
       lastprocessedblock: lastProcessedBlock(wallet),
     };
   },
