@@ -9,8 +9,6 @@ import { DecodeError } from '../wire/codec.ts';
 import { BIP155_NETWORKS, type NetAddress } from '../wire/net-address.ts';
 import { parseSubnet, type Subnet, subnetContains, subnetText } from '../wire/subnet.ts';
 
-/** How long a ban without time lasts (Core: DEFAULT_MISBEHAVING_BANTIME). */
-export const DEFAULT_BAN_TIME_S = 24 * 60 * 60;
 /** Version of an entry in the file (Core: CBanEntry::CURRENT_VERSION). */
 const ENTRY_VERSION = 1;
 

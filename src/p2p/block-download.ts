@@ -20,9 +20,9 @@ import { isLimited, type Peer, servesBlocks, servesWitnesses } from './peer.ts';
 import type { Alarm } from './timers.ts';
 
 /** Blocks that one peer may owe (Core: MAX_BLOCKS_IN_TRANSIT_PER_PEER). */
-export const BLOCKS_PER_PEER_MAX = 16;
+const BLOCKS_PER_PEER_MAX = 16;
 /** Core: BLOCK_DOWNLOAD_WINDOW. */
-export const DOWNLOAD_WINDOW = 1_024;
+const DOWNLOAD_WINDOW = 1_024;
 /** Headers looked at in one step: as far as an ancestor is worth a jump. */
 const LOOKAHEAD = 128;
 /** Core: BLOCK_STALLING_TIMEOUT_DEFAULT, BLOCK_STALLING_TIMEOUT_MAX. */

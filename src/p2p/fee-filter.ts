@@ -99,8 +99,11 @@ export class FeeFilters implements Concern {
   #send(state: PeerState, now: Milliseconds): void {
     const { chain, mempool, outbox, random } = this.#context;
     const isSyncing = chain.isInitialBlockDownload(now);
-    const rounded = roundFeeFilter(random, isSyncing ? MONEY_MAX : mempool.minFeeRate(now));
-    const feeRate = Math.max(rounded, mempool.options.minRelayFeeRate);
+    const { minRelayFeeRate } = mempool.options;
+    const demanded = isSyncing ? MONEY_MAX : mempool.minFeeRate(now);
+    // A pool that demands nothing of its own tells the floor as it is: everybody knows that.
+    const rounded = demanded > minRelayFeeRate ? roundFeeFilter(random, demanded) : 0;
+    const feeRate = Math.max(rounded, minRelayFeeRate);
     if (feeRate !== state.sent) {
       outbox.send(state.peer, { command: 'feefilter', feeRate: BigInt(feeRate) });
       state.sent = feeRate;

@@ -38,11 +38,6 @@ export function subnetText(subnet: Subnet): string {
   return hasRanges ? `${host}/${subnet.prefixBits}` : host;
 }
 
-/** One address alone. */
-export function subnetOf(address: NetAddress): Subnet {
-  return { address: { ...address, port: 0 }, prefixBits: address.bytes.length * 8 };
-}
-
 function maskByte(prefixBits: number, index: number): number {
   const bits = Math.min(8, Math.max(0, prefixBits - index * 8));
   return (0xff << (8 - bits)) & 0xff;
