@@ -8,7 +8,7 @@ import { getServers } from 'node:dns';
 import net from 'node:net';
 import packet from 'dns-packet';
 import type { NetAddress } from '../wire/net-address.ts';
-import { parseAddress } from '../wire/net-address.ts';
+import { hostText, parseAddress } from '../wire/net-address.ts';
 
 export interface DnsServer {
   readonly host: string;
@@ -16,41 +16,66 @@ export interface DnsServer {
 }
 
 const DNS_PORT = 53;
-/** How long one server may take for one question. */
+/** How long one server may take for one question over one transport. */
 const QUERY_TIMEOUT_MS = 3_000;
-/** Bytes of an answer over TCP at most: its length prefix has 16 bits. */
+/** Over TCP a message comes after its length (RFC 1035). */
 const TCP_PREFIX_BYTES = 2;
+/** Bytes of a label and of a whole name at most (RFC 1035). */
+const LABEL_BYTES_MAX = 63;
+const NAME_BYTES_MAX = 253;
+
+export interface ResolveOptions {
+  readonly timeoutMs?: number;
+}
 
 /** The servers that the system is set up with. */
 export function systemDnsServers(): DnsServer[] {
-  return getServers().map(text => {
+  return getServers().flatMap(text => {
     const address = parseAddress(text, DNS_PORT);
-    return { host: text.replace(/^\[|\](:\d+)?$/g, ''), port: address?.port ?? DNS_PORT };
+    return address === undefined ? [] : { host: hostText(address), port: address.port };
   });
 }
 
 /**
  * All addresses of `host`, each with `port`. Servers are tried in order until one answers; an empty list when the name
- * has no address. Rejects when no server answers.
+ * has no address. Rejects when no server answers, and for what cannot be a name.
  */
 export async function resolveHost(
   host: string,
   port: number,
   servers: readonly DnsServer[],
+  { timeoutMs = QUERY_TIMEOUT_MS }: ResolveOptions = {},
 ): Promise<NetAddress[]> {
-  const answers = await Promise.allSettled([ask(host, 'A', servers), ask(host, 'AAAA', servers)]);
+  if (!isName(host)) throw new Error(`Not a host name: "${host.slice(0, NAME_BYTES_MAX)}"`);
+  const answers = await Promise.allSettled(
+    (['A', 'AAAA'] as const).map(type => ask({ host, type }, servers, timeoutMs)),
+  );
   const texts = answers.flatMap(answer => (answer.status === 'fulfilled' ? answer.value : []));
   const failed = answers.find(answer => answer.status === 'rejected');
   if (texts.length === 0 && failed !== undefined) throw failed.reason;
   return texts.flatMap(text => parseAddress(text, port) ?? []);
 }
 
-async function ask(host: string, type: 'A' | 'AAAA', servers: readonly DnsServer[]): Promise<string[]> {
+interface Question {
+  readonly host: string;
+  readonly type: 'A' | 'AAAA';
+}
+
+function isName(host: string): boolean {
+  const labels = host.split('.').map(label => Buffer.byteLength(label));
+  return host.length <= NAME_BYTES_MAX && labels.every(bytes => bytes > 0 && bytes <= LABEL_BYTES_MAX);
+}
+
+async function ask(
+  { host, type }: Question,
+  servers: readonly DnsServer[],
+  timeoutMs: number,
+): Promise<string[]> {
   let failure = new Error('No DNS server is known: name one with --resolver HOST:PORT');
   for (const server of servers) {
     try {
-      let response = await queryUdp(host, type, server);
-      if (response.flag_tc) response = await queryTcp(host, type, server);
+      let response = await queryUdp({ host, type }, server, timeoutMs);
+      if (response.flag_tc) response = await queryTcp({ host, type }, server, timeoutMs);
       if (response.rcode !== 'NOERROR' && response.rcode !== 'NXDOMAIN') {
         throw new Error(`${server.host} answers ${response.rcode} for ${host}`);
       }
@@ -65,7 +90,7 @@ async function ask(host: string, type: 'A' | 'AAAA', servers: readonly DnsServer
 /** The typings leave out what `decode` adds for responses. */
 type Response = packet.DecodedPacket & { readonly rcode?: string };
 
-function question(host: string, type: 'A' | 'AAAA'): packet.Packet & { id: number } {
+function newQuery({ host, type }: Question): packet.Packet & { id: number } {
   return {
     type: 'query',
     id: randomInt(0x1_0000),
@@ -95,39 +120,52 @@ function decode(bytes: Buffer): Response | undefined {
   }
 }
 
-function queryUdp(host: string, type: 'A' | 'AAAA', server: DnsServer): Promise<Response> {
+function queryUdp(question: Question, server: DnsServer, timeoutMs: number): Promise<Response> {
   return new Promise((resolve, reject) => {
-    const query = question(host, type);
+    const query = newQuery(question);
+    const bytes = packet.encode(query);
     const socket = dgram.createSocket(server.host.includes(':') ? 'udp6' : 'udp4');
+    let isDone = false;
     const finish = (outcome: () => void) => {
+      if (isDone) return;
+      isDone = true;
       clearTimeout(timer);
       socket.close();
       outcome();
     };
     const timer = setTimeout(
-      () => finish(() => reject(new Error(`${server.host}:${server.port} does not answer for ${host}`))),
-      QUERY_TIMEOUT_MS,
+      () =>
+        finish(() => reject(new Error(`${server.host}:${server.port} does not answer for ${question.host}`))),
+      timeoutMs,
     );
     socket.on('error', error => finish(() => reject(error)));
-    socket.on('message', bytes => {
-      const response = decode(bytes);
+    socket.on('message', received => {
+      const response = decode(received);
       if (response !== undefined && answers(query, response)) finish(() => resolve(response));
     });
     // Connected: datagrams of anybody else are dropped by the system.
-    socket.connect(server.port, server.host, () => socket.send(packet.encode(query)));
+    socket.connect(server.port, server.host, () => {
+      if (!isDone) socket.send(bytes);
+    });
   });
 }
 
-function queryTcp(host: string, type: 'A' | 'AAAA', server: DnsServer): Promise<Response> {
+function queryTcp(question: Question, server: DnsServer, timeoutMs: number): Promise<Response> {
   return new Promise((resolve, reject) => {
-    const query = question(host, type);
-    const socket = net.connect(server.port, server.host, () => socket.write(packet.streamEncode(query)));
+    const query = newQuery(question);
+    const bytes = packet.streamEncode(query);
+    const socket = net.connect(server.port, server.host, () => socket.write(bytes));
     let received = Buffer.alloc(0);
-    socket.setTimeout(QUERY_TIMEOUT_MS, () =>
-      socket.destroy(new Error(`${server.host} does not answer over TCP`)),
+    // For the whole answer: a server that sends a byte from time to time is not waited for.
+    const timer = setTimeout(
+      () => socket.destroy(new Error(`${server.host} does not answer over TCP`)),
+      timeoutMs,
     );
     socket.on('error', reject);
-    socket.on('close', () => reject(new Error(`${server.host} closed without an answer for ${host}`)));
+    socket.on('close', () => {
+      clearTimeout(timer);
+      reject(new Error(`${server.host} closed without an answer for ${question.host}`));
+    });
     socket.on('data', chunk => {
       received = Buffer.concat([received, chunk]);
       if (received.length < TCP_PREFIX_BYTES) return;

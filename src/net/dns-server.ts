@@ -3,13 +3,21 @@
  * `x<hex>.<zone>` asks for nodes with at least these service bits, as public seeders have it.
  */
 import dgram from 'node:dgram';
+import type { EventEmitter } from 'node:events';
 import net from 'node:net';
 import packet from 'dns-packet';
 import type { Log } from '../base/log.ts';
 import { hostText, type NetAddress } from '../wire/net-address.ts';
 
-/** Addresses in one answer: what fits a datagram without truncation, and a bootstrapping node needs no more. */
+/** Addresses in one answer: a bootstrapping node needs no more. */
 const ANSWERS_MAX = 24;
+/** Clients over TCP at a time, unread bytes of one, and how long it may be silent. */
+const TCP_CLIENTS_MAX = 64;
+const TCP_UNREAD_BYTES_MAX = 65_536;
+const TCP_IDLE_MS = 10_000;
+/** Bits that are zero in a standard query; response codes (RFC 1035): no such name, this kind of query is not answered, not ours to answer. */
+const OPCODE_MASK = 0x7800;
+const RCODE = { nameError: 3, notImplemented: 4, refused: 5 } as const;
 /** Bytes of a datagram without EDNS (RFC 1035). */
 const UDP_BYTES_MAX = 512;
 const TTL_S = 60;
@@ -34,37 +42,39 @@ export class DnsServer {
   readonly #options: DnsServerOptions;
   readonly #udp: dgram.Socket;
   readonly #tcp: net.Server;
+  readonly #clients = new Set<net.Socket>();
 
   constructor(deps: { readonly source: NodeSource; readonly log: Log }, options: DnsServerOptions) {
     this.#source = deps.source;
     this.#log = deps.log;
-    this.#options = options;
+    this.#options = { ...options, zone: options.zone.toLowerCase().replace(/\.$/, '') };
     this.#udp = dgram.createSocket(options.listen.host.includes(':') ? 'udp6' : 'udp4');
     this.#udp.on('message', (bytes, from) => {
       const answer = this.#answer(bytes, UDP_BYTES_MAX);
       if (answer !== undefined) this.#udp.send(answer, from.port, from.address);
     });
     this.#tcp = net.createServer(socket => this.#serveTcp(socket));
+    this.#tcp.maxConnections = TCP_CLIENTS_MAX;
   }
 
-  /** Resolves to the port in use, the same for UDP and TCP; rejects with the system's error. */
+  /** Resolves to the port in use, the same for UDP and TCP; rejects with the system's error and listens to nothing then. */
   async start(): Promise<number> {
     const { host, port } = this.#options.listen;
-    await new Promise<void>((resolve, reject) => {
-      this.#tcp.once('error', reject);
-      this.#tcp.listen(port, host, () => resolve());
-    });
+    await settled(this.#tcp, done => this.#tcp.listen(port, host, done));
     const actual = (this.#tcp.address() as net.AddressInfo).port;
-    await new Promise<void>((resolve, reject) => {
-      this.#udp.once('error', reject);
-      this.#udp.bind(actual, host, () => resolve());
-    });
-    this.#udp.removeAllListeners('error');
+    try {
+      await settled(this.#udp, done => this.#udp.bind(actual, host, done));
+    } catch (error) {
+      this.#tcp.close();
+      throw error;
+    }
+    this.#tcp.on('error', error => this.#log.warn(`DNS over TCP: ${error.message}`));
     this.#udp.on('error', error => this.#log.warn(`DNS over UDP: ${error.message}`));
     return actual;
   }
 
   async close(): Promise<void> {
+    for (const client of this.#clients) client.destroy();
     await Promise.all([
       new Promise<void>(resolve => this.#udp.close(() => resolve())),
       new Promise<void>(resolve => this.#tcp.close(() => resolve())),
@@ -73,7 +83,9 @@ export class DnsServer {
 
   #serveTcp(socket: net.Socket): void {
     let received = Buffer.alloc(0);
-    socket.setTimeout(10_000, () => socket.destroy());
+    this.#clients.add(socket);
+    socket.on('close', () => this.#clients.delete(socket));
+    socket.setTimeout(TCP_IDLE_MS, () => socket.destroy());
     socket.on('error', error => this.#log.debug('net', () => `DNS over TCP: ${error.message}`));
     socket.on('data', chunk => {
       received = Buffer.concat([received, chunk]);
@@ -86,6 +98,7 @@ export class DnsServer {
         const prefix = Buffer.alloc(2);
         prefix.writeUInt16BE(answer.length);
         socket.write(Buffer.concat([prefix, answer]));
+        if (socket.writableLength > TCP_UNREAD_BYTES_MAX) return void socket.destroy();
       }
     });
   }
@@ -108,21 +121,23 @@ export class DnsServer {
         questions: [asked],
         ...rest,
       });
+    if (((query.flags ?? 0) & OPCODE_MASK) !== 0) return reply(RCODE.notImplemented, {});
     const services = this.#servicesAsked(asked.name.toLowerCase());
-    // RFC 1035: 5 refuses what is not ours, 3 says that the name does not exist.
-    if (services === 'foreign') return reply(5, {});
-    if (services === 'unknown') return reply(3, { authorities: [this.#soa()] });
+    if (services === 'foreign' || asked.class !== 'IN') return reply(RCODE.refused, {});
+    if (services === 'unknown') return reply(RCODE.nameError, { authorities: [this.#soa()] });
     const answers = this.#records(asked.name, asked.type, services);
-    const full = reply(0, answers.length > 0 ? { answers } : { authorities: [this.#soa()] });
-    if (full.length <= bytesMax) return full;
-    const header = reply(0, {});
-    header.writeUInt16BE(header.readUInt16BE(2) | packet.TRUNCATED_RESPONSE, 2);
-    return header;
+    // Any few of the nodes are as good as more: what fits is answered, and nobody has to come again over TCP.
+    for (let count = answers.length; count > 0; count -= 1) {
+      const fitting = reply(0, { answers: answers.slice(0, count) });
+      if (fitting.length <= bytesMax) return fitting;
+    }
+    const empty = reply(0, { authorities: [this.#soa()] });
+    return answers.length === 0 && empty.length <= bytesMax ? empty : truncated(reply(0, {}));
   }
 
   /** The bits in `x<hex>.<zone>`; none for the zone itself. */
   #servicesAsked(name: string): bigint | 'foreign' | 'unknown' {
-    const zone = this.#options.zone.toLowerCase();
+    const { zone } = this.#options;
     if (name === zone) return 0n;
     if (!name.endsWith(`.${zone}`)) return 'foreign';
     const match = /^x([0-9a-f]{1,16})$/.exec(name.slice(0, -zone.length - 1));
@@ -154,4 +169,21 @@ export class DnsServer {
       },
     };
   }
+}
+
+/** The flag that sends a client to TCP. */
+function truncated(header: Buffer): Buffer {
+  header.writeUInt16BE(header.readUInt16BE(2) | packet.TRUNCATED_RESPONSE, 2);
+  return header;
+}
+
+/** Resolves when `start` calls back, rejects when `emitter` fails before. */
+function settled(emitter: EventEmitter, start: (done: () => void) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    emitter.once('error', reject);
+    start(() => {
+      emitter.removeListener('error', reject);
+      resolve();
+    });
+  });
 }

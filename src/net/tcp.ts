@@ -7,13 +7,13 @@ import type { Log } from '../base/log.ts';
 import type { ConnectionType, DialTarget, PeerId, Permission } from '../p2p/events.ts';
 import { encodeFrame, type Frame, FrameDecoder } from '../wire/frame.ts';
 import { encodePayload, isKnownCommand, type Message } from '../wire/messages.ts';
-import { addressText, type NetAddress, parseAddress } from '../wire/net-address.ts';
+import { addressText, hostText, type NetAddress, parseAddress } from '../wire/net-address.ts';
 
 /** Undecoded bytes of one peer above which its socket is read no further (Core: -maxreceivebuffer). */
 const RECEIVE_BUFFER_BYTES_MAX = 5_000_000;
 /** Unsent bytes to one peer above which nothing of it is handled (Core: -maxsendbuffer). */
 const SEND_BUFFER_BYTES_MAX = 1_000_000;
-/** How long a dial may take (Core: DEFAULT_CONNECT_TIMEOUT). */
+/** How long a dial may take by default (Core: DEFAULT_CONNECT_TIMEOUT). */
 const CONNECT_TIMEOUT_MS = 5_000;
 /** Core counts commands that it does not know under this name. */
 const OTHER_COMMANDS = '*other*';
@@ -29,7 +29,7 @@ export interface ConnectionInfo {
   readonly attempt?: number;
 }
 
-/** Called for each thing that happens, never while one of the transport's own methods is being called. */
+/** Called for each thing that happens; of `send` only `sendPaused` comes before it returns. */
 export interface TransportHandler {
   opened(connection: Connection): void;
   dialFailed(attempt: number, reason: string): void;
@@ -45,6 +45,7 @@ export interface TransportOptions {
   readonly magic: Uint8Array;
   /** Outbound sockets leave from this address: how nodes of a private network are told apart. */
   readonly localAddress?: string;
+  readonly connectTimeoutMs?: number;
   permissionsOf(address: NetAddress, direction: 'in' | 'out'): readonly Permission[];
 }
 
@@ -64,6 +65,8 @@ export class Connection {
   readonly #magic: Uint8Array;
   readonly #total: TrafficCounters;
   #isSendPaused = false;
+  /** We hang up: nothing is read, nothing more is sent. */
+  #isClosing = false;
   #isClosed = false;
 
   constructor(
@@ -80,12 +83,13 @@ export class Connection {
     socket.on('data', chunk => {
       this.traffic.received += chunk.length;
       this.#total.received += chunk.length;
+      if (this.#isClosing) return;
       this.#decoder.push(chunk);
       if (this.#decoder.bufferedBytes > RECEIVE_BUFFER_BYTES_MAX) socket.pause();
       handler.readable(this);
     });
     socket.on('drain', () => {
-      if (!this.#isSendPaused) return;
+      if (!this.#isSendPaused || this.#isClosing) return;
       this.#isSendPaused = false;
       handler.sendResumed(this);
     });
@@ -101,8 +105,9 @@ export class Connection {
     return this.#isClosed;
   }
 
-  /** The next frame that has arrived whole. */
+  /** The next frame that has arrived whole; none once we have hung up. */
   next(): Frame | undefined {
+    if (this.#isClosing) return undefined;
     const frame = this.#decoder.next();
     if (this.#socket.isPaused() && this.#decoder.bufferedBytes <= RECEIVE_BUFFER_BYTES_MAX)
       this.#socket.resume();
@@ -119,7 +124,7 @@ export class Connection {
 
   /** For payloads that are bytes already, such as a block from disk or a message that a test makes up. */
   sendPayload(command: string, payload: Uint8Array, handler: TransportHandler): void {
-    if (this.#isClosed || this.#socket.destroyed) return;
+    if (this.#isClosing || this.#isClosed || this.#socket.destroyed) return;
     const frame = encodeFrame(this.#magic, command, payload);
     this.traffic.sent += frame.length;
     this.#total.sent += frame.length;
@@ -133,8 +138,12 @@ export class Connection {
 
   /** Closes after what was sent before; a peer that does not read is not waited for. */
   close(): void {
+    if (this.#isClosing) return;
+    this.#isClosing = true;
+    // A paused socket would not notice that the other end has gone.
+    this.#socket.resume();
     this.#socket.destroySoon();
-    setTimeout(() => this.#socket.destroy(), SECOND_TO_FLUSH_MS).unref();
+    setTimeout(() => this.#socket.destroy(), FLUSH_TIMEOUT_MS).unref();
   }
 
   destroy(): void {
@@ -143,7 +152,7 @@ export class Connection {
 }
 
 /** How long the last bytes to a peer that we drop may take. */
-const SECOND_TO_FLUSH_MS = 1_000;
+const FLUSH_TIMEOUT_MS = 1_000;
 
 function count(counts: Map<string, number>, name: string, bytes: number): void {
   counts.set(name, (counts.get(name) ?? 0) + bytes);
@@ -184,9 +193,16 @@ export class TcpTransport {
   }
 
   dial(attempt: number, target: DialTarget, type: Exclude<ConnectionType, 'inbound'>): void {
-    const { host, port } = target.kind === 'name' ? target : splitAddress(target.address);
+    const { handler } = this.#deps;
+    const { localAddress, connectTimeoutMs = CONNECT_TIMEOUT_MS } = this.#options;
+    if (target.kind === 'address' && !isDialable(target.address)) {
+      // Asking DNS for such a name would tell strangers whom we look for.
+      setImmediate(() => handler.dialFailed(attempt, `no way to ${target.address.network} hosts`));
+      return;
+    }
+    const [host, port] =
+      target.kind === 'name' ? [target.host, target.port] : [hostText(target.address), target.address.port];
     const dialedName = target.kind === 'name' ? `${host}:${port}` : addressText(target.address);
-    const { localAddress } = this.#options;
     const socket = net.connect({
       host,
       port,
@@ -194,16 +210,20 @@ export class TcpTransport {
       ...(localAddress !== undefined && { localAddress }),
     });
     this.#dialing.add(socket);
-    const timer = setTimeout(() => socket.destroy(new Error('timed out')), CONNECT_TIMEOUT_MS);
-    const fail = (error: Error) => {
+    const timer = setTimeout(() => socket.destroy(new Error('timed out')), connectTimeoutMs);
+    const settle = () => {
       clearTimeout(timer);
       this.#dialing.delete(socket);
-      this.#deps.handler.dialFailed(attempt, error.message);
+    };
+    const fail = (error: NodeJS.ErrnoException) => {
+      settle();
+      // Several addresses of one name that all fail come as one error without text.
+      handler.dialFailed(attempt, error.message || (error.code ?? 'failed'));
     };
     socket.once('error', fail);
+    socket.once('close', settle);
     socket.once('connect', () => {
-      clearTimeout(timer);
-      this.#dialing.delete(socket);
+      settle();
       socket.removeListener('error', fail);
       this.#open(socket, { type, attempt, dialedName, permissions: [] });
     });
@@ -261,8 +281,7 @@ function stripZone(address: string | undefined): string {
   return (address ?? '').replace(/%.*$/, '');
 }
 
-function splitAddress(address: NetAddress): { host: string; port: number } {
-  const text = addressText(address);
-  const end = text.lastIndexOf(':');
-  return { host: text.slice(0, end).replace(/^\[|\]$/g, ''), port: address.port };
+/** Without a proxy only IP reaches anybody. */
+function isDialable({ network }: NetAddress): boolean {
+  return network === 'ipv4' || network === 'ipv6' || network === 'cjdns';
 }

@@ -8,7 +8,7 @@ import path from 'node:path';
 import { customNetwork, networkParams } from '../consensus/networks.ts';
 import { overrideParams, type ParamsOverrides } from '../consensus/overrides.ts';
 import type { ChainParams } from '../consensus/params.ts';
-import { ConfigError, parseConf, type SettingSource, Settings } from './settings.ts';
+import { ConfigError, NEGATED, parseConf, type SettingSource, Settings } from './settings.ts';
 
 /** Who is running: `bin/node`, or `bin/bitcoind` standing in for Bitcoin Core. */
 export type Persona = 'hearsay' | 'bitcoind';
@@ -20,6 +20,8 @@ export interface NodeConfig {
   /** The user's directory, and the chain's own within it (the same for mainnet). */
   readonly baseDirectory: string;
   readonly directory: string;
+  /** Names in the configuration file that nobody knows: worth a warning. */
+  readonly ignoredKeys: readonly string[];
   /** Where the chain's `blocks` is: the chain's directory, or its like under `-blocksdir`. */
   readonly blocksDirectory: string;
 }
@@ -35,13 +37,20 @@ const CHAINS = new Set(['main', 'test', 'testnet4', 'signet', 'regtest']);
 /** Throws ConfigError. */
 export function loadConfig(commandLine: SettingSource, persona: Persona): NodeConfig {
   const none: SettingSource = new Map();
-  const early = new Settings({ commandLine, persistent: none, conf: new Map() }, 'main');
-  const baseDirectory = path.resolve(early.text('datadir') ?? path.join(os.homedir(), DEFAULT_DIRECTORY));
-  if (persona === 'bitcoind' && early.isSet('datadir') && !fs.existsSync(baseDirectory)) {
+  const early = new Settings({ commandLine, persistent: none, conf: new Map() }, '');
+  const named = path.resolve(early.text('datadir') ?? path.join(os.homedir(), DEFAULT_DIRECTORY));
+  if (persona === 'bitcoind' && early.isSet('datadir') && !fs.existsSync(named)) {
     throw new ConfigError(`Specified data directory "${early.text('datadir')}" does not exist.`);
   }
-  const conf = readConf(early, baseDirectory);
-  const withConf = new Settings({ commandLine, persistent: none, conf }, 'main');
+  const ignoredKeys: string[] = [];
+  const conf = readConf(early, named, persona, key => ignoredKeys.push(key));
+  const withConf = new Settings({ commandLine, persistent: none, conf }, '');
+  const baseDirectory = path.resolve(withConf.text('datadir') ?? named);
+  if (baseDirectory !== named && !fs.existsSync(baseDirectory)) {
+    throw new ConfigError(
+      `Error reading configuration file: specified data directory "${withConf.text('datadir')}" does not exist.`,
+    );
+  }
   const genesisFile = withConf.text('genesis');
   const chain = chooseChain(withConf, persona);
   const network = genesisFile === undefined ? networkParams(chain) : customNetwork(readGenesis(genesisFile));
@@ -50,8 +59,12 @@ export function loadConfig(commandLine: SettingSource, persona: Persona): NodeCo
   const directory = path.join(baseDirectory, params.directory);
   const persistent = readPersistent(directory);
   const settings = new Settings({ commandLine, persistent, conf }, params.name);
+  const misplaced = settings.misplaced().map(name => {
+    return `Config setting for -${name} only applied on ${params.name} network when in [${params.name}] section.`;
+  });
+  if (misplaced.length > 0) throw new ConfigError(misplaced.join('\n'));
   const blocksDirectory = path.join(blocksBase(settings) ?? baseDirectory, params.directory);
-  return { persona, settings, params, baseDirectory, directory, blocksDirectory };
+  return { persona, settings, params, baseDirectory, directory, blocksDirectory, ignoredKeys };
 }
 
 function blocksBase(settings: Settings): string | undefined {
@@ -103,7 +116,12 @@ function readGenesis(file: string): unknown {
   }
 }
 
-function readConf(early: Settings, baseDirectory: string): ReadonlyMap<string, SettingSource> {
+function readConf(
+  early: Settings,
+  baseDirectory: string,
+  persona: Persona,
+  onUnknown: (key: string) => void,
+): ReadonlyMap<string, SettingSource> {
   if (early.isNegated('conf')) return new Map();
   const named = early.text('conf');
   const file = path.resolve(baseDirectory, named ?? DEFAULT_CONF);
@@ -113,8 +131,11 @@ function readConf(early: Settings, baseDirectory: string): ReadonlyMap<string, S
       `Error reading configuration file: specified config file "${named}" could not be opened.`,
     );
   }
-  const text = fs.readFileSync(file, 'utf8');
-  const includes = [...parseConf(text).values()].flatMap(section => section.get('includeconf') ?? []);
+  const first = parseConf(fs.readFileSync(file, 'utf8'), onUnknown);
+  if (early.isNegated('includeconf')) return first;
+  // Those of the chain's section and of the part before any; what an included file includes is not read.
+  const chain = chooseChain(early.withConf(first), persona);
+  const includes = [chain, ''].flatMap(section => first.get(section)?.get('includeconf') ?? []);
   if (includes.length > INCLUDES_MAX)
     throw new ConfigError(`${file} includes more than ${INCLUDES_MAX} files.`);
   const more = includes.map(name => {
@@ -122,9 +143,9 @@ function readConf(early: Settings, baseDirectory: string): ReadonlyMap<string, S
     if (!fs.existsSync(included)) {
       throw new ConfigError(`Error reading configuration file: Failed to include configuration file ${name}`);
     }
-    return fs.readFileSync(included, 'utf8');
+    return parseConf(fs.readFileSync(included, 'utf8'), onUnknown);
   });
-  return mergeSections([text, ...more].map(each => parseConf(each)));
+  return mergeSections([first, ...more]);
 }
 
 /** Earlier files come first: of single values the first counts. */
@@ -157,7 +178,12 @@ function readPersistent(directory: string): SettingSource {
   const source = new Map<string, string[]>();
   for (const [name, value] of Object.entries(parsed as Record<string, unknown>)) {
     if (name === 'wallet' || name.startsWith('_')) continue;
-    source.set(name, (Array.isArray(value) ? value : [value]).map(String));
+    source.set(name, (Array.isArray(value) ? value : [value]).map(persistentText));
   }
   return source;
+}
+
+function persistentText(value: unknown): string {
+  if (value === false) return NEGATED;
+  return value === true ? '1' : String(value);
 }

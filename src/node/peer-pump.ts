@@ -49,6 +49,8 @@ export class PeerPump implements TransportHandler {
   readonly #ready = new Set<PeerId>();
   /** Peers with an open operation, and peers that do not read what we send. */
   readonly #busy = new Set<PeerId>();
+  /** Closed while busy: the machine hears of that after the operation, so that nothing of a peer follows its end. */
+  readonly #closedBusy = new Set<PeerId>();
   readonly #sendPaused = new Set<PeerId>();
   #turn: NodeJS.Immediate | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -121,7 +123,9 @@ export class PeerPump implements TransportHandler {
     const finish = (event: P2pEvent | undefined) => {
       if (peer !== undefined) this.#busy.delete(peer);
       if (event !== undefined) this.dispatch(event);
-      if (peer !== undefined) this.#wake(peer);
+      if (peer === undefined || this.#busy.has(peer)) return;
+      if (this.#closedBusy.delete(peer)) this.dispatch({ kind: 'disconnected', peer });
+      else this.#wake(peer);
     };
     completion.then(finish, error => this.#deps.onFatal(error));
   }
@@ -157,7 +161,8 @@ export class PeerPump implements TransportHandler {
     const { peer } = connection.info;
     this.#ready.delete(peer);
     this.#sendPaused.delete(peer);
-    this.dispatch({ kind: 'disconnected', peer });
+    if (this.#busy.has(peer)) this.#closedBusy.add(peer);
+    else this.dispatch({ kind: 'disconnected', peer });
   }
 
   // Turns.

@@ -23,28 +23,31 @@ export function interpretOption(name: string, value: string): { name: string; va
   return { name: name.slice(2), value: isOn(value) ? NEGATED : '1' };
 }
 
-/** Core's InterpretBool: empty and non-zero numbers are true, all else is false. */
+/** Core's InterpretBool: what is empty or begins with a number other than zero. Words, `true` among them, are off. */
 function isOn(value: string): boolean {
-  return value === '' || Number.parseInt(value, 10) !== 0;
+  return value === '' || Number.parseInt(value.replace(/^\+/, ''), 10) > 0 || Number.parseInt(value, 10) < 0;
 }
 
 /** The single-dash arguments of `bin/bitcoind`: -x, -x=v, -nox, --x. Throws ConfigError for what is no option. */
 export function parseDashArguments(args: readonly string[]): SettingSource {
   const source = new Map<string, string[]>();
   for (const arg of args) {
-    const match = /^--?([^=]+)(?:=(.*))?$/s.exec(arg);
+    const match = /^--?([^=]*)(?:=(.*))?$/s.exec(arg);
     if (match === null) {
       throw new ConfigError(
-        `Error parsing command line arguments: Command line contains unexpected token '${arg}', see bitcoind -h for a list of options.`,
+        `Command line contains unexpected token '${arg}', see bitcoind -h for a list of options.`,
       );
     }
     const { name, value } = interpretOption(match[1]!, match[2] ?? '');
-    if (!isOptionName(name) || 'isOurs' in OPTIONS[name]) {
-      throw new ConfigError(
-        `Error parsing command line arguments: Invalid parameter ${arg.replace(/=.*$/s, '')}`,
-      );
-    }
+    if (!isOptionName(name) || 'isOurs' in OPTIONS[name])
+      throw new ConfigError(`Error parsing command line arguments: Invalid parameter ${arg}`);
     addSetting(source, name, value);
+  }
+  const [included] = source.get('includeconf')?.filter(value => value !== NEGATED) ?? [];
+  if (included !== undefined) {
+    throw new ConfigError(
+      `Error parsing command line arguments: -includeconf cannot be used from commandline; -includeconf=${JSON.stringify(included)}`,
+    );
   }
   return source;
 }
@@ -55,48 +58,54 @@ export function addSetting(source: Map<string, string[]>, name: string, value: s
   else values.push(value);
 }
 
-/** A configuration file: values by section; '' is the part before any section. `section.name=value` works too. */
-export function parseConf(text: string): ReadonlyMap<string, SettingSource> {
+const FILE_ERROR = 'Error reading configuration file: ';
+
+/**
+ * A configuration file: values by section; '' is the part before any section. `section.name=value` works too. As in Core
+ * an unknown name is no mistake: it is told to `onUnknown`, with its section, and ignored. Throws ConfigError.
+ */
+export function parseConf(
+  text: string,
+  onUnknown: (key: string) => void = () => {},
+): ReadonlyMap<string, SettingSource> {
   const sections = new Map<string, Map<string, string[]>>();
-  let section = '';
+  let prefix = '';
   for (const [index, rawLine] of text.split('\n').entries()) {
     const line = rawLine.replace(/#.*$/, '').trim();
     if (line === '') continue;
-    const header = /^\[(.*)\]$/.exec(line);
-    if (header !== null) {
-      section = header[1]!.trim();
+    if (line.startsWith('[') && line.endsWith(']')) {
+      prefix = `${line.slice(1, -1)}.`;
       continue;
     }
+    const where = `${FILE_ERROR}parse error on line ${index + 1}`;
+    if (line.startsWith('-'))
+      throw new ConfigError(
+        `${where}: ${line}, options in configuration file must be specified without leading -`,
+      );
     const at = line.indexOf('=');
     if (at === -1) {
       const hint = line.startsWith('no')
         ? `, if you intended to specify a negated option, use ${line}=1 instead`
         : '';
-      throw new ConfigError(
-        `Error reading configuration file: parse error on line ${index + 1}: ${line}${hint}`,
-      );
+      throw new ConfigError(`${where}: ${line}${hint}`);
     }
-    let key = line.slice(0, at).trim();
-    if (key.startsWith('-')) {
-      throw new ConfigError(
-        `Error reading configuration file: parse error on line ${index + 1}: ${line}, options in configuration file must be specified without leading -`,
-      );
-    }
-    let within = section;
+    const key = prefix + line.slice(0, at).trim();
+    if (rawLine.includes('#') && key.includes('rpcpassword'))
+      throw new ConfigError(`${where}, using # in rpcpassword can be ambiguous and should be avoided`);
     const dot = key.indexOf('.');
-    if (dot !== -1) {
-      within = key.slice(0, dot);
-      key = key.slice(dot + 1);
+    const section = key.slice(0, Math.max(0, dot));
+    const { name, value } = interpretOption(key.slice(dot + 1), line.slice(at + 1).trim());
+    if (name === 'conf') {
+      throw new ConfigError(
+        `${FILE_ERROR}conf cannot be set in the configuration file; use includeconf= if you want to include additional config files`,
+      );
     }
-    const { name, value } = interpretOption(key, line.slice(at + 1).trim());
     if (!isOptionName(name)) {
-      throw new ConfigError(`Error reading configuration file: Invalid configuration value ${key}`);
+      onUnknown(key);
+      continue;
     }
-    let values = sections.get(within);
-    if (values === undefined) {
-      values = new Map();
-      sections.set(within, values);
-    }
+    const values = sections.get(section) ?? new Map<string, string[]>();
+    sections.set(section, values);
     addSetting(values, name, value);
   }
   return sections;
@@ -119,19 +128,50 @@ export class Settings {
     this.#section = section;
   }
 
-  /** Undefined when nobody said anything; false when it was negated. */
-  #single(name: OptionName): string | false | undefined {
-    const fromLine = this.#sources.commandLine.get(name)?.at(-1);
-    const value = fromLine ?? this.#sources.persistent.get(name)?.[0] ?? this.#confValues(name)[0];
-    return value === NEGATED ? false : value;
+  /** The same with another configuration file. */
+  withConf(conf: ReadonlyMap<string, SettingSource>): Settings {
+    return new Settings({ ...this.#sources, conf }, this.#section);
   }
 
-  /** The chain's section first; what stands before any section counts too, unless it is only for mainnet. */
-  #confValues(name: OptionName): readonly string[] {
-    const { conf } = this.#sources;
-    const own = conf.get(this.#section)?.get(name) ?? [];
-    if ('isNetworkOnly' in OPTIONS[name] && this.#section !== 'main') return own;
-    return [...own, ...(conf.get('')?.get(name) ?? [])];
+  /** Where values come from, the strongest first. */
+  #spans(
+    name: OptionName,
+  ): { readonly values: readonly string[]; readonly from: 'user' | 'conf' | 'default' }[] {
+    const { commandLine, persistent, conf } = this.#sources;
+    return [
+      { values: commandLine.get(name) ?? [], from: 'user' },
+      { values: persistent.get(name) ?? [], from: 'user' },
+      { values: conf.get(this.#section)?.get(name) ?? [], from: 'conf' },
+      { values: (this.#section !== '' && conf.get('')?.get(name)) || [], from: 'default' },
+    ];
+  }
+
+  /** What stands before any section of the file and is not for this chain. */
+  #isIgnored(name: OptionName, from: 'user' | 'conf' | 'default'): boolean {
+    return from === 'default' && 'isNetworkOnly' in OPTIONS[name] && this.#section !== 'main';
+  }
+
+  /** Undefined when nobody said anything; false when it was negated. */
+  #single(name: OptionName): string | false | undefined {
+    for (const { values, from } of this.#spans(name)) {
+      const standing = values.slice(values.lastIndexOf(NEGATED) + 1);
+      // Of a negation at the end nobody asks whether it stands in the right section (Core: GetSetting).
+      if (standing.length === 0 && values.length > 0) return false;
+      if (this.#isIgnored(name, from) || standing.length === 0) continue;
+      return from === 'user' ? standing.at(-1) : standing[0];
+    }
+    return undefined;
+  }
+
+  /** Options in the file that stand before any section, and would count only in this chain's own (Core: an error). */
+  misplaced(): OptionName[] {
+    if (this.#section === 'main' || this.#section === '') return [];
+    const names = [...(this.#sources.conf.get('')?.keys() ?? [])] as OptionName[];
+    return names.filter(
+      name =>
+        'isNetworkOnly' in OPTIONS[name] &&
+        this.#spans(name).every(({ values, from }) => values.length > 0 === (from === 'default')),
+    );
   }
 
   text(name: OptionName): string | undefined {
@@ -162,20 +202,22 @@ export class Settings {
     return Number(value);
   }
 
-  /** Command line, then settings.json, then file; what was given before a negation is forgotten. */
+  /**
+   * Command line, then settings.json, then file; what was given before a negation is forgotten, and what lies below it.
+   * Yet the file is back when something follows the negation (Core: "zombie" values of GetSettingsList).
+   */
   list(name: OptionName): string[] {
-    const parts = [
-      this.#sources.commandLine.get(name) ?? [],
-      this.#sources.persistent.get(name) ?? [],
-      this.#confValues(name),
-    ];
-    const values: string[] = [];
-    for (const part of parts) {
-      const cut = part.lastIndexOf(NEGATED);
-      values.push(...part.slice(cut + 1));
-      // A negated source hides those below it.
-      if (cut !== -1) break;
+    const found: string[] = [];
+    let isDone = false;
+    let isEmptied = false;
+    for (const { values, from } of this.#spans(name)) {
+      if (this.#isIgnored(name, from)) continue;
+      const cut = values.lastIndexOf(NEGATED);
+      const standing = values.slice(cut + 1);
+      if (!isDone || (from !== 'user' && !isEmptied)) found.push(...standing);
+      if (cut !== -1) isDone = true;
+      if (cut !== -1 && standing.length === 0 && found.length === 0) isEmptied = true;
     }
-    return values;
+    return found;
   }
 }

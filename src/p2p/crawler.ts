@@ -4,6 +4,7 @@
  */
 import type { Milliseconds } from '../base/clock.ts';
 import { HOUR_MS, MINUTE_MS, SECOND_MS, toUnixSeconds } from '../base/clock.ts';
+import { MinHeap } from '../base/heap.ts';
 import { type Random, randomU64, shuffle } from '../base/random.ts';
 import type { VersionMessage } from '../wire/messages.ts';
 import { addressKey, type NetAddress, type TimedAddress } from '../wire/net-address.ts';
@@ -13,8 +14,10 @@ import type { P2pEffect, P2pEvent, PeerId } from './events.ts';
 const CRAWLS_MAX = 32;
 /** A visit ends when no address has come in this time: peers answer `getaddr` with their next flush, 30 s on average. */
 const VISIT_MS = 2 * MINUTE_MS;
-/** Who has failed this often in a row is forgotten. */
+/** Who has failed this often in a row is forgotten; sooner when it was never reached at all. */
 const FAILURES_MAX = 10;
+const NEVER_REACHED_FAILURES_MAX = 3;
+const FIRST_RETRY_MS = 10 * SECOND_MS;
 /** Who was not reached in this time is not listed. */
 const GOOD_FOR_MS = 4 * HOUR_MS;
 /** Addresses remembered at most. */
@@ -34,20 +37,25 @@ interface CrawledNode {
   services: bigint;
   lastGood: Milliseconds;
   failures: number;
-  nextVisit: Milliseconds;
-  isVisited: boolean;
 }
 
 interface Visit {
   readonly node: CrawledNode;
   readonly until: Milliseconds;
+  /** Its version has come, and its verack. */
+  isKnown: boolean;
   isGreeted: boolean;
+  isLeaving: boolean;
 }
 
 export class Crawler {
   readonly #random: Random;
   readonly #options: CrawlerOptions;
   readonly #nodes = new Map<string, CrawledNode>();
+  /** Those that were reached lately: a question of DNS must not walk through all that was ever heard of. */
+  readonly #reached = new Set<CrawledNode>();
+  /** All nodes but those being dialed or visited, by the time of the next visit. */
+  readonly #waiting = new MinHeap<CrawledNode>();
   readonly #dials = new Map<number, CrawledNode>();
   readonly #visits = new Map<PeerId, Visit>();
   #attempts = 0;
@@ -68,7 +76,7 @@ export class Crawler {
 
   /** Nodes that answered lately, have `services` and listen on the default port (DNS carries none), shuffled. */
   good(services: bigint, network: NetAddress['network'], limit: number, now: Milliseconds): NetAddress[] {
-    const fits = [...this.#nodes.values()].filter(
+    const fits = [...this.#reached].filter(
       node =>
         node.failures === 0 &&
         node.lastGood > now - GOOD_FOR_MS &&
@@ -84,7 +92,7 @@ export class Crawler {
   handle(event: P2pEvent, now: Milliseconds): P2pEffect[] {
     switch (event.kind) {
       case 'connected':
-        return this.#connected(event.peer, event.attempt!, event.address, now);
+        return this.#connected(event, now);
       case 'connectFailed': {
         const node = this.#dials.get(event.attempt);
         this.#dials.delete(event.attempt);
@@ -96,6 +104,9 @@ export class Crawler {
         return this.#dial(now);
       case 'message':
         return this.#message(event, now);
+      case 'undecodable':
+        // Whoever cannot speak is no node to send people to.
+        return this.#leave(event.peer, `undecodable: ${event.defect}`);
       case 'tick':
         return [...this.#expire(now), ...this.#dial(now)];
       default:
@@ -105,27 +116,29 @@ export class Crawler {
 
   /** When a tick has something to do. */
   nextDeadline(): Milliseconds | undefined {
-    let next: Milliseconds | undefined;
-    const consider = (at: Milliseconds) => {
-      if (next === undefined || at < next) next = at;
-    };
-    for (const visit of this.#visits.values()) consider(visit.until);
-    for (const node of this.#nodes.values()) if (!node.isVisited) consider(node.nextVisit);
-    return next;
+    const deadlines = [...this.#visits.values()].filter(visit => !visit.isLeaving).map(visit => visit.until);
+    const next = this.#waiting.peekKey();
+    if (next !== undefined && this.#hasRoom) deadlines.push(next);
+    return deadlines.length === 0 ? undefined : Math.min(...deadlines);
+  }
+
+  get #hasRoom(): boolean {
+    return this.#dials.size + this.#visits.size < CRAWLS_MAX;
   }
 
   #learn(address: NetAddress, services: bigint, now: Milliseconds): void {
     const key = addressKey(address);
     if (this.#nodes.has(key) || this.#nodes.size >= NODES_MAX) return;
-    this.#nodes.set(key, { address, services, lastGood: 0, failures: 0, nextVisit: now, isVisited: false });
+    const { network, bytes, port } = address;
+    const node = { address: { network, bytes: bytes.slice(), port }, services, lastGood: 0, failures: 0 };
+    this.#nodes.set(key, node);
+    this.#waiting.push(now, node);
   }
 
   #dial(now: Milliseconds): P2pEffect[] {
     const effects: P2pEffect[] = [];
-    for (const node of this.#nodes.values()) {
-      if (this.#dials.size + this.#visits.size >= CRAWLS_MAX) break;
-      if (node.isVisited || node.nextVisit > now) continue;
-      node.isVisited = true;
+    while (this.#hasRoom && (this.#waiting.peekKey() ?? Number.POSITIVE_INFINITY) <= now) {
+      const node = this.#waiting.pop()!;
       this.#dials.set(this.#attempts, node);
       const target = { kind: 'address' as const, address: node.address };
       effects.push({ kind: 'connect', attempt: this.#attempts, target, type: 'addr-fetch' });
@@ -134,11 +147,15 @@ export class Crawler {
     return effects;
   }
 
-  #connected(peer: PeerId, attempt: number, address: NetAddress, now: Milliseconds): P2pEffect[] {
+  #connected(
+    { peer, attempt = -1, address }: Extract<P2pEvent, { kind: 'connected' }>,
+    now: Milliseconds,
+  ): P2pEffect[] {
     const node = this.#dials.get(attempt);
     if (node === undefined) return [{ kind: 'disconnect', peer, reason: 'not dialed' }];
     this.#dials.delete(attempt);
-    this.#visits.set(peer, { node, until: now + VISIT_MS, isGreeted: false });
+    const until = now + VISIT_MS;
+    this.#visits.set(peer, { node, until, isKnown: false, isGreeted: false, isLeaving: false });
     const version: VersionMessage = {
       version: this.#options.protocolVersion,
       services: 0n,
@@ -154,24 +171,28 @@ export class Crawler {
 
   #message({ peer, message }: Extract<P2pEvent, { kind: 'message' }>, now: Milliseconds): P2pEffect[] {
     const visit = this.#visits.get(peer);
-    if (visit === undefined) return [];
+    if (visit === undefined || visit.isLeaving) return [];
     switch (message.command) {
       case 'version':
+        if (visit.isKnown) return [];
+        visit.isKnown = true;
         visit.node.services = message.services;
         return [
           { kind: 'send', peer, message: { command: 'sendaddrv2' } },
           { kind: 'send', peer, message: { command: 'verack' } },
         ];
       case 'verack':
+        if (!visit.isKnown || visit.isGreeted) return [];
         visit.isGreeted = true;
         visit.node.lastGood = now;
         visit.node.failures = 0;
+        this.#reached.add(visit.node);
         return [{ kind: 'send', peer, message: { command: 'getaddr' } }];
       case 'ping':
         return [{ kind: 'send', peer, message: { command: 'pong', nonce: message.nonce } }];
       case 'addr':
       case 'addrv2':
-        return this.#heard(peer, message.addresses, now);
+        return visit.isGreeted ? this.#heard(peer, message.addresses, now) : [];
       default:
         return [];
     }
@@ -183,16 +204,21 @@ export class Crawler {
       if (address !== undefined && this.#options.isRoutable(address))
         this.#learn(address, address.services, now);
     }
-    const leave: P2pEffect[] = addresses.length > 1 ? [{ kind: 'disconnect', peer, reason: 'crawled' }] : [];
+    const leave = addresses.length > 1 ? this.#leave(peer, 'crawled') : [];
     return [...leave, ...this.#dial(now)];
   }
 
+  /** Once for each visit: what the peer still says is not listened to. */
+  #leave(peer: PeerId, reason: string): P2pEffect[] {
+    const visit = this.#visits.get(peer);
+    if (visit === undefined || visit.isLeaving) return [];
+    visit.isLeaving = true;
+    return [{ kind: 'disconnect', peer, reason }];
+  }
+
   #expire(now: Milliseconds): P2pEffect[] {
-    const effects: P2pEffect[] = [];
-    for (const [peer, visit] of this.#visits) {
-      if (visit.until <= now) effects.push({ kind: 'disconnect', peer, reason: 'visit over' });
-    }
-    return effects;
+    const over = [...this.#visits].filter(([, visit]) => visit.until <= now);
+    return over.flatMap(([peer]) => this.#leave(peer, 'visit over'));
   }
 
   #left(peer: PeerId, now: Milliseconds): void {
@@ -203,16 +229,20 @@ export class Crawler {
       this.#failed(visit.node, now);
       return;
     }
-    visit.node.isVisited = false;
-    visit.node.nextVisit = now + this.#options.revisitMs;
+    this.#waiting.push(now + this.#options.revisitMs, visit.node);
   }
 
   #failed(node: CrawledNode, now: Milliseconds): void {
-    node.isVisited = false;
     node.failures += 1;
-    node.nextVisit = now + this.#options.revisitMs * 2 ** Math.min(node.failures, FAILURES_MAX);
-    if (node.failures > FAILURES_MAX) this.#nodes.delete(addressKey(node.address));
-    // A node that is known to be there and does not answer once is tried again soon.
-    if (node.failures === 1) node.nextVisit = now + Math.min(this.#options.revisitMs, 10 * SECOND_MS);
+    const isReached = node.lastGood > 0;
+    if (node.failures > (isReached ? FAILURES_MAX : NEVER_REACHED_FAILURES_MAX)) {
+      this.#nodes.delete(addressKey(node.address));
+      this.#reached.delete(node);
+      return;
+    }
+    const { revisitMs } = this.#options;
+    // Who does not answer once may be there all the same, and is tried again soon.
+    const wait = node.failures === 1 ? Math.min(revisitMs, FIRST_RETRY_MS) : revisitMs * 2 ** node.failures;
+    this.#waiting.push(now + wait, node);
   }
 }
