@@ -23,7 +23,7 @@ export function randomU64(random: Random): bigint {
 }
 
 /** Uniform over [0, 1) with 53 bits. */
-export function randomFraction(random: Random): number {
+function randomFraction(random: Random): number {
   return ((random.u32() >>> 5) * 0x400_0000 + (random.u32() >>> 6)) / 0x20_0000_0000_0000;
 }
 

@@ -18,7 +18,7 @@ export type SettingSource = ReadonlyMap<string, readonly string[]>;
 export const NEGATED = '\0negated';
 
 /** `-nofoo` or `-nofoo=1` mean off, `-nofoo=0` means on. Returns the name and the value to keep. */
-export function interpretOption(name: string, value: string): { name: string; value: string } {
+function interpretOption(name: string, value: string): { name: string; value: string } {
   if (isOptionName(name) || !name.startsWith('no') || !isOptionName(name.slice(2))) return { name, value };
   return { name: name.slice(2), value: isOn(value) ? NEGATED : '1' };
 }

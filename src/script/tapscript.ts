@@ -61,7 +61,7 @@ export function scanForSuccess(script: Uint8Array, flags: number): 'valid' | Scr
   return undefined;
 }
 
-export function isOpSuccess(opcode: number): boolean {
+function isOpSuccess(opcode: number): boolean {
   return (
     opcode === 80 ||
     opcode === 98 ||

@@ -5,14 +5,7 @@
  * that cannot be encoded is our bug and throws RangeError. Decoded byte fields are views of the input: what
  * outlives its message must copy them (`slice`), because a small view pins its whole message.
  */
-import {
-  type BlockHash,
-  binaryToBytes,
-  bytesToBinary,
-  type Hash256,
-  type Txid,
-  type Wtxid,
-} from '../base/bytes.ts';
+import { type BlockHash, binaryToBytes, bytesToBinary, type Hash256, type Txid } from '../base/bytes.ts';
 
 /** The input does not follow the format. The message says what and where. */
 export class DecodeError extends Error {
@@ -235,7 +228,6 @@ export function encode<T>(codec: Codec<T>, value: T): Uint8Array {
 }
 
 export const u8: Codec<number> = { read: r => r.u8(), write: (w, v) => w.u8(v) };
-export const u16: Codec<number> = { read: r => r.u16(), write: (w, v) => w.u16(v) };
 export const u16BE: Codec<number> = { read: r => r.u16BE(), write: (w, v) => w.u16BE(v) };
 export const u32: Codec<number> = { read: r => r.u32(), write: (w, v) => w.u32(v) };
 export const i32: Codec<number> = { read: r => r.i32(), write: (w, v) => w.i32(v) };
@@ -249,19 +241,7 @@ export const compactSize: Codec<number> = { read: r => r.compactSize(), write: (
 
 export const blockHash: Codec<BlockHash> = { read: r => r.hash(), write: (w, v) => w.hash(v) };
 export const txid: Codec<Txid> = { read: r => r.hash(), write: (w, v) => w.hash(v) };
-export const wtxid: Codec<Wtxid> = { read: r => r.hash(), write: (w, v) => w.hash(v) };
 export const hash256: Codec<Hash256> = { read: r => r.hash(), write: (w, v) => w.hash(v) };
-
-/** Exactly `length` bytes. */
-export function fixedBytes(length: number): Codec<Uint8Array> {
-  return {
-    read: r => r.take(length),
-    write(w, v) {
-      if (v.length !== length) throw new RangeError(`${length} bytes expected, got ${v.length}`);
-      w.put(v);
-    },
-  };
-}
 
 /** A length prefix and that many bytes, at most `max`. */
 export function varBytes(max: number = COMPACT_SIZE_MAX): Codec<Uint8Array> {

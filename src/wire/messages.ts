@@ -18,7 +18,7 @@ export const INV_COUNT_MAX = 50_000;
 /** Headers in one message (Core: MAX_HEADERS_RESULTS). */
 export const HEADERS_COUNT_MAX = 2_000;
 /** Hashes in a locator (Core: MAX_LOCATOR_SZ). */
-export const LOCATOR_COUNT_MAX = 101;
+const LOCATOR_COUNT_MAX = 101;
 /** Addresses in one addr or addrv2 (Core: MAX_ADDR_TO_SEND). */
 export const ADDR_COUNT_MAX = 1_000;
 /** Bytes of a user agent (Core: MAX_SUBVERSION_LENGTH). */

@@ -39,7 +39,7 @@ const VERIFIER = loadVerifierSync('auto');
 const TICKS_AT_ONCE_MAX = 100;
 const PORT = REGTEST.defaultPort;
 
-export const NODE_OPTIONS: PeerManagerOptions = {
+const NODE_OPTIONS: PeerManagerOptions = {
   userAgent: '/World:1/',
   services: SERVICES.network | SERVICES.witness | SERVICES.networkLimited,
   blocksOnly: false,

@@ -8,11 +8,11 @@ import { createTransaction, type Transaction } from '../../src/wire/transaction.
 
 type Make = { readonly [C in Command]: (random: Random) => Extract<Message, { readonly command: C }> };
 
-export function many<T>(random: Random, max: number, make: () => T): T[] {
+function many<T>(random: Random, max: number, make: () => T): T[] {
   return Array.from({ length: randomBelow(random, max + 1) }, make);
 }
 
-export function randomHash<T extends Hash256>(random: Random): T {
+function randomHash<T extends Hash256>(random: Random): T {
   return bytesToHash<T>(random.bytes(32));
 }
 

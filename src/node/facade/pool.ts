@@ -7,7 +7,7 @@ import type { DebugLog } from '../debug-log.ts';
 import type { Engine } from '../engine.ts';
 
 /** As Core counts: 31.99.0, whose behaviour this node follows. Clients compare it to know what they may ask. */
-export const CLIENT_VERSION = 319_900;
+const CLIENT_VERSION = 319_900;
 
 export function poolAccess(deps: {
   readonly engine: Engine;
