@@ -21,15 +21,23 @@ export async function bitcoind(
   sandbox: Sandbox,
   name: string,
   args: readonly string[] = [],
+  chain = 'regtest',
 ): Promise<SandboxNode> {
   return sandbox.add(
     name,
     ({ directory, port, rpcPort }) => [
-      ...['-regtest', `-datadir=${directory}`, `-bind=127.0.0.1:${port}`, `-rpcport=${rpcPort}`, '-listen=1'],
+      ...[
+        `-chain=${chain}`,
+        `-datadir=${directory}`,
+        `-bind=127.0.0.1:${port}`,
+        `-rpcport=${rpcPort}`,
+        '-listen=1',
+      ],
       ...['-dnsseed=0', '-fixedseeds=0', '-listenonion=0', '-discover=0', '-natpmp=0', '-printtoconsole=0'],
       ...['-fallbackfee=0.0002', '-keypool=20', '-unsafesqlitesync', ...args],
     ],
     [BITCOIND!],
+    chain,
   );
 }
 

@@ -11,6 +11,7 @@ import type { ChainNotice, WriterEffect, WriterTask } from '../../src/chain/effe
 import { MemoryStorage } from '../../src/chain/memory-storage.ts';
 import { blockMerkleRoot } from '../../src/consensus/merkle.ts';
 import { networkParams } from '../../src/consensus/networks.ts';
+import type { ChainParams } from '../../src/consensus/params.ts';
 import { checkProofOfWork } from '../../src/consensus/pow.ts';
 import { blockSubsidy } from '../../src/consensus/subsidy.ts';
 import { loadVerifierSync } from '../../src/crypto/verifier.ts';
@@ -114,12 +115,18 @@ export class TestChain {
   readonly effects: WriterEffect[] = [];
   chain: Chain;
   readonly #options: ChainOptions;
+  readonly #params: ChainParams;
   /** Effects until power is lost in the middle of a task; undefined: never. */
   effectsUntilCrash: number | undefined;
 
-  constructor(options: ChainOptions = {}, storage = new MemoryStorage({ crashable: true })) {
+  constructor(
+    options: ChainOptions = {},
+    storage = new MemoryStorage({ crashable: true }),
+    params: ChainParams = REGTEST,
+  ) {
     this.storage = storage;
     this.#options = options;
+    this.#params = params;
     this.chain = this.#start();
   }
 
@@ -199,7 +206,7 @@ export class TestChain {
   }
 
   #start(): Chain {
-    this.chain = new Chain({ params: REGTEST, log: SILENT_LOG }, this.#options);
+    this.chain = new Chain({ params: this.#params, log: SILENT_LOG }, this.#options);
     const records = this.storage.load(this.chain);
     this.run(this.chain.start(records, NOW));
     return this.chain;
