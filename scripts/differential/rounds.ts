@@ -1,0 +1,290 @@
+/**
+ * What the fuzzer does over and over: fund new coins, ask about transactions that spend them (mempool and block rules),
+ * about encodings, and grow a tree of right and wrong blocks on top; then both nodes must stand at the same place.
+ */
+import { type BlockHash, bytesToHex, EMPTY_BYTES, hashToHex, hexToHash } from '../../src/base/bytes.ts';
+import { type Block, createBlock } from '../../src/wire/block.ts';
+import { createTransaction, SEQUENCE_FINAL, type Transaction } from '../../src/wire/transaction.ts';
+import {
+  type BlockDraft,
+  changeDraft,
+  draftOn,
+  finish,
+  GENESIS,
+  medianTime,
+  type Place,
+  placeOf,
+} from './blocks.ts';
+import { Dice } from './dice.ts';
+import { type Coin, coinOf, fund, type Spend, spendCoins } from './generate.ts';
+import { ANYONE, randomLock } from './locks.ts';
+import { mutateBytes, mutateSpend } from './mutate.ts';
+import type { Case, Session } from './session.ts';
+
+const MATURITY = 100;
+const SETUP_BLOCKS = 115;
+/** 14 November 2023: where the chain starts, so that the same seed makes the same blocks. */
+const START_TIME = 1_700_000_000;
+const PURSES = 2_000;
+const PURSE_VALUE = 2_400_000;
+const COINS_A_ROUND = 240;
+const COIN_VALUE = 9_000;
+const BATCH = 80;
+const BATCHES_A_ROUND = 12;
+const TREE_BLOCKS = 14;
+
+export class Fuzzer {
+  readonly #session: Session;
+  readonly #coinbases: Coin[] = [];
+  readonly #corpus: readonly Uint8Array[];
+  #purses: Coin[] = [];
+  #tip: Place = GENESIS;
+  #now = START_TIME;
+  #tag = 0;
+
+  constructor(session: Session, corpus: readonly Uint8Array[]) {
+    this.#session = session;
+    this.#corpus = corpus;
+  }
+
+  /** A chain long enough to pay from, the same on both nodes. */
+  async prepare(): Promise<void> {
+    await this.#setTime(START_TIME + SETUP_BLOCKS * 2);
+    for (let i = 0; i < SETUP_BLOCKS; i += 1) {
+      const draft = this.#draft(this.#tip, []);
+      if (i === 0) draft.time = START_TIME;
+      const block = await this.#mustConnect(draft);
+      this.#coinbases.push(coinOf(block.transactions[0]!, 0, ANYONE));
+    }
+    const { tx, coins } = fund(this.#coinbases[0]!, Array.from({ length: PURSES }, () => ANYONE), PURSE_VALUE); // biome-ignore format: short
+    await this.#mustConnect(this.#draft(this.#tip, [tx]));
+    this.#purses = coins;
+  }
+
+  /** Purses are left. */
+  get canGoOn(): boolean {
+    return this.#purses.length > 0;
+  }
+
+  async run(round: number): Promise<void> {
+    const session = this.#session;
+    const dice = new Dice((session.seed * 0x9e3779b1 + round) >>> 0);
+    session.round = round;
+    session.blocks.length = 0;
+    await this.#setTime(Math.max(this.#now, this.#tip.times[0]!) + dice.between(1, 1200));
+    const locks = Array.from({ length: COINS_A_ROUND }, () => randomLock(dice));
+    const { tx, coins } = fund(this.#purses.shift()!, locks, COIN_VALUE);
+    const block = await this.#mustConnect(this.#draft(this.#tip, [tx]));
+    this.#coinbases.push(coinOf(block.transactions[0]!, 0, ANYONE));
+    for (let batch = 0; batch < BATCHES_A_ROUND; batch += 1) await this.#transactions(dice, coins);
+    await this.#encodings(dice, coins);
+    await this.#tree(dice, coins);
+    await this.#sameState();
+  }
+
+  async #transactions(dice: Dice, coins: readonly Coin[]): Promise<void> {
+    const spends = Array.from({ length: BATCH }, () => this.#spend(dice, coins));
+    await this.#session.check(
+      'testmempoolaccept',
+      spends.map(spend => mempoolCase(spend)),
+    );
+    await this.#session.check(
+      'block proposal with a transaction',
+      spends.map(spend => this.#proposalCase(spend)),
+    );
+  }
+
+  #spend(dice: Dice, coins: readonly Coin[]): Spend {
+    const chosen = Array.from({ length: dice.chance(0.75) ? 1 : dice.between(2, 4) }, () => dice.pick(coins));
+    const distinct = [...new Set(chosen)];
+    if (dice.chance(0.03)) distinct.push(this.#coinbaseNear(dice));
+    const place = { height: this.#tip.height, medianTime: medianTime(this.#tip) };
+    const spend = spendCoins(dice, distinct, dice.chance(0.7) ? 0 : 0.5, place);
+    return dice.chance(0.45) ? mutateSpend(dice, spend, [...coins, this.#coinbaseNear(dice)]) : spend;
+  }
+
+  /** One that is, or is not yet, or is just mature. */
+  #coinbaseNear(dice: Dice): Coin {
+    const youngest = this.#tip.height + 1 - MATURITY;
+    return this.#coinbases[youngest - 1 + dice.between(-1, 1)] ?? dice.pick(this.#coinbases);
+  }
+
+  #proposalCase(spend: Spend): Case {
+    const place = this.#tip;
+    const ask = (tx: Transaction) => {
+      const draft = this.#draft(place, [tx]);
+      draft.proofOfWork = 'whatever';
+      return {
+        method: 'getblocktemplate',
+        params: [{ mode: 'proposal', data: hexOf(finish(draft)), rules: ['segwit'] }],
+      };
+    };
+    return { ...ask(spend.tx), story: spend.story.join(', '), subject: { tx: spend.tx, ask } };
+  }
+
+  async #encodings(dice: Dice, coins: readonly Coin[]): Promise<void> {
+    const inputs = Array.from({ length: BATCH }, () =>
+      dice.weighted<() => Uint8Array>([
+        [3, () => mutateBytes(dice, this.#spend(dice, coins).tx.raw)],
+        [1, () => this.#spend(dice, coins).tx.raw],
+        [2, () => dice.pick(this.#corpus) ?? EMPTY_BYTES],
+        [2, () => mutateBytes(dice, dice.pick(this.#corpus) ?? EMPTY_BYTES)],
+        [1, () => dice.bytes(dice.below(120))],
+        [2, () => randomLock(dice).scriptPubKey],
+        [2, () => mutateBytes(dice, randomLock(dice).scriptPubKey)],
+      ])(),
+    );
+    const witness = dice.pick([[], [true], [false]]);
+    await this.#session.check(
+      'decoderawtransaction',
+      inputs.map(bytes => bytesCase('decoderawtransaction', bytes, witness)),
+    );
+    await this.#session.check(
+      'decodescript',
+      inputs.map(bytes => bytesCase('decodescript', bytes)),
+    );
+  }
+
+  /** Blocks on this round's one and on each other. */
+  async #tree(dice: Dice, coins: readonly Coin[]): Promise<void> {
+    const session = this.#session;
+    const places: Place[] = [this.#tip];
+    const made: Block[] = [];
+    const held: Block[] = [];
+    for (let i = 0; i < TREE_BLOCKS; i += 1) {
+      const parent = dice.chance(0.7) ? places.at(-1)! : dice.pick(places);
+      const spends = Array.from({ length: dice.below(5) }, () => this.#validSpend(dice, coins));
+      const txs = spends.flatMap(spend =>
+        dice.chance(0.3) ? [spend.tx, ...children(dice, spend.tx)] : [spend.tx],
+      );
+      const draft = this.#draft(parent, txs);
+      const story = dice.chance(0.5)
+        ? changeDraft(dice, draft, { parent, now: this.#now, fees: 0 })
+        : ['as it should be'];
+      const block = finish(draft);
+      made.push(block);
+      if (dice.chance(0.1)) held.push(block);
+      else await this.#submit(block, story);
+      if (dice.chance(0.9)) places.push(placeOf(block, parent));
+      if (dice.chance(0.15)) await this.#submit(dice.pick(made), ['once more']);
+      if (dice.chance(0.1)) await this.#submitBytes(mutateBytes(dice, block.raw), ['bytes changed']);
+      if (dice.chance(0.1)) await this.#invalidate(dice.pick(made));
+    }
+    for (const block of held) await this.#submit(block, ['held back']);
+    for (const block of made)
+      await session.check('reconsiderblock', [
+        { method: 'reconsiderblock', params: [hashToHex(block.header.hash)], story: '' },
+      ]);
+  }
+
+  async #invalidate(block: Block): Promise<void> {
+    const params = [hashToHex(block.header.hash)];
+    await this.#session.check('invalidateblock', [{ method: 'invalidateblock', params, story: '' }]);
+    await this.#sameState();
+  }
+
+  /** Of coins of this round, seldom wrong. */
+  #validSpend(dice: Dice, coins: readonly Coin[]): Spend {
+    const place = { height: this.#tip.height, medianTime: medianTime(this.#tip) };
+    const spend = spendCoins(dice, [dice.pick(coins)], 0, place);
+    return dice.chance(0.06) ? mutateSpend(dice, spend, coins) : spend;
+  }
+
+  async #submit(block: Block, story: readonly string[]): Promise<void> {
+    await this.#submitBytes(block.raw, story);
+  }
+
+  async #submitBytes(raw: Uint8Array, story: readonly string[]): Promise<void> {
+    const hex = bytesToHex(raw);
+    this.#session.blocks.push(hex.length > 20_000 ? `${hex.slice(0, 160)}…` : hex);
+    await this.#session.check('submitblock', [
+      { method: 'submitblock', params: [hex], story: story.join(', ') },
+    ]);
+  }
+
+  async #mustConnect(draft: BlockDraft): Promise<Block> {
+    const block = finish(draft);
+    const [answers] = await this.#session.check('submitblock', [
+      { method: 'submitblock', params: [hexOf(block)], story: 'block of funds' },
+    ]);
+    if (JSON.stringify(answers!.core) !== '{"result":null}')
+      throw new Error(`The base block was refused: ${JSON.stringify(answers!.core)}`);
+    this.#session.blocks.push(hexOf(block).slice(0, 160));
+    this.#tip = placeOf(block, this.#tip);
+    return block;
+  }
+
+  /** Tip, tips, and every coin. */
+  async #sameState(): Promise<void> {
+    const story = 'the state of the chain';
+    const [tip] = await this.#session.check('state', [
+      { method: 'getbestblockhash', params: [], story },
+      { method: 'gettxoutsetinfo', params: ['hash_serialized_3', null, false], story },
+    ]);
+    await this.#session.check('getchaintips', [{ method: 'getchaintips', params: [], story }]);
+    const hash = (tip!.core as { result: string }).result;
+    await this.#moveTo(hexToHash<BlockHash>(hash));
+  }
+
+  /** Learns where the nodes stand. */
+  async #moveTo(hash: BlockHash): Promise<void> {
+    const times: number[] = [];
+    let height = 0;
+    let at: string | undefined = hashToHex(hash);
+    while (at !== undefined && times.length < 11) {
+      const header: { height: number; time: number; previousblockhash?: string } =
+        await this.#session.pair.core.rpc('getblockheader', at);
+      if (times.length === 0) height = header.height;
+      times.push(header.time);
+      at = header.previousblockhash;
+    }
+    this.#tip = { hash, height, times };
+  }
+
+  #draft(parent: Place, txs: readonly Transaction[]): BlockDraft {
+    this.#tag += 1;
+    return draftOn(parent, this.#tag, txs);
+  }
+
+  async #setTime(time: number): Promise<void> {
+    this.#now = time;
+    await this.#session.check('setmocktime', [{ method: 'setmocktime', params: [time], story: '' }]);
+  }
+}
+
+/** Spend what `tx` just made, one the other. */
+function children(dice: Dice, tx: Transaction): Transaction[] {
+  const index = tx.outputs.findIndex(output => output.scriptPubKey.length === 1);
+  const output = tx.outputs[index];
+  if (output === undefined || output.value < 0 || output.exactValue !== undefined) return [];
+  const inputs = [
+    {
+      prevout: { txid: tx.txid, index },
+      scriptSig: EMPTY_BYTES,
+      sequence: dice.pick([SEQUENCE_FINAL, 0, 1]),
+      witness: [],
+    },
+  ];
+  return [
+    createTransaction({
+      version: 2,
+      inputs,
+      outputs: [{ value: output.value, scriptPubKey: ANYONE.scriptPubKey }],
+      lockTime: 0,
+    }),
+  ];
+}
+
+function mempoolCase(spend: Spend): Case {
+  const ask = (tx: Transaction) => ({ method: 'testmempoolaccept', params: [[bytesToHex(tx.raw)], 0] });
+  return { ...ask(spend.tx), story: spend.story.join(', '), subject: { tx: spend.tx, ask } };
+}
+
+function bytesCase(method: string, given: Uint8Array, rest: readonly unknown[] = []): Case {
+  const ask = (bytes: Uint8Array) => ({ method, params: [bytesToHex(bytes), ...rest] });
+  return { ...ask(given), story: 'encoding', subject: { bytes: given, ask } };
+}
+
+function hexOf(block: Block): string {
+  return bytesToHex(createBlock(block.header, block.transactions).raw);
+}
