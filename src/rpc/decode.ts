@@ -5,16 +5,15 @@ import { type Block, type BlockHeader, block, blockHeader } from '../wire/block.
 import { DecodeError, Reader } from '../wire/codec.ts';
 import { decodeTransaction, type Transaction, type TxFormat } from '../wire/transaction.ts';
 
-const BOTH_FORMATS: readonly TxFormat[] = ['witness', 'basic'];
+/** For who may mean a transaction without inputs, which has yet to be funded. */
+export const BOTH_TX_FORMATS: readonly TxFormat[] = ['witness', 'basic'];
+const FINISHED: readonly TxFormat[] = ['witness'];
 
 /**
- * undefined when no format fits. Bytes that start as a witness transaction may also be one without inputs: then the
- * reading whose scripts make sense wins, the witness one first.
+ * undefined when no format fits. Bytes that start as a witness transaction may also be one without inputs: of both
+ * formats, the reading whose scripts make sense wins, the witness one first.
  */
-export function decodeHexTx(
-  hex: string,
-  formats: readonly TxFormat[] = BOTH_FORMATS,
-): Transaction | undefined {
+export function decodeHexTx(hex: string, formats: readonly TxFormat[] = FINISHED): Transaction | undefined {
   if (hex === '' || !isHex(hex)) return undefined;
   const bytes = hexToBytes(hex);
   const readings = formats.flatMap(format => orNone(() => decodeTransaction(bytes, format)));

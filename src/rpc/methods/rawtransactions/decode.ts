@@ -14,7 +14,7 @@ import {
 import type { Transaction } from '../../../wire/transaction.ts';
 import { toBytes } from '../../arguments.ts';
 import { RpcCode, RpcError } from '../../codes.ts';
-import { decodeHexTx, hasValidOps } from '../../decode.ts';
+import { BOTH_TX_FORMATS, decodeHexTx, hasValidOps } from '../../decode.ts';
 import type { JsonOut } from '../../json.ts';
 import type { RpcMethod } from '../../method.ts';
 import type { NodeFacade } from '../../node-facade.ts';
@@ -40,7 +40,7 @@ export const decoderawtransaction: RpcMethod<NodeFacade> = {
   examples: [['hexstring']],
   run({ chain }, args) {
     const isWitness = args.optionalBoolean('iswitness');
-    const formats = isWitness === undefined ? undefined : ([isWitness ? 'witness' : 'basic'] as const);
+    const formats = isWitness === undefined ? BOTH_TX_FORMATS : ([isWitness ? 'witness' : 'basic'] as const);
     const tx = decodeHexTx(args.string('hexstring'), formats);
     if (tx === undefined) throw new RpcError(RpcCode.DESERIALIZATION_ERROR, 'TX decode failed');
     return txToJson(tx, chain.params);
