@@ -15,6 +15,7 @@ import {
   type Place,
   placeOf,
 } from './blocks.ts';
+import { outcome } from './compare.ts';
 import { Dice } from './dice.ts';
 import { type Coin, coinOf, fund, type Spend, spendCoins } from './generate.ts';
 import { ANYONE, randomLock } from './locks.ts';
@@ -151,6 +152,7 @@ export class Fuzzer {
     const places: Place[] = [this.#tip];
     const made: Block[] = [];
     const held: Block[] = [];
+    const taken: Block[] = [];
     for (let i = 0; i < TREE_BLOCKS; i += 1) {
       const parent = dice.chance(0.7) ? places.at(-1)! : dice.pick(places);
       const spends = Array.from({ length: dice.below(5) }, () => this.#validSpend(dice, coins));
@@ -163,12 +165,15 @@ export class Fuzzer {
         : ['as it should be'];
       const block = finish(draft);
       made.push(block);
-      if (dice.chance(0.1)) held.push(block);
-      else await this.#submit(block, story);
-      if (dice.chance(0.9)) places.push(placeOf(block, parent));
+      // Sometimes a block comes after its children.
+      const isHeld = dice.chance(0.06);
+      if (isHeld) held.push(block);
+      const isTaken = !isHeld && (await this.#submit(block, story));
+      if (dice.chance(isTaken ? 0.97 : 0.12)) places.push(placeOf(block, parent));
+      if (isTaken) taken.push(block);
       if (dice.chance(0.15)) await this.#submit(dice.pick(made), ['once more']);
       if (dice.chance(0.1)) await this.#submitBytes(mutateBytes(dice, block.raw), ['bytes changed']);
-      if (dice.chance(0.1)) await this.#invalidate(dice.pick(made));
+      if (dice.chance(0.15)) await this.#invalidate(taken.length > 0 ? dice.pick(taken) : block);
     }
     for (const block of held) await this.#submit(block, ['held back']);
     for (const block of made)
@@ -190,16 +195,18 @@ export class Fuzzer {
     return dice.chance(0.06) ? mutateSpend(dice, spend, coins) : spend;
   }
 
-  async #submit(block: Block, story: readonly string[]): Promise<void> {
-    await this.#submitBytes(block.raw, story);
+  /** Whether it was stored: connected, or on a branch with less work. */
+  async #submit(block: Block, story: readonly string[]): Promise<boolean> {
+    return this.#submitBytes(block.raw, story);
   }
 
-  async #submitBytes(raw: Uint8Array, story: readonly string[]): Promise<void> {
+  async #submitBytes(raw: Uint8Array, story: readonly string[]): Promise<boolean> {
     const hex = bytesToHex(raw);
     this.#session.blocks.push(hex.length > 20_000 ? `${hex.slice(0, 160)}…` : hex);
-    await this.#session.check('submitblock', [
+    const [answers] = await this.#session.check('submitblock', [
       { method: 'submitblock', params: [hex], story: story.join(', ') },
     ]);
+    return ['accepted', 'inconclusive'].includes(outcome(answers!));
   }
 
   async #mustConnect(draft: BlockDraft): Promise<Block> {

@@ -71,7 +71,7 @@ export function mutateScript(dice: Dice, script: Uint8Array): Uint8Array {
       () => parts.splice(at, 1),
       () => parts.splice(at, 0, Uint8Array.of(dice.between(0x4f, 0xbb))),
       () => parts.splice(at, 1, Uint8Array.of(dice.between(0x4c, 0xff))),
-      () => parts.splice(at, 0, parts[dice.below(parts.length)] ?? EMPTY_BYTES),
+      () => parts.splice(at, 0, parts.length > 0 ? dice.pick(parts) : EMPTY_BYTES),
       () => parts.splice(at, 0, pushNumber(dice.edge())),
       () => parts.splice(at, 1, oddPush(dice, dice.bytes(dice.below(8)))),
       () => parts.splice(at, 0, Uint8Array.of(OP_NOP)),

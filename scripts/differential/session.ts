@@ -14,7 +14,8 @@ export class Disagreement extends Error {
 
 interface Tally {
   cases: number;
-  policy: number;
+  /** Differ as the lists of compare.ts allow. */
+  excepted: number;
   readonly outcomes: Map<string, number>;
 }
 
@@ -53,7 +54,7 @@ export class Session {
       tally.cases += 1;
       const agreement = compare(answer);
       if (agreement === 'different') throw await this.#explain(kind, cases[i]!, answer);
-      if (agreement === 'policy') tally.policy += 1;
+      if (agreement !== 'equal') tally.excepted += 1;
       const name = outcome(answer);
       tally.outcomes.set(name, (tally.outcomes.get(name) ?? 0) + 1);
     }
@@ -63,7 +64,7 @@ export class Session {
   #tally(kind: string): Tally {
     let tally = this.#tallies.get(kind);
     if (tally === undefined) {
-      tally = { cases: 0, policy: 0, outcomes: new Map() };
+      tally = { cases: 0, excepted: 0, outcomes: new Map() };
       this.#tallies.set(kind, tally);
     }
     return tally;
@@ -108,9 +109,9 @@ export class Session {
       `seed ${this.seed}, ${this.round} rounds, ${seconds.toFixed(0)} s, ${this.cases} cases, ${rate(this.cases)} cases/s`,
       '',
     ];
-    lines.push('| kind | cases | different reason of policy | outcomes |', '| --- | ---: | ---: | ---: |');
-    for (const [kind, { cases, policy, outcomes }] of this.#tallies)
-      lines.push(`| ${kind} | ${cases} | ${policy} | ${outcomes.size} |`);
+    lines.push('| kind | cases | excepted | outcomes |', '| --- | ---: | ---: | ---: |');
+    for (const [kind, { cases, excepted, outcomes }] of this.#tallies)
+      lines.push(`| ${kind} | ${cases} | ${excepted} | ${outcomes.size} |`);
     for (const [kind, { outcomes }] of this.#tallies) {
       const sorted = [...outcomes].sort(([, a], [, b]) => b - a).slice(0, OUTCOMES_SHOWN);
       lines.push('', `${kind}: ${sorted.map(([name, count]) => `${name} ${count}`).join('; ')}`);
