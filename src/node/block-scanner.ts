@@ -1,7 +1,8 @@
 /**
  * Finds blocks in a stream of bytes in Core's `blk*.dat` framing: magic, length, block, again and again (Core:
  * LoadExternalBlockFile). What lies between blocks is passed over; after something that only looked like a block the
- * search goes on one byte further, so that damage costs the block that it hit and no other.
+ * search goes on one byte further, so that damage costs the block that it hit and no other. Files may be scrambled with
+ * the key of their folder (Core: `xor.dat`); the unwritten rest of such a file is zeros all the same.
  */
 import { type Block, decodeBlock } from '../wire/block.ts';
 import { DecodeError } from '../wire/codec.ts';
@@ -10,6 +11,8 @@ import { DecodeError } from '../wire/codec.ts';
 const BLOCK_BYTES_MIN = 80;
 const BLOCK_BYTES_MAX = 4_000_000;
 const RECORD_HEADER_BYTES = 8;
+/** Length of a key. */
+export const XOR_KEY_BYTES = 8;
 
 export type Scanned =
   | { readonly kind: 'block'; readonly offset: number; readonly block: Block }
@@ -18,6 +21,9 @@ export type Scanned =
 
 export class BlockScanner {
   readonly #magic: Buffer;
+  /** What zeros in the file have become. */
+  readonly #xorKey: Uint8Array;
+  readonly #isScrambled: boolean;
   #buffer: Buffer = Buffer.alloc(0);
   /** Behind the buffer, not joined yet: joining at each small chunk would copy a large block many times. */
   #pending: Uint8Array[] = [];
@@ -29,13 +35,16 @@ export class BlockScanner {
   /** Garbage found and not told yet. */
   #garbage: { offset: number; bytes: number; reason: string | undefined } | undefined;
 
-  constructor(magic: Uint8Array) {
+  /** `xorKey`: XOR_KEY_BYTES bytes. */
+  constructor(magic: Uint8Array, xorKey: Uint8Array = new Uint8Array(XOR_KEY_BYTES)) {
     this.#magic = Buffer.from(magic);
+    this.#xorKey = xorKey;
+    this.#isScrambled = xorKey.some(byte => byte !== 0);
   }
 
   /** Takes the next bytes of the stream; blocks that are whole now come out. Their bytes are views of a common buffer. */
   *push(chunk: Uint8Array): Generator<Scanned, void, void> {
-    this.#pending.push(chunk);
+    this.#pending.push(this.#isScrambled ? this.#unscrambled(chunk) : chunk);
     this.#pendingBytes += chunk.length;
     if (this.#buffer.length + this.#pendingBytes < this.#needed) return;
     this.#join();
@@ -48,6 +57,17 @@ export class BlockScanner {
     yield* this.#scan({ isEnd: true });
     this.#skip(this.#buffer.length, undefined);
     yield* this.#tellGarbage();
+  }
+
+  #unscrambled(chunk: Uint8Array): Uint8Array {
+    const start = this.#offset + this.#buffer.length + this.#pendingBytes;
+    const plain = new Uint8Array(chunk.length);
+    for (let i = 0; i < chunk.length; i += 1) plain[i] = chunk[i]! ^ this.#keyByteAt(start + i);
+    return plain;
+  }
+
+  #keyByteAt(offset: number): number {
+    return this.#xorKey[offset % XOR_KEY_BYTES]!;
   }
 
   #join(): void {
@@ -101,12 +121,12 @@ export class BlockScanner {
     }
   }
 
-  /** What was only passed over begins to count with the first byte that is not zero: files end in zeros. */
+  /** What was only passed over begins to count with the first byte that is not zero in the file: files end in zeros. */
   #skip(bytes: number, reason: string | undefined): void {
     const skipped = this.#buffer.subarray(0, bytes);
     if (this.#garbage !== undefined) this.#garbage.bytes += bytes;
     else {
-      const start = skipped.findIndex(byte => byte !== 0);
+      const start = skipped.findIndex((byte, i) => byte !== this.#keyByteAt(this.#offset + i));
       if (start >= 0) this.#garbage = { offset: this.#offset + start, bytes: bytes - start, reason };
     }
     if (this.#garbage !== undefined) this.#garbage.reason ??= reason;

@@ -1,10 +1,11 @@
 /**
- * Reads blocks from files (`import`, `-loadblock`): Core's `blk*.dat` framing, gzip accepted. Memory stays low, since
- * files are streamed. Blocks that come before their parent are held until it arrives, up to a limit. What is refused
+ * Reads blocks from files (`import`, `-loadblock`): Core's `blk*.dat` framing, scrambled with the `xor.dat` beside them
+ * or not, gzip accepted. Memory stays low, since files are streamed. Blocks that come before their parent are held until it arrives, up to a limit. What is refused
  * is reported with its reason, file and offset, and reading goes on: nothing before it is lost.
  */
 import { createReadStream, type ReadStream } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
+import { open, readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
 import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { type BlockHash, hashToHex } from '../base/bytes.ts';
@@ -12,10 +13,12 @@ import type { Clock } from '../base/clock.ts';
 import type { Chain } from '../chain/chain.ts';
 import type { BlockResult, WriterEffect } from '../chain/effects.ts';
 import { type Block, decodeBlock } from '../wire/block.ts';
-import { BlockScanner, type Scanned } from './block-scanner.ts';
+import { BlockScanner, type Scanned, XOR_KEY_BYTES } from './block-scanner.ts';
 import type { Writer } from './writer.ts';
 
 const READ_BYTES = 1024 * 1024;
+/** Enough to tell gzip and a network's magic. */
+const START_BYTES = 4;
 /** Unpacked at once: when damage is found, what was unpacked of this much is lost. */
 const GUNZIP_BYTES = 16 * 1024;
 /** Blocks that wait for their parents take at most this much memory. */
@@ -99,8 +102,12 @@ class Importer<Effect> {
   }
 
   async readFile(file: string): Promise<void> {
-    const isGzip = await startsAsGzip(file);
-    const scanner = new BlockScanner(this.#deps.chain.params.magic);
+    const { magic } = this.#deps.chain.params;
+    const start = await startOf(file);
+    const xorKey = await xorKeyBeside(file);
+    const isMagic = (key?: Uint8Array) => magic.every((byte, i) => byte === (start[i]! ^ (key?.[i] ?? 0)));
+    const isGzip = start[0] === 0x1f && start[1] === 0x8b && !isMagic(xorKey);
+    const scanner = new BlockScanner(magic, isGzip || isMagic() ? undefined : xorKey);
     this.#file = file;
     this.#stream = createReadStream(file, { highWaterMark: READ_BYTES });
     // An error comes out where the bytes do, so the callback has nothing to add.
@@ -222,13 +229,25 @@ class Importer<Effect> {
   }
 }
 
-async function startsAsGzip(file: string): Promise<boolean> {
+/** Its first bytes, fewer where it is shorter. */
+async function startOf(file: string): Promise<Uint8Array> {
   const handle = await open(file, 'r');
   try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(2), 0, 2, 0);
-    return bytesRead === 2 && buffer[0] === 0x1f && buffer[1] === 0x8b;
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(START_BYTES), 0, START_BYTES, 0);
+    return buffer.subarray(0, bytesRead);
   } finally {
     await handle.close();
+  }
+}
+
+/** The key of a folder of block files; undefined where there is none. */
+async function xorKeyBeside(file: string): Promise<Uint8Array | undefined> {
+  try {
+    const key = await readFile(path.join(path.dirname(file), 'xor.dat'));
+    return key.length >= XOR_KEY_BYTES ? key.subarray(0, XOR_KEY_BYTES) : undefined;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return undefined;
   }
 }
 

@@ -13,8 +13,8 @@ function record(raw: Uint8Array, length = raw.length): Buffer {
   return Buffer.concat([header, raw]);
 }
 
-function scan(bytes: Buffer, chunkLength: () => number): string[] {
-  const scanner = new BlockScanner(magic);
+function scan(bytes: Buffer, chunkLength: () => number, xorKey?: Uint8Array): string[] {
+  const scanner = new BlockScanner(magic, xorKey);
   const found: string[] = [];
   const take = (each: ReturnType<BlockScanner['end']>) => {
     for (const item of each) {
@@ -60,4 +60,14 @@ test('finds the same however the stream is cut', () => {
   const random = new SeededRandom(1);
   for (let round = 0; round < 20; round += 1)
     expect(scan(bytes, () => 1 + randomBelow(random, 300))).toEqual(expected);
+});
+
+test('a scrambled file, unwritten at its end', () => {
+  const key = new SeededRandom(2).bytes(8);
+  const plain = Buffer.concat([record(blocks[0]!.raw), Buffer.from('garbage'), record(blocks[1]!.raw)]);
+  const bytes = Buffer.concat([plain.map((byte, i) => byte ^ key[i % 8]!), Buffer.alloc(1_000)]);
+  const size = blocks[0]!.raw.length + 8;
+  for (const length of [1, 5, 64, bytes.length]) {
+    expect(scan(bytes, () => length, key)).toEqual(['block 0', `7 bytes at ${size}: `, 'block 1']);
+  }
 });
