@@ -6,7 +6,7 @@ import net from 'node:net';
 import type { Log } from '../base/log.ts';
 import type { ConnectionType, DialTarget, PeerId, Permission } from '../p2p/events.ts';
 import { encodeFrame, type Frame, FrameDecoder } from '../wire/frame.ts';
-import { encodePayload, isKnownCommand, type Message } from '../wire/messages.ts';
+import { isKnownCommand } from '../wire/messages.ts';
 import { addressText, hostText, type NetAddress, parseAddress } from '../wire/net-address.ts';
 
 /** Undecoded bytes of one peer above which its socket is read no further (Core: -maxreceivebuffer). */
@@ -118,11 +118,6 @@ export class Connection {
     return frame;
   }
 
-  send(message: Message, handler: TransportHandler): void {
-    this.sendPayload(message.command, encodePayload(message), handler);
-  }
-
-  /** For payloads that are bytes already, such as a block from disk or a message that a test makes up. */
   sendPayload(command: string, payload: Uint8Array, handler: TransportHandler): void {
     if (this.#isClosing || this.#isClosed || this.#socket.destroyed) return;
     const frame = encodeFrame(this.#magic, command, payload);

@@ -75,6 +75,8 @@ export function networkOptions({ settings, params, persona }: NodeConfig): Netwo
     if (address === undefined) throw new ConfigError(`Cannot resolve -externalip address: '${text}'`);
     return address;
   });
+  const peerTimeoutS = settings.number('peertimeout', PEER_TIMEOUT_DEFAULT_S);
+  if (peerTimeoutS <= 0) throw new ConfigError('peertimeout must be a positive integer.');
   const grants = settings.list('whitelist').map(parseGrant);
   const bind = settings.list('bind');
   return {
@@ -83,7 +85,7 @@ export function networkOptions({ settings, params, persona }: NodeConfig): Netwo
       services: SERVICES.network | SERVICES.witness | SERVICES.networkLimited,
       blocksOnly: settings.flag('blocksonly', false),
       privateNetwork,
-      peerTimeoutMs: settings.number('peertimeout', PEER_TIMEOUT_DEFAULT_S) * 1_000,
+      peerTimeoutMs: peerTimeoutS * 1_000,
       banTimeS: settings.number('bantime', BAN_TIME_DEFAULT_S),
       maxConnections,
       dialing: isConnectMode ? { kind: 'connect', targets: connectTargets } : { kind: 'book' },

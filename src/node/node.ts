@@ -114,15 +114,11 @@ class HearsayNode implements RunningNode {
 
     const engine = await this.#openEngine();
     const dispatcher = new Dispatcher(this.#log);
-    const say = (what: string) => {
-      this.#log.info(`init message: ${what}`);
-      dispatcher.setWarmup(what);
-    };
-    say('Loading block index…');
+    dispatcher.setWarmup('Loading block index…');
     if (settings.flag('server', true)) await this.#startRpc(dispatcher, rpc);
     await this.#startEngine(engine);
 
-    say('Loading P2P addresses…');
+    dispatcher.setWarmup('Loading P2P addresses…');
     const onFatal = (error: unknown) => this.#end(error ?? new Error('unknown'));
     const { clock, scheduler } = { clock: this.#clock, scheduler: this.#scheduler };
     const gossip = new Gossip(
@@ -135,10 +131,10 @@ class HearsayNode implements RunningNode {
     const facade = this.#facade({ engine, gossip, maker, network });
     dispatcher.register(nodeMethods(facade, dispatcher));
     if (!settings.flag('disablewallet', false)) {
-      say('Loading wallet…');
+      dispatcher.setWarmup('Loading wallet…');
       dispatcher.register(walletMethods(await this.#startWallets(engine, facade)));
     }
-    say('Starting network threads…');
+    dispatcher.setWarmup('Starting network threads…');
     await gossip.start();
     this.#startMiner(engine, maker);
     scheduler.every(EXPIRY_INTERVAL_MS, () => this.#chore('expire', engine.enqueue('expire', () => engine.mempool.expire(clock.now())))); // biome-ignore format: one step
@@ -146,7 +142,6 @@ class HearsayNode implements RunningNode {
     this.#running.push({ name: 'scheduler', stop: () => scheduler.stop() });
     this.#writePid();
     dispatcher.finishWarmup();
-    this.#log.info('init message: Done loading');
     this.#tellUser();
   }
 

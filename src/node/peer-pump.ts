@@ -10,7 +10,7 @@ import { type Connection, TcpTransport, type TransportHandler, type TransportOpt
 import type { P2pEffect, P2pEvent, PeerId } from '../p2p/events.ts';
 import { DecodeError, TooManyError } from '../wire/codec.ts';
 import type { Frame } from '../wire/frame.ts';
-import { decodeMessage, isKnownCommand } from '../wire/messages.ts';
+import { decodeMessage, encodePayload, isKnownCommand } from '../wire/messages.ts';
 
 /** What the pump drives. */
 export interface PeerMachine {
@@ -102,14 +102,22 @@ export class PeerPump implements TransportHandler {
         this.transport.get(effect.peer)?.close();
         return;
       case 'send':
-        this.transport.get(effect.peer)?.send(effect.message, this);
+        this.#send(effect.peer, effect.message.command, () => encodePayload(effect.message));
         return;
       case 'sendRawBlock':
-        this.transport.get(effect.peer)?.sendPayload('block', effect.raw, this);
+        this.#send(effect.peer, 'block', () => effect.raw);
         return;
       default:
         this.#start(effect);
     }
+  }
+
+  #send(peer: PeerId, command: string, encoded: () => Uint8Array): void {
+    const connection = this.transport.get(peer);
+    if (connection === undefined) return;
+    const payload = encoded();
+    this.#deps.log.debug('net', () => `sending ${command} (${payload.length} bytes) peer=${peer}`);
+    connection.sendPayload(command, payload, this);
   }
 
   #start(operation: Operation): void {
@@ -135,6 +143,7 @@ export class PeerPump implements TransportHandler {
   opened(connection: Connection): void {
     const { peer, type, address, localAddress, permissions, attempt } = connection.info;
     const outbound = attempt === undefined ? {} : { attempt };
+    this.#deps.log.debug('net', () => `Added connection peer=${peer}`);
     this.dispatch({ kind: 'connected', peer, type, address, localAddress, permissions, ...outbound });
   }
 
@@ -184,9 +193,15 @@ export class PeerPump implements TransportHandler {
       }
       const frame = this.transport.get(peer)?.next();
       if (frame === undefined) this.#ready.delete(peer);
-      else this.dispatch(decodeFrame(peer, frame));
+      else this.#received(peer, frame);
     }
     if (this.#ready.size > 0 && !this.#isStopped) this.#turn ??= setImmediate(() => this.#takeTurns());
+  }
+
+  #received(peer: PeerId, frame: Frame): void {
+    if (frame.kind === 'frame')
+      this.#deps.log.debug('net', () => `received: ${frame.command} (${frame.payload.length} bytes) peer=${peer}`); // biome-ignore format: one line of the log
+    this.dispatch(decodeFrame(peer, frame));
   }
 
   #arm(): void {

@@ -10,7 +10,7 @@
 import { HOUR_MS, MINUTE_MS, type Milliseconds, SECOND_MS, toUnixSeconds } from '../base/clock.ts';
 import { randomBelow, randomExponential, randomU64, shuffle } from '../base/random.ts';
 import { ADDR_COUNT_MAX, SERVICES } from '../wire/messages.ts';
-import { type AddressNetwork, addressKey, isAddrV1Compatible, type NetAddress, type TimedAddress } from '../wire/net-address.ts'; // biome-ignore format: one list
+import { type AddressNetwork, addressKey, addressText, isAddrV1Compatible, type NetAddress, type TimedAddress } from '../wire/net-address.ts'; // biome-ignore format: one list
 import { relayTargets } from './address-targets.ts';
 import { RollingFilter } from './bloom.ts';
 import type { Concern, Handlers, P2pContext } from './concern.ts';
@@ -222,7 +222,10 @@ export class AddressRelay implements Concern {
     // An outbound peer that asks wants to learn which addresses we kept from it.
     if (!isInbound(peer)) return;
     const state = this.#enable(peer, now);
-    if (state.answered) return;
+    if (state.answered) {
+      this.#context.log.debug('net', () => `Ignoring repeated "getaddr". peer=${peer.id}`);
+      return;
+    }
     state.answered = true;
     state.toSend = [];
     for (const address of this.#answerFor(peer, now)) this.#push(state, address, now);
@@ -266,6 +269,7 @@ export class AddressRelay implements Concern {
 
   #flush(state: PeerState, now: Milliseconds): void {
     state.nextFlush = this.#nextFlush(now);
+    state.flush.clear();
     const addresses = state.toSend.filter(address => !state.known.has(addressKey(address)));
     state.toSend = [];
     for (const address of addresses) state.known.add(addressKey(address));
@@ -284,9 +288,16 @@ export class AddressRelay implements Concern {
     const own = this.#ownAddressFor(state.peer);
     if (own && understands(state.peer, own)) {
       const address: TimedAddress = { ...own, time: toUnixSeconds(now), services: options.services };
+      this.#context.log.debug(
+        'net',
+        () => `Advertising address ${addressText(own)} to peer=${state.peer.id}`,
+      );
       if (state.hasAnnounced) {
         state.known.reset();
+        const isAlone = state.flush.at === undefined;
         this.#push(state, address, now);
+        // What waits is waited for; alone it goes, for its own time is random enough.
+        if (isAlone) this.#flush(state, now);
       } else this.#send(state.peer, [address]);
     }
     state.hasAnnounced = true;

@@ -183,7 +183,10 @@ export class Handshake implements Concern {
   }
 
   #verack(peer: PeerRecord, now: Milliseconds): void {
-    if (peer.phase !== 'greeted') return;
+    if (peer.phase !== 'greeted') {
+      this.#context.log.debug('net', () => `ignoring redundant verack message from peer=${peer.id}`);
+      return;
+    }
     peer.phase = 'ready';
     this.#forget(peer);
     const say = `New ${peer.type} peer connected: transport: v1, version: ${peer.theirVersion}, peer=${peer.id}`;

@@ -10,6 +10,7 @@ import {
   type TransportOptions,
 } from '../../../src/net/tcp.ts';
 import { encodeFrame } from '../../../src/wire/frame.ts';
+import { encodePayload, type Message } from '../../../src/wire/messages.ts';
 import { type NetAddress, parseAddress } from '../../../src/wire/net-address.ts';
 
 const MAGIC = hexToBytes('fabfb5da');
@@ -101,6 +102,10 @@ async function pair(): Promise<{
   return { server, client, there: server.connection!, here: client.connection!, address };
 }
 
+function send(connection: Connection, message: Message, handler: TransportHandler): void {
+  connection.sendPayload(message.command, encodePayload(message), handler);
+}
+
 test('messages both ways, counted by command', async () => {
   const { server, client, there, here, address } = await pair();
   expect(here.info).toMatchObject({ peer: 0, attempt: 3, address, dialedName: `127.0.0.1:${address.port}` });
@@ -110,9 +115,9 @@ test('messages both ways, counted by command', async () => {
     permissions: ['noban'],
     localAddress: address,
   });
-  here.send({ command: 'ping', nonce: 5n }, client);
+  send(here, { command: 'ping', nonce: 5n }, client);
   here.sendPayload('unknown', new Uint8Array(10), client);
-  there.send({ command: 'verack' }, server);
+  send(there, { command: 'verack' }, server);
   await Promise.all([server.saw('unknown 10'), client.saw('verack 0')]);
   expect(server.seen).toEqual(['opened inbound', 'ping 8', 'unknown 10']);
   expect([here.traffic.sent, there.traffic.received, here.traffic.received]).toEqual([32 + 34, 32 + 34, 24]);
@@ -150,15 +155,15 @@ test('who does not read pauses the sender, and resumes it by reading', async () 
 
 test('hanging up sends what was sent before, and hears nothing more', async () => {
   const { server, client, there, here } = await pair();
-  here.send({ command: 'ping', nonce: 1n }, client);
+  send(here, { command: 'ping', nonce: 1n }, client);
   here.sendPayload('block', new Uint8Array(300_000), client);
   client.reads = false;
-  there.send({ command: 'verack' }, server);
+  send(there, { command: 'verack' }, server);
   await client.until(() => here.traffic.received > 0);
   here.close();
   here.close();
   expect(here.next()).toBeUndefined();
-  here.send({ command: 'verack' }, client);
+  send(here, { command: 'verack' }, client);
   await Promise.all([server.saw('closed'), client.saw('closed')]);
   expect(server.seen).toEqual(['opened inbound', 'ping 8', 'block 300000', 'closed']);
   expect(client.seen).toEqual(['opened manual', 'closed']);

@@ -234,6 +234,16 @@ describe('our own address', () => {
     expect(later).toBeLessThan(25);
   });
 
+  test('once for each leap of the clock, at the event that brings it', () => {
+    const { h } = start();
+    const peer = h.connect();
+    own(h);
+    for (let i = 0; i < 5; i += 1) {
+      h.leap(20 * 86_400_000);
+      expect(own(h)).toEqual([{ peer: peer.id, texts: ['5.5.5.5:8333'] }]);
+    }
+  });
+
   test('on a private network without waiting for the sync', () => {
     const { h } = start(1, { privateNetwork: true }, { listenAddresses: [address('127.3.0.1')] });
     h.isSyncing = true;

@@ -265,6 +265,13 @@ export class Harness {
     return effects;
   }
 
+  /** The clock jumps, as a mocked one does: what became due rings once. */
+  leap(ms: number): void {
+    this.now += ms;
+    this.timers.run(this.now);
+    this.#settle();
+  }
+
   /** Messages of one kind among what was wanted since the last call. */
   sent<C extends Command>(command: C): { peer: PeerId; message: MessageOf<C> }[] {
     return this.take().flatMap(effect =>
