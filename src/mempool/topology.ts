@@ -44,7 +44,8 @@ export function checkTruc(
   context: AcceptContext,
   { allowSiblingEviction }: { readonly allowSiblingEviction: boolean },
 ): PoolEntry | undefined {
-  const parents = [...context.pool.parentsOf(tx)];
+  // In Core's order: of several that break the rule the same one is named.
+  const parents = [...context.pool.parentsOf(tx)].sort((a, b) => (a.tx.txid < b.tx.txid ? -1 : 1));
   const packageParents = parentsInPackage(tx, context);
   for (const parent of [...parents.map(entry => entry.tx), ...packageParents]) {
     const isTruc = parent.version === TRUC_VERSION;

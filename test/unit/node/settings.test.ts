@@ -4,6 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { loadConfig, type Persona } from '../../../src/node/config.ts';
+import { OPTIONS } from '../../../src/node/option-table.ts';
 import { ConfigError, parseConf, parseDashArguments, Settings } from '../../../src/node/settings.ts';
 
 interface Given {
@@ -99,6 +100,21 @@ describe('options for one network only', () => {
   });
   test('a negation counts everywhere', () => {
     expect(settings({ conf: 'port=1\nnoport=1' }).isNegated('port')).toBe(true);
+  });
+  test('are those of Core', () => {
+    const names = Object.entries(OPTIONS).flatMap(([name, option]) =>
+      'isNetworkOnly' in option ? name : [],
+    );
+    expect(names.sort()).toEqual([
+      'addnode',
+      'bind',
+      'connect',
+      'port',
+      'rpcbind',
+      'rpcport',
+      'wallet',
+      'walletdir',
+    ]);
   });
   test('are misplaced unless something else is said', () => {
     expect(settings({ conf: 'port=1' }).misplaced()).toEqual(['port']);
