@@ -11,7 +11,7 @@ const PROGRAM = ['../../bin/node', '../../../bin/node']
   .find(file => fs.existsSync(file))!;
 const STOP_TIMEOUT_MS = 20_000;
 
-class RpcError extends Error {
+export class RpcError extends Error {
   override readonly name = 'RpcError';
   readonly code: number;
   constructor(method: string, code: number, message: string) {
