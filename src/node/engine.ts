@@ -57,6 +57,7 @@ export class Engine {
   readonly #workers: ScriptWorkers;
   readonly #now: () => Milliseconds;
   readonly #listeners: NoticeListener[] = [];
+  #hasStarted = false;
 
   constructor(deps: EngineDeps, options: EngineOptions, host: ChainHost) {
     this.host = host;
@@ -75,6 +76,7 @@ export class Engine {
   /** Brings the chain to where it stood. */
   async start(): Promise<void> {
     await this.host.startChain(this.chain, this.writer, this.#now());
+    this.#hasStarted = true;
   }
 
   /** Notices go to listeners in the order in which these were added. */
@@ -120,7 +122,7 @@ export class Engine {
   /** Lets what is under way end, brings everything to disk, and closes. */
   async close(): Promise<void> {
     try {
-      await this.enqueue('flush', () => this.chain.flush(this.#now()));
+      if (this.#hasStarted) await this.enqueue('flush', () => this.chain.flush(this.#now()));
     } catch {
       // The writer had stopped for good: what is on disk is whole, and whoever stopped it has told why.
     }

@@ -8,6 +8,7 @@ import { SERVICES } from '../wire/messages.ts';
 import { type AddressNetwork, type NetAddress, parseAddress } from '../wire/net-address.ts';
 import { parseSubnet, type Subnet, subnetContains } from '../wire/subnet.ts';
 import type { NodeConfig } from './config.ts';
+import { type HostPort, splitHostPort } from './host-port.ts';
 import { ConfigError, type Settings } from './settings.ts';
 
 const DNS_PORT = 53;
@@ -103,8 +104,8 @@ export function networkOptions({ settings, params, persona }: NodeConfig): Netwo
       externalAddresses,
     },
     listen: listens ? listenAddresses(settings, params) : [],
-    localAddress: privateNetwork && bind.length > 0 ? splitHostPort(bind[0]!, 0).host : undefined,
-    resolvers: settings.list('resolver').map(text => splitHostPort(text, DNS_PORT)),
+    localAddress: privateNetwork && bind.length > 0 ? toHostPort(bind[0]!, 0).host : undefined,
+    resolvers: settings.list('resolver').map(text => toHostPort(text, DNS_PORT)),
     permissionsOf: (address, direction) =>
       grants.flatMap(grant =>
         grant.directions.has(direction) && subnetContains(grant.subnet, address) ? grant.permissions : [],
@@ -144,14 +145,14 @@ function chooseSeeds(
 function listenAddresses(settings: Settings, params: ChainParams): ListenAddress[] {
   const port = settings.number('port', params.defaultPort);
   const binds = settings.list('bind').map(text => ({
-    ...splitHostPort(text.replace(/=onion$/, ''), port),
+    ...toHostPort(text.replace(/=onion$/, ''), port),
     permissions: [],
   }));
   const granted = settings.list('whitebind').map(text => {
     const at = text.lastIndexOf('@');
     const permissions =
       at === -1 ? DEFAULT_PERMISSIONS : parsePermissions(text.slice(0, at), text).permissions;
-    return { ...splitHostPort(text.slice(at + 1), port), permissions };
+    return { ...toHostPort(text.slice(at + 1), port), permissions };
   });
   const all = [...binds, ...granted];
   return all.length > 0 ? all : [{ host: '0.0.0.0', port, permissions: [] }];
@@ -161,16 +162,14 @@ function listenAddresses(settings: Settings, params: ChainParams): ListenAddress
 export function parseTarget(text: string, defaultPort: number): DialTarget {
   const address = parseAddress(text, defaultPort);
   if (address !== undefined) return { kind: 'address', address };
-  const { host, port } = splitHostPort(text, defaultPort);
+  const { host, port } = toHostPort(text, defaultPort);
   return { kind: 'name', host, port };
 }
 
-function splitHostPort(text: string, defaultPort: number): { readonly host: string; readonly port: number } {
-  const match = /^\[(.+)\](?::(\d{1,5}))?$/.exec(text) ?? /^([^:]+)(?::(\d{1,5}))?$/.exec(text);
-  const host = match?.[1] ?? text;
-  const port = match?.[2] === undefined ? defaultPort : Number(match[2]);
-  if (port > 0xffff) throw new ConfigError(`Invalid port specified in '${text}'`);
-  return { host, port };
+function toHostPort(text: string, defaultPort: number): HostPort {
+  const place = splitHostPort(text, defaultPort);
+  if (place === undefined) throw new ConfigError(`Invalid port specified in '${text}'`);
+  return place;
 }
 
 function userAgent(settings: Settings, persona: NodeConfig['persona']): string {

@@ -63,7 +63,7 @@ export async function startNode(config: NodeConfig): Promise<RunningNode> {
     await node.start();
     return node;
   } catch (error) {
-    await node?.takeDown();
+    await node?.takeDown(error);
     throw explained(error);
   }
 }
@@ -145,9 +145,10 @@ class HearsayNode implements RunningNode {
     this.#tellUser();
   }
 
-  /** Takes down what runs, newest first; errors are logged, the first is returned. */
-  async takeDown(): Promise<unknown> {
+  /** Takes down what runs, newest first; errors are logged, the first is returned. `reason`: why a start failed. */
+  async takeDown(reason?: unknown): Promise<unknown> {
     let first: unknown;
+    if (reason !== undefined) this.#log.warn(`The start failed: ${(reason as Error).message}`);
     // Calls that run are answered while everything that they need is still there.
     await this.#server?.stop();
     for (const part of this.#running.splice(0).reverse()) {

@@ -2,7 +2,8 @@
 import type { AuthOptions } from '../rpc/auth.ts';
 import type { RpcServerOptions } from '../rpc/server.ts';
 import type { NodeConfig } from './config.ts';
-import type { Settings } from './settings.ts';
+import { type HostPort, splitHostPort } from './host-port.ts';
+import { ConfigError, type Settings } from './settings.ts';
 
 export interface RpcOptions {
   readonly auth: AuthOptions;
@@ -40,13 +41,15 @@ export function rpcOptions({ settings, params, directory }: NodeConfig): RpcOpti
 }
 
 /** `-rpcbind` counts only together with `-rpcallowip`: nobody opens the door by half an option. */
-function bindAddresses(settings: Settings, port: number): { readonly host: string; readonly port: number }[] {
-  const wanted = settings.list('rpcbind');
+function bindAddresses(settings: Settings, port: number): HostPort[] {
+  const wanted = settings.list('rpcbind').map(text => {
+    const place = splitHostPort(text, port);
+    if (place === undefined || (place.port === 0 && port !== 0))
+      throw new ConfigError(`Invalid port specified in -rpcbind: '${text}'`);
+    return place;
+  });
   if (wanted.length === 0 || settings.list('rpcallowip').length === 0) {
     return ['127.0.0.1', '::1'].map(host => ({ host, port }));
   }
-  return wanted.map(text => {
-    const match = /^\[(.+)\](?::(\d+))?$/.exec(text) ?? /^([^:]+)(?::(\d+))?$/.exec(text);
-    return { host: match?.[1] ?? text, port: match?.[2] === undefined ? port : Number(match[2]) };
-  });
+  return wanted;
 }

@@ -167,6 +167,8 @@ export class Wallet {
       }
     }
     if (!found) throw new DecodeError('Wallet without its first record');
+    // The key pool may be larger than when it was stored, or the last of it was handed out (Core: LoadWallet).
+    for (const keeper of this.keys.activeKeepers()) this.keys.topUp(keeper);
     txs.sort((a, b) => a.order - b.order);
     for (const wtx of txs) this.history.load(wtx);
     this.history.refreshCoins();

@@ -10,7 +10,7 @@ export interface Subnet {
 /** undefined for anything that is no subnet, names included. */
 export function parseSubnet(text: string): Subnet | undefined {
   const slash = text.lastIndexOf('/');
-  const host = slash < 0 ? text : text.slice(0, slash);
+  const host = (slash < 0 ? text : text.slice(0, slash)).replace(/^\[(.+)\]$/, '$1');
   const address = /^([0-9a-fA-F:.]+|[a-zA-Z2-7]+\.(onion|b32\.i2p))$/.test(host)
     ? parseAddress(host, 0)
     : undefined;

@@ -253,3 +253,13 @@ function withNonmempool(expected: ReturnType<typeof oracle>, wallet: Wallet): Re
     immature: expected.immature - (all.immature - some.immature),
   };
 }
+
+test('a wallet that is loaded again has its key pool ahead of the last address', async () => {
+  const chain = new TestChain();
+  const wallet = newWallet(chain, { keyPoolSize: 5 });
+  const keeper = wallet.keys.active('bech32', 'receive')!;
+  for (let i = 0; i < 3; i += 1) wallet.newAddress('bech32', '');
+  expect([keeper.nextIndex, keeper.rangeEnd]).toEqual([3, 7]);
+  const again = (await reload(wallet, chain, new MemoryStore())).keys.active('bech32', 'receive')!;
+  expect([again.nextIndex, again.rangeEnd]).toEqual([3, 8]);
+});
