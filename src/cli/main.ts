@@ -54,6 +54,24 @@ export async function main(args: readonly string[]): Promise<void> {
         code = await runImport(settingsFrom(argv), argv.files);
       },
     )
+    .command(
+      'verify-block <file>',
+      'Judge one block, raw or gzip, by every rule that what is given allows',
+      argv =>
+        argv
+          .positional('file', { type: 'string', demandOption: true })
+          .option('prevouts', { type: 'string', describe: 'JSON file with the coins that the block spends' })
+          .option('network', {
+            type: 'string',
+            describe: 'Whose rules (default: as the prevouts say, or main)',
+          })
+          .option('genesis', { type: 'string', describe: 'File of a chain of one’s own' })
+          .option('height', { type: 'number', describe: 'Where neither coinbase nor prevouts tell it' }),
+      async argv => {
+        const { verifyBlockFile } = await import('./verify-block.ts');
+        code = await verifyBlockFile(argv);
+      },
+    )
     .command('genesis', 'Chains of one’s own', argv =>
       argv
         .command(

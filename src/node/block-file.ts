@@ -17,6 +17,7 @@ const INTEGER = /^\d+$/;
 
 /** Of an object in the file, what is looked at. */
 interface Json {
+  readonly network?: unknown;
   readonly height?: unknown;
   readonly mediantime?: unknown;
   readonly txs?: unknown;
@@ -52,6 +53,13 @@ export function readBlockContext(block: Block, file?: unknown, height?: number):
     ...(medianTime !== undefined && { medianTime }),
     ...(json.txs !== undefined && { spent: readSpent(block, json.txs) }),
   };
+}
+
+/** The network that a file of prevouts names, as we name it. */
+export function networkOf(file: unknown): string | undefined {
+  const name = file === undefined ? undefined : asObject(file, 'The file of prevouts').network;
+  if (typeof name !== 'string') return undefined;
+  return name === 'test3' ? 'test' : name;
 }
 
 /** One row of prevouts: `[value, scriptPubKey, height?, coinbase?]`. Throws DecodeError. */
