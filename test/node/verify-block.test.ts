@@ -72,7 +72,7 @@ describeShared('verify-block', () => {
 
   test.each([
     ['its header', 70, /^invalid: high-hash, proof of work failed$/],
-    ['a transaction', 1_000, /^invalid: bad-txnmrklroot, hashMerkleRoot mismatch$/],
+    ['its coinbase', 130, /^invalid: bad-txnmrklroot, hashMerkleRoot mismatch$/],
   ])('damaged in %s: invalid', async (_where, at, reason) => {
     const { code, lines } = await verifyBlock(
       damaged('main-757739', at),
