@@ -3,9 +3,10 @@
  * wrong in all their parts, asks our node and a bitcoind over RPC, and stops at the first disagreement with the smallest
  * case that shows it. Exit code 0: all agreed; 1: a disagreement; 2: it could not run.
  *
- *   npm run differential -- --seed N --minutes M [--bitcoind PATH] [--corpus FOLDER]
+ *   npm run differential -- --seed N --minutes M [--bitcoind PATH] [--corpus FOLDER] [--late-forks]
  *
  * Without --bitcoind the environment's BITCOIND counts. The corpus is a folder of *.jsonl.gz with a member `hex` a line.
+ * With --late-forks the soft forks activate one after the other while it runs.
  */
 import fs from 'node:fs';
 import os from 'node:os';
@@ -20,6 +21,8 @@ import { killAll } from './regtest/process.ts';
 /** Larger inputs are for parsers of other things. */
 const CORPUS_BYTES_MAX = 20_000;
 const PROGRESS_MS = 60_000;
+/** Activation heights under --late-forks: the chain has 116 blocks when the fuzzer begins, and grows a few each round. */
+const LATE_FORKS = { bip34: 150, dersig: 190, cltv: 230, csv: 270, segwit: 320 } as const;
 
 const { values } = parseArgs({
   options: {
@@ -27,12 +30,13 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '5' },
     bitcoind: { type: 'string', default: process.env['BITCOIND'] ?? '' },
     corpus: { type: 'string', default: '../shared/vectors/fuzz' },
+    'late-forks': { type: 'boolean', default: false },
   },
 });
 
-process.exitCode = await main(Number(values.seed), Number(values.minutes), values.bitcoind, values.corpus);
+process.exitCode = await main(Number(values.seed), Number(values.minutes), values.bitcoind);
 
-async function main(seed: number, minutes: number, bitcoind: string, corpusFolder: string): Promise<number> {
+async function main(seed: number, minutes: number, bitcoind: string): Promise<number> {
   if (!Number.isInteger(seed) || !(minutes > 0) || bitcoind === '') {
     process.stderr.write(
       'Error: --seed takes a whole number, --minutes a positive one, and --bitcoind (or BITCOIND) a program\n',
@@ -41,13 +45,16 @@ async function main(seed: number, minutes: number, bitcoind: string, corpusFolde
   }
   process.once('exit', killAll);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(2));
+  const lateForks = Object.entries(LATE_FORKS).map(
+    ([name, height]) => `testactivationheight=${name}@${height}`,
+  );
   const root = fs.mkdtempSync(path.join(os.tmpdir(), 'hearsay-differential-'));
-  const pair = await NodePair.start(root, bitcoind);
+  const pair = await NodePair.start(root, bitcoind, values['late-forks'] ? lateForks : []);
   const session = new Session(pair, seed);
   const started = performance.now();
   const seconds = () => (performance.now() - started) / 1000;
   try {
-    await fuzz(session, readCorpus(corpusFolder), () => seconds() > minutes * 60);
+    await fuzz(session, () => seconds() > minutes * 60);
     process.stdout.write(`${session.report(seconds())}\n\nNo disagreement.\n`);
     return 0;
   } catch (error) {
@@ -60,8 +67,9 @@ async function main(seed: number, minutes: number, bitcoind: string, corpusFolde
   }
 }
 
-async function fuzz(session: Session, corpus: readonly Uint8Array[], isOver: () => boolean): Promise<void> {
-  const fuzzer = new Fuzzer(session, corpus);
+async function fuzz(session: Session, isOver: () => boolean): Promise<void> {
+  const segwitHeight = values['late-forks'] ? LATE_FORKS.segwit : 0;
+  const fuzzer = new Fuzzer(session, { corpus: readCorpus(values.corpus), segwitHeight });
   await fuzzer.prepare();
   let told = performance.now();
   for (let round = 1; !isOver() && fuzzer.canGoOn; round += 1) {

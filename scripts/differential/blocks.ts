@@ -6,6 +6,7 @@ import { checkProofOfWork } from '../../src/consensus/pow.ts';
 import { blockSubsidy } from '../../src/consensus/subsidy.ts';
 import { witnessCommitmentScript } from '../../src/consensus/witness-commitment.ts';
 import { OPCODES, pushNumber } from '../../src/script/opcodes.ts';
+import { MULTISIG_KEYS_MAX } from '../../src/script/templates.ts';
 import { type Block, blockWeight, createBlock, createHeader } from '../../src/wire/block.ts';
 import {
   createTransaction,
@@ -14,6 +15,7 @@ import {
   type Transaction,
   type TxInput,
   type TxOutput,
+  WITNESS_SCALE_FACTOR,
 } from '../../src/wire/transaction.ts';
 import type { Dice } from './dice.ts';
 
@@ -54,6 +56,8 @@ export interface BlockDraft {
   time: number;
   bits: number;
   coinbase: { version: number; input: TxInput; outputs: TxOutput[]; lockTime: number };
+  /** In place of `coinbase`: one that exists already (BIP30). */
+  oldCoinbase: Transaction | undefined;
   txs: Transaction[];
   commitment: 'right' | 'none' | 'wrong' | 'of another block' | 'twice';
   merkleRoot: 'right' | 'wrong' | 'of zeros';
@@ -62,8 +66,13 @@ export interface BlockDraft {
   rearrange: ((txs: Transaction[]) => Transaction[]) | undefined;
 }
 
-/** A valid one that claims its whole reward; `fees` are those of `txs`. */
-export function draftOn(parent: Place, tag: number, txs: readonly Transaction[], fees = 0): BlockDraft {
+/** A valid one; it leaves the fees of `txs` to nobody. */
+export function draftOn(
+  parent: Place,
+  tag: number,
+  txs: readonly Transaction[],
+  segwit: 'active' | 'not active',
+): BlockDraft {
   const height = parent.height + 1;
   const scriptSig = concatBytes(pushNumber(height), Uint8Array.of(4, tag, tag >> 8, tag >> 16, tag >> 24));
   return {
@@ -77,13 +86,14 @@ export function draftOn(parent: Place, tag: number, txs: readonly Transaction[],
         prevout: { txid: ZERO_HASH, index: NULL_INDEX },
         scriptSig,
         sequence: SEQUENCE_FINAL,
-        witness: [new Uint8Array(32)],
+        witness: segwit === 'active' ? [new Uint8Array(32)] : [],
       },
-      outputs: [{ value: blockSubsidy(height, REGTEST) + fees, scriptPubKey: Uint8Array.of(OPCODES.OP_1) }],
+      outputs: [{ value: blockSubsidy(height, REGTEST), scriptPubKey: Uint8Array.of(OPCODES.OP_1) }],
       lockTime: 0,
     },
+    oldCoinbase: undefined,
     txs: [...txs],
-    commitment: 'right',
+    commitment: segwit === 'active' ? 'right' : 'none',
     merkleRoot: 'right',
     proofOfWork: 'done',
     rearrange: undefined,
@@ -95,10 +105,9 @@ export function finish(draft: BlockDraft): Block {
   const coinbaseWith = (extra: readonly TxOutput[]) =>
     createTransaction({ version, inputs: [input], outputs: [...outputs, ...extra], lockTime });
   const commitments = commitmentsOf(draft, coinbaseWith([]));
-  let transactions = [
-    coinbaseWith(commitments.map(scriptPubKey => ({ value: 0, scriptPubKey }))),
-    ...draft.txs,
-  ];
+  const coinbase =
+    draft.oldCoinbase ?? coinbaseWith(commitments.map(scriptPubKey => ({ value: 0, scriptPubKey })));
+  let transactions = [coinbase, ...draft.txs];
   const merkleRoot = merkleRootOf(draft, transactions);
   const { prevHash, time, bits } = draft;
   let header = createHeader({ version: draft.version, prevHash, merkleRoot, time, bits, nonce: 0 });
@@ -139,11 +148,16 @@ function merkleRootOf(draft: BlockDraft, transactions: readonly Transaction[]): 
   return draft.merkleRoot === 'right' ? root : ((root.slice(1) + root.slice(0, 1)) as Hash256);
 }
 
-type Change = (
-  dice: Dice,
-  draft: BlockDraft,
-  context: { readonly parent: Place; readonly now: number; readonly fees: number },
-) => void;
+export interface ChangeContext {
+  readonly parent: Place;
+  readonly now: number;
+  /** Of the transactions. */
+  readonly fees: number;
+  readonly sigopCost: number;
+  readonly oldCoinbases: readonly Transaction[];
+}
+
+type Change = (dice: Dice, draft: BlockDraft, context: ChangeContext) => void;
 
 const CHANGES: readonly (readonly [number, readonly [string, Change]])[] = [
   [2, ['version', (dice, draft) => { draft.version = dice.pick([-1, 0, 1, 2, 3, 4, 0x7fffffff, -0x80000000, 0x20000004]); }]],
@@ -172,9 +186,10 @@ const CHANGES: readonly (readonly [number, readonly [string, Change]])[] = [
   [5, ['coinbase value', (dice, draft, { fees }) => {
     const [first, ...others] = draft.coinbase.outputs;
     if (first === undefined) return;
-    const value = first.value + dice.pick([-1, 0, 1, 1, -fees, MONEY_MAX, -first.value, -first.value - 1, fees]);
+    const value = first.value + dice.pick([-1, 1, fees - 1, fees, fees, fees + 1, MONEY_MAX, -first.value, -first.value - 1]);
     draft.coinbase.outputs = [{ ...first, value }, ...others];
   }]],
+  [2, ['old coinbase', (dice, draft, { oldCoinbases }) => { draft.oldCoinbase = dice.pick(oldCoinbases); }]],
   [1, ['coinbase without outputs', (_dice, draft) => { draft.coinbase.outputs = []; }]],
   [2, ['coinbase lock', (dice, draft, { parent }) => {
     draft.coinbase.lockTime = dice.pick([parent.height, parent.height + 1, parent.height + 2, 0xffffffff]);
@@ -187,13 +202,7 @@ const CHANGES: readonly (readonly [number, readonly [string, Change]])[] = [
   [3, ['end repeated', (dice, draft) => { const count = dice.between(1, 3); draft.rearrange = txs => [...txs, ...txs.slice(-count)]; }]],
   [2, ['transaction missing', (dice, draft) => { const at = dice.below(4); draft.rearrange = txs => txs.filter((_, i) => i !== at); }]],
   [1, ['witness of another', (_dice, draft) => { draft.rearrange = txs => txs.map(withoutWitness); }]],
-  [1, ['signature operations', (dice, draft) => {
-    // Of a legacy script each costs four; one of OP_CHECKMULTISIG counts as twenty.
-    const count = SIGOPS_COST_MAX / 4 + dice.pick([-21, -20, -1, 0, 0, 1]);
-    const multi = dice.below(3) * 100;
-    const scriptPubKey = concatBytes(new Uint8Array(multi).fill(OPCODES.OP_CHECKMULTISIG), new Uint8Array(Math.max(0, count - multi * 20)).fill(OPCODES.OP_CHECKSIG));
-    draft.coinbase.outputs.push({ value: 0, scriptPubKey });
-  }]],
+  [2, ['signature operations', (dice, draft, { sigopCost }) => { fillSigops(draft, sigopCost, dice.pick([-5, -1, 0, 0, 1, 1])); }]],
   [1, ['weight', (dice, draft) => {
     const weight = blockWeight(finish(draft));
     const spare = Math.floor((WEIGHT_MAX - weight) / 4) - 8 - 1 - 4 + dice.pick([-1, 0, 0, 1, 2]);
@@ -202,16 +211,23 @@ const CHANGES: readonly (readonly [number, readonly [string, Change]])[] = [
 ]; // biome-ignore format: a table
 
 /** One or two rules perhaps broken; returns what was done. */
-export function changeDraft(
-  dice: Dice,
-  draft: BlockDraft,
-  context: { readonly parent: Place; readonly now: number; readonly fees: number },
-): string[] {
+export function changeDraft(dice: Dice, draft: BlockDraft, context: ChangeContext): string[] {
   return Array.from({ length: dice.chance(0.8) ? 1 : 2 }, () => {
     const [name, change] = dice.weighted(CHANGES);
     change(dice, draft, context);
     return name;
   });
+}
+
+/** To the limit of a block whose transactions have `sigopCost`, and `excess` operations of a legacy script over it. */
+export function fillSigops(draft: BlockDraft, sigopCost: number, excess: number): void {
+  // Of a legacy script each costs four; an OP_CHECKMULTISIG counts as twenty.
+  const count = Math.max(0, Math.floor((SIGOPS_COST_MAX - sigopCost) / WITNESS_SCALE_FACTOR) + excess);
+  const scriptPubKey = concatBytes(
+    new Uint8Array(Math.floor(count / MULTISIG_KEYS_MAX)).fill(OPCODES.OP_CHECKMULTISIG),
+    new Uint8Array(count % MULTISIG_KEYS_MAX).fill(OPCODES.OP_CHECKSIG),
+  );
+  draft.coinbase.outputs.push({ value: 0, scriptPubKey });
 }
 
 function withoutWitness(tx: Transaction): Transaction {

@@ -48,7 +48,7 @@ export function outcome({ core }: Answers): string {
   if ('error' in core) return `error ${core.error.code}`;
   const { result } = core;
   if (result === null) return 'accepted';
-  if (typeof result === 'string') return result;
+  if (typeof result === 'string') return /^[0-9a-f]{64}$/.test(result) ? 'value' : result;
   const entry = Array.isArray(result) ? (result[0] as Record<string, unknown> | undefined) : undefined;
   if (entry?.['allowed'] === true) return 'allowed';
   return typeof entry?.['reject-reason'] === 'string' ? entry['reject-reason'] : 'value';
@@ -74,6 +74,7 @@ function reasonOf(answer: Answer): string | undefined {
 function withoutMiniscript(core: unknown, ours: unknown): unknown {
   if (core === null || typeof core !== 'object' || ours === null || typeof ours !== 'object') return core;
   const counterparts = ours as Record<string, unknown>;
+  if (Array.isArray(core)) return core.map((value, i) => withoutMiniscript(value, counterparts[i]));
   return Object.fromEntries(
     Object.entries(core).map(([name, value]) => {
       const own = counterparts[name];

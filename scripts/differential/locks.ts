@@ -49,8 +49,11 @@ export const ANYONE: Lock = {
   unlock: () => ({ scriptSig: EMPTY_BYTES, witness: [] }),
 };
 
-export function randomLock(dice: Dice): Lock {
-  const make = dice.weighted<(dice: Dice) => Lock>([
+/** What others fed to their fuzzers, to be run as scripts. */
+export type Corpus = readonly Uint8Array[];
+
+export function randomLock(dice: Dice, corpus: Corpus = []): Lock {
+  const make = dice.weighted<(dice: Dice, corpus: Corpus) => Lock>([
     [18, bare],
     [18, scriptHash],
     [20, witnessScriptHash],
@@ -62,11 +65,11 @@ export function randomLock(dice: Dice): Lock {
     [4, otherWitness],
     [1, () => ANYONE],
   ]);
-  return make(dice);
+  return make(dice, corpus);
 }
 
-function bare(dice: Dice): Lock {
-  const inner = innerScript(dice, 'base');
+function bare(dice: Dice, corpus: Corpus): Lock {
+  const inner = innerScript(dice, 'base', corpus);
   const unlock = (signing: Signing): Unlocking => {
     const items = inner.items(legacySigner(signing, inner.script), signing.dice);
     return { scriptSig: pushes(signing.dice, items), witness: [] };
@@ -74,8 +77,8 @@ function bare(dice: Dice): Lock {
   return lock('bare', inner, inner.script, unlock);
 }
 
-function scriptHash(dice: Dice): Lock {
-  const inner = innerScript(dice, 'base');
+function scriptHash(dice: Dice, corpus: Corpus): Lock {
+  const inner = innerScript(dice, 'base', corpus);
   const unlock = (signing: Signing): Unlocking => {
     const items = inner.items(legacySigner(signing, inner.script), signing.dice);
     return { scriptSig: pushes(signing.dice, [...items, inner.script]), witness: [] };
@@ -83,8 +86,8 @@ function scriptHash(dice: Dice): Lock {
   return lock('P2SH', inner, wrapInScriptHash(inner.script), unlock);
 }
 
-function witnessScriptHash(dice: Dice): Lock {
-  const inner = innerScript(dice, 'witness-v0');
+function witnessScriptHash(dice: Dice, corpus: Corpus): Lock {
+  const inner = innerScript(dice, 'witness-v0', corpus);
   const unlock = (signing: Signing): Unlocking => {
     const items = inner.items(witnessSigner(signing, inner.script), signing.dice);
     return { scriptSig: EMPTY_BYTES, witness: [...items, inner.script] };
@@ -92,8 +95,8 @@ function witnessScriptHash(dice: Dice): Lock {
   return lock('P2WSH', inner, wrapInWitnessScriptHash(inner.script), unlock);
 }
 
-function nestedWitnessScriptHash(dice: Dice): Lock {
-  return nested(witnessScriptHash(dice));
+function nestedWitnessScriptHash(dice: Dice, corpus: Corpus): Lock {
+  return nested(witnessScriptHash(dice, corpus));
 }
 
 function witnessKeyHash(dice: Dice): Lock {
@@ -144,8 +147,8 @@ function taprootKey(dice: Dice): Lock {
   };
 }
 
-function taprootScript(dice: Dice): Lock {
-  const inner = innerScript(dice, 'tapscript');
+function taprootScript(dice: Dice, corpus: Corpus): Lock {
+  const inner = innerScript(dice, 'tapscript', corpus);
   const leafVersion = dice.chance(0.92) ? LEAF_VERSION_TAPSCRIPT : dice.below(128) * 2;
   const depth = dice.weighted([[5, 0], [4, 1], [3, dice.between(2, 5)], [1, dice.between(126, 129)]] as const); // biome-ignore format: pairs
   const leafHash = tapLeafHash(leafVersion, inner.script);

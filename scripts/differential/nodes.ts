@@ -34,7 +34,7 @@ export class NodePair {
   }
 
   /** Both, in folders below `root`. */
-  static async start(root: string, bitcoind: string): Promise<NodePair> {
+  static async start(root: string, bitcoind: string, extra: readonly string[]): Promise<NodePair> {
     const place = async (name: string) => {
       const setup = {
         name,
@@ -43,7 +43,10 @@ export class NodePair {
         directory: path.join(root, name),
         chain: 'regtest',
       };
-      return { ...setup, args: [`datadir=${setup.directory}`, `rpcport=${setup.rpcPort}`, ...COMMON] };
+      return {
+        ...setup,
+        args: [`datadir=${setup.directory}`, `rpcport=${setup.rpcPort}`, ...COMMON, ...extra],
+      };
     };
     const ours = await place('ours');
     const core = await place('core');

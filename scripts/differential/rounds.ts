@@ -3,12 +3,16 @@
  * about encodings, and grow a tree of right and wrong blocks on top; then both nodes must stand at the same place.
  */
 import { type BlockHash, bytesToHex, EMPTY_BYTES, hashToHex, hexToHash } from '../../src/base/bytes.ts';
+import { keyOf } from '../../src/consensus/coin.ts';
+import { MANDATORY_SCRIPT_FLAGS } from '../../src/script/flags.ts';
+import { transactionSigOpCost } from '../../src/script/sigops.ts';
 import { type Block, createBlock } from '../../src/wire/block.ts';
 import { createTransaction, SEQUENCE_FINAL, type Transaction } from '../../src/wire/transaction.ts';
 import {
   type BlockDraft,
   changeDraft,
   draftOn,
+  fillSigops,
   finish,
   GENESIS,
   medianTime,
@@ -33,19 +37,31 @@ const COIN_VALUE = 9_000;
 const BATCH = 80;
 const BATCHES_A_ROUND = 12;
 const TREE_BLOCKS = 14;
+/** Coins of earlier rounds that are tried again: older, and perhaps spent. */
+const OLD_COINS = 400;
+const OLD_COINS_A_ROUND = 40;
+
+export interface FuzzerOptions {
+  /** Inputs of other fuzzers. */
+  readonly corpus: readonly Uint8Array[];
+  /** From which height on blocks commit to witnesses. */
+  readonly segwitHeight: number;
+}
 
 export class Fuzzer {
   readonly #session: Session;
   readonly #coinbases: Coin[] = [];
-  readonly #corpus: readonly Uint8Array[];
+  readonly #options: FuzzerOptions;
+  readonly #oldCoinbases: Transaction[] = [];
+  #oldCoins: Coin[] = [];
   #purses: Coin[] = [];
   #tip: Place = GENESIS;
   #now = START_TIME;
   #tag = 0;
 
-  constructor(session: Session, corpus: readonly Uint8Array[]) {
+  constructor(session: Session, options: FuzzerOptions) {
     this.#session = session;
-    this.#corpus = corpus;
+    this.#options = options;
   }
 
   /** A chain long enough to pay from, the same on both nodes. */
@@ -55,7 +71,7 @@ export class Fuzzer {
       const draft = this.#draft(this.#tip, []);
       if (i === 0) draft.time = START_TIME;
       const block = await this.#mustConnect(draft);
-      this.#coinbases.push(coinOf(block.transactions[0]!, 0, ANYONE));
+      this.#addCoinbase(block);
     }
     const { tx, coins } = fund(this.#coinbases[0]!, Array.from({ length: PURSES }, () => ANYONE), PURSE_VALUE); // biome-ignore format: short
     await this.#mustConnect(this.#draft(this.#tip, [tx]));
@@ -73,13 +89,14 @@ export class Fuzzer {
     session.round = round;
     session.blocks.length = 0;
     await this.#setTime(Math.max(this.#now, this.#tip.times[0]!) + dice.between(1, 1200));
-    const locks = Array.from({ length: COINS_A_ROUND }, () => randomLock(dice));
+    const locks = Array.from({ length: COINS_A_ROUND }, () => randomLock(dice, this.#options.corpus));
     const { tx, coins } = fund(this.#purses.shift()!, locks, COIN_VALUE);
     const block = await this.#mustConnect(this.#draft(this.#tip, [tx]));
-    this.#coinbases.push(coinOf(block.transactions[0]!, 0, ANYONE));
+    this.#addCoinbase(block);
     for (let batch = 0; batch < BATCHES_A_ROUND; batch += 1) await this.#transactions(dice, coins);
     await this.#encodings(dice, coins);
     await this.#tree(dice, coins);
+    this.#oldCoins = [...this.#oldCoins, ...coins.slice(0, OLD_COINS_A_ROUND)].slice(-OLD_COINS);
     await this.#sameState();
   }
 
@@ -91,17 +108,38 @@ export class Fuzzer {
     );
     await this.#session.check(
       'block proposal with a transaction',
-      spends.map(spend => this.#proposalCase(spend)),
+      spends.map(spend => this.#proposalCase(spend, dice.chance(0.08) ? dice.pick([0, 1]) : undefined)),
     );
   }
 
   #spend(dice: Dice, coins: readonly Coin[]): Spend {
-    const chosen = Array.from({ length: dice.chance(0.75) ? 1 : dice.between(2, 4) }, () => dice.pick(coins));
+    const chosen = Array.from({ length: dice.chance(0.75) ? 1 : dice.between(2, 4) }, () =>
+      this.#pickCoin(dice, coins),
+    );
     const distinct = [...new Set(chosen)];
     if (dice.chance(0.03)) distinct.push(this.#coinbaseNear(dice));
+    if (dice.chance(0.1) && this.#oldCoins.length > 0) distinct.push(dice.pick(this.#oldCoins));
     const place = { height: this.#tip.height, medianTime: medianTime(this.#tip) };
     const spend = spendCoins(dice, distinct, dice.chance(0.7) ? 0 : 0.5, place);
     return dice.chance(0.45) ? mutateSpend(dice, spend, [...coins, this.#coinbaseNear(dice)]) : spend;
+  }
+
+  /** Before segwit is active, a block with a witness is refused for that alone. */
+  #pickCoin(dice: Dice, coins: readonly Coin[]): Coin {
+    const coin = dice.pick(coins);
+    const isUseful =
+      this.#segwit(this.#tip) === 'active' || /^(bare|P2SH) /.test(coin.lock.name) || dice.chance(0.1);
+    return isUseful ? coin : this.#pickCoin(dice, coins);
+  }
+
+  #segwit(parent: Place): 'active' | 'not active' {
+    return parent.height + 1 >= this.#options.segwitHeight ? 'active' : 'not active';
+  }
+
+  #addCoinbase(block: Block): void {
+    const coinbase = block.transactions[0]!;
+    this.#coinbases.push(coinOf(coinbase, 0, ANYONE));
+    this.#oldCoinbases.push(coinbase);
   }
 
   /** One that is, or is not yet, or is just mature. */
@@ -110,10 +148,12 @@ export class Fuzzer {
     return this.#coinbases[youngest - 1 + dice.between(-1, 1)] ?? dice.pick(this.#coinbases);
   }
 
-  #proposalCase(spend: Spend): Case {
+  /** With `excess`: in a block that is at the limit of signature operations, or that many over it. */
+  #proposalCase(spend: Spend, excess: number | undefined): Case {
     const place = this.#tip;
     const ask = (tx: Transaction) => {
       const draft = this.#draft(place, [tx]);
+      if (excess !== undefined) fillSigops(draft, sigopCostOf(spend), excess);
       draft.proofOfWork = 'whatever';
       return {
         method: 'getblocktemplate',
@@ -128,8 +168,8 @@ export class Fuzzer {
       dice.weighted<() => Uint8Array>([
         [3, () => mutateBytes(dice, this.#spend(dice, coins).tx.raw)],
         [1, () => this.#spend(dice, coins).tx.raw],
-        [2, () => dice.pick(this.#corpus) ?? EMPTY_BYTES],
-        [2, () => mutateBytes(dice, dice.pick(this.#corpus) ?? EMPTY_BYTES)],
+        [2, () => dice.pick(this.#options.corpus) ?? EMPTY_BYTES],
+        [2, () => mutateBytes(dice, dice.pick(this.#options.corpus) ?? EMPTY_BYTES)],
         [1, () => dice.bytes(dice.below(120))],
         [2, () => randomLock(dice).scriptPubKey],
         [2, () => mutateBytes(dice, randomLock(dice).scriptPubKey)],
@@ -139,6 +179,11 @@ export class Fuzzer {
     await this.#session.check(
       'decoderawtransaction',
       inputs.map(bytes => bytesCase('decoderawtransaction', bytes, witness)),
+    );
+    const texts = inputs.map(bytes => Buffer.from(bytes.subarray(0, 200)).toString('latin1'));
+    await this.#session.check(
+      'validateaddress',
+      texts.map(text => ({ method: 'validateaddress', params: [text], story: 'text' })),
     );
     await this.#session.check(
       'decodescript',
@@ -160,8 +205,16 @@ export class Fuzzer {
         dice.chance(0.3) ? [spend.tx, ...children(dice, spend.tx)] : [spend.tx],
       );
       const draft = this.#draft(parent, txs);
+      const fees = spends.reduce((sum, spend) => sum + feeOf(spend), 0);
+      const sigopCost = spends.reduce((sum, spend) => sum + sigopCostOf(spend), 0);
       const story = dice.chance(0.5)
-        ? changeDraft(dice, draft, { parent, now: this.#now, fees: 0 })
+        ? changeDraft(dice, draft, {
+            parent,
+            now: this.#now,
+            fees,
+            sigopCost,
+            oldCoinbases: this.#oldCoinbases,
+          })
         : ['as it should be'];
       const block = finish(draft);
       made.push(block);
@@ -191,7 +244,7 @@ export class Fuzzer {
   /** Of coins of this round, seldom wrong. */
   #validSpend(dice: Dice, coins: readonly Coin[]): Spend {
     const place = { height: this.#tip.height, medianTime: medianTime(this.#tip) };
-    const spend = spendCoins(dice, [dice.pick(coins)], 0, place);
+    const spend = spendCoins(dice, [this.#pickCoin(dice, coins)], 0, place);
     return dice.chance(0.06) ? mutateSpend(dice, spend, coins) : spend;
   }
 
@@ -228,8 +281,13 @@ export class Fuzzer {
       { method: 'getbestblockhash', params: [], story },
       { method: 'gettxoutsetinfo', params: ['hash_serialized_3', null, false], story },
     ]);
-    await this.#session.check('getchaintips', [{ method: 'getchaintips', params: [], story }]);
     const hash = (tip!.core as { result: string }).result;
+    await this.#session.check('chain as JSON', [
+      { method: 'getchaintips', params: [], story },
+      { method: 'getdeploymentinfo', params: [], story },
+      { method: 'getblockheader', params: [hash], story },
+      { method: 'getblock', params: [hash, 3], story },
+    ]);
     await this.#moveTo(hexToHash<BlockHash>(hash));
   }
 
@@ -250,13 +308,26 @@ export class Fuzzer {
 
   #draft(parent: Place, txs: readonly Transaction[]): BlockDraft {
     this.#tag += 1;
-    return draftOn(parent, this.#tag, txs);
+    return draftOn(parent, this.#tag, txs, this.#segwit(parent));
   }
 
   async #setTime(time: number): Promise<void> {
     this.#now = time;
     await this.#session.check('setmocktime', [{ method: 'setmocktime', params: [time], story: '' }]);
   }
+}
+
+/** 0 when a mutation made the inputs spend something else. */
+function sigopCostOf({ tx, coins }: Spend): number {
+  const isSame =
+    tx.inputs.length === coins.length &&
+    tx.inputs.every(({ prevout }, i) => keyOf(prevout) === keyOf(coins[i]!.outPoint));
+  return isSame ? transactionSigOpCost(tx, coins.map(coin => coin.output), MANDATORY_SCRIPT_FLAGS) : 0; // biome-ignore format: short
+}
+
+function feeOf({ tx, coins }: Spend): number {
+  const paid = coins.reduce((sum, coin) => sum + coin.output.value, 0);
+  return tx.outputs.reduce((sum, output) => sum - output.value, paid);
 }
 
 /** Spend what `tx` just made, one the other. */

@@ -40,7 +40,8 @@ const { OP_CHECKSIG, OP_CHECKSIGVERIFY, OP_CHECKMULTISIG, OP_CHECKSIGADD, OP_COD
 const { OP_DUP, OP_DROP, OP_IF, OP_NOTIF, OP_ELSE, OP_ENDIF, OP_EQUAL, OP_EQUALVERIFY, OP_NOP, OP_1 } =
   OPCODES;
 
-export function innerScript(dice: Dice, sigVersion: SigVersion): InnerScript {
+/** `corpus`: scripts of others, perhaps none. */
+export function innerScript(dice: Dice, sigVersion: SigVersion, corpus: readonly Uint8Array[]): InnerScript {
   const make = dice.weighted<Maker>([
     [10, checkSig],
     [4, keyHash],
@@ -56,6 +57,7 @@ export function innerScript(dice: Dice, sigVersion: SigVersion): InnerScript {
     [sigVersion === 'tapscript' ? 8 : 0, budget],
     [sigVersion === 'tapscript' ? 4 : 0, success],
     [2, disabled],
+    [corpus.length > 0 ? 4 : 0, () => foreign(dice, corpus)],
   ]);
   const made = make(dice, sigVersion);
   if (!dice.chance(0.12)) return made;
@@ -348,6 +350,11 @@ function limits(dice: Dice, sigVersion: SigVersion): InnerScript {
   ])();
 }
 
+function foreign(dice: Dice, corpus: readonly Uint8Array[]): InnerScript {
+  const items = noise(dice).items;
+  return { name: 'foreign', script: dice.pick(corpus), items };
+}
+
 function plain(name: string, script: Uint8Array): InnerScript {
   return { name, script, items: () => [] };
 }
@@ -365,8 +372,8 @@ function budget(dice: Dice): InnerScript {
   };
 }
 
-function success(dice: Dice, sigVersion: SigVersion): InnerScript {
-  const inner = noise(dice, sigVersion).script;
+function success(dice: Dice): InnerScript {
+  const inner = noise(dice).script;
   const opcode = dice.pick([
     80, 98, 126, 129, 131, 134, 137, 138, 141, 142, 149, 153, 187, 254, 255, 186, 143, 136,
   ]);
@@ -385,7 +392,7 @@ function disabled(dice: Dice): InnerScript {
 }
 
 /** Any bytes, opcodes more often than pushes. */
-export function noise(dice: Dice, _sigVersion?: SigVersion): InnerScript {
+function noise(dice: Dice): InnerScript {
   const parts: Uint8Array[] = [];
   for (let count = dice.below(30); count > 0; count -= 1) {
     parts.push(
