@@ -206,7 +206,7 @@ const CHANGES: readonly (readonly [number, readonly [string, Change]])[] = [
   [1, ['weight', (dice, draft) => {
     const weight = blockWeight(finish(draft));
     const spare = Math.floor((WEIGHT_MAX - weight) / 4) - 8 - 1 - 4 + dice.pick([-1, 0, 0, 1, 2]);
-    draft.coinbase.outputs.push({ value: 0, scriptPubKey: new Uint8Array(spare).fill(OPCODES.OP_RETURN) });
+    draft.coinbase.outputs.push({ value: 0, scriptPubKey: new Uint8Array(Math.max(0, spare)).fill(OPCODES.OP_RETURN) });
   }]],
 ]; // biome-ignore format: a table
 
