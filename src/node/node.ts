@@ -5,7 +5,6 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { hashToHex } from '../base/bytes.ts';
 import { MINUTE_MS, toUnixSeconds } from '../base/clock.ts';
-import { LOG_CATEGORIES, type LogCategory } from '../base/log.ts';
 import type { ChainParams } from '../consensus/params.ts';
 import { loadVerifier } from '../crypto/verifier.ts';
 import { AuthSetupError, RpcAuth } from '../rpc/auth.ts';
@@ -18,7 +17,7 @@ import { decodeAddress } from '../script/address.ts';
 import { StoreError } from '../store/errors.ts';
 import { NodeClock, Scheduler } from './clocks.ts';
 import type { NodeConfig } from './config.ts';
-import { DebugLog } from './debug-log.ts';
+import type { DebugLog } from './debug-log.ts';
 import { defaultWalletDirectory, takeDirectories } from './directories.ts';
 import { Engine } from './engine.ts';
 import {
@@ -34,6 +33,7 @@ import { type BlockMaker, blockMaker } from './facade/mining.ts';
 import { networkAccess } from './facade/network.ts';
 import { clockAccess, poolAccess, processAccess } from './facade/pool.ts';
 import { Gossip } from './gossip.ts';
+import { logFile, openLog } from './log-options.ts';
 import { BackgroundMiner } from './miner.ts';
 import { networkOptions } from './network-options.ts';
 import { rpcOptions } from './rpc-options.ts';
@@ -354,35 +354,6 @@ function warningsFor(params: ChainParams): readonly string[] {
   return [
     'Agreement with Bitcoin Core on every rule of mainnet is not proven yet: consensus may be incomplete. Do not trust this node with money.',
   ];
-}
-
-function logFile({ settings, directory }: NodeConfig): string | undefined {
-  if (settings.isNegated('debuglogfile') || settings.text('debuglogfile') === '0') return undefined;
-  return path.resolve(directory, settings.text('debuglogfile') ?? 'debug.log');
-}
-
-function openLog(config: NodeConfig): DebugLog {
-  const { settings, persona } = config;
-  const wanted = new Set<LogCategory>();
-  for (const name of settings.list('debug')) {
-    if (name === '' || name === '1' || name === 'all')
-      for (const category of LOG_CATEGORIES) wanted.add(category);
-    for (const category of LOG_CATEGORIES) if (category === name) wanted.add(category);
-  }
-  for (const name of settings.list('debugexclude')) {
-    for (const category of LOG_CATEGORIES) if (category === name) wanted.delete(category);
-  }
-  const file = logFile(config);
-  try {
-    return new DebugLog({
-      file,
-      toConsole: settings.flag('printtoconsole', persona === 'hearsay' && process.stdout.isTTY === true),
-      categories: wanted,
-      microseconds: settings.flag('logtimemicros', false),
-    });
-  } catch (error) {
-    throw new ConfigError(`Could not open debug log file ${file}: ${(error as Error).message}`);
-  }
 }
 
 /** Errors in words for whoever started the node. */

@@ -309,7 +309,8 @@ export class Wallet {
   /** Throws KeyRingError. Coins of known transactions that it owns are found; older blocks need a rescan. */
   importDescriptor(imported: ImportedDescriptor): DescriptorKeeper {
     const keeper = this.keys.addDescriptor(imported);
-    if (this.#record.isBlank) {
+    // One that only watches leaves it without keys.
+    if (this.#record.isBlank && imported.descriptor.hasPrivateKeys) {
       this.#record = { ...this.#record, isBlank: false };
       this.#saveRecord();
     }

@@ -7,8 +7,16 @@ import { OUTPUT_TYPES, type OutputType } from '../../../src/wallet/descriptor-ke
 import { KeyRing } from '../../../src/wallet/key-ring.ts';
 import { RecordLog } from '../../../src/wallet/records.ts';
 import { Vault } from '../../../src/wallet/vault.ts';
+import { Wallet } from '../../../src/wallet/wallet.ts';
 import { MAIN_PREFIXES, REGTEST_PREFIXES } from '../../support/prefixes.ts';
-import { CHEAP_SCRYPT, newWallet, plainTx, strangeOutPoint, TestChain } from '../../support/wallet-chain.ts';
+import {
+  CHEAP_SCRYPT,
+  newWallet,
+  plainTx,
+  strangeOutPoint,
+  TestChain,
+  walletOptions,
+} from '../../support/wallet-chain.ts';
 
 /** The mnemonic of the test vectors of BIP49, BIP84 and BIP86. */
 const ABANDON = `${'abandon '.repeat(11)}about`;
@@ -108,6 +116,18 @@ describe('an imported descriptor', () => {
     expect(() => wallet.importDescriptor(imported(`wpkh(${KEY}/0/*)`, 1, 11))).toThrow(
       'new range must include current range = [0,10]',
     );
+  });
+
+  test('fills a blank wallet only if it holds private keys', () => {
+    const { headers, tip } = new TestChain();
+    const deps = { headers, random: new SeededRandom(1), scryptCost: CHEAP_SCRYPT };
+    const wallet = new Wallet('blank', deps, walletOptions());
+    const flags = { disablesPrivateKeys: false, isBlank: true, avoidsReuse: false };
+    wallet.initialize({ ...flags, position: { height: 0, hash: tip.header.hash }, now: 0 });
+    wallet.importDescriptor(imported('raw(51)', 0, 1));
+    expect(wallet.isBlank).toBe(true);
+    wallet.importDescriptor(imported(`wpkh(${KEY}/0/*)`, 0, 1));
+    expect(wallet.isBlank).toBe(false);
   });
 
   test('of a range that only private keys derive is refused', () => {
