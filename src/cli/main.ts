@@ -72,6 +72,32 @@ export async function main(args: readonly string[]): Promise<void> {
         code = await verifyBlockFile(argv);
       },
     )
+    .command(
+      'explain <tx>',
+      'Tell why a transaction is refused: which input, at which opcode, by which rule',
+      argv =>
+        argv
+          .positional('tx', {
+            type: 'string',
+            demandOption: true,
+            describe: 'Hex, or a file: hex, or {raw, prevouts} a line',
+          })
+          .option('prevouts', {
+            type: 'string',
+            describe: 'JSON, or a file of it: [[sat, scriptPubKey hex], …] by input',
+          })
+          .option('input', { type: 'number', describe: 'Run only the scripts of this input' })
+          .option('flags', {
+            type: 'string',
+            default: 'standard',
+            describe: 'Script rules: standard, consensus, or NAME,NAME…',
+          })
+          .option('json', { type: 'boolean', default: false, describe: 'One JSON object a line' }),
+      async argv => {
+        const { explainFile } = await import('./explain.ts');
+        code = await explainFile(argv);
+      },
+    )
     .command('genesis', 'Chains of one’s own', argv =>
       argv
         .command(

@@ -62,8 +62,13 @@ export function networkOf(file: unknown): string | undefined {
   return name === 'test3' ? 'test' : name;
 }
 
-/** One row of prevouts: `[value, scriptPubKey, height?, coinbase?]`. Throws DecodeError. */
-export function readSpentCoin(row: unknown): SpentCoin {
+/** Rows of prevouts, one an input. Throws DecodeError. */
+export function readPrevouts(rows: unknown): SpentCoin[] {
+  return asArray(rows, 'The list of prevouts').map(readSpentCoin);
+}
+
+/** One row of prevouts: `[value, scriptPubKey, height?, coinbase?]`. */
+function readSpentCoin(row: unknown): SpentCoin {
   const [value, script, height, isCoinbase] = asArray(row, 'A prevout');
   if (typeof script !== 'string' || !isHex(script)) throw new DecodeError('A prevout has its script as hex');
   return {

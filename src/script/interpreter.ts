@@ -7,7 +7,15 @@ import { CONTROL_HANDLERS } from './control-ops.ts';
 import { CRYPTO_HANDLERS, OPS_MAX } from './crypto-ops.ts';
 import type { ScriptError } from './errors.ts';
 import { SCRIPT_FLAGS } from './flags.ts';
-import { createMachine, type Handler, type HandlerTable, NO_FALSE, type ScriptRun } from './machine.ts';
+import {
+  createMachine,
+  type Handler,
+  type HandlerTable,
+  type Machine,
+  NO_FALSE,
+  type ScriptObserver,
+  type ScriptRun,
+} from './machine.ts';
 import { isTruthy } from './number.ts';
 import { NUMERIC_HANDLERS } from './numeric-ops.ts';
 import { isMinimalPush, OPCODES, SCRIPT_BYTES_MAX } from './opcodes.ts';
@@ -55,11 +63,18 @@ const HANDLERS: readonly Handler[] = handlersByOpcode([
 /** Runs the whole script; undefined when it did not fail. What is left on the stack is for the caller to judge. */
 export function evalScript(run: ScriptRun): ScriptError | undefined {
   const m = createMachine(run);
+  const error = execute(m, run.observer);
+  run.observer?.onEnd(m, error);
+  return error;
+}
+
+function execute(m: Machine, observer: ScriptObserver | undefined): ScriptError | undefined {
   const { stack, altStack, cursor, flags, sigVersion } = m;
   const { length } = cursor.script;
   const limited = sigVersion !== 'tapscript';
   if (limited && length > SCRIPT_BYTES_MAX) return 'SCRIPT_SIZE';
   for (; cursor.position < length; m.instruction += 1) {
+    if (observer !== undefined) observer.onStep(m);
     if (!cursor.advance()) return 'BAD_OPCODE';
     const { opcode } = cursor;
     if (cursor.dataLength > ELEMENT_BYTES_MAX) return 'PUSH_SIZE';

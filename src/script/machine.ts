@@ -71,6 +71,14 @@ export type Handler = (m: Machine, opcode: number) => ScriptError | undefined;
 /** Opcode → what it does; what has no entry fails with BAD_OPCODE. */
 export type HandlerTable = Readonly<Record<number, Handler>>;
 
+/** Watches scripts as they run, for those who want to know why one failed. */
+export interface ScriptObserver {
+  /** Before the instruction at `m.cursor.position` is read, whether it will be executed or not. */
+  onStep(m: Machine): void;
+  /** The script has ended, with an error or without. */
+  onEnd(m: Machine, error: ScriptError | undefined): void;
+}
+
 /** What a script runs on and by. The stack is changed in place. */
 export interface ScriptRun {
   readonly stack: Uint8Array[];
@@ -79,6 +87,7 @@ export interface ScriptRun {
   readonly sigVersion: SigVersion;
   readonly checker: SignatureChecker;
   readonly spend: TaprootSpend | undefined;
+  readonly observer?: ScriptObserver | undefined;
 }
 
 export function createMachine(run: ScriptRun): Machine {

@@ -11,7 +11,7 @@ import { Writer } from '../wire/codec.ts';
 import type { ScriptError } from './errors.ts';
 import { SCRIPT_FLAGS } from './flags.ts';
 import { evalWitnessScript, STACK_ITEMS_MAX } from './interpreter.ts';
-import type { SignatureChecker, TaprootSpend } from './machine.ts';
+import type { ScriptObserver, SignatureChecker, TaprootSpend } from './machine.ts';
 import { scanForSuccess } from './tapscript.ts';
 
 /** First byte of an annex. */
@@ -32,10 +32,12 @@ export interface WitnessRun {
   readonly program: Uint8Array;
   readonly flags: number;
   readonly checker: SignatureChecker;
+  readonly observer?: ScriptObserver | undefined;
 }
 
 /** Undefined when the spend of the 32-byte `program` is valid. */
-export function verifyTaproot({ witness, program, flags, checker }: WitnessRun): ScriptError | undefined {
+export function verifyTaproot(run: WitnessRun): ScriptError | undefined {
+  const { witness, program, flags, checker, observer } = run;
   if (witness.length === 0) return 'WITNESS_PROGRAM_WITNESS_EMPTY';
   const annex = annexOf(witness);
   const annexHash = annex && sha256(withLength(annex));
@@ -62,7 +64,7 @@ export function verifyTaproot({ witness, program, flags, checker }: WitnessRun):
   if (verdict !== undefined) return verdict === 'valid' ? undefined : verdict;
   if (stack.length > STACK_ITEMS_MAX) return 'STACK_SIZE';
   const spend = startSpend(annexHash, leafHash, witnessBytes(witness) + VALIDATION_WEIGHT_OFFSET);
-  return evalWitnessScript({ stack, script, flags, checker, sigVersion: 'tapscript', spend });
+  return evalWitnessScript({ stack, script, flags, checker, observer, sigVersion: 'tapscript', spend });
 }
 
 /** The annex of a taproot input's witness, if there is one. */

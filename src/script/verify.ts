@@ -12,7 +12,7 @@ import { TransactionChecker } from './checker.ts';
 import type { ScriptError } from './errors.ts';
 import { SCRIPT_FLAGS } from './flags.ts';
 import { evalScript, evalWitnessScript } from './interpreter.ts';
-import type { SignatureChecker } from './machine.ts';
+import type { ScriptObserver, SignatureChecker } from './machine.ts';
 import { isTruthy } from './number.ts';
 import { isPushOnly, OPCODES, pushData } from './opcodes.ts';
 import { PrecomputedTx } from './sighash.ts';
@@ -33,11 +33,13 @@ export interface Spend {
   /** WITNESS goes only with P2SH, CLEANSTACK only with both. */
   readonly flags: number;
   readonly checker: SignatureChecker;
+  /** Told of every script that runs for it. */
+  readonly observer?: ScriptObserver | undefined;
 }
 
 /** Why the spend is not valid, or undefined. Never throws, whatever the scripts and the witness are. */
 export function verifyScript(spend: Spend): ScriptError | undefined {
-  const { scriptSig, scriptPubKey, flags, checker } = spend;
+  const { scriptSig, scriptPubKey, flags, checker, observer } = spend;
   const p2sh = (flags & SCRIPT_FLAGS.P2SH) !== 0;
   const witness = (flags & SCRIPT_FLAGS.WITNESS) !== 0;
   if (flags & SCRIPT_FLAGS.SIGPUSHONLY && !isPushOnly(scriptSig)) return 'SIG_PUSHONLY';
@@ -45,7 +47,7 @@ export function verifyScript(spend: Spend): ScriptError | undefined {
   // Run apart, and not as one script: a scriptSig could otherwise skip the scriptPubKey (CVE-2010-5141).
   const stack: Uint8Array[] = [];
   const run = (script: Uint8Array, on: Uint8Array[]) =>
-    evalScript({ stack: on, script, flags, checker, sigVersion: 'base', spend: undefined });
+    evalScript({ stack: on, script, flags, checker, observer, sigVersion: 'base', spend: undefined });
   let error = scriptSig.length === 0 ? undefined : run(scriptSig, stack);
   if (error !== undefined) return error;
   const hashesScript = p2sh && isPayToScriptHash(scriptPubKey);
@@ -142,10 +144,18 @@ function verifyWitnessProgram(
   { version, program }: WitnessProgram,
   wrapping: 'native' | 'p2sh',
 ): ScriptError | undefined {
-  const { witness, flags, checker } = spend;
+  const { witness, flags, checker, observer } = spend;
   if (version === 0) {
     const run = (script: Uint8Array, stack: Uint8Array[]) =>
-      evalWitnessScript({ stack, script, flags, checker, sigVersion: 'witness-v0', spend: undefined });
+      evalWitnessScript({
+        stack,
+        script,
+        flags,
+        checker,
+        observer,
+        sigVersion: 'witness-v0',
+        spend: undefined,
+      });
     if (program.length === SCRIPT_HASH_BYTES) {
       const script = witness.at(-1);
       if (script === undefined) return 'WITNESS_PROGRAM_WITNESS_EMPTY';
@@ -161,7 +171,9 @@ function verifyWitnessProgram(
   }
   if (wrapping === 'native') {
     if (version === 1 && program.length === TAPROOT_BYTES) {
-      return flags & SCRIPT_FLAGS.TAPROOT ? verifyTaproot({ witness, program, flags, checker }) : undefined;
+      return flags & SCRIPT_FLAGS.TAPROOT
+        ? verifyTaproot({ witness, program, flags, checker, observer })
+        : undefined;
     }
     if (isPayToAnchor(spend.scriptPubKey)) return undefined;
   }
