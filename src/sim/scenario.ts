@@ -1,0 +1,70 @@
+/**
+ * What a scenario is: a world set up, a course of events and the figures that come out. It runs as a generator, one
+ * virtual second a step, so that whoever runs it can show how far it is.
+ */
+import { type Milliseconds, SECOND_MS } from '../base/clock.ts';
+import type { NetworkOptions } from './network.ts';
+import { DEFAULT_COSTS, World, type WorldDeps } from './world.ts';
+
+export interface ScenarioOptions {
+  readonly nodes: number;
+  readonly seed: number;
+  /** Of the part that is measured. */
+  readonly duration: Milliseconds;
+  /** Of all nodes, how many accept connections: 0 to 1. */
+  readonly reachable: number;
+  readonly txPerSecond: number;
+  readonly blockInterval: Milliseconds;
+  readonly network: NetworkOptions;
+  readonly memo: boolean;
+}
+
+export interface Figure {
+  readonly name: string;
+  readonly value: number;
+  /** 's', 'nodes', 'messages', '%' …; may be empty. */
+  readonly unit: string;
+}
+
+/** Something that was to come true in this run. */
+export interface Verdict {
+  readonly promise: string;
+  readonly holds: boolean;
+}
+
+export interface Outcome {
+  readonly world: World;
+  readonly figures: readonly Figure[];
+  readonly verdicts: readonly Verdict[];
+}
+
+/** Yields once a virtual second. Throws CheckFailure when an invariant breaks. */
+export type Course = Generator<World, Outcome, void>;
+
+export interface Scenario {
+  readonly name: string;
+  readonly about: string;
+  readonly defaults: Partial<ScenarioOptions>;
+  run(deps: WorldDeps, options: ScenarioOptions): Course;
+}
+
+/** With coins for the traffic that is to be expected, and some. */
+export function createWorld(deps: WorldDeps, options: ScenarioOptions): World {
+  const { seed, network, memo, txPerSecond, duration } = options;
+  const expected = (txPerSecond * duration) / SECOND_MS;
+  const coins = Math.ceil(expected + 5 * Math.sqrt(expected) + 10);
+  return new World(deps, { seed, network, memo, coins, costs: DEFAULT_COSTS });
+}
+
+/** Lets `duration` pass, a second a step; ends early when `until` holds. */
+export function* pass(
+  world: World,
+  duration: Milliseconds,
+  until?: () => boolean,
+): Generator<World, void, void> {
+  const end = world.now + duration;
+  while (world.now < end && until?.() !== true) {
+    world.runFor(Math.min(SECOND_MS, end - world.now));
+    yield world;
+  }
+}

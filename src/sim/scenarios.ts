@@ -1,0 +1,24 @@
+/** Every scenario, and the options of a run that says nothing. */
+import { MINUTE_MS } from '../base/clock.ts';
+import type { Scenario, ScenarioOptions } from './scenario.ts';
+import { bootstrap } from './scenarios/bootstrap.ts';
+import { partition } from './scenarios/partition.ts';
+import { propagation } from './scenarios/propagation.ts';
+import { DEFAULT_NETWORK } from './world.ts';
+
+export const SCENARIOS: readonly Scenario[] = [propagation, partition, bootstrap];
+
+const DEFAULTS: ScenarioOptions = {
+  nodes: 200,
+  seed: 1,
+  duration: 10 * MINUTE_MS,
+  reachable: 1,
+  txPerSecond: 0.1,
+  blockInterval: 10 * MINUTE_MS,
+  network: DEFAULT_NETWORK,
+  memo: true,
+};
+
+export function optionsOf(scenario: Scenario, chosen: Partial<ScenarioOptions>): ScenarioOptions {
+  return { ...DEFAULTS, ...scenario.defaults, ...chosen };
+}

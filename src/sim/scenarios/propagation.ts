@@ -1,0 +1,90 @@
+/**
+ * How transactions and blocks spread through a network that stands. All nodes hold a real chain and mempool; after half a
+ * minute in which they find their peers, users send and miners mine for as long as is measured.
+ */
+import { MINUTE_MS, SECOND_MS } from '../../base/clock.ts';
+import { delayAtShare, mean, type Spread } from '../metrics.ts';
+import { startMining } from '../miner.ts';
+import { addNetwork, outboundCounts, SETTLING_MS } from '../overlay.ts';
+import { createWorld, type Figure, pass, type Scenario } from '../scenario.ts';
+import { startTraffic } from '../tx-source.ts';
+import type { World } from '../world.ts';
+
+/** After the last transaction or block, it may still travel. */
+const DRAIN_MS = 60 * SECOND_MS;
+
+export const propagation: Scenario = {
+  name: 'propagation',
+  about: 'how transactions and blocks spread through a network that stands',
+  defaults: { nodes: 1_000, duration: 5 * MINUTE_MS, blockInterval: MINUTE_MS },
+  *run(deps, options) {
+    const { duration, txPerSecond, blockInterval } = options;
+    const world = createWorld(deps, options);
+    const nodes = addNetwork(world, options);
+    yield* pass(world, SETTLING_MS);
+    const overlay = outboundCounts(nodes);
+    world.metrics.reset();
+    const end = world.now + duration;
+    world.checks.start(end + DRAIN_MS);
+    if (txPerSecond > 0) startTraffic(world, { interval: SECOND_MS / txPerSecond, end, senders: nodes });
+    if (blockInterval < duration)
+      startMining(world, { interval: blockInterval, end, miners: nodes.filter(node => node.listens) });
+    yield* pass(world, duration + DRAIN_MS);
+    const txs = world.metrics.spreads('tx');
+    const blocks = world.metrics.spreads('block');
+    const figures: Figure[] = [
+      { name: 'full-relay outbound peers of a node, mean', value: overlay.fullRelay, unit: '' },
+      { name: 'block-relay-only outbound peers of a node, mean', value: overlay.blockRelay, unit: '' },
+      ...spreadFigures('transaction', txs),
+      ...txMessages(world, txs.length),
+      ...spreadFigures('block', blocks),
+    ];
+    const tips = world.tips();
+    return {
+      world,
+      figures,
+      verdicts: [
+        {
+          promise: 'every transaction reached every node',
+          holds: txs.every(tx => tx.reached === nodes.length),
+        },
+        { promise: 'all nodes end on one tip', holds: tips.length === 1 },
+      ],
+    };
+  },
+};
+
+/** Means over all that were followed of the times at which shares of the nodes had them. */
+export function spreadFigures(what: string, spreads: readonly Spread[]): Figure[] {
+  if (spreads.length === 0) return [];
+  const at = (share: number) => mean(spreads.map(spread => delayAtShare(spread, share))) / SECOND_MS;
+  return [
+    { name: `${what}s followed`, value: spreads.length, unit: '' },
+    { name: `${what}: half of the nodes have it after`, value: at(0.5), unit: 's' },
+    { name: `${what}: 90 % have it after`, value: at(0.9), unit: 's' },
+    { name: `${what}: 99 % have it after`, value: at(0.99), unit: 's' },
+    { name: `${what}: all have it after`, value: at(1), unit: 's' },
+  ];
+}
+
+/** What a transaction costs a node: sent, so each message counts once; theory counts both ends. */
+function txMessages(world: World, txCount: number): Figure[] {
+  if (txCount === 0) return [];
+  const commands = ['inv', 'getdata', 'tx', 'notfound'];
+  let messages = 0;
+  let bytes = 0;
+  for (const command of commands) {
+    const count = world.metrics.commands.get(command);
+    messages += count?.messages ?? 0;
+    bytes += count?.bytes ?? 0;
+  }
+  const shares = txCount * world.nodes.length;
+  return [
+    {
+      name: 'messages sent for a transaction, a node (inv, getdata, tx)',
+      value: messages / shares,
+      unit: '',
+    },
+    { name: 'bytes sent for a transaction, a node', value: bytes / shares, unit: 'B' },
+  ];
+}

@@ -1,0 +1,84 @@
+/**
+ * A simulated node's storage: what it wrote itself, over a snapshot that all nodes share. Bytes of blocks are kept by
+ * reference, for they are the same at every node. No simulated node starts twice, and the index is read at a start only,
+ * so it is not kept.
+ */
+import { assert } from '../base/assert.ts';
+import { bytesToBinary } from '../base/bytes.ts';
+import type { Chain } from '../chain/chain.ts';
+import type { FilePosition, StorageEffect } from '../chain/effects.ts';
+import type { MemoryStorage } from '../chain/memory-storage.ts';
+import type { ChainstateRecords } from '../chain/startup.ts';
+import type { Entry } from '../store/store.ts';
+
+/** A chain as it was flushed: nobody writes to it any more. */
+export interface Snapshot {
+  readonly storage: MemoryStorage;
+  readonly index: readonly Entry[];
+  readonly records: ChainstateRecords;
+}
+
+/** The file that holds what the node appended itself; the snapshot's is 0. */
+const OWN_FILE = 1;
+
+export class NodeStorage {
+  readonly #snapshot: Snapshot;
+  /** null: spent. */
+  readonly #coins = new Map<string, Uint8Array | null>();
+  readonly #blocks: Uint8Array[] = [];
+  readonly #undo: Uint8Array[] = [];
+
+  constructor(snapshot: Snapshot) {
+    this.#snapshot = snapshot;
+  }
+
+  /** The first two steps of a chain's start; the records are for the third. */
+  load(chain: Chain): ChainstateRecords {
+    chain.loadIndex(this.#snapshot.index);
+    return this.#snapshot.records;
+  }
+
+  /** Answers at once. */
+  perform(effect: StorageEffect): unknown {
+    switch (effect.kind) {
+      case 'readCoins':
+        return effect.keys.map(key => this.#coin(key));
+      case 'readBlock':
+        return effect.position.file === OWN_FILE
+          ? read(this.#blocks, effect.position)
+          : this.#snapshot.storage.perform(effect);
+      case 'readUndo':
+        return effect.position.file === OWN_FILE
+          ? read(this.#undo, effect.position)
+          : this.#snapshot.storage.perform(effect);
+      case 'appendBlock':
+        return append(this.#blocks, effect.raw);
+      case 'appendUndo':
+        return append(this.#undo, effect.raw);
+      case 'writeCoins':
+        for (const op of effect.ops)
+          this.#coins.set(bytesToBinary(op.key), op.type === 'put' ? op.value : null);
+        return;
+      case 'writeIndex':
+      case 'syncBlockFiles':
+      case 'pause':
+        return;
+    }
+  }
+
+  #coin(key: Uint8Array): Uint8Array | undefined {
+    const own = this.#coins.get(bytesToBinary(key));
+    return own === undefined ? this.#snapshot.storage.coins.get(key) : (own ?? undefined);
+  }
+}
+
+function append(log: Uint8Array[], raw: Uint8Array): FilePosition {
+  log.push(raw);
+  return { file: OWN_FILE, offset: log.length - 1 };
+}
+
+function read(log: readonly Uint8Array[], { offset }: FilePosition): Uint8Array {
+  const raw = log[offset];
+  assert(raw !== undefined, 'what is read was written');
+  return raw;
+}
