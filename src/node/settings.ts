@@ -45,8 +45,10 @@ export function parseDashArguments(args: readonly string[]): SettingSource {
   }
   const [included] = source.get('includeconf')?.filter(value => value !== NEGATED) ?? [];
   if (included !== undefined) {
+    // Core shows the value as JSON, and the opposite of a negation is no text.
+    const isNegated = args.some(arg => /^--?noincludeconf/.test(arg));
     throw new ConfigError(
-      `Error parsing command line arguments: -includeconf cannot be used from commandline; -includeconf=${JSON.stringify(included)}`,
+      `Error parsing command line arguments: -includeconf cannot be used from commandline; -includeconf=${isNegated ? 'true' : JSON.stringify(included)}`,
     );
   }
   return source;

@@ -4,7 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
-import { isAbsolute, join, normalize, relative, resolve, sep } from 'node:path';
+import { isAbsolute, join, normalize, parse, relative, resolve, sep } from 'node:path';
 import { WalletHostError } from '../rpc/wallet-host.ts';
 import { StoreError } from '../store/errors.ts';
 import { DecodeError } from '../wire/codec.ts';
@@ -71,6 +71,7 @@ async function locate(directory: string, name: string): Promise<WalletLocation> 
       'Wallet name given as a relative path cannot begin with ./ or ../, for wallets not in the walletdir, please use an absolute path.',
     );
   }
+  if (isAbsolute(name) && parse(name).root === name) throw refused('Wallet name cannot be the root path');
   const folder = isAbsolute(name) ? resolve(name) : resolve(directory, name);
   if (existsSync(folder) && !(await stat(folder)).isDirectory()) {
     throw refused(

@@ -134,6 +134,10 @@ describe('mistakes, in Core’s words', () => {
     ['-regtest.port=1', 'Error parsing command line arguments: Invalid parameter -regtest.port=1'],
     ['-private-network', 'Error parsing command line arguments: Invalid parameter -private-network'],
     [
+      '-noincludeconf=0',
+      'Error parsing command line arguments: -includeconf cannot be used from commandline; -includeconf=true',
+    ],
+    [
       '-includeconf=x',
       'Error parsing command line arguments: -includeconf cannot be used from commandline; -includeconf="x"',
     ],

@@ -122,6 +122,7 @@ describe('several wallets', () => {
     ['an empty name', 'createwallet', [''], -8, /^Wallet name cannot be empty$/],
     ['a name that leaves the folder', 'createwallet', ['../x'], -4, /cannot begin with/],
     ['a name that is not normal', 'createwallet', ['a/../x'], -4, /must be normalized/],
+    ['the root of the disk', 'createwallet', ['/'], -4, /cannot be the root path$/],
     ['a name of dots', 'createwallet', ['./'], -4, /must be normalized/],
     ['one that exists', 'createwallet', ['there'], -4, /Database already exists\.$/],
     ['a legacy wallet', 'createwallet', ['x', false, false, null, false, false], -4, /legacy wallet/],
