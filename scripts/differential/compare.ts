@@ -84,11 +84,13 @@ function withoutMiniscript(core: unknown, ours: unknown): unknown {
   );
 }
 
-/** JSON with sorted member names; tips of equal height have no order. */
+/** JSON with sorted member names; tips of equal height and members of a mempool have no order. */
 function canonical(value: unknown): string {
-  return JSON.stringify(value, (_key, inner: unknown) => {
-    if (Array.isArray(inner))
+  return JSON.stringify(value, (key, inner: unknown) => {
+    if (Array.isArray(inner)) {
+      if (key === 'result' && inner.every(item => typeof item === 'string')) return inner.toSorted();
       return isTips(inner) ? inner.toSorted((a, b) => (a.hash < b.hash ? -1 : 1)) : inner;
+    }
     if (inner === null || typeof inner !== 'object') return inner;
     // How a database packs its files is its own affair.
     const members = Object.entries(inner).filter(([name]) => name !== 'disk_size');

@@ -37,6 +37,9 @@ const COIN_VALUE = 9_000;
 const BATCH = 80;
 const BATCHES_A_ROUND = 12;
 const TREE_BLOCKS = 14;
+/** Of rounds; blocks that one takes back at most. */
+const DEEP_REORGANISATIONS = 0.15;
+const DEPTH_MAX = 25;
 /** Coins of earlier rounds that are tried again: older, and perhaps spent. */
 const OLD_COINS = 400;
 const OLD_COINS_A_ROUND = 40;
@@ -97,6 +100,22 @@ export class Fuzzer {
     await this.#encodings(dice, coins);
     await this.#tree(dice, coins);
     this.#oldCoins = [...this.#oldCoins, ...coins.slice(0, OLD_COINS_A_ROUND)].slice(-OLD_COINS);
+    await this.#sameState();
+    if (dice.chance(DEEP_REORGANISATIONS)) await this.#reorganise(dice);
+  }
+
+  /** Takes back many blocks, adds some, and goes back. */
+  async #reorganise(dice: Dice): Promise<void> {
+    const height = this.#tip.height - dice.between(3, DEPTH_MAX);
+    const hash: string = await this.#session.pair.core.rpc('getblockhash', height);
+    const story = `down to ${height}`;
+    await this.#session.check('invalidateblock', [{ method: 'invalidateblock', params: [hash], story }]);
+    await this.#sameState();
+    for (let count = dice.below(3); count > 0; count -= 1) {
+      await this.#submit(finish(this.#draft(this.#tip, [])), ['after a reorganisation']);
+      await this.#sameState();
+    }
+    await this.#session.check('reconsiderblock', [{ method: 'reconsiderblock', params: [hash], story }]);
     await this.#sameState();
   }
 
@@ -287,6 +306,7 @@ export class Fuzzer {
       { method: 'getdeploymentinfo', params: [], story },
       { method: 'getblockheader', params: [hash], story },
       { method: 'getblock', params: [hash, 3], story },
+      { method: 'getrawmempool', params: [], story },
     ]);
     await this.#moveTo(hexToHash<BlockHash>(hash));
   }
