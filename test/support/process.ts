@@ -31,11 +31,17 @@ export class SandboxNode extends RegtestNode {
 }
 
 export class Sandbox {
-  readonly root = fs.mkdtempSync(path.join(os.tmpdir(), 'hearsay-test-'));
+  #root: string | undefined;
   readonly #nodes: SandboxNode[] = [];
 
   constructor() {
     process.once('exit', killAll);
+  }
+
+  /** Made when first asked for: tests that are skipped leave nothing behind. */
+  get root(): string {
+    this.#root ??= fs.mkdtempSync(path.join(os.tmpdir(), 'hearsay-test-'));
+    return this.#root;
   }
 
   /** A node of ours; not started yet. */
@@ -70,7 +76,7 @@ export class Sandbox {
 
   async close(): Promise<void> {
     await Promise.all(this.#nodes.map(node => node.kill()));
-    fs.rmSync(this.root, { recursive: true, force: true });
+    if (this.#root !== undefined) fs.rmSync(this.#root, { recursive: true, force: true });
   }
 }
 

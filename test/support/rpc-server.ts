@@ -33,12 +33,19 @@ export async function startTestServer(
   const node = new MemoryNode(options.mempool);
   const dispatcher = new Dispatcher(SILENT_LOG);
   dispatcher.register(nodeMethods(node.facade, dispatcher));
-  const auth = new RpcAuth({ directory, ...options.auth }, SILENT_LOG);
-  const server = new RpcServer(
-    { dispatcher, auth, log: SILENT_LOG },
-    { bind: [{ host: '127.0.0.1', port: 0 }], wallets: true, ...options.server },
-  );
-  const [address] = await server.start();
+  const start = async () => {
+    const auth = new RpcAuth({ directory, ...options.auth }, SILENT_LOG);
+    const created = new RpcServer(
+      { dispatcher, auth, log: SILENT_LOG },
+      { bind: [{ host: '127.0.0.1', port: 0 }], wallets: true, ...options.server },
+    );
+    return { server: created, addresses: await created.start() };
+  };
+  const { server, addresses } = await start().catch(error => {
+    rmSync(directory, { recursive: true, force: true });
+    throw error;
+  });
+  const [address] = addresses;
   dispatcher.finishWarmup();
   const hasCookie = !options.auth?.password && options.auth?.cookieFile !== null;
   return {
