@@ -26,6 +26,7 @@ import { getconnectioncount, getnettotals, getnetworkinfo, setnetworkactive } fr
 import { disconnectnode, getpeerinfo, ping } from './network/peers.ts';
 import { createrawtransaction } from './rawtransactions/create.ts';
 import { decoderawtransaction, decodescript, getrawtransaction } from './rawtransactions/decode.ts';
+import { explaintransaction } from './rawtransactions/explain.ts';
 import { sendrawtransaction, testmempoolaccept } from './rawtransactions/send.ts';
 import { deriveaddresses, getdescriptorinfo, validateaddress } from './util/addresses.ts';
 import { getindexinfo } from './util/indexes.ts';
@@ -40,7 +41,7 @@ const ON_NODE: readonly RpcMethod<NodeFacade>[] = [
   submitblock, submitheader,
   addconnection, addnode, addpeeraddress, clearbanned, disconnectnode, getaddednodeinfo, getconnectioncount,
   getaddrmaninfo, getnettotals, getnetworkinfo, getnodeaddresses, getpeerinfo, listbanned, ping, setban, setnetworkactive,
-  createrawtransaction, decoderawtransaction, decodescript, getrawtransaction, sendrawtransaction, testmempoolaccept,
+  createrawtransaction, decoderawtransaction, decodescript, explaintransaction, getrawtransaction, sendrawtransaction, testmempoolaccept,
   deriveaddresses, getdescriptorinfo, getindexinfo, validateaddress,
 ]; // biome-ignore format: one list
 

@@ -130,6 +130,7 @@ describe('methods', () => {
     ['setban', '["10.0.0.0/8","add"]'], ['listbanned'], ['clearbanned'], ['ping'], ['setnetworkactive', '[true]'],
     ['createrawtransaction', `[[],{"${ADDRESS}":1}]`], ['decoderawtransaction', '["$minedHex"]'], ['decodescript', '["51"]'], ['decodescript', '["6a"]'],
     ['getrawtransaction', '["$pooled"]'], ['getrawtransaction', '["$pooled",1]'], ['getrawtransaction', '["$mined",2,"$block"]'], ['testmempoolaccept', '[["$fresh"]]'], ['testmempoolaccept', '[["$minedHex"]]'],
+    ['explaintransaction', '["$fresh"]'], ['explaintransaction', '["$minedHex"]'], ['explaintransaction', '["$fresh",[[5000000000,"51"]],"consensus"]'],
     ['deriveaddresses', '["addr(bcrt1q4w46h2at4w46h2at4w46h2at4w46h2atzmxqe2)#jt0t868l"]'], ['getdescriptorinfo', '["raw(51)"]'], ['getindexinfo'], ['validateaddress', `["${ADDRESS}"]`], ['validateaddress', '["x"]'],
   ])('%s %s gives what it declares', async (name, template = '[]') => {
     const genesis = bytesToHex(server.node.stored[0]!.raw);
