@@ -1,10 +1,15 @@
 /** A chain that Core's wallet or ours made is synced by the other node, in both directions, also through kills. */
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { bitcoind, describeBitcoind } from '../support/bitcoind.ts';
 import { coinSet, eventually, Sandbox, type SandboxNode, sameTip } from '../support/process.ts';
+import { readShared, sharedPath } from '../support/shared.ts';
 
 const ADDRESS_TYPES = ['legacy', 'p2sh-segwit', 'bech32', 'bech32m'] as const;
 const BLOCKS = 300;
+const HEAVY_CHAIN = 'blocks/chains/regtest-100k-inputs-0-150.dat.gz';
+const HEAVY_HEIGHT = 150;
 
 describeBitcoind('we sync from bitcoind', () => {
   const sandbox = new Sandbox();
@@ -89,6 +94,46 @@ describeBitcoind('bitcoind syncs from us', () => {
     expect(await coinSet(ours)).toEqual(await coinSet(core));
     await core.stop();
   });
+});
+
+describeBitcoind('100,000 signed inputs', () => {
+  const sandbox = new Sandbox();
+  afterAll(() => sandbox.close());
+
+  test.skipIf(!existsSync(sharedPath(HEAVY_CHAIN)))(
+    'with kills of our node and of bitcoind on the way',
+    async () => {
+      const file = path.join(sandbox.root, 'chain.dat');
+      writeFileSync(file, readShared(HEAVY_CHAIN));
+      const loader = await bitcoind(sandbox, 'core', ['-connect=0', `-loadblock=${file}`]);
+      await loader.start();
+      const reached = (node: SandboxNode, goal: number) =>
+        eventually(`height ${goal}`, async () => {
+          const height = await node.rpc<number>('getblockcount');
+          return height >= goal && height;
+        });
+      await reached(loader, HEAVY_HEIGHT);
+      const expected = await coinSet(loader);
+      // What bitcoind has not flushed it loses when killed; we lose nothing that was told.
+      await loader.stop();
+      rmSync(file);
+      const core = loader;
+      await core.start();
+      const ours = await sandbox.hearsay('ours', ['--connect', core.address]);
+      await ours.start();
+      for (const goal of [110, 125, 140]) {
+        const height = await reached(ours, goal);
+        await ours.kill();
+        await core.kill();
+        await core.start();
+        await ours.start();
+        expect(await ours.rpc<number>('getblockcount')).toBeGreaterThanOrEqual(height);
+      }
+      await reached(ours, HEAVY_HEIGHT);
+      expect(await coinSet(ours)).toEqual(expected);
+    },
+    120_000,
+  );
 });
 
 /** BLOCKS blocks with payments between addresses of all these types, mined and spent by the node's own wallet. */
