@@ -163,7 +163,7 @@ function mergeSections(
   return merged;
 }
 
-/** settings.json as Core keeps it: values, or lists of values. Which wallets to load is the wallets' own business. */
+/** settings.json as Core keeps it: values, or lists of values. */
 function readPersistent(directory: string): SettingSource {
   const file = path.join(directory, 'settings.json');
   if (!fs.existsSync(file)) return new Map();
@@ -177,7 +177,7 @@ function readPersistent(directory: string): SettingSource {
   }
   const source = new Map<string, string[]>();
   for (const [name, value] of Object.entries(parsed as Record<string, unknown>)) {
-    if (name === 'wallet' || name.startsWith('_')) continue;
+    if (name.startsWith('_')) continue;
     source.set(name, (Array.isArray(value) ? value : [value]).map(persistentText));
   }
   return source;

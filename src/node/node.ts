@@ -39,7 +39,6 @@ import { networkOptions } from './network-options.ts';
 import { rpcOptions } from './rpc-options.ts';
 import { workerCount } from './script-workers.ts';
 import { ConfigError } from './settings.ts';
-import { readStartupWallets } from './startup-wallets.ts';
 import { Wallets } from './wallets.ts';
 import { FatalStorageError } from './writer.ts';
 
@@ -309,7 +308,7 @@ class HearsayNode implements RunningNode {
         await wallets.close();
       },
     });
-    await wallets.loadAll([...settings.list('wallet'), ...(await readStartupWallets(settingsPath))]);
+    await wallets.loadAll(settings.list('wallet'));
     return wallets;
   }
 

@@ -231,6 +231,13 @@ describe('a directory', () => {
     );
   });
 
+  test('the wallets that settings.json loads, unless -nowallet says otherwise', () => {
+    const files = { 'bitcoin.conf': 'regtest=1', 'regtest/settings.json': '{ "wallet": ["a", "b"] }' };
+    expect(load(files).settings.list('wallet')).toEqual(['a', 'b']);
+    expect(load(files, ['-wallet=c']).settings.list('wallet')).toEqual(['c', 'a', 'b']);
+    expect(load(files, ['-nowallet']).settings.list('wallet')).toEqual([]);
+  });
+
   test('settings.json', () => {
     const files = {
       'bitcoin.conf': 'regtest=1\npid=c',
@@ -244,7 +251,7 @@ describe('a directory', () => {
       false,
       5,
     ]);
-    expect([found.list('uacomment'), found.list('wallet')]).toEqual([['a', 'b'], []]);
+    expect([found.list('uacomment'), found.list('wallet')]).toEqual([['a', 'b'], ['w']]);
     expect(() => load({ 'settings.json': '{' })).toThrow(/^Settings file could not be read/);
   });
 
