@@ -140,7 +140,8 @@ class Watch implements ScriptObserver {
   #roleOf({ cursor: { script }, sigVersion }: Machine): ScriptRole {
     if (sigVersion === 'tapscript') return 'tapscript';
     if (sigVersion === 'witness-v0') return 'witnessScript';
-    if (script === this.#scripts.scriptSig) return 'scriptSig';
-    return script === this.#scripts.scriptPubKey ? 'scriptPubKey' : 'redeemScript';
+    // First this one: an empty scriptSig never runs, and may be the same empty bytes.
+    if (script === this.#scripts.scriptPubKey) return 'scriptPubKey';
+    return script === this.#scripts.scriptSig ? 'scriptSig' : 'redeemScript';
   }
 }
