@@ -59,6 +59,8 @@ export class TxDownload implements Concern {
   /** Whose turn it is to have an orphan tried again. */
   readonly #orphanWork = new Set<PeerId>();
   readonly #wtxidPeers = new Set<PeerId>();
+  /** Both names of what the writer checks now: not asked of others meanwhile (in Core, nothing happens meanwhile). */
+  readonly #beingChecked = new Set<Hash256>();
   readonly #alarm: Alarm;
 
   readonly handlers: Handlers = {
@@ -99,6 +101,8 @@ export class TxDownload implements Concern {
   }
 
   onTxProcessed(peer: Peer | undefined, tx: Transaction, result: TxResult, now: Milliseconds): void {
+    this.#beingChecked.delete(tx.txid);
+    this.#beingChecked.delete(tx.wtxid);
     if (result.status === 'rejected') this.#rejected(peer, tx, result.reject, now);
     else {
       if (peer) peer.lastTx = now;
@@ -193,6 +197,7 @@ export class TxDownload implements Concern {
     const peer = this.#context.peers.get(id);
     const items: InventoryItem[] = [];
     for (const tx of this.#requests.requestable(id)) {
+      if (this.#beingChecked.has(tx.hash)) continue;
       if (!peer || this.#has(tx)) {
         this.#requests.forget(tx.hash);
         continue;
@@ -216,6 +221,8 @@ export class TxDownload implements Concern {
     this.#requests.received(peer.id, tx.txid);
     this.#requests.received(peer.id, tx.wtxid);
     if (this.#has({ hash: tx.wtxid, by: 'wtxid' }) || this.#reconsiderable.has(tx.wtxid)) return;
+    this.#beingChecked.add(tx.txid);
+    this.#beingChecked.add(tx.wtxid);
     outbox.start({ kind: 'submitTx', peer: peer.id, tx }, peer);
   }
 

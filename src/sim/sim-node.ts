@@ -412,8 +412,11 @@ export class SimNode implements Host {
 
   #onChain(notice: ChainNotice): void {
     const { agenda, metrics, trace } = this.#deps;
-    if (notice.kind === 'blockConnected')
+    if (notice.kind === 'blockConnected') {
       metrics.reached(notice.block.header.hash, this.index, this.#source, agenda.now);
+      for (const { txid } of notice.block.transactions)
+        metrics.reached(txid, this.index, this.#source, agenda.now);
+    }
     if (notice.kind === 'tipChanged') {
       trace.word(this.index);
       trace.text(this.chain.headers.hashOf(notice.tip));
