@@ -99,13 +99,17 @@ function* connectTip(state: ChainState, id: HeaderId, known: Block | undefined):
   return true;
 }
 
-export function* disconnectTip(state: ChainState, now: Milliseconds): WriterTask<void> {
+export function* disconnectTip(
+  state: ChainState,
+  now: Milliseconds,
+  { givesBack } = { givesBack: true },
+): WriterTask<void> {
   const id = state.tip();
   const block = yield* readBlock(state, id);
   const undo = yield* readUndo(state, id);
   disconnectBlock(state, id, block, undo);
   state.popTip();
-  yield { kind: 'notify', notice: { kind: 'blockDisconnected', id, block, undo } };
+  yield { kind: 'notify', notice: { kind: 'blockDisconnected', id, block, undo, givesBack } };
   yield* flushIfFull(state, now);
 }
 

@@ -47,6 +47,8 @@ export type ChainNotice =
       readonly id: HeaderId;
       readonly block: Block;
       readonly undo: BlockUndo;
+      /** False: its transactions do not go back to the mempool. */
+      readonly givesBack: boolean;
     }
   /**
    * After the last step of a change of tip; `fork` is the last block common to the old and the new chain. That is the

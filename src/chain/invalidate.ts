@@ -10,11 +10,16 @@ import type { WriterTask } from './effects.ts';
 import { flush } from './flush.ts';
 import { FAILED } from './header-tree.ts';
 
+/** Invalidated blocks whose transactions go back to the mempool, from the tip down (Core: InvalidateBlock). */
+const BLOCKS_GIVEN_BACK_MAX = 10;
+
 /** Treats the block, and all that stand on it, as invalid. Genesis stays. */
 export function* invalidateBlock(state: ChainState, id: HeaderId, now: Milliseconds): WriterTask<void> {
   if (id === 0) return;
   const wasActive = state.isActive(id);
-  while (state.isActive(id)) yield* disconnectTip(state, now);
+  for (let count = 1; state.isActive(id); count += 1) {
+    yield* disconnectTip(state, now, { givesBack: count <= BLOCKS_GIVEN_BACK_MAX });
+  }
   state.markInvalid(id);
   addAllCandidates(state);
   if (wasActive) {

@@ -154,7 +154,8 @@ class CoinFinder {
     this.#height = height;
     this.#coinAt = key => context.coinAt(key);
     block.transactions.forEach((tx, i) => {
-      this.#positions.set(tx.txid, i);
+      // Of one that stands here twice the first makes the coins; the second finds its own spent.
+      if (!this.#positions.has(tx.txid)) this.#positions.set(tx.txid, i);
     });
   }
 

@@ -217,7 +217,8 @@ export class Mempool implements MempoolView {
   /** Follows the chain: call for each of its notices, in order. */
   *onChainNotice(notice: ChainNotice, now: Milliseconds): MempoolTask<void> {
     if (notice.kind === 'blockConnected') yield* this.#blockConnected(notice.block, now);
-    else if (notice.kind === 'blockDisconnected') yield* this.#blockDisconnected(notice.block);
+    else if (notice.kind === 'blockDisconnected')
+      yield* this.#blockDisconnected(notice.block, notice.givesBack);
     else if (notice.kind === 'tipChanged') yield* this.#giveBack(now);
   }
 
@@ -294,8 +295,10 @@ export class Mempool implements MempoolView {
     this.#rolling.isBlockSince = true;
   }
 
-  *#blockDisconnected(block: Block): MempoolTask<void> {
-    this.#disconnected = [...block.transactions.filter(tx => !tx.isCoinbase), ...this.#disconnected];
+  *#blockDisconnected(block: Block, givesBack: boolean): MempoolTask<void> {
+    const spends = block.transactions.filter(tx => !tx.isCoinbase);
+    if (givesBack) this.#disconnected = [...spends, ...this.#disconnected];
+    else for (const tx of spends) yield* this.#removeAll(withDescendants(this.#spendersOf(tx)), 'reorg');
     this.#isReorganised = true;
     let bytes = this.#disconnected.reduce((sum, tx) => sum + tx.size, 0);
     while (bytes > DISCONNECTED_BYTES_MAX) {
