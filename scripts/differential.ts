@@ -3,10 +3,11 @@
  * wrong in all their parts, asks our node and a bitcoind over RPC, and stops at the first disagreement with the smallest
  * case that shows it. Exit code 0: all agreed; 1: a disagreement; 2: it could not run.
  *
- *   npm run differential -- --seed N --minutes M [--bitcoind PATH] [--corpus FOLDER] [--late-forks]
+ *   npm run differential -- --seed N --minutes M [--bitcoind PATH] [--corpus FOLDER] [--late-forks] [--standard]
  *
  * Without --bitcoind the environment's BITCOIND counts. The corpus is a folder of *.jsonl.gz with a member `hex` a line.
- * With --late-forks the soft forks activate one after the other while it runs.
+ * With --late-forks the soft forks activate one after the other while it runs; with
+ * --standard both nodes also refuse what is not standard, and policy is compared as well.
  */
 import fs from 'node:fs';
 import os from 'node:os';
@@ -31,6 +32,7 @@ const { values } = parseArgs({
     bitcoind: { type: 'string', default: process.env['BITCOIND'] ?? '' },
     corpus: { type: 'string', default: '../shared/vectors/fuzz' },
     'late-forks': { type: 'boolean', default: false },
+    standard: { type: 'boolean', default: false },
   },
 });
 
@@ -49,7 +51,10 @@ async function main(seed: number, minutes: number, bitcoind: string): Promise<nu
     ([name, height]) => `testactivationheight=${name}@${height}`,
   );
   const root = fs.mkdtempSync(path.join(os.tmpdir(), 'hearsay-differential-'));
-  const pair = await NodePair.start(root, bitcoind, values['late-forks'] ? lateForks : []);
+  const pair = await NodePair.start(root, bitcoind, [
+    `acceptnonstdtxn=${values.standard ? 0 : 1}`,
+    ...(values['late-forks'] ? lateForks : []),
+  ]);
   const session = new Session(pair, seed);
   const started = performance.now();
   const seconds = () => (performance.now() - started) / 1000;

@@ -1,6 +1,8 @@
 /** Coins and transactions that spend them: valid ones unless the coin's script or a sloppy signature is against it. */
-import { EMPTY_BYTES } from '../../src/base/bytes.ts';
+import { concatBytes, EMPTY_BYTES } from '../../src/base/bytes.ts';
+import { OPCODES, pushData } from '../../src/script/opcodes.ts';
 import { PrecomputedTx } from '../../src/script/sighash.ts';
+import { wrapInWitnessScriptHash } from '../../src/script/templates.ts';
 import {
   createTransaction,
   type OutPoint,
@@ -14,7 +16,9 @@ import type { Dice } from './dice.ts';
 import { ANYONE, type Lock, randomLock } from './locks.ts';
 
 /** Makes a transaction large enough not to be mistaken for a merkle node. */
-const PADDING = new Uint8Array(24).fill(0x6a);
+const PADDING = concatBytes(Uint8Array.of(OPCODES.OP_RETURN), pushData(new Uint8Array(24)));
+/** Anyone may spend it, and it is standard. */
+const STANDARD_SCRIPT = wrapInWitnessScriptHash(ANYONE.scriptPubKey);
 
 export interface Coin {
   readonly outPoint: OutPoint;
@@ -73,12 +77,13 @@ export function spendCoins(
       : 0);
   const total = coins.reduce((sum, coin) => sum + coin.output.value, 0);
   const count = dice.count(3);
+  const usual = dice.chance(0.5) ? ANYONE.scriptPubKey : STANDARD_SCRIPT;
   const outputs = Array.from({ length: count }, () => ({
     value: Math.floor((total * 0.5) / count),
-    scriptPubKey: dice.chance(0.8) ? ANYONE.scriptPubKey : randomLock(dice).scriptPubKey,
+    scriptPubKey: dice.chance(0.85) ? usual : randomLock(dice).scriptPubKey,
   }));
   if (dice.chance(0.97)) outputs.push({ value: 0, scriptPubKey: PADDING });
-  const version = wished.version ?? dice.pick([2, 2, 2, 1, 3, 0, 0xffffffff]);
+  const version = wished.version ?? dice.pick([2, 2, 2, 2, 2, 2, 2, 1, 1, 3, 0, 0xffffffff]);
   const parts: TxParts = { version, inputs, outputs, lockTime };
   const signed = sign(dice, parts, coins, sloppiness);
   return {

@@ -5,7 +5,7 @@ import { freePort, RegtestNode } from '../regtest/process.ts';
 
 const HOST = '127.0.0.1';
 /** Scripts are checked in order, so that of many bad inputs both name the first; nothing is refused for its fee. */
-const COMMON = ['par=1', 'acceptnonstdtxn=1', 'minrelaytxfee=0', 'incrementalrelayfee=0', 'listen=0', 'connect=0', 'disablewallet=1', 'dnsseed=0']; // biome-ignore format: one list
+const COMMON = ['par=1', 'minrelaytxfee=0', 'incrementalrelayfee=0', 'listen=0', 'connect=0', 'disablewallet=1', 'dnsseed=0']; // biome-ignore format: one list
 const CORE_ONLY = ['regtest', 'checkmempool=0', 'checkblockindex=0', 'checkaddrman=0', 'printtoconsole=0', 'debuglogfile=0', 'natpmp=0', 'rpcdoccheck=0', 'server=1']; // biome-ignore format: one list
 
 /** What a node answered to one request, as JSON that compares as text. */

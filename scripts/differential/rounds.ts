@@ -30,6 +30,8 @@ const MATURITY = 100;
 const SETUP_BLOCKS = 115;
 /** 14 November 2023: where the chain starts, so that the same seed makes the same blocks. */
 const START_TIME = 1_700_000_000;
+/** Coinbases that are split into purses, of which each round takes one. */
+const PURSE_COINBASES = 4;
 const PURSES = 2_000;
 const PURSE_VALUE = 2_400_000;
 const COINS_A_ROUND = 240;
@@ -76,9 +78,10 @@ export class Fuzzer {
       const block = await this.#mustConnect(draft);
       this.#addCoinbase(block);
     }
-    const { tx, coins } = fund(this.#coinbases[0]!, Array.from({ length: PURSES }, () => ANYONE), PURSE_VALUE); // biome-ignore format: short
-    await this.#mustConnect(this.#draft(this.#tip, [tx]));
-    this.#purses = coins;
+    const locks = Array.from({ length: PURSES }, () => ANYONE);
+    const funds = this.#coinbases.slice(0, PURSE_COINBASES).map(coin => fund(coin, locks, PURSE_VALUE));
+    await this.#mustConnect(this.#draft(this.#tip, funds.map(({ tx }) => tx))); // biome-ignore format: short
+    this.#purses = funds.flatMap(({ coins }) => coins);
   }
 
   /** Purses are left. */
