@@ -8,7 +8,8 @@ import { checkLoneBlock, type SpentCoin } from '../../src/consensus/lone-block.t
 import { Reject } from '../../src/consensus/reject.ts';
 import { loadVerifierSync } from '../../src/crypto/verifier.ts';
 import { verifyInputs } from '../../src/script/verify.ts';
-import { type Mutation, mutateBlock } from '../support/block-mutations.ts';
+import { mutateBlock } from '../support/block-mutations.ts';
+import type { Mutation } from '../support/mutation.ts';
 import { REAL_BLOCKS, type RealBlock, readRealBlock } from '../support/real-blocks.ts';
 import { describeShared } from '../support/shared.ts';
 

@@ -7,13 +7,9 @@
 import { concatBytes, equalBytes } from '../../src/base/bytes.ts';
 import { type Random, randomBelow } from '../../src/base/random.ts';
 import type { SpentCoin } from '../../src/consensus/lone-block.ts';
-import { blockMerkleRoot } from '../../src/consensus/merkle.ts';
-import type { RejectReason } from '../../src/consensus/reject.ts';
-import { witnessCommitmentIndex, witnessCommitmentScript } from '../../src/consensus/witness-commitment.ts';
-import type { SignatureVerifier } from '../../src/crypto/verifier.ts';
+import { witnessCommitmentIndex } from '../../src/consensus/witness-commitment.ts';
 import { isStrictDer } from '../../src/script/encoding.ts';
 import { OPCODES, parseScript, pushData } from '../../src/script/opcodes.ts';
-import { type Block, createBlock, createHeader } from '../../src/wire/block.ts';
 import {
   createTransaction,
   SEQUENCE_FINAL,
@@ -22,28 +18,11 @@ import {
   type TxOutput,
   type TxParts,
 } from '../../src/wire/transaction.ts';
-import type { RealBlock } from './real-blocks.ts';
+import { COINBASE_MUTATORS } from './coinbase-mutations.ts';
+import { type Expected, type Mutation, rebuilt, type Subject, total } from './mutation.ts';
 import { commitsTo, type Field, signaturesOf } from './signed-fields.ts';
 
-export type Expected = RejectReason | 'accepted';
 const SCRIPT_FAILS = 'block-script-verify-flag-failed';
-
-export interface Mutation {
-  /** What was changed, for whoever has to find out why the verdict is another. */
-  readonly name: string;
-  readonly block: Block;
-  readonly spent: readonly (readonly SpentCoin[])[];
-  /** Of the transaction whose scripts may judge otherwise than before; undefined: none's. */
-  readonly changed: number | undefined;
-  readonly expected: Expected;
-}
-
-/** What the block is before: valid. */
-export interface Subject {
-  readonly real: RealBlock;
-  readonly flags: number;
-  readonly verifier: SignatureVerifier;
-}
 
 interface Place {
   readonly subject: Subject;
@@ -84,40 +63,6 @@ const TX_MUTATORS: Readonly<Record<string, Mutator>> = {
   'an output more': addOutput,
   'a transaction twice': repeatTransaction,
   'a transaction first': moveFirst,
-};
-
-const COINBASE_MUTATORS: Readonly<Record<string, (subject: Subject) => Mutation | undefined>> = {
-  'one satoshi too many': subject => changeCoinbaseValue(subject, 1, 'bad-cb-amount'),
-  'one satoshi not taken': subject => changeCoinbaseValue(subject, -1, 'accepted'),
-  'a byte more in the coinbase': lengthenCoinbase,
-  'another version of the coinbase': subject =>
-    withCoinbase(subject, ({ version }) => ({ version: version ^ 1 }), 'accepted'),
-  'a lock in the coinbase': subject =>
-    withCoinbase(
-      subject,
-      ({ inputs }) => ({
-        lockTime: LOCKTIME_THRESHOLD - 1,
-        inputs: [{ ...inputs[0]!, sequence: 0 }],
-      }),
-      'bad-txns-nonfinal',
-    ),
-  'another height': subject => {
-    const bip34 = subject.real.height >= subject.real.params.buried.bip34;
-    return withCoinbase(
-      subject,
-      ({ inputs }) => ({
-        inputs: [{ ...inputs[0]!, scriptSig: inputs[0]!.scriptSig.map((b, i) => (i === 1 ? b ^ 1 : b)) }],
-      }),
-      bip34 ? 'bad-cb-height' : 'accepted',
-    );
-  },
-  'no coinbase': ({ real: { block, spent } }) => ({
-    name: '',
-    block: rebuilt(block, block.transactions.slice(1)),
-    spent,
-    changed: undefined,
-    expected: block.transactions.length === 1 ? 'bad-blk-length' : 'bad-cb-missing',
-  }),
 };
 
 /** One random change; the same for the same state of `random`. */
@@ -419,69 +364,8 @@ function foreignInput({ subject, tx, random }: Place): number | undefined {
   return subject.real.block.transactions.some(other => other.txid === txid) ? undefined : index;
 }
 
-function changeCoinbaseValue(subject: Subject, by: 1 | -1, expected: Expected): Mutation | undefined {
-  return withCoinbase(
-    subject,
-    ({ outputs }) => ({
-      outputs: outputs.with(0, { ...outputs[0]!, value: outputs[0]!.value + by }),
-    }),
-    expected,
-  );
-}
-
-function lengthenCoinbase(subject: Subject): Mutation {
-  const { scriptSig } = subject.real.block.transactions[0]!.inputs[0]!;
-  return withCoinbase(
-    subject,
-    ({ inputs }) => ({
-      inputs: [{ ...inputs[0]!, scriptSig: concatBytes(scriptSig, Uint8Array.of(0)) }],
-    }),
-    scriptSig.length === 100 ? 'bad-cb-length' : 'accepted',
-  );
-}
-
-function withCoinbase(
-  { real: { block, spent } }: Subject,
-  change: (coinbase: Transaction) => Partial<TxParts>,
-  expected: Expected,
-): Mutation {
-  const coinbase = block.transactions[0]!;
-  const { version, inputs, outputs, lockTime } = coinbase;
-  const changed = createTransaction({ version, inputs, outputs, lockTime, ...change(coinbase) });
-  return {
-    name: '',
-    block: rebuilt(block, block.transactions.with(0, changed)),
-    spent,
-    changed: undefined,
-    expected,
-  };
-}
-
-/** The block of these transactions, its witness commitment (if there was one) and merkle root made right. */
-function rebuilt({ header }: Block, transactions: readonly Transaction[]): Block {
-  const all = recommitted(transactions);
-  return createBlock(
-    createHeader({ ...header, merkleRoot: blockMerkleRoot({ transactions: all }).root }),
-    all,
-  );
-}
-
-function recommitted(transactions: readonly Transaction[]): readonly Transaction[] {
-  const index = witnessCommitmentIndex({ transactions });
-  const reserved = transactions[0]?.inputs[0]?.witness[0];
-  if (index === undefined || reserved === undefined || !transactions[0]!.isCoinbase) return transactions;
-  const { version, inputs, outputs, lockTime } = transactions[0]!;
-  const scriptPubKey = witnessCommitmentScript({ transactions }, reserved);
-  const changed = outputs.with(index, { ...outputs[index]!, scriptPubKey });
-  return transactions.with(0, createTransaction({ version, inputs, outputs: changed, lockTime }));
-}
-
 function isEcdsaSignature(item: Uint8Array): boolean {
   return item.length >= 60 && isStrictDer(item);
-}
-
-function total(outputs: readonly TxOutput[]): number {
-  return outputs.reduce((sum, { value }) => sum + value, 0);
 }
 
 function pick<T>(random: Random, from: readonly T[]): T {
