@@ -98,6 +98,15 @@ export async function main(args: readonly string[]): Promise<void> {
         code = await explainFile(argv);
       },
     )
+    .command(
+      'simulate <scenario>',
+      'Run thousands of nodes in virtual time: propagation, partition or bootstrap',
+      argv => simulateOptions(argv),
+      async argv => {
+        const { runSimulation } = await import('./simulate.ts');
+        code = runSimulation(argv);
+      },
+    )
     .command('genesis', 'Chains of one’s own', argv =>
       argv
         .command(
@@ -126,6 +135,24 @@ export async function main(args: readonly string[]): Promise<void> {
     code = fail(error);
   }
   process.exitCode = code;
+}
+
+function simulateOptions<T>(argv: Argv<T>) {
+  return argv
+    .positional('scenario', { type: 'string', demandOption: true })
+    .option('nodes', { type: 'number', describe: 'How many' })
+    .option('seed', { type: 'number', default: 1, describe: 'The same seed gives the same run' })
+    .option('duration', { type: 'string', describe: 'Virtual time that is measured: 90s, 10m, 2h' })
+    .option('reachable', { type: 'number', describe: 'Share of the nodes that accept connections' })
+    .option('tx', { type: 'number', describe: 'Transactions a second' })
+    .option('blocks', { type: 'string', describe: 'Mean time between blocks' })
+    .option('latency', { type: 'number', describe: 'Median one-way latency of a link, ms' })
+    .option('sigma', { type: 'number', describe: 'Spread of latencies (lognormal); 0: all alike' })
+    .option('bandwidth', { type: 'number', describe: 'Of each node and direction, Mbit/s (0: no limit)' })
+    .option('loss', { type: 'number', describe: 'Share of messages that are lost once' })
+    .option('memo', { type: 'boolean', default: true, describe: 'Decode alike bytes once for all nodes' })
+    .option('json', { type: 'string', describe: 'File for the figures' })
+    .option('report', { type: 'string', describe: 'File for a page with pictures' });
 }
 
 function genesisOptions<T>(argv: Argv<T>) {
