@@ -1,16 +1,22 @@
 /**
- * `bin/node explain TX|FILE`: why transactions are refused, without asking any node. The outputs that they spend come
- * from `--prevouts`, or stand beside each transaction in a file of JSON objects `{raw, prevouts}`, one a line.
+ * `bin/node explain TX|FILE`: why transactions are refused. The outputs that they spend come from `--prevouts`, or stand
+ * beside each transaction in a file of JSON objects `{raw, prevouts}`, one a line; then no node is asked. Of others a
+ * running node finds them, by its `explaintransaction`.
  */
 import { existsSync, statSync } from 'node:fs';
-import { hexToBytes, isHex } from '../base/bytes.ts';
+import { bytesToHex, hexToBytes, isHex } from '../base/bytes.ts';
 import { explainTransaction, type TxReport } from '../consensus/explain-tx.ts';
 import type { SpentCoin } from '../consensus/lone-block.ts';
 import { loadVerifier } from '../crypto/verifier.ts';
 import { readMaybeGzip, readPrevouts } from '../node/block-file.ts';
-import { ConfigError } from '../node/settings.ts';
+import { loadConfig } from '../node/config.ts';
+import { rpcOptions } from '../node/rpc-options.ts';
+import { ConfigError, type SettingSource } from '../node/settings.ts';
+import { cookiePath } from '../rpc/auth.ts';
+import { compactJson } from '../rpc/json-write.ts';
 import { MANDATORY_SCRIPT_FLAGS, parseFlags, STANDARD_SCRIPT_FLAGS } from '../script/flags.ts';
 import { decodeTransaction, type Transaction } from '../wire/transaction.ts';
+import { callRpc, RpcClientError } from './rpc-client.ts';
 
 export interface ExplainArguments {
   readonly tx: string;
@@ -22,20 +28,45 @@ export interface ExplainArguments {
 
 interface Subject {
   readonly tx: Transaction;
-  readonly spent: readonly SpentCoin[];
+  /** Undefined: a node has to find them. */
+  readonly spent: readonly SpentCoin[] | undefined;
 }
 
 /** Exit code 0 only if all are valid. Throws ConfigError, DecodeError, RangeError and the system's errors. */
-export async function explainFile(args: ExplainArguments): Promise<number> {
+export async function explainFile(args: ExplainArguments, commandLine: SettingSource): Promise<number> {
   const flags = flagsFrom(args.flags);
   const verifier = await loadVerifier('auto');
   let allValid = true;
   for (const { tx, spent } of subjects(args)) {
-    const report = explainTransaction(tx, spent, { flags, verifier, input: args.input });
+    const report =
+      spent === undefined
+        ? await askNode(tx, args, commandLine)
+        : explainTransaction(tx, spent, { flags, verifier, input: args.input });
     allValid &&= report.valid;
     process.stdout.write(args.json ? `${JSON.stringify(report)}\n` : inWords(report));
   }
   return allValid ? 0 : 1;
+}
+
+/** Throws ConfigError and RpcClientError. */
+async function askNode(
+  tx: Transaction,
+  { input, flags }: ExplainArguments,
+  commandLine: SettingSource,
+): Promise<TxReport> {
+  if (input !== undefined) throw new ConfigError('--input goes only with --prevouts');
+  const { auth, server } = rpcOptions(loadConfig(commandLine, 'hearsay'));
+  const target = {
+    host: '127.0.0.1',
+    port: server.bind[0]!.port,
+    user: auth.user,
+    password: auth.password,
+    cookieFile: cookiePath(auth),
+  };
+  const reply = await callRpc(target, 'explaintransaction', [bytesToHex(tx.raw), null, flags]);
+  const error = reply.get('error') ?? null;
+  if (error !== null) throw new RpcClientError(compactJson(error));
+  return JSON.parse(compactJson(reply.get('result')!)) as TxReport;
 }
 
 function inWords({ txid, valid, refused_by, reason, explanation, inputs }: TxReport): string {
@@ -50,12 +81,7 @@ function subjects({ tx, prevouts }: ExplainArguments): Subject[] {
   const isFile = !isHex(tx) && existsSync(tx) && statSync(tx).isFile();
   const text = isFile ? Buffer.from(readMaybeGzip(tx)).toString('utf8').trim() : tx;
   if (isHex(text)) {
-    if (prevouts === undefined) {
-      throw new ConfigError(
-        'Give --prevouts: [[value in sat, scriptPubKey hex], …], one of each input. A node finds them itself: rpc explaintransaction',
-      );
-    }
-    return [subject(text, JSON.parse(jsonFrom(prevouts)))];
+    return [subject(text, prevouts === undefined ? undefined : JSON.parse(jsonFrom(prevouts)))];
   }
   if (!isFile) throw new ConfigError(`${tx.slice(0, 80)} is neither a transaction in hex nor a file`);
   return entries(text).map(({ raw, prevouts: given }, i) => {
@@ -93,7 +119,10 @@ function parseJson(text: string): Entry | undefined {
 
 function subject(hex: string, prevouts: unknown): Subject {
   if (!isHex(hex)) throw new ConfigError('A transaction is not hexadecimal');
-  return { tx: decodeTransaction(hexToBytes(hex)), spent: readPrevouts(prevouts) };
+  return {
+    tx: decodeTransaction(hexToBytes(hex)),
+    spent: prevouts === undefined ? undefined : readPrevouts(prevouts),
+  };
 }
 
 /** The JSON itself, or the file that holds it. */

@@ -76,7 +76,7 @@ export async function main(args: readonly string[]): Promise<void> {
       'explain <tx>',
       'Tell why a transaction is refused: which input, at which opcode, by which rule',
       argv =>
-        argv
+        withNodeOptions(argv, [...CHAIN_OPTIONS, 'rpcport', 'rpcuser', 'rpcpassword', 'rpccookiefile'])
           .positional('tx', {
             type: 'string',
             demandOption: true,
@@ -95,7 +95,7 @@ export async function main(args: readonly string[]): Promise<void> {
           .option('json', { type: 'boolean', default: false, describe: 'One JSON object a line' }),
       async argv => {
         const { explainFile } = await import('./explain.ts');
-        code = await explainFile(argv);
+        code = await explainFile(argv, settingsFrom(argv));
       },
     )
     .command(

@@ -39,7 +39,7 @@ export interface CommandOutcome {
 }
 
 /** The call could not be made or answered; the message is for the user. */
-class RpcClientError extends Error {
+export class RpcClientError extends Error {
   override readonly name = 'RpcClientError';
 }
 

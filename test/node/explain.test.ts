@@ -4,10 +4,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bytesToHex } from '../../src/base/bytes.ts';
+import { wrapInWitnessScriptHash } from '../../src/script/templates.ts';
 import type { Transaction, TxOutput } from '../../src/wire/transaction.ts';
+import { input, output, transaction } from '../support/block-scene.ts';
 import { readRealBlock } from '../support/real-blocks.ts';
+import { startTestServer, type TestServer } from '../support/rpc-server.ts';
+import { scriptFromText } from '../support/script-text.ts';
 import { describeShared } from '../support/shared.ts';
 import { signedKeyHashSpend, signedTaprootSpend, spoilSignature } from '../support/signed-spends.ts';
 
@@ -45,6 +49,7 @@ const prevoutsOf = ({ spent }: Spend) =>
   spent.map(({ value, scriptPubKey }) => [value, bytesToHex(scriptPubKey)]);
 const lineOf = (spend: Spend) => JSON.stringify({ raw: rawOf(spend), prevouts: prevoutsOf(spend) });
 
+const SCRIPT = scriptFromText('IF 1 ELSE 0 ENDIF');
 const GOOD = signedKeyHashSpend(1, 2);
 const BAD = { ...GOOD, ...spoilSignature(GOOD, 1) };
 const TAPROOT = signedTaprootSpend(2, 1);
@@ -114,7 +119,8 @@ describe('a file of many', () => {
 
 describe('what cannot be read is one line', () => {
   test.each([
-    [[rawOf(GOOD)], 'Error: Give --prevouts: '],
+    [[rawOf(GOOD), '--input', '0'], 'Error: --input goes only with --prevouts\n'],
+    [[rawOf(GOOD), '--datadir', folder, '--rpcport', '1'], 'Error: Authorization failed: '],
     [['nothing'], 'Error: nothing is neither a transaction in hex nor a file\n'],
     [[rawOf(GOOD), '--prevouts', '[]'], 'Error: 2 inputs spend 2 outputs, not 0\n'],
     [[rawOf(GOOD), '--prevouts', '[[1,"5"]]'], 'Error: A prevout has its script as hex\n'],
@@ -133,6 +139,37 @@ describe('what cannot be read is one line', () => {
     const { code, stderr } = await explain(...args);
     expect([code, stderr.slice(0, message.length)]).toEqual([1, message]);
     expect(stderr.trim()).not.toContain('\n');
+  });
+});
+
+describe('without prevouts', () => {
+  let server: TestServer;
+  beforeAll(async () => {
+    server = await startTestServer();
+    server.node.mine(102, wrapInWitnessScriptHash(SCRIPT));
+  });
+  afterAll(() => server.stop());
+
+  test('a running node finds them', async () => {
+    const { txid } = server.node.stored[1]!.transactions[0]!;
+    const spending = (condition: number) =>
+      transaction({
+        inputs: [input({ txid, index: 0 }, { witness: [Uint8Array.of(condition), SCRIPT] })],
+        outputs: [output(1_000, wrapInWitnessScriptHash(SCRIPT))],
+      });
+    const ask = (condition: number) => {
+      const where = [
+        '--rpccookiefile',
+        path.join(server.directory, '.cookie'),
+        '--rpcport',
+        String(server.port),
+      ];
+      return explain(bytesToHex(spending(condition).raw), ...where, '--datadir', folder);
+    };
+    expect((await ask(1)).code).toBe(0);
+    const bad = await ask(2);
+    expect(bad.code).toBe(1);
+    expect(bad.stdout).toContain('fails at OP_IF (instruction 0, byte 0) of its witnessScript: ');
   });
 });
 
