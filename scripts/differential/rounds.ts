@@ -303,13 +303,13 @@ export class Fuzzer {
       { method: 'getbestblockhash', params: [], story },
       { method: 'gettxoutsetinfo', params: ['hash_serialized_3', null, false], story },
     ]);
+    await this.#session.check('mempool', [{ method: 'getrawmempool', params: [], story }], 'counted');
     const hash = (tip!.core as { result: string }).result;
     await this.#session.check('chain as JSON', [
       { method: 'getchaintips', params: [], story },
       { method: 'getdeploymentinfo', params: [], story },
       { method: 'getblockheader', params: [hash], story },
       { method: 'getblock', params: [hash, 3], story },
-      { method: 'getrawmempool', params: [], story },
     ]);
     await this.#moveTo(hexToHash<BlockHash>(hash));
   }

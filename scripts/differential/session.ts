@@ -46,14 +46,19 @@ export class Session {
     return sum;
   }
 
-  /** All agree, or this throws Disagreement. Returns what both said. */
-  async check(kind: string, cases: readonly Case[]): Promise<Answers[]> {
+  /** All agree, or this throws Disagreement (unless that is only `counted`). Returns what both said. */
+  async check(
+    kind: string,
+    cases: readonly Case[],
+    disagreements: 'stop' | 'counted' = 'stop',
+  ): Promise<Answers[]> {
     const answers = await this.pair.ask(cases.map(({ method, params }) => ({ method, params })));
     const tally = this.#tally(kind);
     for (const [i, answer] of answers.entries()) {
       tally.cases += 1;
       const agreement = compare(answer);
-      if (agreement === 'different') throw await this.#explain(kind, cases[i]!, answer);
+      if (agreement === 'different' && disagreements === 'stop')
+        throw await this.#explain(kind, cases[i]!, answer);
       if (agreement !== 'equal') tally.excepted += 1;
       const name = outcome(answer);
       tally.outcomes.set(name, (tally.outcomes.get(name) ?? 0) + 1);
