@@ -48,7 +48,7 @@ export async function explainFile(args: ExplainArguments, commandLine: SettingSo
   return allValid ? 0 : 1;
 }
 
-/** Throws ConfigError and RpcClientError. */
+/** Throws ConfigError, also when no node answers. */
 async function askNode(
   tx: Transaction,
   { input, flags }: ExplainArguments,
@@ -63,9 +63,14 @@ async function askNode(
     password: auth.password,
     cookieFile: cookiePath(auth),
   };
-  const reply = await callRpc(target, 'explaintransaction', [bytesToHex(tx.raw), null, flags]);
+  const params = [bytesToHex(tx.raw), null, flags];
+  const reply = await callRpc(target, 'explaintransaction', params).catch((error: unknown) => {
+    if (!(error instanceof RpcClientError)) throw error;
+    const [why] = error.message.split('\n');
+    throw new ConfigError(`Without --prevouts a node is asked: ${why}`);
+  });
   const error = reply.get('error') ?? null;
-  if (error !== null) throw new RpcClientError(compactJson(error));
+  if (error !== null) throw new ConfigError(compactJson(error));
   return JSON.parse(compactJson(reply.get('result')!)) as TxReport;
 }
 

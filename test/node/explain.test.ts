@@ -120,7 +120,10 @@ describe('a file of many', () => {
 describe('what cannot be read is one line', () => {
   test.each([
     [[rawOf(GOOD), '--input', '0'], 'Error: --input goes only with --prevouts\n'],
-    [[rawOf(GOOD), '--datadir', folder, '--rpcport', '1'], 'Error: Authorization failed: '],
+    [
+      [rawOf(GOOD), '--datadir', folder, '--rpcport', '1'],
+      'Error: Without --prevouts a node is asked: Error while attempting to communicate',
+    ],
     [['nothing'], 'Error: nothing is neither a transaction in hex nor a file\n'],
     [[rawOf(GOOD), '--prevouts', '[]'], 'Error: 2 inputs spend 2 outputs, not 0\n'],
     [[rawOf(GOOD), '--prevouts', '[[1,"5"]]'], 'Error: A prevout has its script as hex\n'],
