@@ -1,0 +1,152 @@
+/** The network: order, queues, loss, cuts. And time. */
+import { describe, expect, test } from 'vitest';
+import { SeededRandom } from '../../src/base/random.ts';
+import { Agenda } from '../../src/sim/agenda.ts';
+import { type Host, type Link, Network, type NetworkOptions } from '../../src/sim/network.ts';
+import { parseAddress } from '../../src/wire/net-address.ts';
+
+const PLAIN: NetworkOptions = {
+  latencyMs: 50,
+  latencySigma: 0,
+  upBytesPerSecond: Number.POSITIVE_INFINITY,
+  downBytesPerSecond: Number.POSITIVE_INFINITY,
+  lossRate: 0,
+};
+
+/** Two hosts and a link between them; what the second gets, with its time. */
+function pair(options: Partial<NetworkOptions> = {}) {
+  const agenda = new Agenda(0);
+  const network = new Network(agenda, new SeededRandom(1), { ...PLAIN, ...options });
+  const got: [number, number][] = [];
+  const closed: number[] = [];
+  const end = (side: number) => ({
+    received: (frame: Uint8Array) => got.push([agenda.now, frame.length]),
+    closed: () => closed.push(side),
+  });
+  const hosts = [0, 1].map((index): Host => {
+    return {
+      index,
+      address: parseAddress(`20.${index}.0.1`, 8333)!,
+      isReachable: index === 1,
+      accept: link => {
+        link.ends[1] = end(1);
+      },
+    };
+  });
+  for (const host of hosts) network.add(host);
+  const state: { link: Link | undefined; failed: string[] } = { link: undefined, failed: [] };
+  const dial = (from: 0 | 1 = 0) =>
+    network.dial(hosts[from]!, hosts[1 - from]!.address, 'manual', {
+      opened: link => {
+        state.link = link;
+        link.ends[0] = end(0);
+      },
+      failed: reason => state.failed.push(reason),
+    });
+  return { agenda, network, got, closed, state, dial };
+}
+
+describe('agenda', () => {
+  test('by time, and those of one time in the order of entry', () => {
+    const agenda = new Agenda(100);
+    const seen: string[] = [];
+    const random = new SeededRandom(3);
+    const entries = Array.from({ length: 500 }, (_, i) => ({ time: 100 + (random.u32() % 20), i }));
+    for (const { time, i } of entries) agenda.at(time, () => seen.push(`${agenda.now} ${i}`));
+    agenda.at(5, () => seen.push(`late at ${agenda.now}`));
+    agenda.runUntil(110);
+    expect(agenda.now).toBe(110);
+    agenda.runUntil(200);
+    const sorted = [...entries]
+      .sort((a, b) => a.time - b.time || a.i - b.i)
+      .map(({ time, i }) => `${time} ${i}`);
+    expect(seen.filter(line => !line.startsWith('late'))).toEqual(sorted);
+    expect(seen).toContain('late at 100');
+  });
+});
+
+describe('network', () => {
+  test('a dial takes a round trip; frames take the latency and keep their order', () => {
+    const { agenda, network, got, state, dial } = pair();
+    dial();
+    agenda.runUntil(99);
+    expect(state.link).toBeUndefined();
+    agenda.runUntil(100);
+    network.send(state.link!, 0, new Uint8Array(10));
+    network.send(state.link!, 0, new Uint8Array(20));
+    agenda.runUntil(1_000);
+    expect(got).toEqual([[150, 10], [150, 20]]); // biome-ignore format: pairs
+    expect(network.frames).toEqual({ sent: 2, delivered: 2, lost: 0, inFlight: 0 });
+  });
+
+  test('who does not listen lets the dialer wait', () => {
+    const { agenda, state, dial } = pair();
+    dial(1);
+    agenda.runUntil(4_999);
+    expect(state.failed).toEqual([]);
+    agenda.runUntil(5_000);
+    expect(state.failed).toEqual(['timeout']);
+  });
+
+  test('bytes queue at the uplink and at the downlink', () => {
+    const { agenda, network, got, state, dial } = pair({ upBytesPerSecond: 1_000, downBytesPerSecond: 500 });
+    dial();
+    agenda.runUntil(100);
+    for (let i = 0; i < 2; i += 1) network.send(state.link!, 0, new Uint8Array(100));
+    agenda.runUntil(5_000);
+    // Up 100 ms each, 50 ms on the way, down 200 ms each.
+    expect(got).toEqual([[450, 100], [650, 100]]); // biome-ignore format: pairs
+  });
+
+  test('a lost frame comes later, and holds up those behind it', () => {
+    const { agenda, network, got, state, dial } = pair({ lossRate: 0.5 });
+    dial();
+    agenda.runUntil(100);
+    for (let i = 1; i <= 20; i += 1) network.send(state.link!, 0, new Uint8Array(i));
+    agenda.runUntil(5_000);
+    expect(got.map(([, size]) => size)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
+    expect(got.at(-1)![0]).toBe(450);
+  });
+
+  test('closing lets arrive what was sent before; the other side learns of it then', () => {
+    const { agenda, network, got, closed, state, dial } = pair();
+    dial();
+    agenda.runUntil(100);
+    network.send(state.link!, 0, new Uint8Array(1));
+    network.close(state.link!, 0);
+    agenda.runUntil(149);
+    expect(closed).toEqual([0]);
+    agenda.runUntil(150);
+    expect(got).toEqual([[150, 1]]);
+    expect(closed).toEqual([0, 1]);
+  });
+
+  test('a partition cuts links and lets none through until it heals', () => {
+    const { agenda, network, closed, state, dial } = pair();
+    dial();
+    agenda.runUntil(200);
+    network.send(state.link!, 0, new Uint8Array(1));
+    network.partition(host => host.index);
+    expect(closed).toEqual([0, 1]);
+    dial();
+    agenda.runUntil(6_000);
+    expect(state.failed).toEqual(['timeout']);
+    expect(network.frames).toEqual({ sent: 1, delivered: 0, lost: 1, inFlight: 0 });
+    network.heal();
+    state.link = undefined;
+    dial();
+    agenda.runUntil(7_000);
+    expect(state.link).toBeDefined();
+  });
+
+  test('a seed answers with some of its zone, an unknown name with nothing', () => {
+    const { agenda, network } = pair();
+    const zone = Array.from({ length: 60 }, (_, i) => parseAddress(`30.0.0.${i + 1}`, 8333)!);
+    network.setZone('seed.example', zone);
+    const answers: number[] = [];
+    network.resolve('seed.example', addresses => answers.push(new Set(addresses).size));
+    network.resolve('other.example', addresses => answers.push(addresses.length));
+    agenda.runUntil(100);
+    expect(answers).toEqual([25, 0]);
+  });
+});

@@ -1,0 +1,23 @@
+/** Runs a scenario to its end. */
+import { SECOND_MS } from '../../src/base/clock.ts';
+import { loadVerifierSync } from '../../src/crypto/verifier.ts';
+import type { Outcome, ScenarioOptions } from '../../src/sim/scenario.ts';
+import { optionsOf, SCENARIOS } from '../../src/sim/scenarios.ts';
+
+export function runScenario(name: string, chosen: Partial<ScenarioOptions>): Outcome {
+  const scenario = SCENARIOS.find(each => each.name === name)!;
+  const course = scenario.run({ verifier: loadVerifierSync('auto') }, optionsOf(scenario, chosen));
+  for (let step = course.next(); ; step = course.next()) if (step.done) return step.value;
+}
+
+/** A small world with everything in it, in a second or so. */
+export const SMALL = {
+  nodes: 16,
+  duration: 60 * SECOND_MS,
+  txPerSecond: 0.2,
+  blockInterval: 20 * SECOND_MS,
+} as const;
+
+export function figureOf({ figures }: Outcome, name: string): number {
+  return figures.find(figure => figure.name.includes(name))!.value;
+}

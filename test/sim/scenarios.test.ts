@@ -1,0 +1,42 @@
+/** The scenarios, small: what they promise comes true, and the invariants hold on the way. */
+import { expect, test } from 'vitest';
+import { HOUR_MS, MINUTE_MS } from '../../src/base/clock.ts';
+import { figureOf, runScenario, SMALL } from './run.ts';
+
+test('everything reaches everybody, and no transaction comes twice', () => {
+  const outcome = runScenario('propagation', { ...SMALL, nodes: 24 });
+  const { world, verdicts } = outcome;
+  for (const { promise, holds } of verdicts) expect(holds, promise).toBe(true);
+  const txs = world.metrics.spreads('tx');
+  expect(txs.length).toBeGreaterThan(3);
+  const sent = world.metrics.commands.get('tx')!.messages;
+  expect(sent).toBeLessThanOrEqual(txs.length * (world.nodes.length - 1));
+  expect(figureOf(outcome, 'full-relay outbound')).toBeGreaterThan(7);
+  expect(world.checks.counts.nodes).toBeGreaterThan(50);
+});
+
+test('nodes behind firewalls are served too', () => {
+  const { world, verdicts } = runScenario('propagation', { ...SMALL, nodes: 30, reachable: 0.5 });
+  for (const { promise, holds } of verdicts) expect(holds, promise).toBe(true);
+  expect(world.nodes.filter(node => node.listens).length).toBe(15);
+  for (const node of world.nodes) if (!node.listens) expect(node.peerCount('inbound')).toBe(0);
+});
+
+test.each([1, 2])('halves part and heal to one tip: seed %i', seed => {
+  const outcome = runScenario('partition', {
+    seed,
+    nodes: 20,
+    duration: HOUR_MS / 2,
+    blockInterval: 3 * MINUTE_MS,
+  });
+  for (const { promise, holds } of outcome.verdicts) expect(holds, promise).toBe(true);
+  expect(figureOf(outcome, 'blocks of the first half')).toBeGreaterThan(0);
+  expect(figureOf(outcome, 'blocks of the second half')).toBeGreaterThan(0);
+});
+
+test('newcomers find their peers through DNS seeds', () => {
+  const outcome = runScenario('bootstrap', { nodes: 40, duration: MINUTE_MS });
+  for (const { promise, holds } of outcome.verdicts) expect(holds, promise).toBe(true);
+  expect(figureOf(outcome, 'newcomers')).toBe(28);
+  expect(figureOf(outcome, 'ten outbound peers, 99 %')).toBeLessThan(60);
+});
