@@ -289,6 +289,20 @@ describe('onto the coins', () => {
     ['one that does not exist', 'bad-txns-inputs-missingorspent', [reward, first, from(first, 1)]],
     ['one that nobody can spend', 'bad-txns-inputs-missingorspent', [reward, unspendable, from(unspendable)]],
     ['a coin twice', 'bad-txns-inputs-missingorspent', [reward, first, spending(0, { lockTime: 1 })]],
+    [
+      // Found by scripts/differential.ts: what spends the first of them fails before the second does.
+      'a lock that is not open between a transaction and itself once more',
+      'bad-txns-nonfinal',
+      [
+        reward,
+        first,
+        tx({
+          inputs: [input({ prevout: { txid: first.txid, index: 0 }, sequence: 1 })],
+          outputs: [output(1)],
+        }),
+        first,
+      ],
+    ],
     ['an unknown coin', 'bad-txns-inputs-missingorspent', [reward, spending(99)]],
     ['a coinbase after a hundred blocks', undefined, [reward, spending(1)]],
     ['a coinbase one block too early', 'bad-txns-premature-spend-of-coinbase', [reward, spending(2)]],

@@ -103,6 +103,24 @@ describe('reorganisations', () => {
     expect(pool.txids).toEqual(new Set([old.txid]));
   });
 
+  // Found by scripts/differential.ts.
+  test('of blocks that are invalidated by hand only the last ten give their transactions back', () => {
+    const pool = new TestPool();
+    const txs = [pay([funds(0)], 1_000)];
+    let block = mineBlock(TIP, 111, { transactions: txs });
+    pool.connect(block);
+    for (let height = 112; height < 122; height += 1) {
+      txs.push(height === 112 ? pay([change(txs[0]!)], 1_000) : pay([funds(height)], 1_000));
+      block = mineBlock(block, height, { transactions: txs.slice(-1) });
+      pool.connect(block);
+    }
+    const child = pool.add(pay([change(txs[1]!)], 1_000));
+    invalidateFrom(pool, 112);
+    // The eleventh from the top is lost, and so are those that spent from it.
+    expect(pool.txids).toEqual(new Set(txs.slice(2).map(tx => tx.txid)));
+    expect(pool.has(child)).toBe(false);
+  });
+
   test('locks that are closed again', () => {
     const pool = new TestPool();
     const blocks = mineBlocks(TIP, 111, 2);
@@ -160,8 +178,12 @@ describe('reorganisations', () => {
 
 /** Takes the last block away without another in its place. */
 function invalidateTip(pool: TestPool): void {
+  invalidateFrom(pool, pool.chain.chain.height);
+}
+
+function invalidateFrom(pool: TestPool, height: number): void {
   const { chain } = pool.chain;
-  pool.chain.run(chain.invalidateBlock(chain.tip(), pool.now));
+  pool.chain.run(chain.invalidateBlock(chain.atHeight(height)!, pool.now));
   for (const notice of pool.chain.notices.splice(0)) pool.run(pool.mempool.onChainNotice(notice, pool.now));
 }
 
