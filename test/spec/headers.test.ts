@@ -1,6 +1,6 @@
 /** Real headers, accepted one by one under the rules of their networks, and refused when a bit of them is changed. */
 import { expect, test } from 'vitest';
-import { bytesToHex, hashToHex, hexToBytes, ZERO_HASH } from '../../src/base/bytes.ts';
+import { bytesToHex, hexToBytes, ZERO_HASH } from '../../src/base/bytes.ts';
 import { HeaderTree } from '../../src/chain/header-tree.ts';
 import { checkBlock } from '../../src/consensus/block.ts';
 import { checkBlockHeader, contextualCheckBlockHeader } from '../../src/consensus/header.ts';
@@ -204,20 +204,7 @@ function alternateHeader(
   return createHeader({ version: 0x2000_0000, prevHash, merkleRoot, time, bits, nonce });
 }
 
-const SINGLE = [
-  'main-131025', 'main-169482', 'main-227835', 'main-227836', 'main-363703', 'main-370661', 'main-383616',
-  'main-413567', 'main-426884', 'main-481815', 'main-481829', 'main-482683', 'main-540107', 'main-574200',
-  'main-702861', 'main-951658', 'test3-828575',
-] as const; // biome-ignore format: a list
-
-describeShared('real blocks', () => {
-  test.each(SINGLE)('%s keeps the rules that need no other block', name => {
-    const block = decodeBlock(new Uint8Array(readShared(`blocks/single/${name}.blk.gz`)));
-    const params = networkParams(name.startsWith('main') ? 'main' : 'test');
-    checkBlock(block, params);
-    expect(hashToHex(block.header.hash)).toMatch(/^0{8}/);
-  });
-
+describeShared('real blocks of signet', () => {
   test('signet: 120 solutions are right, and wrong under another challenge (BIP325)', () => {
     const params = networkParams('signet');
     const file = new Uint8Array(readShared('blocks/chains/signet-0-120.dat.gz'));
