@@ -4,6 +4,7 @@
  * case that shows it. Exit code 0: all agreed; 1: a disagreement; 2: it could not run.
  *
  *   npm run differential -- --seed N --minutes M [--bitcoind PATH] [--corpus FOLDER] [--late-forks] [--standard]
+ *     [--verify-engine native|wasm|noble]
  *
  * Without --bitcoind the environment's BITCOIND counts. The corpus is a folder of *.jsonl.gz with a member `hex` a line.
  * With --late-forks the soft forks activate one after the other while it runs; with
@@ -33,6 +34,7 @@ const { values } = parseArgs({
     corpus: { type: 'string', default: '../shared/vectors/fuzz' },
     'late-forks': { type: 'boolean', default: false },
     standard: { type: 'boolean', default: false },
+    'verify-engine': { type: 'string', default: 'native' },
   },
 });
 
@@ -51,10 +53,10 @@ async function main(seed: number, minutes: number, bitcoind: string): Promise<nu
     ([name, height]) => `testactivationheight=${name}@${height}`,
   );
   const root = fs.mkdtempSync(path.join(os.tmpdir(), 'hearsay-differential-'));
-  const pair = await NodePair.start(root, bitcoind, [
-    `acceptnonstdtxn=${values.standard ? 0 : 1}`,
-    ...(values['late-forks'] ? lateForks : []),
-  ]);
+  const pair = await NodePair.start(root, bitcoind, {
+    common: [`acceptnonstdtxn=${values.standard ? 0 : 1}`, ...(values['late-forks'] ? lateForks : [])],
+    ours: [`verify-engine=${values['verify-engine']}`],
+  });
   const session = new Session(pair, seed);
   const started = performance.now();
   const seconds = () => (performance.now() - started) / 1000;

@@ -1,4 +1,5 @@
 /** The two nodes under comparison, on chains of their own without peers, asked in batches over JSON-RPC. */
+import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import { freePort, RegtestNode } from '../regtest/process.ts';
@@ -33,8 +34,12 @@ export class NodePair {
     this.core = core;
   }
 
-  /** Both, in folders below `root`. */
-  static async start(root: string, bitcoind: string, extra: readonly string[]): Promise<NodePair> {
+  /** Both, in folders below `root`. Settings: of both, and lines of our own configuration file. */
+  static async start(
+    root: string,
+    bitcoind: string,
+    { common, ours: ownLines }: { readonly common: readonly string[]; readonly ours: readonly string[] },
+  ): Promise<NodePair> {
     const place = async (name: string) => {
       const setup = {
         name,
@@ -45,7 +50,7 @@ export class NodePair {
       };
       return {
         ...setup,
-        args: [`datadir=${setup.directory}`, `rpcport=${setup.rpcPort}`, ...COMMON, ...extra],
+        args: [`datadir=${setup.directory}`, `rpcport=${setup.rpcPort}`, ...COMMON, ...common],
       };
     };
     const ours = await place('ours');
@@ -59,6 +64,8 @@ export class NodePair {
       }),
       new RegtestNode({ ...core, args: dashed([...core.args, ...CORE_ONLY]), program: [bitcoind] }),
     );
+    fs.mkdirSync(ours.directory, { recursive: true });
+    fs.writeFileSync(path.join(ours.directory, 'bitcoin.conf'), ownLines.join('\n'));
     await Promise.all([pair.ours.start(), pair.core.start()]);
     return pair;
   }

@@ -15,7 +15,10 @@ const CASES_A_ROUND = 2_000;
 describeBitcoind('our node and bitcoind', () => {
   test('agree about what the fuzzer makes of a seed', { timeout: 60_000 }, async () => {
     const root = fs.mkdtempSync(path.join(os.tmpdir(), 'hearsay-differential-'));
-    const pair = await NodePair.start(root, process.env['BITCOIND']!, ['acceptnonstdtxn=1']);
+    const pair = await NodePair.start(root, process.env['BITCOIND']!, {
+      common: ['acceptnonstdtxn=1'],
+      ours: [],
+    });
     try {
       const session = new Session(pair, 1);
       const fuzzer = new Fuzzer(session, { corpus: [], segwitHeight: 0 });
