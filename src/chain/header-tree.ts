@@ -30,7 +30,8 @@ export const WITNESS_DATA = 128;
 
 /** Blocks whose times the median is taken of (Core: nMedianTimeSpan). */
 const MEDIAN_TIME_SPAN = 11;
-const CAPACITY_INITIAL = 1024;
+/** Small: a simulated world has thousands of trees. */
+const CAPACITY_INITIAL = 64;
 const CAPACITY_GROWTH = 1.25;
 
 export class HeaderTree implements HeaderView {

@@ -62,7 +62,9 @@ export class RollingFilter {
   }
 
   #hasExact(key: string): boolean {
-    return this.#exact.some(generation => generation.has(key));
+    // Asked for each announcement of each peer: a closure would show.
+    for (const generation of this.#exact) if (generation.has(key)) return true;
+    return false;
   }
 
   #toBits(): void {

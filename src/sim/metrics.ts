@@ -31,7 +31,8 @@ const SPREADS_MAX = 500;
 export class Metrics {
   readonly commands = new Map<string, CommandCount>();
   readonly #spreads = new Map<Hash256, Spread>();
-  readonly #counts = { tx: 0, block: 0 };
+  /** Things made, followed or not. */
+  readonly made = { tx: 0, block: 0 };
 
   sent(command: string, bytes: number): void {
     const count = this.commands.get(command);
@@ -46,10 +47,10 @@ export class Metrics {
     return [...this.#spreads.values()].filter(spread => spread.kind === kind);
   }
 
-  /** Follows `hash` from now on; `false` when enough are followed. */
+  /** Something new comes into the world: it is followed, unless enough are. */
   follow(kind: SpreadKind, hash: Hash256, at: { origin: number; start: Milliseconds; nodes: number }): void {
-    if (this.#counts[kind] >= SPREADS_MAX) return;
-    this.#counts[kind] += 1;
+    this.made[kind] += 1;
+    if (this.made[kind] > SPREADS_MAX) return;
     const { origin, start, nodes } = at;
     const delays = new Float64Array(nodes).fill(Number.NaN);
     const sources = new Int32Array(nodes).fill(-1);
@@ -69,8 +70,8 @@ export class Metrics {
   reset(): void {
     this.commands.clear();
     this.#spreads.clear();
-    this.#counts.tx = 0;
-    this.#counts.block = 0;
+    this.made.tx = 0;
+    this.made.block = 0;
   }
 }
 

@@ -197,8 +197,8 @@ export class SimNode implements Host {
       isClosed: false,
       isReady: false,
       received: frame => {
-        connection.inbox.push(frame);
-        this.#pump(connection);
+        if (connection.inbox.length > 0 || this.manager.isBusy(peer)) connection.inbox.push(frame);
+        else this.#hear(connection, frame);
       },
       closed: () => {
         connection.isClosed = true;
@@ -215,28 +215,32 @@ export class SimNode implements Host {
     if (this.#connections.delete(peer)) this.#handle({ kind: 'disconnected', peer });
   }
 
-  /** Hears what has come, until the peer is busy. */
+  /** Hears what has come meanwhile, until the peer is busy again. */
   #pump(connection: Connection): void {
-    const { inbox, peer, link } = connection;
-    const { frames, trace, agenda, wiretap } = this.#deps;
+    const { inbox, peer } = connection;
     let taken = 0;
     while (taken < inbox.length && !connection.isClosed && !this.manager.isBusy(peer)) {
-      const frame = inbox[taken]!;
       taken += 1;
-      trace.number(agenda.now);
-      trace.word(this.index);
-      trace.word(peer);
-      // Length and checksum.
-      trace.word(frame[16]! | (frame[17]! << 8) | (frame[18]! << 16));
-      trace.word(frame[20]! | (frame[21]! << 8) | (frame[22]! << 16) | (frame[23]! << 24));
-      const event = frames.decode(peer, frame);
-      if (event.kind === 'message') {
-        wiretap.received(this.index, link, event.message);
-        if (event.message.command === 'verack') connection.isReady = true;
-      }
-      this.#handle(event);
+      this.#hear(connection, inbox[taken - 1]!);
     }
     if (taken > 0) inbox.splice(0, taken);
+  }
+
+  #hear(connection: Connection, frame: Uint8Array): void {
+    const { frames, trace, agenda, wiretap } = this.#deps;
+    const { peer, link } = connection;
+    trace.number(agenda.now);
+    trace.word(this.index);
+    trace.word(peer);
+    // Length and checksum.
+    trace.word(frame[16]! | (frame[17]! << 8) | (frame[18]! << 16));
+    trace.word(frame[20]! | (frame[21]! << 8) | (frame[22]! << 16) | (frame[23]! << 24));
+    const event = frames.decode(peer, frame);
+    if (event.kind === 'message') {
+      wiretap.received(this.index, link, event.message);
+      if (event.message.command === 'verack') connection.isReady = true;
+    }
+    this.#handle(event);
   }
 
   // The gossip layer.

@@ -113,8 +113,9 @@ export class Transaction implements TxParts {
     return this.inputs.length === 1 && only!.prevout.index === NULL_INDEX && only!.prevout.txid === ZERO_HASH;
   }
 
-  /** Copies the bytes, so that keeping the transaction does not pin the message or block it came in. */
+  /** Copies the bytes, so that keeping the transaction does not pin the message or block it came in; itself when nothing else lies around them. */
   detached(): Transaction {
+    if (this.raw.length === this.raw.buffer.byteLength) return this;
     // Without inputs, only a reader that knows of no marker finds the outputs again.
     return readTransaction(new Reader(this.raw.slice()), this.inputs.length === 0 ? 'basic' : 'witness');
   }

@@ -6,6 +6,7 @@ import { nodeScenario } from './node.ts';
 import { propagationScenario } from './propagation.ts';
 import type { Scenario } from './scenario.ts';
 import { scriptScenario } from './script.ts';
+import { simulatorScenario } from './simulator.ts';
 
 export const SCENARIOS: readonly Scenario[] = [
   cryptoScenario,
@@ -14,4 +15,5 @@ export const SCENARIOS: readonly Scenario[] = [
   importScenario,
   nodeScenario,
   propagationScenario,
+  simulatorScenario,
 ];

@@ -12,8 +12,8 @@ export function runScenario(name: string, chosen: Partial<ScenarioOptions>): Out
 
 /** A small world with everything in it, in a second or so. */
 export const SMALL = {
-  nodes: 16,
-  duration: 60 * SECOND_MS,
+  nodes: 14,
+  duration: 40 * SECOND_MS,
   txPerSecond: 0.2,
   blockInterval: 20 * SECOND_MS,
 } as const;

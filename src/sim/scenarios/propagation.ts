@@ -36,7 +36,7 @@ export const propagation: Scenario = {
       { name: 'full-relay outbound peers of a node, mean', value: overlay.fullRelay, unit: '' },
       { name: 'block-relay-only outbound peers of a node, mean', value: overlay.blockRelay, unit: '' },
       ...spreadFigures('transaction', txs),
-      ...txMessages(world, txs.length),
+      ...txMessages(world, world.metrics.made.tx),
       ...spreadFigures('block', blocks),
     ];
     const tips = world.tips();

@@ -1,0 +1,63 @@
+/** How many messages a second the simulator delivers, each encoded, given its checksum, checked, decoded and handled. */
+import assert from 'node:assert';
+import { SECOND_MS } from '../../src/base/clock.ts';
+import { loadVerifierSync } from '../../src/crypto/verifier.ts';
+import { propagation } from '../../src/sim/scenarios/propagation.ts';
+import { optionsOf } from '../../src/sim/scenarios.ts';
+import type { World } from '../../src/sim/world.ts';
+import type { Figure, Scenario } from './scenario.ts';
+
+const SIZE = {
+  short: { nodes: 20, duration: 20 * SECOND_MS, txPerSecond: 1, blockInterval: 10 * SECOND_MS },
+  full: { nodes: 300, duration: 120 * SECOND_MS, txPerSecond: 2, blockInterval: 60 * SECOND_MS },
+} as const;
+
+export const simulatorScenario: Scenario = {
+  name: 'simulator: a world of whole nodes in virtual time',
+  async run({ short }) {
+    const size = short ? SIZE.short : SIZE.full;
+    const options = optionsOf(propagation, { ...size, memo: false });
+    const before = process.memoryUsage().rss;
+    const began = performance.now();
+    const course = propagation.run({ verifier: loadVerifierSync('auto') }, options);
+
+    let settled = { seconds: 0, messages: 0 };
+    for (let step = course.next(); ; step = course.next()) {
+      const seconds = (performance.now() - began) / SECOND_MS;
+      if (step.done) {
+        const { network, nodes } = step.value.world;
+        for (const { promise, holds } of step.value.verdicts) assert(holds, promise);
+        const megabytes = (process.memoryUsage().rss - before) / 2 ** 20;
+        return figures({
+          seconds,
+          settled,
+          messages: network.frames.delivered,
+          nodes: nodes.length,
+          megabytes,
+        });
+      }
+      const world: World = step.value;
+      // What comes first is nodes that get to know each other.
+      if (world.metrics.made.tx === 0) settled = { seconds, messages: world.network.frames.delivered };
+    }
+  },
+};
+
+function figures(run: {
+  readonly seconds: number;
+  readonly messages: number;
+  readonly settled: { readonly seconds: number; readonly messages: number };
+  readonly nodes: number;
+  readonly megabytes: number;
+}): Figure[] {
+  const { seconds, messages, settled, nodes, megabytes } = run;
+  return [
+    { name: `messages delivered, ${nodes} nodes, whole run`, value: messages / seconds, unit: 'messages/s' },
+    {
+      name: 'messages delivered once the overlay stands',
+      value: (messages - settled.messages) / (seconds - settled.seconds),
+      unit: 'messages/s',
+    },
+    { name: 'memory of a node with its links', value: Math.max(0, (megabytes * 1_024) / nodes), unit: 'KiB' },
+  ];
+}
