@@ -186,12 +186,14 @@ export class Fuzzer {
   }
 
   async #encodings(dice: Dice, coins: readonly Coin[]): Promise<void> {
+    const { corpus } = this.#options;
+    const foreign = () => (corpus.length > 0 ? dice.pick(corpus) : dice.bytes(dice.below(300)));
     const inputs = Array.from({ length: BATCH }, () =>
       dice.weighted<() => Uint8Array>([
         [3, () => mutateBytes(dice, this.#spend(dice, coins).tx.raw)],
         [1, () => this.#spend(dice, coins).tx.raw],
-        [2, () => dice.pick(this.#options.corpus) ?? EMPTY_BYTES],
-        [2, () => mutateBytes(dice, dice.pick(this.#options.corpus) ?? EMPTY_BYTES)],
+        [2, () => foreign()],
+        [2, () => mutateBytes(dice, foreign())],
         [1, () => dice.bytes(dice.below(120))],
         [2, () => randomLock(dice).scriptPubKey],
         [2, () => mutateBytes(dice, randomLock(dice).scriptPubKey)],
