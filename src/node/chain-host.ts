@@ -149,7 +149,7 @@ export class ChainHost {
     writer: Writer<Effect | WriterEffect>,
     options: { readonly hash: CoinStatsHash; readonly now: Milliseconds },
   ): Promise<CoinStats> {
-    const snapshot = await this.#flushedSnapshot(chain, writer, options.now);
+    const snapshot = await this.coinSnapshot(chain, writer, options.now);
     try {
       const bestBlock = decodeBestBlock(snapshot.get(BEST_BLOCK_KEY)!);
       const statistics = new CoinStatistics(options.hash);
@@ -167,13 +167,14 @@ export class ChainHost {
     await Promise.all([this.#index.close(), this.#coins.close()]);
   }
 
-  #flushedSnapshot<Effect>(
+  /** All coins at the tip, after a flush; the caller closes it. */
+  coinSnapshot<Effect>(
     chain: Chain,
     writer: Writer<Effect | WriterEffect>,
     now: Milliseconds,
   ): Promise<StoreSnapshot> {
     const coins = this.#coins;
-    return writer.enqueue('coinStats', function* () {
+    return writer.enqueue('coinSnapshot', function* () {
       yield* chain.flush(now);
       return coins.snapshot();
     });

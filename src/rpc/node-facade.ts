@@ -90,6 +90,28 @@ export interface CoinAccess {
   coin(outPoint: OutPoint): Promise<Coin | undefined>;
   /** Walks all coins at the tip. Throws RpcError when stopped. */
   stats(hash: CoinStatsHash): Promise<CoinStats>;
+  readonly scans: CoinScans;
+}
+/** The search for scripts among all coins; one at a time. */
+export interface CoinScans {
+  /** Percent; undefined while none is running. */
+  readonly progress: number | undefined;
+  /** Ends the one that is running, soon. */
+  abort(): void;
+  /** Walks all coins at the tip; `scripts` as binary strings. Progress is there from the call on. */
+  scan(scripts: ReadonlySet<string>): Promise<CoinScan>;
+}
+export interface FoundCoin {
+  readonly outPoint: OutPoint;
+  readonly coin: Coin;
+}
+export interface CoinScan {
+  readonly bestBlock: BlockHash;
+  /** How many coins were looked at. */
+  readonly outputs: number;
+  readonly found: readonly FoundCoin[];
+  /** False when it was aborted. */
+  readonly isComplete: boolean;
 }
 export type CoinStatsHash = 'hash_serialized_3' | 'muhash' | 'none';
 export interface CoinStats {

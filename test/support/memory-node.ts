@@ -7,6 +7,7 @@ import { SILENT_LOG } from '../../src/base/log.ts';
 import { runTask } from '../../src/base/task.ts';
 import type { ChainView, HeaderId, HeaderView } from '../../src/chain/chain-view.ts';
 import { type Coin, keyOf, type OutPointKey, outPointKey } from '../../src/chain/coin.ts';
+import { BEST_BLOCK_KEY, coinRecordKey, encodeBestBlock, encodeCoin } from '../../src/chain/coin-records.ts';
 import type { ChainNotice } from '../../src/chain/effects.ts';
 import type { BlockUndo } from '../../src/chain/undo.ts';
 import { blockMerkleRoot, witnessMerkleRoot } from '../../src/consensus/merkle.ts';
@@ -17,8 +18,11 @@ import { Reject } from '../../src/consensus/reject.ts';
 import { sha256d } from '../../src/crypto/sha256.ts';
 import { Mempool, type MempoolTask } from '../../src/mempool/mempool.ts';
 import { DEFAULT_MEMPOOL_OPTIONS, type MempoolOptions } from '../../src/mempool/options.ts';
+import { CoinScanner } from '../../src/node/coin-scanner.ts';
 import type { Ban, NetworkAccess, NodeFacade, PeerInfo, ProcessAccess } from '../../src/rpc/node-facade.ts';
 import { pushNumber } from '../../src/script/opcodes.ts';
+import { MemoryStore } from '../../src/store/memory.ts';
+import type { StoreSnapshot } from '../../src/store/store.ts';
 import { type Block, createBlock, createHeader } from '../../src/wire/block.ts';
 import { subnetText } from '../../src/wire/subnet.ts';
 import {
@@ -242,6 +246,7 @@ export class MemoryNode {
       },
       coins: {
         coin: async outPoint => this.coins.get(keyOf(outPoint)),
+        scans: new CoinScanner(() => this.#coinSnapshot()),
         stats: async hash => ({
           height: this.stored.length - 1,
           bestBlock: this.stored.at(-1)!.header.hash,
@@ -305,6 +310,16 @@ export class MemoryNode {
       },
       process: this.#process(),
     };
+  }
+
+  async #coinSnapshot(): Promise<StoreSnapshot> {
+    const store = new MemoryStore();
+    const bestBlock = encodeBestBlock(this.stored.at(-1)!.header.hash);
+    const coins = [...this.coins].map(
+      ([key, coin]) => ({ type: 'put', key: coinRecordKey(key), value: encodeCoin(coin) }) as const,
+    );
+    await store.batch([{ type: 'put', key: BEST_BLOCK_KEY, value: bestBlock }, ...coins], { durable: false });
+    return store.snapshot();
   }
 
   /** The few rules that the tests of methods break. */

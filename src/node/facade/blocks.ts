@@ -5,6 +5,7 @@ import { blockScriptFlags } from '../../consensus/script-flags.ts';
 import type { BlockAccess, CoinAccess } from '../../rpc/node-facade.ts';
 import { flagNames } from '../../script/flags.ts';
 import type { NodeClock } from '../clocks.ts';
+import { CoinScanner } from '../coin-scanner.ts';
 import type { Engine } from '../engine.ts';
 
 /** A tip of this age or younger counts as near the end. */
@@ -62,6 +63,7 @@ export function coinAccess({ engine, clock }: { engine: Engine; clock: NodeClock
       const [coin] = await engine.enqueue('coin', () => engine.chain.fetchCoins([outPoint]));
       return coin;
     },
+    scans: new CoinScanner(() => engine.host.coinSnapshot(engine.chain, engine.writer, clock.now())),
     stats: hash => engine.host.coinStats(engine.chain, engine.writer, { hash, now: clock.now() }),
   };
 }

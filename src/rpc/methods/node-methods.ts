@@ -10,6 +10,7 @@ import { gettxout, gettxoutsetinfo } from './blockchain/coins.ts';
 import {
   getmempoolancestors, getmempooldescendants, getmempoolentry, getmempoolinfo, getrawmempool,
 } from './blockchain/mempool.ts'; // biome-ignore format: one list
+import { scantxoutset } from './blockchain/scan.ts';
 import {
   invalidateblock, reconsiderblock, syncwithvalidationinterfacequeue, waitforblock, waitforblockheight, waitfornewblock,
 } from './blockchain/writer.ts'; // biome-ignore format: one list
@@ -34,8 +35,8 @@ import { getindexinfo } from './util/indexes.ts';
 const ON_NODE: readonly RpcMethod<NodeFacade>[] = [
   getbestblockhash, getblock, getblockchaininfo, getblockcount, getblockhash, getblockheader, getchaintips,
   getdeploymentinfo, getdifficulty, getmempoolancestors, getmempooldescendants, getmempoolentry, getmempoolinfo,
-  getrawmempool, gettxout, gettxoutsetinfo, invalidateblock, reconsiderblock, syncwithvalidationinterfacequeue,
-  waitforblock, waitforblockheight, waitfornewblock,
+  getrawmempool, gettxout, gettxoutsetinfo, invalidateblock, reconsiderblock, scantxoutset,
+  syncwithvalidationinterfacequeue, waitforblock, waitforblockheight, waitfornewblock,
   echo, echojson, getmemoryinfo, logging, mockscheduler, setmocktime,
   generate, generateblock, generatetoaddress, generatetodescriptor, getblocktemplate, getmininginfo, getnetworkhashps,
   submitblock, submitheader,

@@ -1,13 +1,15 @@
 /** Methods over a node in memory: their results are what they declare, waiting ends, errors tell what is wrong. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { bytesToHex, hashToHex } from '../../../src/base/bytes.ts';
+import { bytesToHex, hashToHex, hexToBytes } from '../../../src/base/bytes.ts';
 import { type RpcTarget, runRpcCommand } from '../../../src/cli/rpc-client.ts';
+import { networkParams } from '../../../src/consensus/networks.ts';
 import { bindArguments } from '../../../src/rpc/bind-arguments.ts';
 import type { JsonValue, ParsedObject } from '../../../src/rpc/json.ts';
 import { parseJson } from '../../../src/rpc/json-parse.ts';
 import { compactJson } from '../../../src/rpc/json-write.ts';
 import { NODE_METHOD_DECLARATIONS } from '../../../src/rpc/methods/node-methods.ts';
 import type { PeerInfo } from '../../../src/rpc/node-facade.ts';
+import { encodeAddress } from '../../../src/script/address.ts';
 import { wrapInWitnessScriptHash } from '../../../src/script/templates.ts';
 import { parseAddress } from '../../../src/wire/net-address.ts';
 import { createTransaction } from '../../../src/wire/transaction.ts';
@@ -17,6 +19,7 @@ import { httpCall, startTestServer, type TestServer, untilActive } from '../../s
 const WITNESS_SCRIPT = Uint8Array.of(0x51);
 const ANYONE = wrapInWitnessScriptHash(WITNESS_SCRIPT);
 const ADDRESS = 'bcrt1q4w46h2at4w46h2at4w46h2at4w46h2atzmxqe2';
+const ANYONE_ADDRESS = encodeAddress(ANYONE, networkParams('regtest').address)!;
 
 const PEER: PeerInfo = {
   id: 3,
@@ -121,6 +124,7 @@ describe('methods', () => {
     ['getblockheader', '["$block"]'], ['getblockheader', '["$block",false]'], ['getmempoolinfo'], ['getmempoolentry', '["$pooled"]'],
     ['getmempoolancestors', '["$pooled",true]'], ['getmempooldescendants', '["$pooled"]'], ['getrawmempool'], ['getrawmempool', '[true]'], ['getrawmempool', '[false,true]'],
     ['gettxout', '["$mined",0]'], ['gettxout', '["$pooled",0]'], ['gettxout', '["$pooled",9]'], ['gettxoutsetinfo'], ['gettxoutsetinfo', '["muhash"]'],
+    ['scantxoutset', '["status"]'], ['scantxoutset', '["abort"]'], ['scantxoutset', `["start",["addr(${ANYONE_ADDRESS})",{"desc":"raw(51)","range":[0,5]}]]`],
     ['waitfornewblock', '[1]'], ['waitforblock', '["$block"]'], ['waitforblockheight', '[3]'], ['syncwithvalidationinterfacequeue'],
     ['echo', '[1]'], ['getmemoryinfo'], ['logging'], ['logging', '[["net"],["rpc"]]'], ['mockscheduler', '[5]'], ['setmocktime', '[0]'], ['getrpcinfo'], ['help'], ['help', '["stop"]'], ['uptime'],
     ['generatetoaddress', `[0,"${ADDRESS}"]`], ['generateblock', `["${ADDRESS}",["$fresh"],false]`], ['getblocktemplate', '[{"rules":["segwit"]}]'],
@@ -166,6 +170,29 @@ describe('methods', () => {
     expect(compactJson(peer!.get('pingtime')!)).toBe('0.00125');
     expect(compactJson(peer!.get('bytessent_per_msg')!)).toBe('{"version":10}');
     expect(compactJson(peer!.get('lastsend')!)).toBe('1700000000');
+  });
+
+  test('scantxoutset finds the unspent outputs of descriptors and tells whose they are', async () => {
+    const { node } = server;
+    const key = '0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798';
+    node.mine(1, hexToBytes(`21${key}ac`));
+    const scan = async (objects: string) =>
+      (await call('scantxoutset', `["start",${objects}]`)) as ParsedObject;
+    const result = await scan(`["combo(${key})"]`);
+    const [unspent] = result.get('unspents') as readonly ParsedObject[];
+    expect(unspent!.keys.join(' ')).toBe(
+      'txid vout scriptPubKey desc amount coinbase height blockhash confirmations',
+    );
+    expect(unspent!.get('desc')).toMatch(new RegExp(`^pk\\(\\[[0-9a-f]{8}\\]${key}\\)#`));
+    expect(unspent!.get('blockhash')).toBe(hashToHex(node.stored.at(-1)!.header.hash));
+    expect(compactJson(unspent!.get('confirmations')!)).toBe('1');
+    expect(compactJson(result.get('txouts')!)).toBe(String(node.coins.size));
+    expect(compactJson(result.get('total_amount')!)).toBe('50.00000000');
+    expect(compactJson((await scan('[]')).get('unspents')!)).toBe('[]');
+    await expect(call('scantxoutset', '["start"]')).rejects.toThrow('scanobjects argument is required');
+    await expect(call('scantxoutset', '["x"]')).rejects.toThrow("Invalid action 'x'");
+    await expect(scan('[{"desc":"raw(51)","range":-1}]')).rejects.toThrow('End of range is too high');
+    await expect(scan('[7]')).rejects.toThrow('Scan object needs to be either a string or an object');
   });
 
   test('a wait ends with the block it waits for', async () => {
