@@ -15,7 +15,8 @@ import {
 } from '../../src/script/templates.ts'; // biome-ignore format: one list
 import { Writer } from '../../src/wire/codec.ts';
 import type { Dice } from './dice.ts';
-import { type InnerScript, innerScript, oddPush, type ScriptSigner, type TxWishes } from './scripts.ts';
+import { type InnerScript, oddPush, type ScriptSigner, type TxWishes } from './script-parts.ts';
+import { innerScript } from './scripts.ts';
 import { ecdsaSignature, hashTypeByte, KEYS } from './signatures.ts';
 
 /** The transaction to sign, with an input of it. */

@@ -4,7 +4,7 @@ import { parseScript, pushData } from '../../src/script/opcodes.ts';
 import { createTransaction, type TxInput, type TxOutput, type TxParts } from '../../src/wire/transaction.ts';
 import type { Dice } from './dice.ts';
 import type { Coin, Spend } from './generate.ts';
-import { mutateScript } from './scripts.ts';
+import { mutateScript } from './script-parts.ts';
 
 interface Draft {
   version: number;
@@ -178,7 +178,7 @@ function anyItem(dice: Dice): Uint8Array {
   ]);
 }
 
-export function flipBit(dice: Dice, bytes: Uint8Array): Uint8Array {
+function flipBit(dice: Dice, bytes: Uint8Array): Uint8Array {
   const copy = bytes.slice();
   if (copy.length > 0) copy[dice.below(copy.length)]! ^= 1 << dice.below(8);
   return copy;

@@ -7,7 +7,7 @@ import { evalScript } from '../../src/script/interpreter.ts';
 import type { SignatureChecker } from '../../src/script/machine.ts';
 import { OPCODES, pushData, pushNumber } from '../../src/script/opcodes.ts';
 import type { Dice } from './dice.ts';
-import type { InnerScript, SigVersion } from './scripts.ts';
+import type { InnerScript, SigVersion } from './script-parts.ts';
 
 const { OP_IF, OP_NOTIF, OP_ELSE, OP_ENDIF, OP_EQUAL, OP_EQUALVERIFY, OP_1 } = OPCODES;
 

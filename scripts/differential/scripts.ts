@@ -6,33 +6,20 @@
 import { concatBytes, EMPTY_BYTES } from '../../src/base/bytes.ts';
 import { hash160, ripemd160, sha1 } from '../../src/crypto/hashes.ts';
 import { sha256, sha256d } from '../../src/crypto/sha256.ts';
-import { OPCODES, parseScript, pushData, pushNumber } from '../../src/script/opcodes.ts';
+import { OPCODES, pushData, pushNumber } from '../../src/script/opcodes.ts';
 import type { Dice } from './dice.ts';
+import { limits } from './limits.ts';
 import { programScript } from './programs.ts';
+import {
+  type InnerScript,
+  mutateScript,
+  oddPush,
+  ops,
+  plain,
+  type SigVersion,
+  type TxWishes,
+} from './script-parts.ts';
 import { ecdsaKey, KEYS, type Key, tapscriptKey } from './signatures.ts';
-
-export type SigVersion = 'base' | 'witness-v0' | 'tapscript';
-
-/** Makes signatures for the script that is being satisfied, perhaps odd ones. */
-export interface ScriptSigner {
-  /** `from`: behind the last OP_CODESEPARATOR that has run. */
-  sign(key: Key, from?: { readonly byte: number; readonly instruction: number }): Uint8Array;
-}
-
-/** What fields of the transaction a script asks for. */
-export interface TxWishes {
-  readonly version?: number;
-  readonly lockTime?: number;
-  readonly sequence?: number;
-}
-
-export interface InnerScript {
-  readonly name: string;
-  readonly script: Uint8Array;
-  /** What the script takes from the stack, bottom first. */
-  items(signer: ScriptSigner, dice: Dice): Uint8Array[];
-  readonly wishes?: TxWishes;
-}
 
 type Maker = (dice: Dice, sigVersion: SigVersion) => InnerScript;
 
@@ -64,42 +51,9 @@ export function innerScript(dice: Dice, sigVersion: SigVersion, corpus: readonly
   return { ...made, name: `${made.name}, script changed`, script: mutateScript(dice, made.script) };
 }
 
-/** `script` with one to three instructions removed, repeated, exchanged or replaced. */
-export function mutateScript(dice: Dice, script: Uint8Array): Uint8Array {
-  const parts = Array.from(parseScript(script), ({ position, next }) => script.subarray(position, next));
-  for (let count = dice.count(3); count > 0; count -= 1) {
-    const at = dice.below(parts.length + 1);
-    dice.pick<() => void>([
-      () => parts.splice(at, 1),
-      () => parts.splice(at, 0, Uint8Array.of(dice.between(0x4f, 0xbb))),
-      () => parts.splice(at, 1, Uint8Array.of(dice.between(0x4c, 0xff))),
-      () => parts.splice(at, 0, parts.length > 0 ? dice.pick(parts) : EMPTY_BYTES),
-      () => parts.splice(at, 0, pushNumber(dice.edge())),
-      () => parts.splice(at, 1, oddPush(dice, dice.bytes(dice.below(8)))),
-      () => parts.splice(at, 0, Uint8Array.of(OP_NOP)),
-    ])();
-  }
-  return concatBytes(...parts);
-}
-
-/** A push in any of its forms, often not the shortest. */
-export function oddPush(dice: Dice, data: Uint8Array): Uint8Array {
-  const { length } = data;
-  return dice.pick<() => Uint8Array>([
-    () => pushData(data),
-    () => concatBytes(Uint8Array.of(0x4c, length), data),
-    () => concatBytes(Uint8Array.of(0x4d, length & 255, length >> 8), data),
-    () => concatBytes(Uint8Array.of(0x4e, length & 255, length >> 8, 0, 0), data),
-  ])();
-}
-
 function keyBytes(dice: Dice, key: Key, sigVersion: SigVersion): Uint8Array {
   if (sigVersion === 'tapscript') return tapscriptKey(dice, key);
   return sigVersion === 'witness-v0' && dice.chance(0.8) ? key.compressed : ecdsaKey(dice, key);
-}
-
-function ops(...parts: readonly (number | Uint8Array)[]): Uint8Array {
-  return concatBytes(...parts.map(part => (typeof part === 'number' ? Uint8Array.of(part) : part)));
 }
 
 function checkSig(dice: Dice, sigVersion: SigVersion): InnerScript {
@@ -268,95 +222,9 @@ function embeddedSignature(dice: Dice, sigVersion: SigVersion): InnerScript {
   };
 }
 
-function limits(dice: Dice, sigVersion: SigVersion): InnerScript {
-  const repeat = (count: number, code: Uint8Array | number) => Array.from({ length: count }, () => code);
-  const key = dice.pick(KEYS);
-  return dice.pick<() => InnerScript>([
-    () => plain('operations', ops(OP_1, ...repeat(dice.between(198, 204), OP_NOP))),
-    () =>
-      plain(
-        'operations not run',
-        ops(OP_1, OPCODES.OP_0, OP_IF, ...repeat(dice.between(196, 202), OP_NOP), OP_ENDIF),
-      ),
-    () => {
-      const keys = dice.between(15, 21);
-      const pushes = repeat(keys, pushData(key.compressed));
-      const script = ops(
-        ...repeat(dice.between(176, 184), OP_NOP),
-        ...[OPCODES.OP_0, OPCODES.OP_0, ...pushes, pushNumber(keys), OP_CHECKMULTISIG],
-      );
-      return plain('operations of multisig', script);
-    },
-    () => {
-      const target = sigVersion === 'tapscript' ? dice.between(9_990, 12_000) : dice.between(9_996, 10_004);
-      const chunk = ops(pushData(new Uint8Array(500)), OP_DROP);
-      const count = Math.floor((target - 600) / chunk.length);
-      const rest = target - count * chunk.length - 1;
-      const tail = ops(pushData(new Uint8Array(rest - 4 - (rest > 259 ? 0 : 1))), OP_DROP);
-      return plain('script size', ops(...repeat(count, chunk), tail, OP_1));
-    },
-    () => plain('stack', ops(...repeat(dice.between(996, 1003), OP_1))),
-    () =>
-      plain('stack and drops', ops(...repeat(dice.between(996, 1003), OP_1), ...repeat(3, OPCODES.OP_2DROP))),
-    () => {
-      const other = dice.between(1, 100);
-      return plain(
-        'both stacks',
-        ops(
-          ...repeat(other, ops(OP_1, OPCODES.OP_TOALTSTACK)),
-          ...repeat(dice.between(997, 1002) - other, OP_1),
-        ),
-      );
-    },
-    () => plain('push', ops(pushData(dice.bytes(dice.between(518, 522))), OP_DROP, OP_1)),
-    () =>
-      plain(
-        'push not run',
-        ops(OPCODES.OP_0, OP_IF, pushData(dice.bytes(dice.between(518, 522))), OP_ENDIF, OP_1),
-      ),
-    () => ({
-      ...plain('item', ops(OPCODES.OP_SIZE, OPCODES.OP_NIP)),
-      items: () => [new Uint8Array(dice.between(518, 522)).fill(1)],
-    }),
-    () => ({
-      ...plain('items', ops(...repeat(dice.between(90, 110), OP_DROP))),
-      items: () => repeat(dice.between(99, 111), Uint8Array.of(1)) as Uint8Array[],
-    }),
-    () =>
-      plain(
-        'nesting',
-        ops(
-          ...repeat(dice.between(60, 102), ops(OP_1, OP_IF)),
-          OP_1,
-          ...repeat(dice.between(60, 102), OP_ENDIF),
-        ),
-      ),
-    () =>
-      plain(
-        'checksigs',
-        ops(
-          ...repeat(
-            dice.between(1, 60),
-            ops(
-              OPCODES.OP_0,
-              pushData(sigVersion === 'tapscript' ? key.xOnly : key.compressed),
-              OP_CHECKSIG,
-              OP_DROP,
-            ),
-          ),
-          OP_1,
-        ),
-      ),
-  ])();
-}
-
 function foreign(dice: Dice, corpus: readonly Uint8Array[]): InnerScript {
   const items = noise(dice).items;
   return { name: 'foreign', script: dice.pick(corpus), items };
-}
-
-function plain(name: string, script: Uint8Array): InnerScript {
-  return { name, script, items: () => [] };
 }
 
 /** Signature checks at the edge of what the witness pays for (BIP342). */
