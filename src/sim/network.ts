@@ -87,6 +87,9 @@ export class Network {
   /** Frames: sent, delivered, and lost with their links. */
   readonly frames = { sent: 0, delivered: 0, lost: 0, inFlight: 0 };
 
+  /** Connections that were tried. */
+  dials = 0;
+
   constructor(agenda: Agenda, random: Random, options: NetworkOptions) {
     this.#agenda = agenda;
     this.#random = random;
@@ -124,6 +127,7 @@ export class Network {
     type: Link['type'],
     outcome: { readonly opened: (link: Link) => void; readonly failed: (reason: string) => void },
   ): void {
+    this.dials += 1;
     const to = this.#hosts.get(addressKey(target));
     if (to === undefined || !to.isReachable || to === from) {
       this.#agenda.after(CONNECT_TIMEOUT_MS, () => outcome.failed('timeout'));

@@ -2,9 +2,9 @@
  * The network falls into two halves, each mines its own chain, and then they can reach each other again. Nobody tells
  * the nodes: they must find out through their feelers, extra block-relay-only connections and stale tips, as in Core.
  */
-import { HOUR_MS, MINUTE_MS } from '../../base/clock.ts';
+import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../base/clock.ts';
 import { startMining } from '../miner.ts';
-import { addNetwork, SETTLING_MS } from '../overlay.ts';
+import { addNetwork, outboundCounts, SETTLING_MS } from '../overlay.ts';
 import { createWorld, pass, type Scenario } from '../scenario.ts';
 import type { SimNode } from '../sim-node.ts';
 
@@ -33,6 +33,8 @@ export const partition: Scenario = {
     const tipsApart = halves.map(half => world.tips(half));
     const heights = halves.map(half => Math.max(...half.map(node => node.height)));
     const isApart = tipsApart[0]![0]!.tip !== tipsApart[1]![0]!.tip;
+    const overlay = outboundCounts(nodes);
+    const dialsBefore = world.network.dials;
     world.network.heal();
     const healedAt = world.now;
     const times = { first: Number.NaN, agreed: Number.NaN };
@@ -43,14 +45,16 @@ export const partition: Scenario = {
       times.agreed = world.now - healedAt;
       return true;
     });
-    const toMinutes = (time: number) => time / MINUTE_MS;
+    const toSeconds = (time: number) => time / SECOND_MS;
     return {
       world,
       figures: [
         { name: 'blocks of the first half when healed', value: heights[0]! - baseHeight, unit: '' },
         { name: 'blocks of the second half when healed', value: heights[1]! - baseHeight, unit: '' },
-        { name: 'the first node changes sides after', value: toMinutes(times.first), unit: 'min' },
-        { name: '99 % of the nodes are on one tip after', value: toMinutes(times.agreed), unit: 'min' },
+        { name: 'full-relay outbound peers of a node when healed, mean', value: overlay.fullRelay, unit: '' },
+        { name: 'dials between healing and agreement', value: world.network.dials - dialsBefore, unit: '' },
+        { name: 'the first node changes sides after', value: toSeconds(times.first), unit: 's' },
+        { name: '99 % of the nodes are on one tip after', value: toSeconds(times.agreed), unit: 's' },
         { name: 'longest reorganisation possible', value: Math.min(...heights) - baseHeight, unit: 'blocks' },
       ],
       verdicts: [
