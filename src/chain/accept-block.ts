@@ -88,7 +88,10 @@ function* acceptBlock(state: ChainState, block: Block, options: SubmitBlockOptio
     height: headers.heightOf(id),
     time: block.header.time,
   }) as FilePosition;
+  const isNext = headers.parentOf(id) === state.tip();
   receiveBlock(state, id, block, position);
+  if (isNext && !state.isInitialBlockDownload(options.now))
+    yield { kind: 'notify', notice: { kind: 'blockStored', id, block } };
   return true;
 }
 

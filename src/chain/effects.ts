@@ -36,6 +36,11 @@ export interface ScriptFailure {
 
 /** The writer moved; delivered in order, before anything else runs. */
 export type ChainNotice =
+  /**
+   * A block on top of the tip has passed all checks that need no coins, and lies on disk (Core: NewPoWValidBlock): it may
+   * be relayed while its scripts are being checked. Not while we catch up. `tipChanged` or `blockInvalid` follows.
+   */
+  | { readonly kind: 'blockStored'; readonly id: HeaderId; readonly block: Block }
   | {
       readonly kind: 'blockConnected';
       readonly id: HeaderId;

@@ -3,24 +3,18 @@
  * hash tables. Each 64-bit word is two 32-bit halves, because bigint arithmetic is 50 times slower here.
  */
 
+import type { Hash256 } from '../base/bytes.ts';
+
+/** Four words of 32 bits: k0 low, k0 high, k1 low, k1 high. */
+export type SipKey = readonly [number, number, number, number];
+
+const HASH_BYTES = 32;
 // Halves of v0 … v3: low at 2i, high at 2i + 1.
 const v = new Uint32Array(8);
 
 /** A 64-bit number; `k0` and `k1` are the key's halves read little endian. */
 export function sipHash24(k0: bigint, k1: bigint, bytes: Uint8Array): bigint {
-  const k0Low = Number(k0 & 0xffff_ffffn);
-  const k0High = Number(k0 >> 32n);
-  const k1Low = Number(k1 & 0xffff_ffffn);
-  const k1High = Number(k1 >> 32n);
-  v[0] = k0Low ^ 0x7073_6575;
-  v[1] = k0High ^ 0x736f_6d65;
-  v[2] = k1Low ^ 0x6e64_6f6d;
-  v[3] = k1High ^ 0x646f_7261;
-  v[4] = k0Low ^ 0x6e65_7261;
-  v[5] = k0High ^ 0x6c79_6765;
-  v[6] = k1Low ^ 0x7974_6573;
-  v[7] = k1High ^ 0x7465_6462;
-
+  begin(Number(k0 & 0xffff_ffffn), Number(k0 >> 32n), Number(k1 & 0xffff_ffffn), Number(k1 >> 32n));
   const whole = bytes.length - (bytes.length % 8);
   for (let i = 0; i < whole; i += 8) absorb(word(bytes, i), word(bytes, i + 4));
   let low = 0;
@@ -31,12 +25,53 @@ export function sipHash24(k0: bigint, k1: bigint, bytes: Uint8Array): bigint {
     else high |= bytes[i]! << (shift - 32);
   }
   absorb(low, high);
+  end();
+  return (BigInt(resultHigh()) << 32n) | BigInt(resultLow());
+}
 
+/**
+ * The low 48 bits of the hash of a hash: BIP152's short ids, of which a whole mempool is computed at once, so without
+ * bigints. `key`: the low and high word of k0, then of k1.
+ */
+export function sipHash48(key: SipKey, hash: Hash256): number {
+  begin(key[0], key[1], key[2], key[3]);
+  for (let i = 0; i < HASH_BYTES; i += 8) absorb(wordOf(hash, i), wordOf(hash, i + 4));
+  absorb(0, HASH_BYTES << 24);
+  end();
+  return (resultHigh() & 0xffff) * 0x1_0000_0000 + resultLow();
+}
+
+function begin(k0Low: number, k0High: number, k1Low: number, k1High: number): void {
+  v[0] = k0Low ^ 0x7073_6575;
+  v[1] = k0High ^ 0x736f_6d65;
+  v[2] = k1Low ^ 0x6e64_6f6d;
+  v[3] = k1High ^ 0x646f_7261;
+  v[4] = k0Low ^ 0x6e65_7261;
+  v[5] = k0High ^ 0x6c79_6765;
+  v[6] = k1Low ^ 0x7974_6573;
+  v[7] = k1High ^ 0x7465_6462;
+}
+
+function end(): void {
   v[4] = v[4]! ^ 0xff;
   rounds(4);
-  const resultLow = (v[0]! ^ v[2]! ^ v[4]! ^ v[6]!) >>> 0;
-  const resultHigh = (v[1]! ^ v[3]! ^ v[5]! ^ v[7]!) >>> 0;
-  return (BigInt(resultHigh) << 32n) | BigInt(resultLow);
+}
+
+function resultLow(): number {
+  return (v[0]! ^ v[2]! ^ v[4]! ^ v[6]!) >>> 0;
+}
+
+function resultHigh(): number {
+  return (v[1]! ^ v[3]! ^ v[5]! ^ v[7]!) >>> 0;
+}
+
+function wordOf(hash: Hash256, at: number): number {
+  return (
+    hash.charCodeAt(at) |
+    (hash.charCodeAt(at + 1) << 8) |
+    (hash.charCodeAt(at + 2) << 16) |
+    (hash.charCodeAt(at + 3) << 24)
+  );
 }
 
 function word(bytes: Uint8Array, at: number): number {

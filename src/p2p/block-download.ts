@@ -7,7 +7,7 @@
  * - A peer whose block keeps that window from moving while another could deliver has two seconds. If it leaves for that,
  *   the next one has twice the time (our own line may be slow), up to 64 s; each connected block takes 15 % off again.
  * - Who owes a block leaves after the time of one block interval, and half of one more for each other peer that owes.
- * - Near the tip, blocks are asked for at once from who announces their headers.
+ * - Near the tip, blocks are asked for at once from who announces their headers; a single one as a compact block.
  */
 import { type Milliseconds, SECOND_MS } from '../base/clock.ts';
 import type { HeaderId } from '../chain/chain-view.ts';
@@ -15,12 +15,13 @@ import type { ChainNotice } from '../chain/effects.ts';
 import { INV, type InventoryItem, WITNESS_FLAG } from '../wire/messages.ts';
 import type { BlockKnowledge } from './block-knowledge.ts';
 import type { BlockRequests } from './block-requests.ts';
+import type { CompactPeers } from './compact-peers.ts';
 import type { Concern, P2pContext } from './concern.ts';
 import { isLimited, type Peer, servesBlocks, servesWitnesses } from './peer.ts';
 import type { Alarm } from './timers.ts';
 
 /** Blocks that one peer may owe (Core: MAX_BLOCKS_IN_TRANSIT_PER_PEER). */
-const BLOCKS_PER_PEER_MAX = 16;
+export const BLOCKS_PER_PEER_MAX = 16;
 /** Core: BLOCK_DOWNLOAD_WINDOW. */
 const DOWNLOAD_WINDOW = 1_024;
 /** Headers looked at in one step: as far as an ancestor is worth a jump. */
@@ -41,6 +42,7 @@ export class BlockDownload implements Concern {
   readonly #context: P2pContext;
   readonly #knowledge: BlockKnowledge;
   readonly #requests: BlockRequests;
+  readonly #compactPeers: CompactPeers;
   readonly #check: Alarm;
   #stallingTimeoutMs = STALLING_TIMEOUT_MS;
   /** Peers that could be asked for more since last we looked; all of them when `#isAllDirty`. */
@@ -49,11 +51,16 @@ export class BlockDownload implements Concern {
 
   constructor(
     context: P2pContext,
-    others: { readonly knowledge: BlockKnowledge; readonly requests: BlockRequests },
+    others: {
+      readonly knowledge: BlockKnowledge;
+      readonly requests: BlockRequests;
+      readonly compactPeers: CompactPeers;
+    },
   ) {
     this.#context = context;
     this.#knowledge = others.knowledge;
     this.#requests = others.requests;
+    this.#compactPeers = others.compactPeers;
     this.#check = context.timers.alarm(now => this.#checkTimeouts(now));
   }
 
@@ -106,7 +113,22 @@ export class BlockDownload implements Concern {
     // A large reorganisation: left to the parallel download.
     if (!chain.isActive(at)) return;
     const free = BLOCKS_PER_PEER_MAX - this.#requests.countOf(peer);
-    this.#request(peer, wanted.reverse().slice(0, Math.max(0, free)), now);
+    const asked = wanted.reverse().slice(0, Math.max(0, free));
+    const isCompact = asked.length === 1 && this.#requests.isEmpty && this.#isCompactWanted(peer, last);
+    this.#request(peer, asked, now, isCompact ? INV.compactBlock : wholeBlockType(peer));
+  }
+
+  /** Our mempool is of use: we relay transactions and are at the block before. */
+  #isCompactWanted(peer: Peer, last: HeaderId): boolean {
+    const { chain, options } = this.#context;
+    if (options.blocksOnly || !this.#compactPeers.isSpokenBy(peer)) return false;
+    return chain.headers.isFullyValid(chain.headers.parentOf(last)!);
+  }
+
+  /** Of who owes it already, as a compact block that was of no use. */
+  requestWhole(peer: Peer, id: HeaderId): void {
+    const hash = this.#context.chain.headers.hashOf(id);
+    this.#context.outbox.send(peer, { command: 'getdata', items: [{ type: wholeBlockType(peer), hash }] });
   }
 
   /** Our tip is so young that blocks may be asked for as they are announced (Core: CanDirectFetch). */
@@ -118,16 +140,20 @@ export class BlockDownload implements Concern {
 
   /** The `getblockfrompeer` command: whoever owed it before, it is asked of `peer` now. False if that peer owes it. */
   fetchFrom(peer: Peer, id: HeaderId, now: Milliseconds): boolean {
-    if (this.#requests.holderOf(id) === peer.id) return false;
+    if (this.#requests.holdersOf(id).includes(peer.id)) return false;
     this.#requests.remove(id, now);
     this.#request(peer, [id], now);
     return true;
   }
 
-  #request(peer: Peer, ids: readonly HeaderId[], now: Milliseconds): void {
+  #request(
+    peer: Peer,
+    ids: readonly HeaderId[],
+    now: Milliseconds,
+    type: number = wholeBlockType(peer),
+  ): void {
     if (ids.length === 0) return;
     const { chain, log, outbox } = this.#context;
-    const type = INV.block | (servesWitnesses(peer) ? WITNESS_FLAG : 0);
     const items: InventoryItem[] = [];
     for (const id of ids) {
       items.push({ type, hash: chain.headers.hashOf(id) });
@@ -182,7 +208,7 @@ export class BlockDownload implements Concern {
           continue;
         }
         if (this.#requests.isProcessing(id)) continue;
-        const holder = this.#requests.holderOf(id);
+        const [holder] = this.#requests.holdersOf(id);
         if (holder !== undefined) {
           waitingFor ??= peers.get(holder);
           continue;
@@ -260,4 +286,8 @@ export class BlockDownload implements Concern {
     if (Number.isFinite(at)) this.#check.set(Math.max(now, Math.floor(at)) + 1);
     else this.#check.clear();
   }
+}
+
+function wholeBlockType(peer: Peer): number {
+  return INV.block | (servesWitnesses(peer) ? WITNESS_FLAG : 0);
 }

@@ -4,8 +4,9 @@
  *
  * - Every block that comes goes to the chain, which decides; one that nobody asked for must carry the work that headers need.
  * - Who sent a block that turns out to be invalid is judged when that is known, which may be much later.
- * - A new tip is announced to everybody unless we are still catching up: by headers to peers that asked for it and have
- *   the block before, at most 8; else the tip's hash.
+ * - A new tip is announced to everybody unless we are still catching up: a single block as a compact block to peers that
+ *   want that, by headers to peers that asked for those, at most 8, if they have the block before; else the tip's hash.
+ * - The peer that brought the tip is asked to send the next ones at once (compact-peers.ts).
  */
 import type { BlockHash } from '../base/bytes.ts';
 import type { Milliseconds } from '../base/clock.ts';
@@ -18,10 +19,12 @@ import { INV } from '../wire/messages.ts';
 import type { BlockDownload } from './block-download.ts';
 import type { BlockKnowledge } from './block-knowledge.ts';
 import type { BlockRequests } from './block-requests.ts';
+import type { CompactPeers } from './compact-peers.ts';
 import type { Concern, Handlers, P2pContext } from './concern.ts';
 import type { PeerId } from './events.ts';
 import type { HeadersSync } from './headers-sync.ts';
 import type { Peer } from './peer.ts';
+import type { RecentBlock } from './recent-block.ts';
 
 /** Headers in one announcement (Core: MAX_BLOCKS_TO_ANNOUNCE). */
 const ANNOUNCED_HEADERS_MAX = 8;
@@ -37,15 +40,25 @@ interface RelayState {
   toAnnounce: HeaderId[];
 }
 
+/** Who sent a block first, and how. */
+interface Source {
+  readonly peer: PeerId;
+  readonly viaCompact: boolean;
+}
+
 export class BlockRelay implements Concern {
   readonly #context: P2pContext;
   readonly #knowledge: BlockKnowledge;
   readonly #requests: BlockRequests;
   readonly #download: BlockDownload;
   readonly #headersSync: HeadersSync;
+  readonly #compactPeers: CompactPeers;
+  readonly #recent: RecentBlock;
   readonly #states = new Map<PeerId, RelayState>();
   /** Who sent a block whose validity is not decided yet. */
-  readonly #sources = new Map<BlockHash, PeerId>();
+  readonly #sources = new Map<BlockHash, Source>();
+  /** Peers whose block that is being decided on came as a compact one. */
+  readonly #viaCompact = new Set<PeerId>();
 
   constructor(
     context: P2pContext,
@@ -54,6 +67,8 @@ export class BlockRelay implements Concern {
       readonly requests: BlockRequests;
       readonly download: BlockDownload;
       readonly headersSync: HeadersSync;
+      readonly compactPeers: CompactPeers;
+      readonly recent: RecentBlock;
     },
   ) {
     this.#context = context;
@@ -61,6 +76,8 @@ export class BlockRelay implements Concern {
     this.#requests = others.requests;
     this.#download = others.download;
     this.#headersSync = others.headersSync;
+    this.#compactPeers = others.compactPeers;
+    this.#recent = others.recent;
   }
 
   readonly handlers: Handlers = {
@@ -76,7 +93,8 @@ export class BlockRelay implements Concern {
 
   onDisconnected(peer: Peer): void {
     this.#states.delete(peer.id);
-    for (const [hash, source] of this.#sources) if (source === peer.id) this.#sources.delete(hash);
+    for (const [hash, source] of this.#sources) if (source.peer === peer.id) this.#sources.delete(hash);
+    this.#viaCompact.delete(peer.id);
   }
 
   onBlockProcessed(peer: Peer | undefined, hash: BlockHash, result: BlockResult, now: Milliseconds): void {
@@ -90,6 +108,7 @@ export class BlockRelay implements Concern {
       if (id !== undefined) this.#requests.remove(id, now);
       if (id !== undefined && headers.isFullyValid(id)) this.#sources.delete(hash);
     } else this.#sources.delete(hash);
+    if (peer !== undefined) this.#viaCompact.delete(peer.id);
     this.#download.changed(peer);
   }
 
@@ -97,7 +116,7 @@ export class BlockRelay implements Concern {
     const { chain } = this.#context;
     switch (notice.kind) {
       case 'blockConnected':
-        this.#sources.delete(chain.headers.hashOf(notice.id));
+        this.#connected(notice.id, now);
         return;
       case 'blockInvalid':
         this.#judge(notice.hash, notice.reason, undefined);
@@ -106,6 +125,7 @@ export class BlockRelay implements Concern {
         if (!chain.isInitialBlockDownload(now)) this.#queue(notice.tip, notice.fork);
         return;
       case 'blockDisconnected':
+      case 'blockStored':
         return;
     }
   }
@@ -120,10 +140,10 @@ export class BlockRelay implements Concern {
   }
 
   #received(peer: Peer, block: Block, now: Milliseconds): void {
-    const { chain, log, outbox } = this.#context;
+    const { chain, log } = this.#context;
     const { hash, prevHash, bits } = block.header;
     const id = chain.headers.find(hash);
-    const requested = id !== undefined && this.#requests.holderOf(id) !== undefined;
+    const requested = id !== undefined && this.#requests.holdersOf(id).length > 0;
     if (id !== undefined) this.#requests.remove(id, now, peer);
     this.#download.changed(peer);
     if (id === undefined) {
@@ -134,16 +154,44 @@ export class BlockRelay implements Concern {
         return;
       }
     }
+    this.submit(peer, block, { requested, viaCompact: false });
+  }
+
+  /** To the chain, whose word on it will be held against or in favour of the peer. */
+  submit(
+    peer: Peer,
+    block: Block,
+    { requested, viaCompact }: { readonly requested: boolean; readonly viaCompact: boolean },
+  ): void {
+    const { chain, outbox } = this.#context;
+    const { hash } = block.header;
+    const id = chain.headers.find(hash);
     if (id !== undefined) this.#requests.beginProcessing(id);
-    if (!this.#sources.has(hash)) this.#sources.set(hash, peer.id);
+    if (!this.#sources.has(hash)) this.#sources.set(hash, { peer: peer.id, viaCompact });
+    if (viaCompact) this.#viaCompact.add(peer.id);
     outbox.start({ kind: 'submitBlock', peer: peer.id, block, requested }, peer);
+  }
+
+  /** Nothing else is on its way, so this is the newest block that we know of. */
+  #connected(id: HeaderId, now: Milliseconds): void {
+    const { chain, peers } = this.#context;
+    const hash = chain.headers.hashOf(id);
+    const peer = peers.get(this.#sources.get(hash)?.peer ?? -1);
+    this.#sources.delete(hash);
+    const isNewest = this.#requests.holdersOf(id).length === this.#requests.size;
+    if (peer !== undefined && isNewest && !chain.isInitialBlockDownload(now))
+      this.#compactPeers.broughtTip(peer);
   }
 
   /** `sender` undefined: whoever is remembered for it. */
   #judge(hash: BlockHash, reject: Reject, sender: Peer | undefined): void {
-    const peer = this.#context.peers.get(this.#sources.get(hash) ?? -1) ?? sender;
+    const source = this.#sources.get(hash);
+    const first = this.#context.peers.get(source?.peer ?? -1);
+    const peer = first ?? sender;
     this.#sources.delete(hash);
-    if (peer !== undefined) this.#context.penalties.punishForBlock(peer, reject, reject.message);
+    if (peer === undefined) return;
+    const viaCompact = first === undefined ? this.#viaCompact.has(peer.id) : source!.viaCompact;
+    this.#context.penalties.punishForBlock(peer, reject, reject.message, { viaCompact });
   }
 
   #queue(tip: HeaderId, fork: HeaderId): void {
@@ -160,10 +208,20 @@ export class BlockRelay implements Concern {
     const queued = state.toAnnounce;
     state.toAnnounce = [];
     const known = this.#knowledge.of(peer);
-    const wantsHeaders = state.prefersHeaders && queued.length <= ANNOUNCED_HEADERS_MAX;
-    const ids = wantsHeaders ? this.#connectingHeaders(peer, queued) : undefined;
-    if (ids !== undefined) {
-      if (ids.length === 0) return;
+    const wantsCompact = this.#compactPeers.wantsAnnouncements(peer);
+    const isWithHeader =
+      queued.length <= ANNOUNCED_HEADERS_MAX &&
+      (state.prefersHeaders || (wantsCompact && queued.length === 1));
+    const ids = isWithHeader ? this.#connectingHeaders(peer, queued) : undefined;
+    if (ids?.length === 0) return;
+    if (ids?.length === 1 && wantsCompact) {
+      const compact = this.#recent.compactOf(chain.headers.hashOf(ids[0]!));
+      if (compact !== undefined) {
+        this.#recent.announce(peer, ids[0]!, compact);
+        return;
+      }
+    }
+    if (ids !== undefined && state.prefersHeaders) {
       outbox.send(peer, { command: 'headers', headers: ids.map(id => chain.headers.headerOf(id)) });
       known.bestHeaderSent = ids.at(-1)!;
       return;

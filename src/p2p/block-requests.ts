@@ -1,17 +1,21 @@
 /**
- * Which blocks are on their way from whom (Core: mapBlocksInFlight, vBlocksInFlight). A block is asked of one peer at a
- * time; when that peer leaves, what it owed can be asked of others.
+ * Which blocks are on their way from whom (Core: mapBlocksInFlight, vBlocksInFlight). A whole block is asked of one peer at
+ * a time; up to three may owe us parts of a compact one. When a peer leaves, what it owed can be asked of others.
  */
 import type { Milliseconds } from '../base/clock.ts';
 import type { HeaderId } from '../chain/chain-view.ts';
+import type { PartialBlock } from './compact-block.ts';
 import type { Concern, P2pContext } from './concern.ts';
 import type { PeerId } from './events.ts';
 import { type Peer, servesBlocks } from './peer.ts';
 import type { PeerInfo } from './peer-info.ts';
 
+/** `spent`: it could not be put together, so the whole block is asked for. */
+type Part = PartialBlock | 'spent';
+
 export interface OwedBlocks {
-  /** In the order in which they were asked for. */
-  readonly blocks: Set<HeaderId>;
+  /** In the order in which they were asked for; with what is here of one that comes as a compact block. */
+  readonly blocks: Map<HeaderId, Part | undefined>;
   /** Since when the first of them is the one that we wait for. */
   since: Milliseconds;
   /** Since when it keeps the download window from moving. */
@@ -21,7 +25,8 @@ export interface OwedBlocks {
 export class BlockRequests implements Concern {
   readonly #chain: P2pContext['chain'];
   readonly #peers: P2pContext['peers'];
-  readonly #holders = new Map<HeaderId, PeerId>();
+  /** Whoever was asked first is first. */
+  readonly #holders = new Map<HeaderId, PeerId[]>();
   readonly #owed = new Map<PeerId, OwedBlocks>();
   /** Blocks that came and that the chain has not decided on yet. */
   readonly #processing = new Set<HeaderId>();
@@ -31,9 +36,11 @@ export class BlockRequests implements Concern {
     this.#peers = peers;
   }
 
-  /** Blocks asked for, of all peers. */
+  /** Requests that are open, of all peers. */
   get size(): number {
-    return this.#holders.size;
+    let count = 0;
+    for (const { blocks } of this.#owed.values()) count += blocks.size;
+    return count;
   }
 
   get isEmpty(): boolean {
@@ -53,8 +60,18 @@ export class BlockRequests implements Concern {
     return this.#owed.get(peer.id)?.blocks.size ?? 0;
   }
 
-  holderOf(id: HeaderId): PeerId | undefined {
-    return this.#holders.get(id);
+  /** Who owes us the block; who was asked first is first. */
+  holdersOf(id: HeaderId): readonly PeerId[] {
+    return this.#holders.get(id) ?? [];
+  }
+
+  /** What is here of a block that the peer owes us, if it comes as a compact block. */
+  partialOf(peer: Peer, id: HeaderId): Part | undefined {
+    return this.#owed.get(peer.id)?.blocks.get(id);
+  }
+
+  setPartial(peer: Peer, id: HeaderId, partial: Part): void {
+    this.#owed.get(peer.id)!.blocks.set(id, partial);
   }
 
   /** It is with the chain, or on its way. */
@@ -75,36 +92,37 @@ export class BlockRequests implements Concern {
     this.#processing.delete(id);
   }
 
-  /** Notes that `peer` is asked for the block, which nobody may owe us. */
+  /** Notes that `peer` is asked for the block; nothing changes if it owes it already. */
   add(peer: Peer, id: HeaderId, now: Milliseconds): void {
-    this.#holders.set(id, peer.id);
     const owed = this.#owed.get(peer.id);
-    if (owed === undefined)
-      this.#owed.set(peer.id, { blocks: new Set([id]), since: now, stallingSince: undefined });
-    else owed.blocks.add(id);
+    if (owed?.blocks.has(id)) return;
+    this.#holders.set(id, [...this.holdersOf(id), peer.id]);
+    const blocks = new Map([[id, undefined]]);
+    if (owed === undefined) this.#owed.set(peer.id, { blocks, since: now, stallingSince: undefined });
+    else owed.blocks.set(id, undefined);
   }
 
-  /** It came, or is not wanted any more: from `from` only, or from whoever owes it. True if it was owed. */
-  remove(id: HeaderId, now: Milliseconds, from?: Peer): boolean {
-    const holder = this.#holders.get(id);
-    if (holder === undefined || (from !== undefined && from.id !== holder)) return false;
-    this.#holders.delete(id);
-    const owed = this.#owed.get(holder)!;
-    const [first] = owed.blocks;
-    if (first === id) owed.since = Math.max(owed.since, now);
-    owed.blocks.delete(id);
-    owed.stallingSince = undefined;
-    if (owed.blocks.size === 0) this.#owed.delete(holder);
-    return true;
+  /** It came, or is not wanted any more: from `from` only, or from whoever owes it. */
+  remove(id: HeaderId, now: Milliseconds, from?: Peer): void {
+    for (const holder of this.holdersOf(id)) {
+      if (from !== undefined && from.id !== holder) continue;
+      this.#removeHolder(id, holder);
+      const owed = this.#owed.get(holder)!;
+      const [first] = owed.blocks.keys();
+      if (first === id) owed.since = Math.max(owed.since, now);
+      owed.blocks.delete(id);
+      owed.stallingSince = undefined;
+      if (owed.blocks.size === 0) this.#owed.delete(holder);
+    }
   }
 
   onDisconnected(peer: Peer): void {
-    for (const id of this.#owed.get(peer.id)?.blocks ?? []) this.#holders.delete(id);
+    for (const id of this.#owed.get(peer.id)?.blocks.keys() ?? []) this.#removeHolder(id, peer.id);
     this.#owed.delete(peer.id);
   }
 
   describe(peer: Peer): Partial<PeerInfo> {
-    const blocks = this.#owed.get(peer.id)?.blocks ?? [];
+    const blocks = this.#owed.get(peer.id)?.blocks.keys() ?? [];
     return { inflightHeights: Array.from(blocks, id => this.#chain.headers.heightOf(id)) };
   }
 
@@ -122,5 +140,11 @@ export class BlockRequests implements Concern {
     let count = 0;
     for (const peer of this.#peers.values()) if (peer.isPreferredDownload) count += 1;
     return count;
+  }
+
+  #removeHolder(id: HeaderId, holder: PeerId): void {
+    const others = this.holdersOf(id).filter(other => other !== holder);
+    if (others.length === 0) this.#holders.delete(id);
+    else this.#holders.set(id, others);
   }
 }

@@ -125,6 +125,11 @@ export class HeadersSync implements Concern {
     return this.#ask(peer, locatorOf(this.#context.chain.headers, id), now);
   }
 
+  /** A compact block too far above our tip tells us of its header only. */
+  takeCompactHeader(peer: Peer, header: BlockHeader, now: Milliseconds): void {
+    this.#headers(peer, [header], now, { viaCompact: true });
+  }
+
   /** Work below which headers and blocks are not stored (Core: GetAntiDoSWorkThreshold). */
   workThreshold(): bigint {
     const { chain, options } = this.#context;
@@ -220,7 +225,12 @@ export class HeadersSync implements Concern {
     this.#lastTriggeringInv = unknown;
   }
 
-  #headers(peer: Peer, received: readonly BlockHeader[], now: Milliseconds): void {
+  #headers(
+    peer: Peer,
+    received: readonly BlockHeader[],
+    now: Milliseconds,
+    { viaCompact = false }: { readonly viaCompact?: boolean } = {},
+  ): void {
     const { chain } = this.#context;
     const state = this.#states.get(peer.id)!;
     if (received.length === 0) {
@@ -252,7 +262,7 @@ export class HeadersSync implements Concern {
       else this.#context.log.debug('net', () => `Ignoring low-work chain from peer=${peer.id}`);
       return;
     }
-    const id = this.#accept(peer, headers, now);
+    const id = this.#accept(peer, headers, now, viaCompact);
     if (id === undefined) return;
     if (isFull && state.presync === undefined) this.ask(peer, id, now);
     this.#learned(peer, id, { isNew: knownLast === undefined, mayHaveMore: isFull }, now);
@@ -330,7 +340,12 @@ export class HeadersSync implements Concern {
   }
 
   /** The last header's place; undefined, and the peer is judged, when one is refused. */
-  #accept(peer: Peer, headers: readonly BlockHeader[], now: Milliseconds): HeaderId | undefined {
+  #accept(
+    peer: Peer,
+    headers: readonly BlockHeader[],
+    now: Milliseconds,
+    viaCompact: boolean,
+  ): HeaderId | undefined {
     const { chain, log, penalties } = this.#context;
     let id: HeaderId | undefined;
     try {
@@ -339,7 +354,7 @@ export class HeadersSync implements Concern {
       if (!(error instanceof Reject)) throw error;
       if (!isInbound(peer) && error.reason === 'duplicate-invalid')
         log.warn(`${error.message} (received from peer=${peer.id}).`);
-      penalties.punishForBlock(peer, error, `invalid header received: ${error.message}`);
+      penalties.punishForBlock(peer, error, `invalid header received: ${error.message}`, { viaCompact });
       return undefined;
     }
     return id;

@@ -56,7 +56,6 @@ export const UNKNOWN_PEER_INFO = {
   syncedHeaders: -1,
   syncedBlocks: -1,
   inflightHeights: [],
-  // Compact blocks (BIP152) are not spoken.
   highBandwidthTo: false,
   highBandwidthFrom: false,
   relaysAddresses: false,

@@ -20,6 +20,8 @@ import { BlockRelay } from './block-relay.ts';
 import { BlockRequests } from './block-requests.ts';
 import { CommandRunner } from './command-runner.ts';
 import type { P2pCommand, P2pCommandResult } from './commands.ts';
+import { CompactBlocks } from './compact-blocks.ts';
+import { CompactPeers } from './compact-peers.ts';
 import type { Concern, P2pContext, P2pOptions } from './concern.ts';
 import type { P2pEffect, P2pEvent, PeerId } from './events.ts';
 import { FeeFilters } from './fee-filter.ts';
@@ -34,6 +36,7 @@ import { createPeer, type Peer, type PeerRecord } from './peer.ts';
 import { type PeerInfo, UNKNOWN_PEER_INFO } from './peer-info.ts';
 import { Penalties } from './penalty.ts';
 import { Ping } from './ping.ts';
+import { RecentBlock } from './recent-block.ts';
 import { Serve } from './serve.ts';
 import { Slots, type SlotsOptions, slotCounts } from './slots.ts';
 import { Timers } from './timers.ts';
@@ -92,8 +95,12 @@ export class PeerManager {
     const ping = new Ping(context);
     const knowledge = new BlockKnowledge(context);
     const requests = new BlockRequests(context);
-    const download = new BlockDownload(context, { knowledge, requests });
+    const compactPeers = new CompactPeers(context);
+    const recent = new RecentBlock(context, { knowledge, compactPeers });
+    const download = new BlockDownload(context, { knowledge, requests, compactPeers });
     const headersSync = new HeadersSync(context, { knowledge, requests, download });
+    const blocks = { knowledge, requests, download, headersSync, compactPeers };
+    const relay = new BlockRelay(context, { ...blocks, recent });
     const feeFilters = new FeeFilters(context);
     const txRelay = new TxRelay(context, feeFilters);
     const txDownload = new TxDownload(context, txRelay);
@@ -108,12 +115,15 @@ export class PeerManager {
       this.#handshake,
       ping,
       new AddressRelay(context, slots, options),
+      compactPeers,
+      recent,
       headersSync,
       new OutboundQuality(context, { knowledge, requests, download, headersSync, slots }),
-      new BlockRelay(context, { knowledge, requests, download, headersSync }),
+      relay,
+      new CompactBlocks(context, { ...blocks, relay, orphans: txDownload.orphans() }),
       download,
       feeFilters,
-      new Serve(context, { knowledge, txs: txRelay }),
+      new Serve(context, { knowledge, download, recent, txs: txRelay }),
       txRelay,
       txDownload,
     ];

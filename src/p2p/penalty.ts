@@ -88,9 +88,17 @@ export class Penalties {
   }
 
   /** The peer sent a block or header that was refused; `what` is for the log. */
-  punishForBlock(peer: Peer, reject: Reject, what: string): void {
+  punishForBlock(
+    peer: Peer,
+    reject: Reject,
+    what: string,
+    { viaCompact = false }: { readonly viaCompact?: boolean } = {},
+  ): void {
+    const isKnown = reject.reason === 'duplicate-invalid';
+    // Compact blocks may be sent on before they are validated (BIP152); a header is checked by everybody.
+    const isSecondHand = viaCompact && (isKnown || reject.kind === 'consensus' || reject.kind === 'mutated');
     // Inbound peers may not know yet that a block of theirs is invalid; they are many and cost us little.
-    const isSpared = reject.reason === 'duplicate-invalid' && peer.type === 'inbound';
+    const isSpared = isSecondHand || (isKnown && peer.type === 'inbound');
     if (BLOCK_PENALTIES[reject.kind] === 'none' || isSpared)
       this.#log.debug('net', () => `peer=${peer.id}: ${what}`);
     else this.misbehaving(peer, what);

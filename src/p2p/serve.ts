@@ -7,12 +7,16 @@
  * - Blocks off our chain are given out only if they are valid and young, so that nobody can tell by an old branch who we
  *   are. A node that serves recent blocks only does not show how many more it has.
  * - Transactions that we cannot give are answered by `notfound`; blocks are not.
+ * - Compact blocks (BIP152) and some transactions of a block are given near the tip only: who wants older ones cannot make
+ *   use of them, and gets the whole block.
  */
 import type { BlockHash } from '../base/bytes.ts';
 import { DAY_MS, type Milliseconds, SECOND_MS } from '../base/clock.ts';
+import { randomU64 } from '../base/random.ts';
 import type { HeaderId } from '../chain/chain-view.ts';
+import type { ChainNotice } from '../chain/effects.ts';
 import { blockProof } from '../consensus/pow.ts';
-import { encodeStrippedBlock } from '../wire/block.ts';
+import { type Block, decodeBlock, encodeStrippedBlock } from '../wire/block.ts';
 import {
   HEADERS_COUNT_MAX,
   INV,
@@ -23,17 +27,23 @@ import {
   SERVICES,
 } from '../wire/messages.ts';
 import { decodeTransaction, type Transaction } from '../wire/transaction.ts';
+import type { BlockDownload } from './block-download.ts';
 import type { BlockKnowledge } from './block-knowledge.ts';
+import { compactOf } from './compact-block.ts';
 import type { Concern, Handlers, P2pContext } from './concern.ts';
 import type { PeerId } from './events.ts';
 import { findFork } from './locator.ts';
 import type { Peer } from './peer.ts';
+import type { RecentBlock } from './recent-block.ts';
 import type { Alarm } from './timers.ts';
 
 /** Hashes in the answer to getblocks (Core: nLimit). */
 const GETBLOCKS_COUNT_MAX = 500;
 /** Blocks off our chain that are older are not given out (Core: STALE_RELAY_AGE_LIMIT). */
 const STALE_AGE_MAX_MS = 30 * DAY_MS;
+/** Depth of compact blocks, and of some transactions of one (Core: MAX_CMPCTBLOCK_DEPTH, MAX_BLOCKTXN_DEPTH). */
+const COMPACT_DEPTH_MAX = 5;
+const BLOCKTXN_DEPTH_MAX = 10;
 /** Depth to which a limited node serves blocks: what BIP159 promises, and two for races. */
 const LIMITED_DEPTH = 288 + 2;
 /** Bytes of transactions handed out in one turn; the shell says only after it whether the peer takes them. */
@@ -45,11 +55,16 @@ export interface TxSource {
   findForServing(peer: Peer, item: InventoryItem, now: Milliseconds): Transaction | undefined | 'ignored';
 }
 
+/** A block of which only some transactions are wanted has their `indexes`. */
+interface Wanted extends InventoryItem {
+  readonly indexes?: readonly number[];
+}
+
 interface ServeState {
   /** What is left of its getdata. */
-  queue: InventoryItem[];
+  queue: Wanted[];
   /** The block that is being read for it. */
-  reading: InventoryItem | undefined;
+  reading: Wanted | undefined;
   /** Last hash of a full answer to getblocks: when that is asked for, our tip is announced so that it asks on. */
   continuation: BlockHash | undefined;
 }
@@ -58,15 +73,27 @@ export class Serve implements Concern {
   readonly #context: P2pContext;
   readonly #knowledge: BlockKnowledge;
   readonly #txs: TxSource;
+  readonly #download: BlockDownload;
+  readonly #recent: RecentBlock;
   readonly #states = new Map<PeerId, ServeState>();
   /** Peers whose requests were put off to let the shell send. */
   readonly #putOff = new Set<Peer>();
   readonly #nextTurn: Alarm;
 
-  constructor(context: P2pContext, others: { readonly knowledge: BlockKnowledge; readonly txs: TxSource }) {
+  constructor(
+    context: P2pContext,
+    others: {
+      readonly knowledge: BlockKnowledge;
+      readonly download: BlockDownload;
+      readonly recent: RecentBlock;
+      readonly txs: TxSource;
+    },
+  ) {
     this.#context = context;
     this.#knowledge = others.knowledge;
     this.#txs = others.txs;
+    this.#download = others.download;
+    this.#recent = others.recent;
     this.#nextTurn = context.timers.alarm(now => {
       const peers = [...this.#putOff];
       this.#putOff.clear();
@@ -75,11 +102,8 @@ export class Serve implements Concern {
   }
 
   readonly handlers: Handlers = {
-    getdata: (peer, { items }, now) => {
-      const state = this.#states.get(peer.id)!;
-      state.queue = state.queue.length === 0 ? items : [...state.queue, ...items];
-      this.#work(peer, now);
-    },
+    getdata: (peer, { items }, now) => this.#want(peer, items, now),
+    getblocktxn: (peer, message, now) => this.#getBlockTxn(peer, message, now),
     getheaders: (peer, message) => this.#getHeaders(peer, message),
     getblocks: (peer, message) => this.#getBlocks(peer, message),
   };
@@ -97,7 +121,14 @@ export class Serve implements Concern {
     this.#work(peer, now);
   }
 
-  onBlockRead(peer: Peer, hash: BlockHash, raw: Uint8Array | undefined): void {
+  /** The chain has decided on a block: who asked for it meanwhile has waited. */
+  onChain(notice: ChainNotice, now: Milliseconds): void {
+    if (notice.kind !== 'tipChanged' && notice.kind !== 'blockInvalid') return;
+    for (const peer of this.#context.peers.values())
+      if (this.#states.get(peer.id)!.queue.length > 0) this.#work(peer, now);
+  }
+
+  onBlockRead(peer: Peer, hash: BlockHash, raw: Uint8Array | undefined, now: Milliseconds): void {
     const { log, outbox } = this.#context;
     const state = this.#states.get(peer.id);
     const item = state?.reading;
@@ -108,9 +139,17 @@ export class Serve implements Concern {
       outbox.disconnect(peer, 'a block it asked for cannot be read');
       return;
     }
-    outbox.sendRawBlock(peer, item.type === INV.block ? encodeStrippedBlock(raw) : raw);
+    if (item.indexes !== undefined) this.#sendTransactions(peer, decodeBlock(raw), item.indexes);
+    else if (item.type === INV.compactBlock && this.#isCompactOfUse(hash, now)) {
+      const compact = compactOf(decodeBlock(raw), randomU64(this.#context.random));
+      outbox.send(peer, { command: 'cmpctblock', ...compact });
+    } else outbox.sendRawBlock(peer, item.type === INV.block ? encodeStrippedBlock(raw) : raw);
+    this.#continue(peer, state, hash);
+  }
+
+  #continue(peer: Peer, state: ServeState, hash: BlockHash): void {
     if (hash !== state.continuation) return;
-    const { chain } = this.#context;
+    const { chain, outbox } = this.#context;
     outbox.send(peer, {
       command: 'inv',
       items: [{ type: INV.block, hash: chain.headers.hashOf(chain.tip()) }],
@@ -133,8 +172,9 @@ export class Serve implements Concern {
         break;
       }
       const item = state.queue[taken]!;
+      if (isBlockType(item.type) && this.#recent.isUndecided(item.hash as BlockHash)) break;
       taken += 1;
-      if (isBlockType(item.type)) this.#serveBlock(peer, state, item);
+      if (isBlockType(item.type)) this.#serveBlock(peer, state, item, now);
       else if (isTxType(item.type)) {
         const tx = this.#txs.findForServing(peer, item, now);
         if (tx === undefined) notFound.push(item);
@@ -148,14 +188,66 @@ export class Serve implements Concern {
     if (notFound.length > 0) outbox.send(peer, { command: 'notfound', items: notFound });
   }
 
-  #serveBlock(peer: Peer, state: ServeState, item: InventoryItem): void {
+  #want(peer: Peer, items: readonly Wanted[], now: Milliseconds): void {
+    const state = this.#states.get(peer.id)!;
+    state.queue = [...state.queue, ...items];
+    this.#work(peer, now);
+  }
+
+  #getBlockTxn(peer: Peer, { blockHash, indexes }: MessageOf<'getblocktxn'>, now: Milliseconds): void {
+    const { chain, log } = this.#context;
+    const recent = this.#recent.find(blockHash);
+    if (recent !== undefined) {
+      this.#sendTransactions(peer, recent, indexes);
+      return;
+    }
+    const id = chain.headers.find(blockHash);
+    if (id === undefined || !chain.headers.hasData(id)) {
+      log.debug('net', () => `peer=${peer.id} sent us a getblocktxn for a block we don't have`);
+      return;
+    }
+    const isDeep = this.#depthOf(id) > BLOCKTXN_DEPTH_MAX;
+    // Whoever makes us read old blocks shall at least have to receive them.
+    this.#want(peer, [{ type: INV_WITNESS_BLOCK, hash: blockHash, ...(!isDeep && { indexes }) }], now);
+  }
+
+  #sendTransactions(peer: Peer, { header, transactions }: Block, indexes: readonly number[]): void {
+    const { outbox, penalties } = this.#context;
+    if (indexes.some(index => index >= transactions.length)) {
+      penalties.misbehaving(peer, 'getblocktxn with out-of-bounds tx indices');
+      return;
+    }
+    outbox.send(peer, {
+      command: 'blocktxn',
+      blockHash: header.hash,
+      transactions: indexes.map(index => transactions[index]!),
+    });
+  }
+
+  #depthOf(id: HeaderId): number {
+    const { chain } = this.#context;
+    return chain.headers.heightOf(chain.tip()) - chain.headers.heightOf(id);
+  }
+
+  /** The peer can have its transactions: it is near the tip, and that near the present. */
+  #isCompactOfUse(hash: BlockHash, now: Milliseconds): boolean {
+    const id = this.#context.chain.headers.find(hash)!;
+    return this.#depthOf(id) <= COMPACT_DEPTH_MAX && this.#download.isNearTip(now);
+  }
+
+  #serveBlock(peer: Peer, state: ServeState, item: Wanted, now: Milliseconds): void {
     const { chain, options, outbox } = this.#context;
-    const id = chain.headers.find(item.hash as BlockHash);
+    const hash = item.hash as BlockHash;
+    const id = chain.headers.find(hash);
+    if (item.indexes !== undefined) {
+      state.reading = item;
+      outbox.start({ kind: 'readBlock', peer: peer.id, hash }, peer);
+      return;
+    }
     if (id === undefined || !this.#isRequestAllowed(id)) return;
-    const depth = chain.headers.heightOf(chain.tip()) - chain.headers.heightOf(id);
     const isLimitedNode =
       (options.services & (SERVICES.network | SERVICES.networkLimited)) === SERVICES.networkLimited;
-    if (isLimitedNode && depth > LIMITED_DEPTH && !peer.permissions.has('noban')) {
+    if (isLimitedNode && this.#depthOf(id) > LIMITED_DEPTH && !peer.permissions.has('noban')) {
       // It would wait for the block otherwise.
       outbox.disconnect(peer, 'asked for a block below the limit of NODE_NETWORK_LIMITED');
       return;
@@ -163,8 +255,14 @@ export class Serve implements Concern {
     if (!chain.headers.hasData(id)) return;
     // Bloom filters (BIP37) are not served.
     if (item.type === INV.filteredBlock) return;
+    const compact = item.type === INV.compactBlock ? this.#recent.compactOf(hash) : undefined;
+    if (compact !== undefined && this.#isCompactOfUse(hash, now)) {
+      outbox.send(peer, { command: 'cmpctblock', ...compact });
+      this.#continue(peer, state, hash);
+      return;
+    }
     state.reading = item;
-    outbox.start({ kind: 'readBlock', peer: peer.id, hash: item.hash as BlockHash }, peer);
+    outbox.start({ kind: 'readBlock', peer: peer.id, hash }, peer);
   }
 
   /** On our chain; or valid once, and young by its time as well as by the work on top (Core: BlockRequestAllowed). */
@@ -241,7 +339,6 @@ function isTxType(type: number): boolean {
   return type === INV.tx || type === INV.wtx || type === INV_WITNESS_TX;
 }
 
-/** A compact block is answered by the whole one, as BIP152 allows. */
 function isBlockType(type: number): boolean {
   return (
     type === INV.block ||

@@ -69,6 +69,15 @@ function withoutTime({ services, network, bytes, port }: TimedAddress) {
   return { services, network, bytes, port };
 }
 
+/** Positions in a block. */
+function ascending(random: Random, max: number): number[] {
+  let index = -1;
+  return many(random, max, () => {
+    index += 1 + randomBelow(random, 400);
+    return index;
+  });
+}
+
 const inventory = (random: Random) => ({
   items: many(random, 5, () => ({ type: random.u32(), hash: randomHash(random) })),
 });
@@ -116,4 +125,26 @@ export const RANDOM_MESSAGES: Make = {
   feefilter: random => ({ command: 'feefilter', feeRate: BigInt(random.u32()) }),
   wtxidrelay: () => ({ command: 'wtxidrelay' }),
   mempool: () => ({ command: 'mempool' }),
+  sendcmpct: random => ({ command: 'sendcmpct', highBandwidth: flip(random), version: randomU64(random) }),
+  cmpctblock: random => {
+    const shortIds = many(random, 5, () => random.u32() + randomBelow(random, 0x1_0000) * 0x1_0000_0000);
+    const prefilled = ascending(random, 3).map(index => ({ index, tx: randomTransaction(random) }));
+    return {
+      command: 'cmpctblock',
+      header: randomHeader(random),
+      nonce: randomU64(random),
+      shortIds,
+      prefilled,
+    };
+  },
+  getblocktxn: random => ({
+    command: 'getblocktxn',
+    blockHash: randomHash<never>(random),
+    indexes: ascending(random, 6),
+  }),
+  blocktxn: random => ({
+    command: 'blocktxn',
+    blockHash: randomHash<never>(random),
+    transactions: many(random, 3, () => randomTransaction(random)),
+  }),
 };

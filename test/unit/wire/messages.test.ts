@@ -13,6 +13,8 @@ import {
 import { RANDOM_MESSAGES } from '../../support/random-messages.ts';
 
 const COMMANDS = Object.keys(messages) as Command[];
+/** Whose hashes, computed on first use, make them unequal: compared by their bytes. */
+const WITH_TRANSACTIONS: ReadonlySet<Command> = new Set(['tx', 'block', 'cmpctblock', 'blocktxn']);
 const SEEDS = Array.from({ length: 20 }, (_, i) => i + 1);
 
 function outcome(command: Command, payload: Uint8Array): Message | undefined {
@@ -31,7 +33,7 @@ describe.each(COMMANDS)('%s', command => {
       const payload = encodePayload(message);
       const decoded = decodeMessage(command, payload);
       expect(bytesToHex(encodePayload(decoded)), `seed ${seed}`).toBe(bytesToHex(payload));
-      if (command !== 'tx' && command !== 'block') expect(decoded, `seed ${seed}`).toEqual(message);
+      if (!WITH_TRANSACTIONS.has(command)) expect(decoded, `seed ${seed}`).toEqual(message);
       const longer = decodeMessage(command, concatBytes(payload, Uint8Array.of(1, 2, 3)));
       expect(bytesToHex(encodePayload(longer)), `seed ${seed}`).toBe(bytesToHex(payload));
     }

@@ -1,0 +1,114 @@
+/**
+ * Who speaks compact blocks with us, and how (BIP152; Core: SENDCMPCT in ProcessMessage, MaybeSetPeerAsAnnouncingHeaderAndIDs).
+ *
+ * - We tell everybody that we take compact blocks when asked for them (low bandwidth).
+ * - The three peers that were the last to bring us a new tip first are asked to send new blocks at once, without an
+ *   announcement before (high bandwidth). One of them stays an outbound peer if one was: inbound peers, who may be one
+ *   attacker's, must not take all three places. Without transactions (`-blocksonly`) nobody is asked.
+ * - Other versions than 2 are not spoken: they have no witnesses.
+ */
+import type { Concern, Handlers, P2pContext } from './concern.ts';
+import type { PeerId } from './events.ts';
+import { isInbound, type Peer } from './peer.ts';
+import type { PeerInfo } from './peer-info.ts';
+
+/** First version that knows compact blocks (Core: SHORT_IDS_BLOCKS_VERSION). */
+const COMPACT_BLOCKS_MIN_VERSION = 70_014;
+/** First version that may send compact blocks it has not validated, and is not blamed for it (Core: INVALID_CB_NO_BAN_VERSION). */
+const UNVALIDATED_MIN_VERSION = 70_015;
+/** Core: CMPCTBLOCKS_VERSION. */
+const WITNESS_VERSION = 2n;
+/** Peers asked to announce by compact blocks, as BIP152 has it. */
+const ANNOUNCERS_MAX = 3;
+
+interface CompactState {
+  /** It has sent `sendcmpct`. */
+  isSpoken: boolean;
+  /** It wants new blocks from us at once. */
+  isWantedByThem: boolean;
+}
+
+export class CompactPeers implements Concern {
+  readonly #context: P2pContext;
+  readonly #states = new Map<PeerId, CompactState>();
+  /** Whom we have asked for new blocks at once; the one that brought one last is at the end. */
+  #announcers: Peer[] = [];
+
+  constructor(context: P2pContext) {
+    this.#context = context;
+  }
+
+  readonly handlers: Handlers = {
+    sendcmpct: (peer, { highBandwidth, version }) => {
+      if (version !== WITNESS_VERSION) return;
+      const state = this.#states.get(peer.id)!;
+      state.isSpoken = true;
+      state.isWantedByThem = highBandwidth;
+    },
+  };
+
+  onConnected(peer: Peer): void {
+    this.#states.set(peer.id, { isSpoken: false, isWantedByThem: false });
+  }
+
+  onHandshakeDone(peer: Peer): void {
+    if (peer.version >= COMPACT_BLOCKS_MIN_VERSION) this.#ask(peer, false);
+  }
+
+  onDisconnected(peer: Peer): void {
+    this.#states.delete(peer.id);
+    this.#announcers = this.#announcers.filter(other => other !== peer);
+  }
+
+  describe(peer: Peer): Partial<PeerInfo> {
+    return {
+      highBandwidthTo: this.isAnnouncer(peer),
+      highBandwidthFrom: this.wantsAnnouncements(peer),
+    };
+  }
+
+  /** It sends compact blocks when asked. */
+  isSpokenBy(peer: Peer): boolean {
+    return this.#states.get(peer.id)?.isSpoken === true;
+  }
+
+  /** It wants new blocks at once, as compact blocks. */
+  wantsAnnouncements(peer: Peer): boolean {
+    return this.#states.get(peer.id)?.isWantedByThem === true;
+  }
+
+  /** The same before we have validated them. */
+  wantsUnvalidated(peer: Peer): boolean {
+    return peer.phase === 'ready' && peer.version >= UNVALIDATED_MIN_VERSION && this.wantsAnnouncements(peer);
+  }
+
+  /** We have asked it to send new blocks at once. */
+  isAnnouncer(peer: Peer): boolean {
+    return this.#announcers.includes(peer);
+  }
+
+  /** It was the first to bring us a block that became our tip. */
+  broughtTip(peer: Peer): void {
+    if (this.#context.options.blocksOnly || peer.phase !== 'ready' || !this.isSpokenBy(peer)) return;
+    const isNew = !this.isAnnouncer(peer);
+    const others = this.#announcers.filter(other => other !== peer);
+    const outbound = others.filter(other => !isInbound(other));
+    // The only outbound one gives up the first place, which is the next to be lost.
+    if (
+      isNew &&
+      isInbound(peer) &&
+      others.length >= ANNOUNCERS_MAX &&
+      outbound.length === 1 &&
+      others[0] === outbound[0]
+    )
+      others.splice(0, 2, others[1]!, others[0]!);
+    this.#announcers = [...others, peer];
+    if (!isNew) return;
+    this.#ask(peer, true);
+    if (this.#announcers.length > ANNOUNCERS_MAX) this.#ask(this.#announcers.shift()!, false);
+  }
+
+  #ask(peer: Peer, highBandwidth: boolean): void {
+    this.#context.outbox.send(peer, { command: 'sendcmpct', highBandwidth, version: WITNESS_VERSION });
+  }
+}
