@@ -96,7 +96,7 @@ export class CompactBlocks implements Concern {
   #arrived(peer: Peer, compact: CompactBlock, now: Milliseconds): void {
     const { chain, log, options } = this.#context;
     const { headers } = chain;
-    const { compactPeers, headersSync, knowledge, requests } = this.#others;
+    const { compactPeers, download, headersSync, knowledge, requests } = this.#others;
     if (options.blocksOnly || !compactPeers.isSpokenBy(peer)) {
       log.debug(
         'cmpctblock',
@@ -118,6 +118,8 @@ export class CompactBlocks implements Concern {
     const id = this.#acceptHeader(peer, compact, now);
     if (id === undefined) return;
     knowledge.learn(peer, hash);
+    // Whatever becomes of the compact block, the whole one may be asked for in its turn.
+    download.changed(peer);
     if (isNew && headers.chainWorkOf(id) > headers.chainWorkOf(chain.tip()))
       knowledge.of(peer).lastAnnouncement = now;
     if (headers.hasData(id)) return;

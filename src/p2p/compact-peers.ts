@@ -39,11 +39,15 @@ export class CompactPeers implements Concern {
   }
 
   readonly handlers: Handlers = {
-    sendcmpct: (peer, { highBandwidth, version }) => {
+    sendcmpct: (peer, { announce, version }) => {
+      if (announce > 1) {
+        this.#context.penalties.misbehaving(peer, 'invalid sendcmpct announce field');
+        return;
+      }
       if (version !== WITNESS_VERSION) return;
       const state = this.#states.get(peer.id)!;
       state.isSpoken = true;
-      state.isWantedByThem = highBandwidth;
+      state.isWantedByThem = announce === 1;
     },
   };
 
@@ -108,7 +112,11 @@ export class CompactPeers implements Concern {
     if (this.#announcers.length > ANNOUNCERS_MAX) this.#ask(this.#announcers.shift()!, false);
   }
 
-  #ask(peer: Peer, highBandwidth: boolean): void {
-    this.#context.outbox.send(peer, { command: 'sendcmpct', highBandwidth, version: WITNESS_VERSION });
+  #ask(peer: Peer, atOnce: boolean): void {
+    this.#context.outbox.send(peer, {
+      command: 'sendcmpct',
+      announce: atOnce ? 1 : 0,
+      version: WITNESS_VERSION,
+    });
   }
 }

@@ -5,8 +5,8 @@
 import { ZERO_HASH } from '../base/bytes.ts';
 import { block, blockHeader } from './block.ts';
 import {
-  array, blockHash, bool, type Codec, compactSize, encode, hash256, type Infer, i32, i64, Reader, struct,
-  u32, u64, varText, type Writer,
+  array, blockHash, type Codec, compactSize, encode, hash256, type Infer, i32, i64, Reader, struct,
+  u8, u32, u64, varText, type Writer,
 } from './codec.ts'; // biome-ignore format: one list
 import { compactBlock, txIndexes } from './compact-block.ts';
 import { serviceAddress, timedAddressV1, timedAddressV2 } from './net-address.ts';
@@ -130,8 +130,8 @@ export const messages = {
   feefilter: struct({ feeRate: i64 }),
   wtxidrelay: empty,
   mempool: empty,
-  /** Compact blocks (BIP152): only version 2, with witnesses, is spoken. */
-  sendcmpct: struct({ highBandwidth: bool, version: u64 }),
+  /** Compact blocks (BIP152): 1 asks to be sent new blocks at once, 0 not; only version 2, with witnesses, is spoken. */
+  sendcmpct: struct({ announce: u8, version: u64 }),
   cmpctblock: compactBlock,
   getblocktxn: struct({ blockHash, indexes: txIndexes }),
   blocktxn: struct({ blockHash, transactions: array(transaction) }),

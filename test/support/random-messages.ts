@@ -125,7 +125,11 @@ export const RANDOM_MESSAGES: Make = {
   feefilter: random => ({ command: 'feefilter', feeRate: BigInt(random.u32()) }),
   wtxidrelay: () => ({ command: 'wtxidrelay' }),
   mempool: () => ({ command: 'mempool' }),
-  sendcmpct: random => ({ command: 'sendcmpct', highBandwidth: flip(random), version: randomU64(random) }),
+  sendcmpct: random => ({
+    command: 'sendcmpct',
+    announce: randomBelow(random, 3),
+    version: randomU64(random),
+  }),
   cmpctblock: random => {
     const shortIds = many(random, 5, () => random.u32() + randomBelow(random, 0x1_0000) * 0x1_0000_0000);
     const prefilled = ascending(random, 3).map(index => ({ index, tx: randomTransaction(random) }));
