@@ -2,12 +2,9 @@
  * What the fuzzer does over and over: fund new coins, ask about transactions that spend them (mempool and block rules),
  * about encodings, and grow a tree of right and wrong blocks on top; then both nodes must stand at the same place.
  */
-import { type BlockHash, bytesToHex, EMPTY_BYTES, hashToHex, hexToHash } from '../../src/base/bytes.ts';
-import { keyOf } from '../../src/consensus/coin.ts';
-import { MANDATORY_SCRIPT_FLAGS } from '../../src/script/flags.ts';
-import { transactionSigOpCost } from '../../src/script/sigops.ts';
+import { type BlockHash, bytesToHex, hashToHex, hexToHash } from '../../src/base/bytes.ts';
 import { type Block, createBlock } from '../../src/wire/block.ts';
-import { createTransaction, SEQUENCE_FINAL, type Transaction } from '../../src/wire/transaction.ts';
+import type { Transaction } from '../../src/wire/transaction.ts';
 import {
   type BlockDraft,
   changeDraft,
@@ -19,6 +16,7 @@ import {
   type Place,
   placeOf,
 } from './blocks.ts';
+import { bytesCase, children, feeOf, mempoolCase, packageCase, sigopCostOf } from './cases.ts';
 import { outcome } from './compare.ts';
 import { Dice } from './dice.ts';
 import { type Coin, coinOf, fund, type Spend, spendCoins } from './generate.ts';
@@ -38,6 +36,8 @@ const COINS_A_ROUND = 240;
 const COIN_VALUE = 9_000;
 const BATCH = 80;
 const BATCHES_A_ROUND = 12;
+/** Of transactions that have an output anyone can spend. */
+const PACKAGES = 0.25;
 const TREE_BLOCKS = 14;
 /** Of rounds; blocks that one takes back at most. */
 const DEEP_REORGANISATIONS = 0.15;
@@ -127,6 +127,11 @@ export class Fuzzer {
     await this.#session.check(
       'testmempoolaccept',
       spends.map(spend => mempoolCase(spend)),
+    );
+    const packages = spends.map(({ tx, story }) => ({ txs: [tx, ...children(dice, tx)], story }));
+    await this.#session.check(
+      'testmempoolaccept of parent and child',
+      packages.filter(({ txs }) => txs.length > 1 && dice.chance(PACKAGES)).map(packageCase),
     );
     await this.#session.check(
       'block proposal with a transaction',
@@ -340,52 +345,6 @@ export class Fuzzer {
     this.#now = time;
     await this.#session.check('setmocktime', [{ method: 'setmocktime', params: [time], story: '' }]);
   }
-}
-
-/** 0 when a mutation made the inputs spend something else. */
-function sigopCostOf({ tx, coins }: Spend): number {
-  const isSame =
-    tx.inputs.length === coins.length &&
-    tx.inputs.every(({ prevout }, i) => keyOf(prevout) === keyOf(coins[i]!.outPoint));
-  return isSame ? transactionSigOpCost(tx, coins.map(coin => coin.output), MANDATORY_SCRIPT_FLAGS) : 0; // biome-ignore format: short
-}
-
-function feeOf({ tx, coins }: Spend): number {
-  const paid = coins.reduce((sum, coin) => sum + coin.output.value, 0);
-  return tx.outputs.reduce((sum, output) => sum - output.value, paid);
-}
-
-/** Spend what `tx` just made, one the other. */
-function children(dice: Dice, tx: Transaction): Transaction[] {
-  const index = tx.outputs.findIndex(output => output.scriptPubKey.length === 1);
-  const output = tx.outputs[index];
-  if (output === undefined || output.value < 0 || output.exactValue !== undefined) return [];
-  const inputs = [
-    {
-      prevout: { txid: tx.txid, index },
-      scriptSig: EMPTY_BYTES,
-      sequence: dice.pick([SEQUENCE_FINAL, 0, 1]),
-      witness: [],
-    },
-  ];
-  return [
-    createTransaction({
-      version: 2,
-      inputs,
-      outputs: [{ value: output.value, scriptPubKey: ANYONE.scriptPubKey }],
-      lockTime: 0,
-    }),
-  ];
-}
-
-function mempoolCase(spend: Spend): Case {
-  const ask = (tx: Transaction) => ({ method: 'testmempoolaccept', params: [[bytesToHex(tx.raw)], 0] });
-  return { ...ask(spend.tx), story: spend.story.join(', '), subject: { tx: spend.tx, ask } };
-}
-
-function bytesCase(method: string, given: Uint8Array, rest: readonly unknown[] = []): Case {
-  const ask = (bytes: Uint8Array) => ({ method, params: [bytesToHex(bytes), ...rest] });
-  return { ...ask(given), story: 'encoding', subject: { bytes: given, ask } };
 }
 
 function hexOf(block: Block): string {

@@ -44,9 +44,14 @@ const NOTHING: ReadonlySet<PoolEntry> = new Set();
 export interface Acceptance {
   readonly facts: EntryFacts;
   readonly replaced: ReadonlySet<PoolEntry>;
+  /** What the inputs spend, in order. */
+  readonly coins: readonly Coin[];
 }
 
-/** Throws Reject. Changes nothing. */
+/** By transaction; undefined where nothing is known because another one was refused. */
+export type PackageVerdicts = (Acceptance | Reject | undefined)[];
+
+/** All but the scripts. Throws Reject. Changes nothing. */
 export function* checkAcceptance(
   tx: Transaction,
   context: AcceptContext,
@@ -104,7 +109,6 @@ export function* checkAcceptance(
   checkCluster(candidate, replaced, context);
   checkSpendsNoConflict(tx, conflicts, pool);
   if (!bypassLimits && options.requireStandard) checkEphemeralSpends(tx, context);
-  yield* checkScripts(tx, coins);
 
   const facts: EntryFacts = {
     tx,
@@ -117,7 +121,7 @@ export function* checkAcceptance(
     sequence: bypassLimits ? 0 : context.sequence,
     spendsCoinbase: coins.some(coin => coin.isCoinbase),
   };
-  return { facts, replaced };
+  return { facts, replaced, coins };
 }
 
 /** The coins that the inputs spend, in order: of the mempool, of the package under test, of the chain. */
@@ -156,7 +160,8 @@ function checkFeeRate(fee: number, virtualSize: number, { poolMinFeeRate, option
   if (fee < relayFee) throw new Reject('min relay fee not met', { detail: `${fee} < ${relayFee}` });
 }
 
-function* checkScripts(tx: Transaction, spent: readonly TxOutput[]): WriterTask<void> {
+/** The last and dearest check. Throws Reject. */
+export function* checkScripts(tx: Transaction, spent: readonly TxOutput[]): WriterTask<void> {
   // The standard flags contain those of every block, so that what passes here passes in a block too.
   const checks = [{ tx, spent, flags: STANDARD_SCRIPT_FLAGS }];
   const failure = (yield { kind: 'checkScripts', checks }) as { input: number; error: string } | undefined;

@@ -12,7 +12,13 @@ import type { ChainNotice, WriterEffect } from '../chain/effects.ts';
 import { Reject } from '../consensus/reject.ts';
 import type { Block } from '../wire/block.ts';
 import { type OutPoint, type Transaction, WITNESS_SCALE_FACTOR } from '../wire/transaction.ts';
-import { type Acceptance, type AcceptOptions, checkAcceptance } from './accept.ts';
+import {
+  type Acceptance,
+  type AcceptOptions,
+  checkAcceptance,
+  checkScripts,
+  type PackageVerdicts,
+} from './accept.ts';
 import type { AcceptContext, CoinReader } from './accept-context.ts';
 import { clusterOf } from './cluster.ts';
 import type { MempoolEntry, MempoolNotice, MempoolView, RemovalReason, TxResult } from './mempool-view.ts';
@@ -68,7 +74,6 @@ export class Mempool implements MempoolView {
   }
 
   // What everybody may ask.
-
   get options(): MempoolOptions {
     return this.#options;
   }
@@ -177,7 +182,6 @@ export class Mempool implements MempoolView {
   }
 
   // What the writer does.
-
   /** Adds `tx` if it may enter; what it replaces, and what no longer fits, leaves. */
   *submit(tx: Transaction, { now, origin, maxFee }: SubmitOptions): MempoolTask<TxResult> {
     let acceptance: Acceptance;
@@ -196,20 +200,25 @@ export class Mempool implements MempoolView {
     return { status: 'accepted', entry, replaced };
   }
 
-  /** What `submit` would say of each, as if those before it were in (Core: testmempoolaccept). Stops at a refusal. */
-  *testPackage(txs: readonly Transaction[], now: Milliseconds): MempoolTask<(Acceptance | Reject)[]> {
-    const results: (Acceptance | Reject)[] = [];
+  /** What `submit` would say of each, as if those before it were in (Core: testmempoolaccept). Scripts come last. */
+  *testPackage(txs: readonly Transaction[], now: Milliseconds): MempoolTask<PackageVerdicts> {
+    const rules = { bypassLimits: false, allowReplacement: txs.length === 1 };
+    const results: PackageVerdicts = txs.map(() => undefined);
+    const acceptances: Acceptance[] = [];
     const earlier = new Map<Txid, Transaction>();
-    for (const tx of txs) {
-      try {
-        const rules = { bypassLimits: false, allowReplacement: txs.length === 1 };
-        results.push(yield* this.#check(tx, now, rules, earlier));
-      } catch (error) {
-        if (!(error instanceof Reject)) throw error;
-        results.push(error);
-        return results;
+    let at = 0;
+    try {
+      for (; at < txs.length; at += 1) {
+        acceptances.push(yield* this.#checkAllButScripts(txs[at]!, rules, { now, others: earlier }));
+        earlier.set(txs[at]!.txid, txs[at]!);
       }
-      earlier.set(tx.txid, tx);
+      for (at = 0; at < txs.length; at += 1) {
+        yield* checkScripts(txs[at]!, acceptances[at]!.coins);
+        results[at] = acceptances[at];
+      }
+    } catch (error) {
+      if (!(error instanceof Reject)) throw error;
+      results[at] = error;
     }
     return results;
   }
@@ -235,11 +244,16 @@ export class Mempool implements MempoolView {
     yield* this.#removeAll(withDescendants(old), 'expiry');
   }
 
-  #check(
+  *#check(tx: Transaction, now: Milliseconds, rules = ALONE): MempoolTask<Acceptance> {
+    const acceptance = yield* this.#checkAllButScripts(tx, rules, { now, others: NO_PACKAGE });
+    yield* checkScripts(tx, acceptance.coins);
+    return acceptance;
+  }
+
+  #checkAllButScripts(
     tx: Transaction,
-    now: Milliseconds,
-    rules: Omit<AcceptOptions, 'now'> = ALONE,
-    others: ReadonlyMap<Txid, Transaction> = NO_PACKAGE,
+    rules: Omit<AcceptOptions, 'now'>,
+    { now, others }: { readonly now: Milliseconds; readonly others: ReadonlyMap<Txid, Transaction> },
   ): ReturnType<typeof checkAcceptance> {
     const context: AcceptContext = {
       chain: this.#chain,

@@ -147,8 +147,8 @@ export interface PoolAccess {
   submit(tx: Transaction, options: { readonly maxFee: number | undefined }): Promise<TxResult>;
   /** Announces to all peers again what is in the mempool. */
   announce(txid: Txid): void;
-  /** What `submit` would say of each, as if those before it were in; ends with the first refusal. */
-  test(txs: readonly Transaction[]): Promise<readonly (TestAcceptance | Reject)[]>;
+  /** What `submit` would say of each, as if those before it were in; undefined where another refusal came first. */
+  test(txs: readonly Transaction[]): Promise<readonly (TestAcceptance | Reject | undefined)[]>;
   /** The chunk that it would be mined in: satoshi and sigop-adjusted weight. */
   chunkOf(txid: Txid): { readonly fee: number; readonly weight: number };
 }

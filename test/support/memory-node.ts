@@ -272,7 +272,7 @@ export class MemoryNode {
         announce: () => {},
         test: async txs =>
           this.run(this.mempool.testPackage(txs, this.#now())).map(result =>
-            result instanceof Reject ? result : result.facts,
+            result instanceof Reject ? result : result?.facts,
           ),
         chunkOf: txid => {
           const { fee, tx } = this.mempool.get(txid)!;

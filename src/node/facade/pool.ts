@@ -26,9 +26,10 @@ export function poolAccess(deps: {
     announce,
     test: async txs => {
       const results = await engine.enqueue('testTransactions', () => mempool.testPackage(txs, clock.now()));
-      return results.map(result =>
-        result instanceof Reject ? result : { fee: result.facts.fee, virtualSize: result.facts.virtualSize },
-      );
+      return results.map(result => {
+        if (result === undefined || result instanceof Reject) return result;
+        return { fee: result.facts.fee, virtualSize: result.facts.virtualSize };
+      });
     },
     chunkOf: txid => mempool.chunkOf(txid),
   };

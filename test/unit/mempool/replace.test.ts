@@ -211,7 +211,7 @@ describe('a package that is tested', () => {
   const verdicts = (pool: TestPool, ...txs: Transaction[]) =>
     pool
       .run(pool.mempool.testPackage(txs, pool.now))
-      .map(result => (result instanceof Reject ? result.message : result.facts.fee));
+      .map(result => (result instanceof Reject ? result.message : result?.facts.fee));
 
   test('later members spend earlier ones, and nothing is added', () => {
     const pool = new TestPool();
@@ -222,14 +222,29 @@ describe('a package that is tested', () => {
     expect(pool.mempool.size).toBe(0);
   });
 
+  // Found by scripts/differential.ts.
+  test('scripts come last, and after a refusal nothing is known of the others', () => {
+    const pool = new TestPool();
+    const good = pay([funds(0)], 1_000);
+    const wrong = build(
+      [input(coin(1), { scriptSig: Uint8Array.of(1, 0x52) })],
+      [output(COIN_VALUE - 1_000)],
+    );
+    const missing = pay([change(pay([funds(5)], 1))], 1_000);
+    const failure = expect.stringMatching(/^mempool-script-verify-flag-failed/);
+    expect(verdicts(pool, good, wrong, pay([funds(2)], 500))).toEqual([1_000, failure, undefined]);
+    expect(verdicts(pool, wrong, missing)).toEqual([undefined, 'bad-txns-inputs-missingorspent']);
+  });
+
   test('one alone may replace, members of several may not', () => {
     const pool = new TestPool();
     pool.add(pay([funds(0)], 1_000));
     const better = pay([funds(0)], 5_000);
     expect(verdicts(pool, better)).toEqual([5_000]);
     expect(verdicts(pool, pay([funds(1)], 500), better, pay([funds(2)], 500))).toEqual([
-      500,
+      undefined,
       'bip125-replacement-disallowed',
+      undefined,
     ]);
     expect(pool.mempool.size).toBe(1);
   });
