@@ -16,7 +16,7 @@ import type { World } from './world.ts';
 const TRIES_MAX = 1_000_000;
 
 /** `node` finds a block now. */
-export function mineBlock(world: World, node: SimNode): Block {
+function mineBlock(world: World, node: SimNode): Block {
   const { params } = world.base;
   const { chain, mempool } = node;
   const template = createTemplate(

@@ -55,7 +55,7 @@ export const propagation: Scenario = {
 };
 
 /** Means over all that were followed of the times at which shares of the nodes had them. */
-export function spreadFigures(what: string, spreads: readonly Spread[]): Figure[] {
+function spreadFigures(what: string, spreads: readonly Spread[]): Figure[] {
   if (spreads.length === 0) return [];
   const at = (share: number) => mean(spreads.map(spread => delayAtShare(spread, share))) / SECOND_MS;
   return [
