@@ -47,12 +47,15 @@ async function main(seed: number, minutes: number, bitcoind: string): Promise<nu
     );
     return 2;
   }
-  process.once('exit', killAll);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(2));
   const lateForks = Object.entries(LATE_FORKS).map(
     ([name, height]) => `testactivationheight=${name}@${height}`,
   );
   const root = fs.mkdtempSync(path.join(os.tmpdir(), 'hearsay-differential-'));
+  process.once('exit', () => {
+    killAll();
+    fs.rmSync(root, { recursive: true, force: true });
+  });
   const pair = await NodePair.start(root, bitcoind, {
     common: [`acceptnonstdtxn=${values.standard ? 0 : 1}`, ...(values['late-forks'] ? lateForks : [])],
     ours: [`verify-engine=${values['verify-engine']}`],
@@ -70,7 +73,6 @@ async function main(seed: number, minutes: number, bitcoind: string): Promise<nu
     return error instanceof Disagreement ? 1 : 2;
   } finally {
     await pair.stop();
-    fs.rmSync(root, { recursive: true, force: true });
   }
 }
 
