@@ -100,7 +100,7 @@ export async function main(args: readonly string[]): Promise<void> {
     )
     .command(
       'simulate <scenario>',
-      'Run thousands of nodes in virtual time: propagation, partition or bootstrap',
+      'Run a network of whole nodes in virtual time: propagation, partition or bootstrap',
       argv => simulateOptions(argv),
       async argv => {
         const { runSimulation } = await import('./simulate.ts');
