@@ -2,7 +2,7 @@
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { SILENT_LOG } from '../../../src/base/log.ts';
 import { SeededRandom } from '../../../src/base/random.ts';
 import { loadVerifierSync } from '../../../src/crypto/verifier.ts';
@@ -21,6 +21,8 @@ import { CHEAP_SCRYPT, walletOptions } from '../../support/wallet-chain.ts';
 
 /** Of nobody. */
 const STRANGER = 'bcrt1q4w46h2at4w46h2at4w46h2at4w46h2atzmxqe2';
+
+const rigs: Rig[] = [];
 
 class Rig {
   readonly node: MemoryNode;
@@ -51,6 +53,7 @@ class Rig {
       },
     );
     node.facade.blocks.onNotice(notice => void this.host.onChain(notice));
+    rigs.push(this);
   }
 
   /** The result as JSON makes it; throws what the method throws, and when the result is not as declared. */
@@ -77,6 +80,9 @@ beforeAll(async () => {
   base = await mkdtemp(join(tmpdir(), 'wallets-'));
 });
 afterAll(() => rm(base, { recursive: true, force: true }));
+afterEach(async () => {
+  for (const rig of rigs.splice(0)) await rig.host.close();
+});
 beforeEach(async () => {
   count += 1;
   folder = join(base, `${count}`);
