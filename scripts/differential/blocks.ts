@@ -203,9 +203,9 @@ const CHANGES: readonly (readonly [number, readonly [string, Change]])[] = [
   [2, ['transaction missing', (dice, draft) => { const at = dice.below(4); draft.rearrange = txs => txs.filter((_, i) => i !== at); }]],
   [1, ['witness of another', (_dice, draft) => { draft.rearrange = txs => txs.map(withoutWitness); }]],
   [2, ['signature operations', (dice, draft, { sigopCost }) => { fillSigops(draft, sigopCost, dice.pick([-5, -1, 0, 0, 1, 1])); }]],
-  [1, ['weight', (dice, draft) => {
+  [3, ['weight', (dice, draft) => {
     const weight = blockWeight(finish(draft));
-    const spare = Math.floor((WEIGHT_MAX - weight) / 4) - 8 - 1 - 4 + dice.pick([-1, 0, 0, 1, 2]);
+    const spare = Math.floor((WEIGHT_MAX - weight) / 4) - 8 - 1 - 4 + dice.pick([-1, 0, 1, 1]);
     draft.coinbase.outputs.push({ value: 0, scriptPubKey: new Uint8Array(Math.max(0, spare)).fill(OPCODES.OP_RETURN) });
   }]],
 ]; // biome-ignore format: a table
