@@ -6,22 +6,31 @@ import { fail } from './fail.ts';
 
 /** Resolves to the exit code: 0 after a clean stop, 1 when it could not start or had to give up. */
 export async function runNode(commandLine: SettingSource, persona: Persona): Promise<number> {
-  let node: RunningNode;
+  const running: { node: RunningNode | undefined; isStopped: boolean } = {
+    node: undefined,
+    isStopped: false,
+  };
+  const stop = () => {
+    // During the start there is nothing to stop yet: then it is stopped as soon as it stands.
+    running.isStopped = true;
+    running.node?.stop();
+  };
+  // A bug that nobody caught: what is stored is brought to safety, and the process says so and ends.
+  const giveUp = (error: unknown) => {
+    if (running.node === undefined) process.exit(fail(error));
+    running.node.giveUp(error);
+  };
+  process.on('SIGINT', stop).on('SIGTERM', stop);
+  process.on('uncaughtException', giveUp).on('unhandledRejection', giveUp);
   try {
-    node = await startNode(loadConfig(commandLine, persona));
-  } catch (error) {
-    return fail(error);
-  }
-  const stop = () => node.stop();
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
-  try {
-    await node.stopped;
+    running.node = await startNode(loadConfig(commandLine, persona));
+    if (running.isStopped) running.node.stop();
+    await running.node.stopped;
     return 0;
   } catch (error) {
     return fail(error);
   } finally {
-    process.off('SIGINT', stop);
-    process.off('SIGTERM', stop);
+    process.off('SIGINT', stop).off('SIGTERM', stop);
+    process.off('uncaughtException', giveUp).off('unhandledRejection', giveUp);
   }
 }

@@ -88,7 +88,12 @@ export class Gossip {
         log,
         onFatal: deps.onFatal,
       },
-      { magic: place.params.magic, permissionsOf: options.permissionsOf, ...local(options.localAddress) },
+      {
+        magic: place.params.magic,
+        permissionsOf: options.permissionsOf,
+        connectTimeoutMs: options.connectTimeoutMs,
+        ...local(options.localAddress),
+      },
     );
     this.#forget = engine.listen({
       onChain: notice => this.pump.dispatch({ kind: 'chain', notice }),

@@ -13,6 +13,8 @@ import { ConfigError, type Settings } from './settings.ts';
 
 const DNS_PORT = 53;
 const PEER_TIMEOUT_DEFAULT_S = 60;
+/** Core: DEFAULT_CONNECT_TIMEOUT. */
+const CONNECT_TIMEOUT_DEFAULT_MS = 5_000;
 const MAX_CONNECTIONS_DEFAULT = 125;
 const BAN_TIME_DEFAULT_S = 24 * 60 * 60;
 /** Bytes of the user agent (Core: MAX_SUBVERSION_LENGTH). */
@@ -52,6 +54,8 @@ export interface NetworkOptions {
   readonly listen: readonly ListenAddress[];
   /** Dial from here. */
   readonly localAddress: string | undefined;
+  /** How long a dial may take (`-timeout`). */
+  readonly connectTimeoutMs: number;
   /** Empty: the system's. */
   readonly resolvers: readonly DnsServer[];
   permissionsOf(address: NetAddress, direction: 'in' | 'out'): readonly Permission[];
@@ -104,6 +108,7 @@ export function networkOptions({ settings, params, persona }: NodeConfig): Netwo
       externalAddresses,
     },
     listen: listens ? listenAddresses(settings, params) : [],
+    connectTimeoutMs: Math.max(1, settings.number('timeout', CONNECT_TIMEOUT_DEFAULT_MS)),
     localAddress: privateNetwork && bind.length > 0 ? toHostPort(bind[0]!, 0).host : undefined,
     resolvers: settings.list('resolver').map(text => toHostPort(text, DNS_PORT)),
     permissionsOf: (address, direction) =>

@@ -50,6 +50,8 @@ const FLUSH_INTERVAL_MS = 60 * MINUTE_MS;
 export interface RunningNode {
   /** Ends it cleanly; may be called many times. */
   stop(): void;
+  /** As `stop`, because of a bug that surfaced elsewhere: `stopped` rejects with it. */
+  giveUp(error: unknown): void;
   /** Resolves after a clean stop; rejects when it had to give up. */
   readonly stopped: Promise<void>;
 }
@@ -103,9 +105,14 @@ class HearsayNode implements RunningNode {
     this.#end(undefined);
   }
 
+  giveUp(error: unknown): void {
+    this.#end(error ?? new Error('An unknown error surfaced'));
+  }
+
   async start(): Promise<void> {
     const { settings, params, directory } = this.#config;
     this.#log.info(`Hearsay starts: chain ${params.name}, directory ${directory}`);
+    for (const key of this.#config.ignoredKeys) this.#log.warn(`Ignoring unknown configuration value ${key}`);
     const mockTime = settings.number('mocktime', 0);
     if (mockTime > 0) this.#clock.setMockTime(mockTime);
     const network = networkOptions(this.#config);

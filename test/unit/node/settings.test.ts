@@ -1,4 +1,4 @@
-/** Options from everywhere, by Core's rules: tables whose answers were compared with bitcoind's. */
+/** Options from everywhere, by Core's rules (common/args.cpp, config.cpp); error texts are those that bitcoind prints. */
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
