@@ -63,6 +63,10 @@ function figures(run: {
       value: (messages - settled.messages) / (seconds - settled.seconds),
       unit: 'messages/CPU s',
     },
-    { name: 'resident memory of a node at the end, garbage too', value: Math.max(0, (megabytes * 1_024) / nodes), unit: 'KiB' },
+    {
+      name: 'resident memory of a node at the end, garbage too',
+      value: Math.max(0, (megabytes * 1_024) / nodes),
+      unit: 'KiB',
+    },
   ];
 }
