@@ -283,22 +283,34 @@ export class Mempool implements MempoolView {
 
   /** Children first, so that nobody sees an entry whose parent is gone. */
   *#removeAll(entries: ReadonlySet<PoolEntry>, reason: RemovalReason): MempoolTask<void> {
+    yield* this.#tell(this.#drop(entries, reason));
+  }
+
+  /** All of them at once, so that nobody sees half of it; returns what listeners are to be told. */
+  #drop(entries: ReadonlySet<PoolEntry>, reason: RemovalReason): MempoolNotice[] {
     const depths = new Map(Array.from(entries, entry => [entry, ancestorsOf(entry).size]));
-    for (const entry of [...entries].sort((a, b) => depths.get(b)! - depths.get(a)!)) {
+    const ordered = [...entries].sort((a, b) => depths.get(b)! - depths.get(a)!);
+    return ordered.map(entry => {
       this.#pool.remove(entry);
       this.#unbroadcast.delete(entry.tx.txid);
       if (reason !== 'block') this.#sequence += 1;
-      yield { kind: 'notifyMempool', notice: { kind: 'txRemoved', entry, reason } };
-    }
+      return { kind: 'txRemoved', entry, reason };
+    });
+  }
+
+  *#tell(notices: readonly MempoolNotice[]): MempoolTask<void> {
+    for (const notice of notices) yield { kind: 'notifyMempool', notice };
   }
 
   *#blockConnected(block: Block, now: Milliseconds): MempoolTask<void> {
+    // Whoever sees the new tip sees the pool without its transactions.
+    const notices: MempoolNotice[] = [];
     for (const tx of block.transactions) {
       const entry = this.#pool.get(tx.txid);
-      if (entry !== undefined) yield* this.#removeAll(new Set([entry]), 'block');
+      if (entry !== undefined) notices.push(...this.#drop(new Set([entry]), 'block'));
       for (const { prevout } of tx.inputs) {
         const conflict = this.#pool.spenderOf(prevout);
-        if (conflict !== undefined) yield* this.#removeAll(withDescendants([conflict]), 'conflict');
+        if (conflict !== undefined) notices.push(...this.#drop(withDescendants([conflict]), 'conflict'));
       }
     }
     if (this.#disconnected.length > 0) {
@@ -307,6 +319,7 @@ export class Mempool implements MempoolView {
     }
     this.#rolling.updatedAt = now;
     this.#rolling.isBlockSince = true;
+    yield* this.#tell(notices);
   }
 
   *#blockDisconnected(block: Block, givesBack: boolean): MempoolTask<void> {

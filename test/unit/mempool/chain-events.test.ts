@@ -37,6 +37,19 @@ describe('blocks', () => {
     expect(pool.mempool.parentsOf(child.txid)).toEqual([]);
     expect([pool.mempool.size, pool.mempool.totalFee]).toEqual([2, 2_000]);
   });
+
+  test('it all leaves at once: who is told of the first has none of the others before them', () => {
+    const pool = new TestPool();
+    const first = pool.add(pay([funds(0)], 1_000));
+    const second = pool.add(pay([funds(1)], 1_000));
+    const block = mineBlock(TIP, 111, { transactions: [first, second] });
+    const task = pool.mempool.onChainNotice(
+      { kind: 'blockConnected', id: 0, block, undo: { spent: [] } },
+      pool.now,
+    );
+    expect(task.next().value).toMatchObject({ kind: 'notifyMempool' });
+    expect(pool.mempool.size).toBe(0);
+  });
 });
 
 describe('reorganisations', () => {
