@@ -8,6 +8,7 @@ import type { ChainView, HeaderId } from '../chain/chain-view.ts';
 import type { Coin } from '../chain/coin.ts';
 import type { BlockResult, ChainNotice } from '../chain/effects.ts';
 import type { BlockUndo } from '../chain/undo.ts';
+import type { DeploymentState } from '../consensus/deployments.ts';
 import type { Reject } from '../consensus/reject.ts';
 import type { MempoolView, TxResult } from '../mempool/mempool-view.ts';
 import type { ConnectionType, PeerId, Permission } from '../p2p/events.ts';
@@ -54,36 +55,6 @@ export interface BlockAccess {
   /** Calls `listener` for each notice of the writer from now on; the result ends that. */
   onNotice(listener: (notice: ChainNotice) => void): () => void;
 }
-
-/** One soft fork, as `getdeploymentinfo` shows it and a block template signals it. */
-export type DeploymentState =
-  | { readonly kind: 'buried'; readonly name: string; readonly height: number; readonly active: boolean }
-  | {
-      readonly kind: 'bip9';
-      readonly name: string;
-      readonly bit: number;
-      readonly startTime: number;
-      readonly timeout: number;
-      readonly minActivationHeight: number;
-      /** Of the block `parent` itself, and of the one after it. */
-      readonly status: Bip9Status;
-      readonly statusNext: Bip9Status;
-      /** Height of the first block that has `status`. */
-      readonly since: number;
-      /** Height from which it is active, once that is known. */
-      readonly activationHeight?: number;
-      /** While started or locked in: the signals of the running period. */
-      readonly statistics?: {
-        readonly period: number;
-        readonly threshold?: number;
-        readonly elapsed: number;
-        readonly count: number;
-        readonly possible?: boolean;
-        /** One entry a block of the period so far: whether it signals. */
-        readonly signalling: readonly boolean[];
-      };
-    };
-export type Bip9Status = 'defined' | 'started' | 'locked_in' | 'active' | 'failed';
 
 /** The unspent outputs of the active chain. */
 export interface CoinAccess {

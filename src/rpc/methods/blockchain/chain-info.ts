@@ -1,10 +1,11 @@
 /** The chain as a whole: state, tips, deployments (Core: rpc/blockchain.cpp). */
 import { bytesToHex, hashToHex } from '../../../base/bytes.ts';
 import type { ChainView, HeaderId } from '../../../chain/chain-view.ts';
+import type { DeploymentState } from '../../../consensus/deployments.ts';
 import { bitsText, difficultyOf, findHeader, targetText, uint256Text } from '../../chain-json.ts';
 import type { JsonOut } from '../../json.ts';
 import type { RpcMethod } from '../../method.ts';
-import type { DeploymentState, NodeFacade } from '../../node-facade.ts';
+import type { NodeFacade } from '../../node-facade.ts';
 import { res } from '../../result-doc.ts';
 
 export const warningsDoc = res.array('warnings', 'warnings about network and chain', [

@@ -1,13 +1,14 @@
 /** Block templates for outside miners, with proposals and long polling (Core: rpc/mining.cpp; BIP22, BIP23, BIP9, BIP145). */
 import { type BlockHash, bytesToHex, hashToHex, type Txid } from '../../../base/bytes.ts';
 import { toUnixSeconds } from '../../../base/clock.ts';
+import type { DeploymentState } from '../../../consensus/deployments.ts';
 import { toHash } from '../../arguments.ts';
 import { bitsText, targetText } from '../../chain-json.ts';
 import { RpcCode, RpcError } from '../../codes.ts';
 import { decodeHexBlock } from '../../decode.ts';
 import { expectType, type JsonOut, type JsonValue, type ParsedObject } from '../../json.ts';
 import type { Call, RpcMethod } from '../../method.ts';
-import type { BlockTemplate, DeploymentState, NodeFacade } from '../../node-facade.ts';
+import type { BlockTemplate, NodeFacade } from '../../node-facade.ts';
 import { res, when } from '../../result-doc.ts';
 import { waitForTip } from '../../wait.ts';
 
