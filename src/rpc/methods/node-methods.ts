@@ -31,6 +31,7 @@ import { explaintransaction } from './rawtransactions/explain.ts';
 import { sendrawtransaction, testmempoolaccept } from './rawtransactions/send.ts';
 import { deriveaddresses, getdescriptorinfo, validateaddress } from './util/addresses.ts';
 import { getindexinfo } from './util/indexes.ts';
+import { createmultisig } from './util/multisig.ts';
 
 const ON_NODE: readonly RpcMethod<NodeFacade>[] = [
   getbestblockhash, getblock, getblockchaininfo, getblockcount, getblockhash, getblockheader, getchaintips,
@@ -43,7 +44,7 @@ const ON_NODE: readonly RpcMethod<NodeFacade>[] = [
   addconnection, addnode, addpeeraddress, clearbanned, disconnectnode, getaddednodeinfo, getconnectioncount,
   getaddrmaninfo, getnettotals, getnetworkinfo, getnodeaddresses, getpeerinfo, listbanned, ping, setban, setnetworkactive,
   createrawtransaction, decoderawtransaction, decodescript, explaintransaction, getrawtransaction, sendrawtransaction, testmempoolaccept,
-  deriveaddresses, getdescriptorinfo, getindexinfo, validateaddress,
+  createmultisig, deriveaddresses, getdescriptorinfo, getindexinfo, validateaddress,
 ]; // biome-ignore format: one list
 
 const ON_SERVER: readonly RpcMethod<ControlServices>[] = [getrpcinfo, help, stop, uptime];

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bytesToHex, hashToHex, hexToBytes } from '../../../src/base/bytes.ts';
 import { type RpcTarget, runRpcCommand } from '../../../src/cli/rpc-client.ts';
 import { networkParams } from '../../../src/consensus/networks.ts';
+import { uncompressPublicKey } from '../../../src/crypto/keys.ts';
 import { bindArguments } from '../../../src/rpc/bind-arguments.ts';
 import type { JsonValue, ParsedObject } from '../../../src/rpc/json.ts';
 import { parseJson } from '../../../src/rpc/json-parse.ts';
@@ -20,6 +21,9 @@ const WITNESS_SCRIPT = Uint8Array.of(0x51);
 const ANYONE = wrapInWitnessScriptHash(WITNESS_SCRIPT);
 const ADDRESS = 'bcrt1q4w46h2at4w46h2at4w46h2at4w46h2atzmxqe2';
 const ANYONE_ADDRESS = encodeAddress(ANYONE, networkParams('regtest').address)!;
+
+const KEY = '0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798';
+const UNCOMPRESSED_KEY = bytesToHex(uncompressPublicKey(hexToBytes(KEY))!);
 
 const PEER: PeerInfo = {
   id: 3,
@@ -136,6 +140,7 @@ describe('methods', () => {
     ['getrawtransaction', '["$pooled"]'], ['getrawtransaction', '["$pooled",1]'], ['getrawtransaction', '["$mined",2,"$block"]'], ['testmempoolaccept', '[["$fresh"]]'], ['testmempoolaccept', '[["$minedHex"]]'],
     ['explaintransaction', '["$fresh"]'], ['explaintransaction', '["$minedHex"]'], ['explaintransaction', '["$fresh",[[5000000000,"51"]],"consensus"]'],
     ['deriveaddresses', '["addr(bcrt1q4w46h2at4w46h2at4w46h2at4w46h2atzmxqe2)#jt0t868l"]'], ['getdescriptorinfo', '["raw(51)"]'], ['getindexinfo'], ['validateaddress', `["${ADDRESS}"]`], ['validateaddress', '["x"]'],
+    ['createmultisig', `[1,["${KEY}"],"bech32"]`], ['createmultisig', `[1,["${UNCOMPRESSED_KEY}"],"bech32"]`],
   ])('%s %s gives what it declares', async (name, template = '[]') => {
     const genesis = bytesToHex(server.node.stored[0]!.raw);
     const params = template.replaceAll(/\$(\w+)/g, (_, key: string) => (key === 'genesis' ? genesis : values[key]!));
@@ -174,7 +179,7 @@ describe('methods', () => {
 
   test('scantxoutset finds the unspent outputs of descriptors and tells whose they are', async () => {
     const { node } = server;
-    const key = '0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798';
+    const key = KEY;
     node.mine(1, hexToBytes(`21${key}ac`));
     const scan = async (objects: string) =>
       (await call('scantxoutset', `["start",${objects}]`)) as ParsedObject;
@@ -193,6 +198,23 @@ describe('methods', () => {
     await expect(call('scantxoutset', '["x"]')).rejects.toThrow("Invalid action 'x'");
     await expect(scan('[{"desc":"raw(51)","range":-1}]')).rejects.toThrow('End of range is too high');
     await expect(scan('[7]')).rejects.toThrow('Scan object needs to be either a string or an object');
+  });
+
+  test.each([
+    [`0,["${KEY}"]`, 'a multisignature address must require at least one key to redeem'],
+    [`2,["${KEY}"]`, 'not enough keys supplied (got 1 keys, but need at least 2 to redeem)'],
+    [
+      `1,[${Array(21).fill(`"${KEY}"`)}]`,
+      'Number of keys involved in the multisignature address creation > 20',
+    ],
+    [`16,[${Array(20).fill(`"${KEY}"`)}]`, 'redeemScript exceeds size limit: 684 > 520'],
+    ['1,[""]', 'must be a hex string'],
+    ['1,["02"]', 'must have a length of either 33 or 65 bytes'],
+    [`1,["05${KEY.slice(2)}"]`, 'must be cryptographically valid.'],
+    [`1,["${KEY}"],"bech32m"`, 'createmultisig cannot create bech32m multisig addresses'],
+    [`1,["${KEY}"],"p2wsh"`, "Unknown address type 'p2wsh'"],
+  ])('createmultisig %# tells what is wrong', async (params, message) => {
+    await expect(call('createmultisig', `[${params}]`)).rejects.toThrow(message);
   });
 
   test('a wait ends with the block it waits for', async () => {
