@@ -22,6 +22,7 @@ import { PeerManager, type PeerManagerOptions } from '../../src/p2p/peer-manager
 import { scriptErrorText } from '../../src/script/errors.ts';
 import { verifyInputs } from '../../src/script/verify.ts';
 import type { Block } from '../../src/wire/block.ts';
+import { DecodeError, TooManyError } from '../../src/wire/codec.ts';
 import {
   type Command,
   decodeMessage,
@@ -67,9 +68,14 @@ export function ip(text: string, port = PORT): NetAddress {
   return parseAddress(text, port)!;
 }
 
+/** A payload that does not follow its format, as the peer manager is told of it. */
+type Undecodable = Omit<Extract<P2pEvent, { readonly kind: 'undecodable' }>, 'peer'>;
+
 /** One side of a connection. */
 interface End {
   readonly deliver: (message: Message) => void;
+  /** Scripted peers do not hear of what a node could not read. */
+  readonly undecodable?: (defect: Undecodable) => void;
   readonly closed: () => void;
 }
 
@@ -84,7 +90,18 @@ class Link {
 
   send(from: 0 | 1, command: Command, payload: Uint8Array): void {
     this.#world.after(this.#world.latencyMs, () => {
-      if (this.#isOpen) this.ends![1 - from]!.deliver(decodeMessage(command, payload));
+      if (!this.#isOpen) return;
+      const end = this.ends![1 - from]!;
+      let message: Message;
+      try {
+        message = decodeMessage(command, payload);
+      } catch (error) {
+        if (!(error instanceof DecodeError)) throw error;
+        const defect = error instanceof TooManyError ? 'tooMany' : 'payload';
+        end.undecodable?.({ kind: 'undecodable', command, defect, detail: error.message });
+        return;
+      }
+      end.deliver(message);
     });
   }
 
@@ -203,7 +220,7 @@ interface Connection {
   readonly link: Link;
   readonly side: 0 | 1;
   readonly event: Extract<P2pEvent, { readonly kind: 'connected' }>;
-  readonly inbox: Message[];
+  readonly inbox: (Message | Undecodable)[];
 }
 
 export class WorldNode {
@@ -305,6 +322,10 @@ export class WorldNode {
         this.#connections.get(peer)?.inbox.push(message);
         this.#pump(peer);
       },
+      undecodable: defect => {
+        this.#connections.get(peer)?.inbox.push(defect);
+        this.#pump(peer);
+      },
       closed: () => {
         if (this.#connections.delete(peer)) this.handle({ kind: 'disconnected', peer });
       },
@@ -319,8 +340,10 @@ export class WorldNode {
   #pump(peer: PeerId): void {
     const connection = this.#connections.get(peer);
     while (connection !== undefined && connection.inbox.length > 0 && !this.manager.isBusy(peer)) {
-      const message = connection.inbox.shift()!;
-      this.#perform(this.manager.handle({ kind: 'message', peer, message, size: 0 }, this.#world.now));
+      const next = connection.inbox.shift()!;
+      const event: P2pEvent =
+        'kind' in next ? { ...next, peer } : { kind: 'message', peer, message: next, size: 0 };
+      this.#perform(this.manager.handle(event, this.#world.now));
     }
   }
 
@@ -436,6 +459,11 @@ export class ScriptedPeer implements End {
 
   send(...messages: readonly Message[]): void {
     for (const message of messages) this.#link.send(0, message.command, encodePayload(message));
+  }
+
+  /** Whatever bytes, as the payload of a message. */
+  sendPayload(command: Command, payload: Uint8Array): void {
+    this.#link.send(0, command, payload);
   }
 
   close(): void {
