@@ -149,6 +149,8 @@ function isWanted(state: ChainState, id: HeaderId): boolean {
   const { headers } = state;
   const work = headers.chainWorkOf(id);
   return (
+    // We had it once, and deleted it.
+    headers.txCountOf(id) === 0 &&
     work >= headers.chainWorkOf(state.tip()) &&
     headers.heightOf(id) <= state.height + BLOCKS_AHEAD_MAX &&
     work >= state.minimumChainWork

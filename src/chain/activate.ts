@@ -16,6 +16,7 @@ import type { HeaderId } from './chain-view.ts';
 import { connectBlock, disconnectBlock } from './connect-block.ts';
 import type { WriterTask } from './effects.ts';
 import { flushIfDue, flushIfFull } from './flush.ts';
+import { pruneIfFull } from './prune.ts';
 import { type BlockUndo, blockUndo } from './undo.ts';
 
 /** Blocks looked ahead on the way to a better tip, so that a long way needs no long list. */
@@ -49,6 +50,7 @@ export function* activateBestChain(state: ChainState, now: Milliseconds, block?:
       yield { kind: 'notify', notice: { kind: 'tipChanged', tip, fork } };
     }
     yield* flushIfDue(state, now);
+    yield* pruneIfFull(state, now);
     if (tip === target || state.height >= state.stopAtHeight) return;
     yield { kind: 'pause' };
   }

@@ -22,6 +22,14 @@ const COINS_CACHE_BYTES = 440 * 1024 * 1024;
 /** Of one batch to a store: larger ones stall the event loop (a million coins: 600 ms). */
 const BATCH_BYTES_MAX = 4 * 1024 * 1024;
 
+/** Deleting old block files (`-prune`). */
+export interface PruneOptions {
+  /** Bytes that block and undo files may take; undefined: only what the user asks for is deleted. */
+  readonly targetBytes: number | undefined;
+  /** A chain that is not higher keeps everything (Core: nPruneAfterHeight). */
+  readonly afterHeight: number;
+}
+
 export interface ChainOptions {
   /** undefined: the network's; null: check every script. */
   readonly assumedValidBlock?: BlockHash | null;
@@ -33,6 +41,8 @@ export interface ChainOptions {
   readonly batchBytesMax?: number;
   /** The chain stands still from this height on (`-stopatheight`): whoever watches it stops the node. */
   readonly stopAtHeight?: number;
+  /** undefined: every block is kept. */
+  readonly prune?: PruneOptions;
 }
 
 export interface ChainDeps {
@@ -48,6 +58,7 @@ export class ChainState {
   readonly coinsCacheBytes: number;
   readonly batchBytesMax: number;
   readonly stopAtHeight: number;
+  readonly prune: PruneOptions | undefined;
   readonly headers = new HeaderTree();
   readonly coins = new CoinsCache();
   readonly candidates = new Set<HeaderId>();
@@ -55,6 +66,10 @@ export class ChainState {
   readonly unlinked = new Map<HeaderId, HeaderId[]>();
   /** Why blocks that were stored turned out to be invalid, as far as this process has seen it. */
   readonly invalidReasons = new Map<HeaderId, Reject>();
+  /** Who still needs blocks, by name: from this height on (Core: m_prune_locks). */
+  readonly pruneLocks = new Map<string, number>();
+  /** Some block file was deleted once: the index says so too. */
+  hasPruned = false;
   bestHeader: HeaderId = 0;
   nextSequence = 1;
   /** When the last flush ended; undefined before the first. */
@@ -72,6 +87,7 @@ export class ChainState {
     this.coinsCacheBytes = options.coinsCacheBytes ?? COINS_CACHE_BYTES;
     this.batchBytesMax = options.batchBytesMax ?? BATCH_BYTES_MAX;
     this.stopAtHeight = options.stopAtHeight ?? Number.POSITIVE_INFINITY;
+    this.prune = options.prune;
     this.#tipAgeMaxSeconds = options.tipAgeMaxSeconds ?? TIP_AGE_MAX_SECONDS;
   }
 
@@ -186,6 +202,16 @@ export class ChainState {
     const children = this.unlinked.get(parent);
     if (children === undefined) this.unlinked.set(parent, [id]);
     else if (!children.includes(id)) children.push(id);
+  }
+
+  /** Its data are gone: when they come again, they are news. */
+  forgetUnlinked(id: HeaderId): void {
+    const parent = this.headers.parentOf(id);
+    const children = parent === undefined ? undefined : this.unlinked.get(parent);
+    if (children === undefined || !children.includes(id)) return;
+    const others = children.filter(each => each !== id);
+    if (others.length > 0) this.unlinked.set(parent!, others);
+    else this.unlinked.delete(parent!);
   }
 
   /** The valid header with the most work, found anew (Core: RecalculateBestHeader). */

@@ -14,15 +14,16 @@ import type { Block, BlockHeader } from '../wire/block.ts';
 import type { OutPoint } from '../wire/transaction.ts';
 import { acceptHeader, adoptStoredBlock, type SubmitBlockOptions, submitBlock } from './accept-block.ts';
 import { readBlock, readUndo } from './activate.ts';
-import { type ChainDeps, type ChainOptions, ChainState } from './chain-state.ts';
+import { type ChainDeps, type ChainOptions, ChainState, type PruneOptions } from './chain-state.ts';
 import type { ChainView, HeaderAcceptor, HeaderId } from './chain-view.ts';
 import type { Coin } from './coin.ts';
 import { fetchCoins } from './connect-block.ts';
-import type { BlockResult, FilePosition, WriterTask } from './effects.ts';
+import type { BlockFileUsage, BlockResult, FilePosition, WriterTask } from './effects.ts';
 import { flush } from './flush.ts';
 import type { HeaderTree } from './header-tree.ts';
 import { invalidateBlock, reconsiderBlock } from './invalidate.ts';
-import { type ChainstateRecords, lastStoredPosition, loadIndex, start } from './startup.ts';
+import { abandonedFiles, pruneHeight, pruneIfFull, pruneTo } from './prune.ts';
+import { type ChainstateRecords, type IndexFlags, lastStoredPosition, loadIndex, start } from './startup.ts';
 import { type TestBlockOptions, testBlock } from './test-block.ts';
 import type { BlockUndo } from './undo.ts';
 
@@ -123,8 +124,13 @@ export class Chain implements ChainView, HeaderAcceptor {
   }
 
   /** First step of a start: all records of `BLOCK_INDEX_KEYS`. Throws StoreError. */
-  loadIndex(entries: Iterable<Entry>): void {
-    loadIndex(this.#state, entries);
+  loadIndex(entries: Iterable<Entry>, flags?: IndexFlags): void {
+    loadIndex(this.#state, entries, flags);
+  }
+
+  /** Of the block files found at a start, those that were to be deleted. */
+  abandonedFiles(usage: readonly BlockFileUsage[]): number[] {
+    return abandonedFiles(this.#state, usage);
   }
 
   /** Where in the block files to look for blocks that the index does not know; undefined: at the beginning. */
@@ -173,6 +179,32 @@ export class Chain implements ChainView, HeaderAcceptor {
   /** Of a block that was part of the active chain once. */
   readUndo(id: HeaderId): WriterTask<BlockUndo> {
     return readUndo(this.#state, id);
+  }
+
+  /** Old blocks are deleted, by themselves or when asked for. */
+  get prune(): PruneOptions | undefined {
+    return this.#state.prune;
+  }
+
+  /** Height of the last block of the active chain of which block or undo data are gone; undefined when none are. */
+  pruneHeight(): number | undefined {
+    return pruneHeight(this.#state);
+  }
+
+  /** Deletes block files that hold nothing above `height`, as far as the rules let them go. */
+  pruneTo(height: number, now: Milliseconds): WriterTask<void> {
+    return pruneTo(this.#state, height, now);
+  }
+
+  /** Deletes block files when they take more than the target: for a start, which may have another one than before. */
+  pruneIfFull(now: Milliseconds): WriterTask<void> {
+    return pruneIfFull(this.#state, now);
+  }
+
+  /** Keeps all blocks from `first` on until the next call (Core: UpdatePruneLock); undefined lifts the lock. */
+  setPruneLock(name: string, first: number | undefined): void {
+    if (first === undefined) this.#state.pruneLocks.delete(name);
+    else this.#state.pruneLocks.set(name, first);
   }
 
   /** Brings everything to disk. */

@@ -17,6 +17,12 @@ export interface FilePosition {
   readonly offset: number;
 }
 
+/** What one block file holds on disk, its undo file counted in. */
+export interface BlockFileUsage {
+  readonly file: number;
+  readonly bytes: number;
+}
+
 /** One transaction's inputs to verify: `spent[i]` is the output that input i spends. */
 export interface ScriptCheck {
   readonly tx: Transaction;
@@ -81,6 +87,10 @@ export type WriterEffect =
     }
   /** → void: all appended bytes are on disk. */
   | { readonly kind: 'syncBlockFiles' }
+  /** → BlockFileUsage[], ascending; the last one is still being filled. */
+  | { readonly kind: 'blockFileUsage' }
+  /** → void: these block files, and the undo files beside them, are gone. */
+  | { readonly kind: 'deleteBlockFiles'; readonly files: readonly number[] }
   /** → void. */
   | { readonly kind: 'writeIndex'; readonly ops: readonly BatchOp[]; readonly durable: boolean }
   /** → void. */

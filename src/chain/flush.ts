@@ -44,8 +44,12 @@ export function* flush(state: ChainState, now: Milliseconds): WriterTask<void> {
   yield* writeCoins(state);
 }
 
-function* writeIndex({ headers, batchBytesMax }: ChainState): WriterTask<void> {
-  let ops: BatchOp[] = [];
+/** What the index has not heard of yet, and `first`; durable when done. */
+export function* writeIndex(
+  { headers, batchBytesMax }: ChainState,
+  first: readonly BatchOp[] = [],
+): WriterTask<void> {
+  let ops: BatchOp[] = [...first];
   let bytes = 0;
   for (const id of headers.takeDirty()) {
     const op = blockIndexOp(headers, id);

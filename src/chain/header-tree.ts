@@ -41,6 +41,7 @@ export class HeaderTree implements HeaderView {
   readonly #leaves = new Set<HeaderId>();
   /** Changed since the index was last written. */
   readonly #dirty = new Set<HeaderId>();
+  readonly #heightsInFile = new Map<number, { first: number; last: number }>();
 
   #version = new Int32Array(CAPACITY_INITIAL);
   #merkleRoot = new Uint8Array(CAPACITY_INITIAL * 32);
@@ -250,6 +251,33 @@ export class HeaderTree implements HeaderView {
     this.#txCount[id] = txCount;
     this.setStatus(id, HAVE_DATA);
     this.#dirty.add(id);
+    const height = this.#height[id]!;
+    const heights = this.#heightsInFile.get(position.file);
+    if (heights === undefined) this.#heightsInFile.set(position.file, { first: height, last: height });
+    else {
+      heights.first = Math.min(heights.first, height);
+      heights.last = Math.max(heights.last, height);
+    }
+  }
+
+  /** Heights of the blocks in a block file; undefined when the tree knows of none. */
+  heightsInFile(file: number): { readonly first: number; readonly last: number } | undefined {
+    return this.#heightsInFile.get(file);
+  }
+
+  /** The file goes: its blocks are known by their headers and counts only (Core: PruneOneBlockFile). O(headers). */
+  forgetFile(file: number): HeaderId[] {
+    const forgotten: HeaderId[] = [];
+    for (let id = 0; id < this.size; id += 1) {
+      if (this.#file[id] !== file || (this.#status[id]! & (HAVE_DATA | HAVE_UNDO)) === 0) continue;
+      this.#file[id] = 0;
+      this.#dataOffset[id] = 0;
+      this.#undoOffset[id] = 0;
+      this.clearStatus(id, HAVE_DATA | HAVE_UNDO);
+      forgotten.push(id);
+    }
+    this.#heightsInFile.delete(file);
+    return forgotten;
   }
 
   setUndo(id: HeaderId, position: FilePosition): void {

@@ -7,14 +7,20 @@ import type { BlockHash } from '../base/bytes.ts';
 import { type Random, randomBelow } from '../base/random.ts';
 import { MemoryStore } from '../store/memory.ts';
 import { decodeBlock } from '../wire/block.ts';
-import { BLOCK_INDEX_KEYS } from './block-index.ts';
+import { BLOCK_INDEX_KEYS, PRUNED_KEY } from './block-index.ts';
 import type { Chain } from './chain.ts';
 import { BEST_BLOCK_KEY, HEAD_BLOCKS_KEY } from './coin-records.ts';
-import type { FilePosition, StorageEffect } from './effects.ts';
+import type { BlockFileUsage, FilePosition, StorageEffect } from './effects.ts';
 import type { ChainstateRecords } from './startup.ts';
 
 /** As on disk, a record's payload comes after magic and length. */
 const RECORD_HEADER_BYTES = 8;
+
+/** One block file with the undo file beside it. */
+interface File {
+  readonly blocks: Log;
+  readonly undo: Log;
+}
 
 interface Log {
   readonly records: { readonly offset: number; readonly raw: Uint8Array }[];
@@ -26,10 +32,13 @@ interface Log {
 export class MemoryStorage {
   readonly index: MemoryStore;
   readonly coins: MemoryStore;
-  readonly #blocks: Log = { records: [], end: 0, durable: 0 };
-  readonly #undo: Log = { records: [], end: 0, durable: 0 };
+  readonly #files = new Map<number, File>([[0, emptyFile()]]);
+  readonly #fileBytesMax: number;
+  #lastFile = 0;
 
-  constructor(options: { readonly crashable?: boolean } = {}) {
+  /** `fileBytesMax`: a block that would reach it goes to the next file; by default all go to one. */
+  constructor(options: { readonly crashable?: boolean; readonly fileBytesMax?: number } = {}) {
+    this.#fileBytesMax = options.fileBytesMax ?? Number.POSITIVE_INFINITY;
     this.index = new MemoryStore(options);
     this.coins = new MemoryStore(options);
   }
@@ -40,16 +49,20 @@ export class MemoryStorage {
       case 'readCoins':
         return effect.keys.map(key => this.coins.get(key));
       case 'readBlock':
-        return read(this.#blocks, effect.position);
+        return read(this.#fileOf(effect.position).blocks, effect.position);
       case 'readUndo':
-        return read(this.#undo, effect.position);
+        return read(this.#fileOf(effect.position).undo, effect.position);
       case 'appendBlock':
-        return append(this.#blocks, effect.raw);
+        return this.#appendBlock(effect.raw);
       case 'appendUndo':
-        return append(this.#undo, effect.raw);
+        return { file: effect.file, offset: append(this.#files.get(effect.file)!.undo, effect.raw) };
       case 'syncBlockFiles':
-        this.#blocks.durable = this.#blocks.records.length;
-        this.#undo.durable = this.#undo.records.length;
+        for (const log of this.#logs()) log.durable = log.records.length;
+        return;
+      case 'blockFileUsage':
+        return this.usage();
+      case 'deleteBlockFiles':
+        for (const file of effect.files) this.#files.delete(file);
         return;
       case 'writeIndex':
         return this.index.batchSync(effect.ops, effect);
@@ -62,15 +75,16 @@ export class MemoryStorage {
 
   /** The first two steps of a chain's start; the records are for the third. */
   load(chain: Chain): ChainstateRecords {
-    chain.loadIndex(this.index.entries(BLOCK_INDEX_KEYS));
-    const from = chain.lastStoredPosition()?.offset ?? 0;
-    const orphans = new Map<BlockHash, { offset: number; raw: Uint8Array }[]>();
-    for (const record of this.#blocks.records.filter(({ offset }) => offset >= from)) {
+    const hasPruned = this.index.get(PRUNED_KEY) !== undefined;
+    chain.loadIndex(this.index.entries(BLOCK_INDEX_KEYS), { hasPruned });
+    for (const file of chain.abandonedFiles(this.usage())) this.#files.delete(file);
+    const orphans = new Map<BlockHash, { position: FilePosition; raw: Uint8Array }[]>();
+    for (const record of this.#recordsFrom(chain.lastStoredPosition() ?? { file: 0, offset: 0 })) {
       const pending = [record];
       for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
         const block = decodeBlock(next.raw);
         const { hash, prevHash } = block.header;
-        if (chain.adoptStoredBlock(block, { file: 0, offset: next.offset }) === undefined)
+        if (chain.adoptStoredBlock(block, next.position) === undefined)
           orphans.set(prevHash, [...(orphans.get(prevHash) ?? []), next]);
         else pending.push(...(orphans.get(hash) ?? []));
       }
@@ -78,22 +92,64 @@ export class MemoryStorage {
     return { bestBlock: this.coins.get(BEST_BLOCK_KEY), headBlocks: this.coins.get(HEAD_BLOCKS_KEY) };
   }
 
+  /** Bytes of each block file with its undo file, ascending by number. */
+  usage(): BlockFileUsage[] {
+    return [...this.#files]
+      .map(([file, { blocks, undo }]) => ({ file, bytes: blocks.end + undo.end }))
+      .sort((a, b) => a.file - b.file);
+  }
+
+  #appendBlock(raw: Uint8Array): FilePosition {
+    const { end } = this.#files.get(this.#lastFile)!.blocks;
+    if (end > 0 && end + RECORD_HEADER_BYTES + raw.length >= this.#fileBytesMax) {
+      this.#lastFile += 1;
+      this.#files.set(this.#lastFile, emptyFile());
+    }
+    return { file: this.#lastFile, offset: append(this.#files.get(this.#lastFile)!.blocks, raw) };
+  }
+
+  #fileOf({ file }: FilePosition): File {
+    const found = this.#files.get(file);
+    assert(found !== undefined, 'what is read was not deleted');
+    return found;
+  }
+
+  *#logs(): Generator<Log, void, void> {
+    for (const { blocks, undo } of this.#files.values()) yield* [blocks, undo];
+  }
+
+  *#recordsFrom(from: FilePosition): Generator<{ position: FilePosition; raw: Uint8Array }, void, void> {
+    for (const { file } of this.usage()) {
+      if (file < from.file) continue;
+      for (const { offset, raw } of this.#files.get(file)!.blocks.records)
+        if (file > from.file || offset >= from.offset) yield { position: { file, offset }, raw };
+    }
+  }
+
   /** Loses power: of each store and file, some of what was not durable survives, the first things first. */
   crash(random: Random): void {
     this.index.crash(randomBelow(random, this.index.volatileBatches + 1));
     this.coins.crash(randomBelow(random, this.coins.volatileBatches + 1));
-    for (const log of [this.#blocks, this.#undo]) {
+    for (const log of this.#logs()) {
       const kept = log.durable + randomBelow(random, log.records.length - log.durable + 1);
       for (const { offset } of log.records.splice(kept).reverse()) log.end = offset - RECORD_HEADER_BYTES;
     }
   }
 }
 
-function append(log: Log, raw: Uint8Array): FilePosition {
+function emptyFile(): File {
+  return {
+    blocks: { records: [], end: 0, durable: 0 },
+    undo: { records: [], end: 0, durable: 0 },
+  };
+}
+
+/** Returns where its payload begins. */
+function append(log: Log, raw: Uint8Array): number {
   const offset = log.end + RECORD_HEADER_BYTES;
   log.records.push({ offset, raw: raw.slice() });
   log.end = offset + raw.length;
-  return { file: 0, offset };
+  return offset;
 }
 
 function read({ records }: Log, { offset }: FilePosition): Uint8Array {

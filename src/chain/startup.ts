@@ -32,9 +32,22 @@ export interface ChainstateRecords {
   readonly headBlocks: Uint8Array | undefined;
 }
 
+/** What the index says besides its records of headers. */
+export interface IndexFlags {
+  /** Block files were deleted. */
+  readonly hasPruned?: boolean;
+}
+
 /** Throws StoreError for an index that cannot be ours. */
-export function loadIndex(state: ChainState, entries: Iterable<Entry>): void {
+export function loadIndex(state: ChainState, entries: Iterable<Entry>, flags: IndexFlags = {}): void {
   const { headers, params } = state;
+  state.hasPruned = flags.hasPruned ?? false;
+  if (state.hasPruned && state.prune === undefined) {
+    throw new StoreError(
+      'corrupted',
+      'You need to rebuild the database using -reindex to go back to unpruned mode.  This will redownload the entire blockchain',
+    );
+  }
   const records = Array.from(entries, readRecord).sort(compareRecords);
   const genesisHash = params.genesis.header.hash;
   if (records.length === 0) {

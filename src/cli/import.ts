@@ -7,7 +7,7 @@ import { loadConfig } from '../node/config.ts';
 import { DebugLog } from '../node/debug-log.ts';
 import { takeDirectories } from '../node/directories.ts';
 import { Engine } from '../node/engine.ts';
-import { chainOptions, mempoolOptions, verifierChoice } from '../node/engine-options.ts';
+import { chainOptions, mempoolOptions, storageOptions, verifierChoice } from '../node/engine-options.ts';
 import { SystemRandom } from '../node/entropy.ts';
 import { type ImportProgress, type ImportReport, importFiles } from '../node/import.ts';
 import { workerCount } from '../node/script-workers.ts';
@@ -20,7 +20,7 @@ const PROBLEMS_SHOWN = 20;
 /** Exit code 0 when every block of the files was taken. */
 export async function runImport(commandLine: SettingSource, files: readonly string[]): Promise<number> {
   const config = loadConfig(commandLine, 'hearsay');
-  const { settings, params, directory, blocksDirectory } = config;
+  const { settings, params } = config;
   const directories = takeDirectories(config);
   const clock = new NodeClock();
   if (settings.number('mocktime', 0) > 0) clock.setMockTime(settings.number('mocktime', 0));
@@ -41,9 +41,7 @@ export async function runImport(commandLine: SettingSource, files: readonly stri
     },
     {
       params,
-      directory,
-      blocksDirectory,
-      blocksXor: settings.flag('blocksxor', true),
+      storage: storageOptions(config),
       chain: chainOptions(settings, params),
       mempool: mempoolOptions(settings, params),
       workers: workerCount(settings.number('par', 0)),

@@ -9,7 +9,7 @@ import type { BlockHash } from '../base/bytes.ts';
 import type { Milliseconds } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
-import { BLOCK_INDEX_KEYS } from '../chain/block-index.ts';
+import { BLOCK_INDEX_KEYS, PRUNED_KEY } from '../chain/block-index.ts';
 import type { Chain } from '../chain/chain.ts';
 import { BEST_BLOCK_KEY, COIN_KEYS, decodeBestBlock, HEAD_BLOCKS_KEY } from '../chain/coin-records.ts';
 import { CoinStatistics, type CoinStatsHash, type CoinTotals } from '../chain/coin-stats.ts';
@@ -102,6 +102,10 @@ export class ChainHost {
         return this.#files.appendUndo(effect.file, effect.raw, effect.parentHash);
       case 'syncBlockFiles':
         return this.#files.sync();
+      case 'blockFileUsage':
+        return this.#files.usage();
+      case 'deleteBlockFiles':
+        return this.#files.remove(effect.files);
       case 'writeIndex':
         return this.#index.batch(effect.ops, effect);
       case 'writeCoins':
@@ -119,7 +123,12 @@ export class ChainHost {
   ): Promise<void> {
     const entries: Entry[] = [];
     for await (const entry of this.#index.iterate(BLOCK_INDEX_KEYS)) entries.push(entry);
-    chain.loadIndex(entries);
+    chain.loadIndex(entries, { hasPruned: this.#index.get(PRUNED_KEY) !== undefined });
+    const abandoned = chain.abandonedFiles(this.#files.usage());
+    if (abandoned.length > 0) {
+      this.#log.info(`Deleting block files that were pruned before: ${abandoned.join(', ')}`);
+      await this.#files.remove(abandoned);
+    }
     await this.#adoptTail(chain);
     const records = {
       bestBlock: this.#coins.get(BEST_BLOCK_KEY),

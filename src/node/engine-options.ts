@@ -1,7 +1,7 @@
 /** What the user said about validation, mempool, mining and wallets, as these take it. Throws ConfigError. */
 import { hexToHash } from '../base/bytes.ts';
 import { HOUR_MS } from '../base/clock.ts';
-import type { ChainOptions } from '../chain/chain-state.ts';
+import type { ChainOptions, PruneOptions } from '../chain/chain-state.ts';
 import { COIN } from '../consensus/amount.ts';
 import type { ChainParams } from '../consensus/params.ts';
 import type { VerifierChoice } from '../crypto/verifier.ts';
@@ -9,10 +9,21 @@ import { DEFAULT_MEMPOOL_OPTIONS, type MempoolOptions } from '../mempool/options
 import { BLOCK_MIN_FEE_RATE, BLOCK_RESERVED_WEIGHT, type TemplateOptions } from '../mining/template.ts';
 import type { OutputType } from '../wallet/descriptor-keeper.ts';
 import { DEFAULT_WALLET_OPTIONS, type WalletOptions } from '../wallet/options.ts';
+import type { ChainHostOptions } from './chain-host.ts';
+import type { NodeConfig } from './config.ts';
 import type { OptionName } from './option-table.ts';
 import { ConfigError, type Settings } from './settings.ts';
 
 const MEBIBYTE = 2 ** 20;
+/** Least target of `-prune` (Core: MIN_DISK_SPACE_FOR_BLOCK_FILES). */
+const PRUNE_TARGET_MIN_MIB = 550;
+const PRUNE_MANUALLY = 1;
+/** Core: nPruneAfterHeight of each chain. */
+const PRUNE_AFTER_HEIGHT = { main: 100_000, others: 1_000, fast: 100 } as const;
+/** Bytes of a block file with `-fastprune` (Core: FindNextBlockPos). */
+const FAST_PRUNE_FILE_BYTES = 0x1_0000;
+export type StorageOptions = Omit<ChainHostOptions, 'magic'>;
+
 const OUTPUT_TYPES: readonly OutputType[] = ['legacy', 'p2sh-segwit', 'bech32', 'bech32m'];
 
 export function chainOptions(settings: Settings, params: ChainParams): ChainOptions {
@@ -24,6 +35,7 @@ export function chainOptions(settings: Settings, params: ChainParams): ChainOpti
   if (minimumWork !== undefined && !isHex64(minimumWork)) {
     throw new ConfigError(`Invalid minimum work specified (${minimumWork}), must be up to 64 hex digits`);
   }
+  const prune = pruneOptions(settings, params);
   const hash = assumeValid?.replace(/^0x/, '').padStart(64, '0');
   return {
     assumedValidBlock:
@@ -32,7 +44,35 @@ export function chainOptions(settings: Settings, params: ChainParams): ChainOpti
       minimumWork === undefined ? params.minimumChainWork : BigInt(`0x${minimumWork.replace(/^0x/, '')}`),
     tipAgeMaxSeconds: settings.number('maxtipage', 24 * 60 * 60),
     coinsCacheBytes: Math.max(4, settings.number('dbcache', 450)) * MEBIBYTE,
+    ...(prune !== undefined && { prune }),
     ...(settings.number('stopatheight', 0) > 0 && { stopAtHeight: settings.number('stopatheight', 0) }),
+  };
+}
+
+function pruneOptions(settings: Settings, params: ChainParams): PruneOptions | undefined {
+  const target = settings.number('prune', 0);
+  if (target < 0) throw new ConfigError('Prune cannot be configured with a negative value.');
+  if (target === 0) return undefined;
+  if (target !== PRUNE_MANUALLY && target < PRUNE_TARGET_MIN_MIB) {
+    throw new ConfigError(
+      `Prune configured below the minimum of ${PRUNE_TARGET_MIN_MIB} MiB.  Please use a higher number.`,
+    );
+  }
+  const isFast = settings.flag('fastprune', false) && params.name === 'regtest';
+  const { main, others, fast } = PRUNE_AFTER_HEIGHT;
+  return {
+    targetBytes: target === PRUNE_MANUALLY ? undefined : target * MEBIBYTE,
+    afterHeight: isFast ? fast : params.name === 'main' ? main : others,
+  };
+}
+
+/** Where the chain's files are, and how they are written. */
+export function storageOptions({ settings, directory, blocksDirectory }: NodeConfig): StorageOptions {
+  return {
+    directory,
+    blocksDirectory,
+    blocksXor: settings.flag('blocksxor', true),
+    ...(settings.flag('fastprune', false) && { blockFileBytesMax: FAST_PRUNE_FILE_BYTES }),
   };
 }
 

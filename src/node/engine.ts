@@ -20,6 +20,7 @@ import { type Block, decodeBlock } from '../wire/block.ts';
 import { decodeAll } from '../wire/codec.ts';
 import type { Transaction } from '../wire/transaction.ts';
 import { type ChainHost, openChainHost } from './chain-host.ts';
+import type { StorageOptions } from './engine-options.ts';
 import { ScriptWorkers } from './script-workers.ts';
 import { Writer } from './writer.ts';
 
@@ -31,9 +32,7 @@ export interface NoticeListener {
 
 export interface EngineOptions {
   readonly params: ChainParams;
-  readonly directory: string;
-  readonly blocksDirectory: string;
-  readonly blocksXor: boolean;
+  readonly storage: StorageOptions;
   readonly chain: ChainOptions;
   readonly mempool: MempoolOptions;
   /** Threads beside the main one that check scripts. */
@@ -70,7 +69,8 @@ export class Engine {
 
   /** Opens or makes the storage; `start` must follow. Throws StoreError. */
   static async open(deps: EngineDeps, options: EngineOptions): Promise<Engine> {
-    return new Engine(deps, options, await openChainHost(deps, { ...options, magic: options.params.magic }));
+    const { storage, params } = options;
+    return new Engine(deps, options, await openChainHost(deps, { ...storage, magic: params.magic }));
   }
 
   /** Brings the chain to where it stood. */
@@ -103,7 +103,14 @@ export class Engine {
   /** The block's bytes, past the writer; undefined when they are not on disk. */
   async readRawBlock(id: HeaderId): Promise<Uint8Array | undefined> {
     const position = this.chain.headers.dataPositionOf(id);
-    return position && this.host.readBlockBytes(position);
+    if (position === undefined) return undefined;
+    try {
+      return await this.host.readBlockBytes(position);
+    } catch (error) {
+      // Its file may have been pruned meanwhile.
+      if (!this.chain.headers.hasData(id)) return undefined;
+      throw error;
+    }
   }
 
   async readBlock(id: HeaderId): Promise<Block | undefined> {

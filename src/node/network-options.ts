@@ -87,7 +87,11 @@ export function networkOptions({ settings, params, persona }: NodeConfig): Netwo
   return {
     manager: {
       userAgent: userAgent(settings, persona),
-      services: SERVICES.network | SERVICES.witness | SERVICES.networkLimited,
+      // A node that deletes old blocks promises the recent ones only (BIP159).
+      services:
+        SERVICES.witness |
+        SERVICES.networkLimited |
+        (settings.number('prune', 0) === 0 ? SERVICES.network : 0n),
       blocksOnly: settings.flag('blocksonly', false),
       privateNetwork,
       peerTimeoutMs: peerTimeoutS * 1_000,

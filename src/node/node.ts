@@ -23,6 +23,7 @@ import { Engine } from './engine.ts';
 import {
   chainOptions,
   mempoolOptions,
+  storageOptions,
   templateOptions,
   verifierChoice,
   walletOptions,
@@ -142,6 +143,7 @@ class HearsayNode implements RunningNode {
     }
     dispatcher.setWarmup('Starting network threads…');
     await gossip.start();
+    await engine.enqueue('prune', () => engine.chain.pruneIfFull(clock.now()));
     this.#startMiner(engine, maker);
     scheduler.every(EXPIRY_INTERVAL_MS, () => this.#chore('expire', engine.enqueue('expire', () => engine.mempool.expire(clock.now())))); // biome-ignore format: one step
     scheduler.every(FLUSH_INTERVAL_MS, () => this.#chore('flush', engine.enqueue('flush', () => engine.chain.flush(clock.now())))); // biome-ignore format: one step
@@ -203,7 +205,7 @@ class HearsayNode implements RunningNode {
   }
 
   async #openEngine(): Promise<Engine> {
-    const { settings, params, directory, blocksDirectory } = this.#config;
+    const { settings, params } = this.#config;
     const verifier = await loadVerifier(verifierChoice(settings));
     const engine = await Engine.open(
       {
@@ -215,9 +217,7 @@ class HearsayNode implements RunningNode {
       },
       {
         params,
-        directory,
-        blocksDirectory,
-        blocksXor: settings.flag('blocksxor', true),
+        storage: storageOptions(this.#config),
         chain: chainOptions(settings, params),
         mempool: mempoolOptions(settings, params),
         workers: workerCount(settings.number('par', 0)),

@@ -86,6 +86,10 @@ export const OPTIONS = {
   minimumchainwork: text('Work (hex) below which a chain is not the real one'),
   maxtipage: number('Seconds after which a tip counts as old (default 86400)'),
   blocksdir: text('Where block files are kept (default: the data directory)'),
+  prune: number(
+    'Delete old blocks: 1 when `pruneblockchain` says so, N ≥ 550 to keep the files under N MiB (default 0: never)',
+  ),
+  fastprune: flag('Small block files that may go early, for tests'),
   blocksxor: flag('Write block files scrambled by a random key (default: yes)'),
   'verify-engine': ours(text('native, wasm or noble; default: the fastest that loads')),
   stopatheight: number('Stop when the tip reaches this height'),

@@ -4,6 +4,7 @@
  */
 import type { BlockHash, Txid } from '../base/bytes.ts';
 import type { Milliseconds, UnixSeconds } from '../base/clock.ts';
+import type { PruneOptions } from '../chain/chain-state.ts';
 import type { ChainView, HeaderId } from '../chain/chain-view.ts';
 import type { Coin } from '../chain/coin.ts';
 import type { BlockResult, ChainNotice } from '../chain/effects.ts';
@@ -48,6 +49,12 @@ export interface BlockAccess {
   submitHeader(header: BlockHeader): Promise<void>;
   /** Whether `block` would connect to the tip, nothing being stored (Core: TestBlockValidity); proof of work is not looked at. */
   testBlock(block: Block, options: { readonly checkMerkleRoot: boolean }): Promise<Reject | undefined>;
+  /** How old blocks are deleted; undefined: they are kept. */
+  readonly pruning: PruneOptions | undefined;
+  /** Height of the last block of the active chain of which block or undo data are gone; undefined when none are. */
+  pruneHeight(): number | undefined;
+  /** Deletes block files that hold nothing above `height`, as far as they may go. */
+  pruneTo(height: number): Promise<void>;
   invalidateBlock(id: HeaderId): Promise<void>;
   reconsiderBlock(id: HeaderId): Promise<void>;
   /** Everything that was submitted before has been done and told. */

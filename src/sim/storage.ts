@@ -59,8 +59,11 @@ export class NodeStorage {
         for (const op of effect.ops)
           this.#coins.set(bytesToBinary(op.key), op.type === 'put' ? op.value : null);
         return;
+      case 'blockFileUsage':
+        return [];
       case 'writeIndex':
       case 'syncBlockFiles':
+      case 'deleteBlockFiles':
       case 'pause':
         return;
     }

@@ -13,6 +13,7 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   writeFileSync,
   writeSync,
@@ -35,6 +36,7 @@ const BLOCK_BYTES_MAX = 4_000_000;
 /** Bytes of the hash after undo data. */
 const CHECKSUM_BYTES = 32;
 const XOR_KEY_BYTES = 8;
+const FILE_NAME = /^(blk|rev)(\d{5,})\.dat$/;
 
 /** File number and byte offset of a payload, as chain/effects.ts has it. */
 interface FilePosition {
@@ -65,6 +67,8 @@ export class BlockFiles {
   /** Files open for appending, with where the next record starts. */
   readonly #open = new Map<string, { readonly fd: number; end: number; dirty: boolean }>();
   #lastFile: number;
+  /** Of each block file with its undo file: told often while old files are deleted. */
+  readonly #bytes = new Map<number, number>();
   /** A file was created since the folder itself was last synced. */
   #folderDirty = false;
 
@@ -77,16 +81,41 @@ export class BlockFiles {
       mkdirSync(folder, { recursive: true });
       return loadXorKey(folder, options.newXorKey);
     });
-    const numbers = readdirSync(folder).flatMap(name => /^blk(\d{5,})\.dat$/.exec(name)?.[1] ?? []);
-    this.#lastFile = Math.max(0, ...numbers.map(Number));
+    let lastFile = 0;
+    for (const name of readdirSync(folder)) {
+      const match = FILE_NAME.exec(name);
+      if (match === null) continue;
+      const file = Number(match[2]);
+      this.#grow(file, statSync(join(folder, name)).size);
+      if (match[1] === 'blk') lastFile = Math.max(lastFile, file);
+    }
+    this.#lastFile = lastFile;
   }
 
   /** Bytes of all block and undo files (Core: CalculateCurrentUsage). */
   bytesOnDisk(): number {
     let total = 0;
-    for (const name of readdirSync(this.#folder))
-      if (/^(?:blk|rev)\d{5,}\.dat$/.test(name)) total += statSync(join(this.#folder, name)).size;
+    for (const bytes of this.#bytes.values()) total += bytes;
     return total;
+  }
+
+  /** Bytes of each block file with its undo file, ascending by number. */
+  usage(): { readonly file: number; readonly bytes: number }[] {
+    return [...this.#bytes].map(([file, bytes]) => ({ file, bytes })).sort((a, b) => a.file - b.file);
+  }
+
+  /** Deletes the block files with these numbers and the undo files beside them. Throws StoreError. */
+  async remove(files: readonly number[]): Promise<void> {
+    for (const file of files) {
+      for (const kind of ['blk', 'rev'] as const) {
+        const path = this.#path(kind, file);
+        if (this.#open.has(path)) this.#close(path);
+        guarded(path, () => rmSync(path, { force: true }));
+      }
+      this.#bytes.delete(file);
+    }
+    this.#folderDirty = true;
+    await this.#syncFolder();
   }
 
   /** Returns the position of the block's first byte. Throws StoreError; then nothing was written. */
@@ -131,13 +160,10 @@ export class BlockFiles {
         // Only the newest block file is certain to be written to again.
         if (!path.endsWith(fileName('blk', this.#lastFile))) this.#close(path);
       }
-      if (!this.#folderDirty) return;
-      const folder = await open(this.#folder, 'r');
-      await folder.sync().finally(() => folder.close());
-      this.#folderDirty = false;
     } catch (error) {
       throw ioError(this.#folder, error);
     }
+    await this.#syncFolder();
   }
 
   /**
@@ -177,6 +203,21 @@ export class BlockFiles {
     for (const path of [...this.#open.keys()]) this.#close(path);
   }
 
+  async #syncFolder(): Promise<void> {
+    if (!this.#folderDirty) return;
+    try {
+      const folder = await open(this.#folder, 'r');
+      await folder.sync().finally(() => folder.close());
+    } catch (error) {
+      throw ioError(this.#folder, error);
+    }
+    this.#folderDirty = false;
+  }
+
+  #grow(file: number, bytes: number): void {
+    this.#bytes.set(file, (this.#bytes.get(file) ?? 0) + bytes);
+  }
+
   #append(kind: Kind, file: number, raw: Uint8Array, checksum?: Uint8Array): FilePosition {
     const header = new Uint8Array(RECORD_HEADER_BYTES);
     header.set(this.#magic);
@@ -195,6 +236,7 @@ export class BlockFiles {
     }
     target.end = start + record.length;
     target.dirty = true;
+    this.#grow(file, record.length);
     return { file, offset: start + RECORD_HEADER_BYTES };
   }
 
@@ -220,6 +262,7 @@ export class BlockFiles {
   #truncate(kind: Kind, file: number, bytes: number): void {
     const target = this.#appendable(kind, file);
     guarded(this.#path(kind, file), () => ftruncateSync(target.fd, bytes));
+    this.#grow(file, bytes - target.end);
     target.end = bytes;
     target.dirty = true;
   }

@@ -236,6 +236,9 @@ export class MemoryNode {
           this.loose.push(header.hash);
         },
         testBlock: async block => this.#judge(block, 'unsolved'),
+        pruning: undefined,
+        pruneHeight: () => undefined,
+        pruneTo: async () => {},
         invalidateBlock: async () => {},
         reconsiderBlock: async () => {},
         settled: async () => {},

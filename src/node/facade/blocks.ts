@@ -32,6 +32,9 @@ export function blockAccess({ engine, clock }: { engine: Engine; clock: NodeCloc
       engine.enqueue('testBlock', () =>
         chain.testBlock(block, { checkPow: false, checkMerkleRoot, now: clock.now() }),
       ),
+    pruning: chain.prune,
+    pruneHeight: () => chain.pruneHeight(),
+    pruneTo: height => engine.enqueue('prune', () => chain.pruneTo(height, clock.now())),
     invalidateBlock: id => engine.enqueue('invalidateBlock', () => chain.invalidateBlock(id, clock.now())),
     reconsiderBlock: id => engine.enqueue('reconsiderBlock', () => chain.reconsiderBlock(id, clock.now())),
     settled: () => engine.writer.settled(),

@@ -10,6 +10,7 @@ import { gettxout, gettxoutsetinfo } from './blockchain/coins.ts';
 import {
   getmempoolancestors, getmempooldescendants, getmempoolentry, getmempoolinfo, getrawmempool,
 } from './blockchain/mempool.ts'; // biome-ignore format: one list
+import { pruneblockchain } from './blockchain/prune.ts';
 import { scantxoutset } from './blockchain/scan.ts';
 import {
   invalidateblock, reconsiderblock, syncwithvalidationinterfacequeue, waitforblock, waitforblockheight, waitfornewblock,
@@ -36,7 +37,7 @@ import { createmultisig } from './util/multisig.ts';
 const ON_NODE: readonly RpcMethod<NodeFacade>[] = [
   getbestblockhash, getblock, getblockchaininfo, getblockcount, getblockhash, getblockheader, getchaintips,
   getdeploymentinfo, getdifficulty, getmempoolancestors, getmempooldescendants, getmempoolentry, getmempoolinfo,
-  getrawmempool, gettxout, gettxoutsetinfo, invalidateblock, reconsiderblock, scantxoutset,
+  getrawmempool, gettxout, gettxoutsetinfo, invalidateblock, pruneblockchain, reconsiderblock, scantxoutset,
   syncwithvalidationinterfacequeue, waitforblock, waitforblockheight, waitfornewblock,
   echo, echojson, getmemoryinfo, logging, mockscheduler, setmocktime,
   generate, generateblock, generatetoaddress, generatetodescriptor, getblocktemplate, getmininginfo, getnetworkhashps,

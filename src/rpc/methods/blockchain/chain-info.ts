@@ -33,6 +33,12 @@ export const getblockchaininfo: RpcMethod<NodeFacade> = {
       res.hex('chainwork', 'expected number of hashes to make the chain'),
       res.number('size_on_disk', 'bytes of block and undo files'),
       res.boolean('pruned', 'whether old blocks are deleted'),
+      res.number(
+        'pruneheight?',
+        'the first block from which on none is missing (only when old blocks are deleted)',
+      ),
+      res.boolean('automatic_pruning?', 'whether they go by themselves (only when old blocks are deleted)'),
+      res.number('prune_target_size?', 'bytes that block files may take (only when they go by themselves)'),
       res.hex('signet_challenge?', 'the script that blocks of a signet satisfy'),
       warningsDoc,
     ]),
@@ -56,7 +62,12 @@ export const getblockchaininfo: RpcMethod<NodeFacade> = {
       initialblockdownload: chain.isInitialBlockDownload(clock.now()),
       chainwork: uint256Text(headers.chainWorkOf(tip)),
       size_on_disk: blocks.sizeOnDisk(),
-      pruned: false,
+      pruned: blocks.pruning !== undefined,
+      ...(blocks.pruning !== undefined && {
+        pruneheight: (blocks.pruneHeight() ?? -1) + 1,
+        automatic_pruning: blocks.pruning.targetBytes !== undefined,
+        prune_target_size: blocks.pruning.targetBytes,
+      }),
       signet_challenge: params.signetChallenge ? bytesToHex(params.signetChallenge) : undefined,
       warnings: process.warnings,
     };
