@@ -14,6 +14,7 @@ import type { Reject } from '../consensus/reject.ts';
 import type { HeaderId } from './chain-view.ts';
 import { CoinsCache } from './coins.ts';
 import { FAILED, HAVE_DATA, HeaderTree, VALID_MASK, VALID_TRANSACTIONS } from './header-tree.ts';
+import type { ScriptCache } from './script-cache.ts';
 
 /** A tip older than this means that we are still catching up (Core: DEFAULT_MAX_TIP_AGE). */
 const TIP_AGE_MAX_SECONDS = 24 * 60 * 60;
@@ -48,11 +49,14 @@ export interface ChainOptions {
 export interface ChainDeps {
   readonly params: ChainParams;
   readonly log: Log;
+  /** What the mempool has run needs not be run again; without it everything is. */
+  readonly scriptCache?: ScriptCache;
 }
 
 export class ChainState {
   readonly params: ChainParams;
   readonly log: Log;
+  readonly scriptCache: ScriptCache | undefined;
   readonly assumedValidBlock: BlockHash | null;
   readonly minimumChainWork: bigint;
   readonly coinsCacheBytes: number;
@@ -78,9 +82,10 @@ export class ChainState {
   readonly #active: HeaderId[] = [];
   #catchingUp = true;
 
-  constructor({ params, log }: ChainDeps, options: ChainOptions) {
+  constructor({ params, log, scriptCache }: ChainDeps, options: ChainOptions) {
     this.params = params;
     this.log = log;
+    this.scriptCache = scriptCache;
     this.assumedValidBlock =
       options.assumedValidBlock === undefined ? params.assumedValidBlock : options.assumedValidBlock;
     this.minimumChainWork = options.minimumChainWork ?? params.minimumChainWork;

@@ -7,6 +7,7 @@ import { hashToHex, type Txid } from '../base/bytes.ts';
 import { type Connection, checkConnect, needsOverwriteCheck } from '../consensus/connect.ts';
 import { blockProof } from '../consensus/pow.ts';
 import { Reject } from '../consensus/reject.ts';
+import type { SignatureCacheUse } from '../crypto/signature-cache.ts';
 import { isUnspendable } from '../script/opcodes.ts';
 import { StoreError } from '../store/errors.ts';
 import type { Block } from '../wire/block.ts';
@@ -29,7 +30,7 @@ export function* connectBlock(state: ChainState, id: HeaderId, block: Block): Wr
   const parent = headers.parentOf(id);
   assert(parent !== undefined && headers.hashOf(parent) === coins.bestBlock, 'coins stand at the parent');
   const { spent, flags } = yield* checkCoins(state, parent, block);
-  if (!isAssumedValid(state, id)) yield* checkScripts(block, spent, flags);
+  if (!isAssumedValid(state, id)) yield* checkScripts(state, block, { spent, flags, signatures: 'reads' });
   const undo: BlockUndo = { spent };
   yield* storeUndo(state, id, undo);
   headers.raiseValidity(id, VALID_SCRIPTS);
@@ -50,7 +51,8 @@ export function disconnectBlock(state: ChainState, id: HeaderId, block: Block, u
 /** All that `connectBlock` checks, for a block that is not in the tree and names the tip as its parent. */
 export function* checkOntoTip(state: ChainState, block: Block): WriterTask<void> {
   const { spent, flags } = yield* checkCoins(state, state.tip(), block);
-  yield* checkScripts(block, spent, flags);
+  // It will come again, as a block (Core: fCacheResults).
+  yield* checkScripts(state, block, { spent, flags, signatures: 'keeps' });
 }
 
 /** Coins of the active chain; undefined where spent or never made. Reads past the cache, which blocks alone fill. */
@@ -140,10 +142,23 @@ function* readCoins(keys: readonly OutPointKey[]): WriterTask<Map<OutPointKey, C
   return found;
 }
 
-function* checkScripts({ transactions }: Block, spent: Connection['spent'], flags: number): WriterTask<void> {
-  if (spent.length === 0) return;
-  const checks = spent.map((coins, i): ScriptCheck => ({ tx: transactions[i + 1]!, spent: coins, flags }));
-  const failure = (yield { kind: 'checkScripts', checks }) as ScriptFailure | undefined;
+interface BlockScripts extends Pick<Connection, 'spent' | 'flags'> {
+  readonly signatures: SignatureCacheUse;
+}
+
+/** Runs what was not run with these very flags before. */
+function* checkScripts(
+  { scriptCache }: ChainState,
+  { transactions }: Block,
+  { spent, flags, signatures }: BlockScripts,
+): WriterTask<void> {
+  const checks: ScriptCheck[] = [];
+  spent.forEach((coins, i) => {
+    const tx = transactions[i + 1]!;
+    if (!scriptCache?.has(tx.wtxid, flags)) checks.push({ tx, spent: coins, flags });
+  });
+  if (checks.length === 0) return;
+  const failure = (yield { kind: 'checkScripts', checks, signatures }) as ScriptFailure | undefined;
   if (failure === undefined) return;
   const { tx } = checks[failure.check]!;
   const { prevout } = tx.inputs[failure.input]!;

@@ -5,6 +5,7 @@
 import type { BlockHash } from '../base/bytes.ts';
 import type { Task } from '../base/task.ts';
 import type { Reject } from '../consensus/reject.ts';
+import type { SignatureCacheUse } from '../crypto/signature-cache.ts';
 import type { BatchOp } from '../store/store.ts';
 import type { Block } from '../wire/block.ts';
 import type { Transaction, TxOutput } from '../wire/transaction.ts';
@@ -96,7 +97,11 @@ export type WriterEffect =
   /** → void. */
   | { readonly kind: 'writeCoins'; readonly ops: readonly BatchOp[]; readonly durable: boolean }
   /** → ScriptFailure | undefined. */
-  | { readonly kind: 'checkScripts'; readonly checks: readonly ScriptCheck[] }
+  | {
+      readonly kind: 'checkScripts';
+      readonly checks: readonly ScriptCheck[];
+      readonly signatures: SignatureCacheUse;
+    }
   /** → void: mempool, wallets, indexes, p2p and RPC waiters have been told. */
   | { readonly kind: 'notify'; readonly notice: ChainNotice }
   /** → void: others had a turn. */

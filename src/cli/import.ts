@@ -7,7 +7,13 @@ import { loadConfig } from '../node/config.ts';
 import { DebugLog } from '../node/debug-log.ts';
 import { takeDirectories } from '../node/directories.ts';
 import { Engine } from '../node/engine.ts';
-import { chainOptions, mempoolOptions, storageOptions, verifierChoice } from '../node/engine-options.ts';
+import {
+  chainOptions,
+  mempoolOptions,
+  storageOptions,
+  validationCacheBytes,
+  verifierChoice,
+} from '../node/engine-options.ts';
 import { SystemRandom } from '../node/entropy.ts';
 import { type ImportProgress, type ImportReport, importFiles } from '../node/import.ts';
 import { workerCount } from '../node/script-workers.ts';
@@ -45,6 +51,7 @@ export async function runImport(commandLine: SettingSource, files: readonly stri
       chain: chainOptions(settings, params),
       mempool: mempoolOptions(settings, params),
       workers: workerCount(settings.number('par', 0)),
+      validationCacheBytes: validationCacheBytes(settings),
     },
   );
   const interrupt = () => stop.abort();

@@ -3,6 +3,7 @@ import type { Txid } from '../base/bytes.ts';
 import type { ChainView } from '../chain/chain-view.ts';
 import type { Coin } from '../chain/coin.ts';
 import type { WriterTask } from '../chain/effects.ts';
+import type { ScriptCache } from '../chain/script-cache.ts';
 import type { OutPoint, Transaction } from '../wire/transaction.ts';
 import type { MempoolOptions } from './options.ts';
 import type { TxPool } from './tx-pool.ts';
@@ -15,6 +16,8 @@ export interface CoinReader {
 export interface AcceptContext {
   readonly chain: ChainView;
   readonly coins: CoinReader;
+  /** Told what blocks need not run again. */
+  readonly scriptCache: ScriptCache | undefined;
   readonly pool: TxPool;
   readonly options: MempoolOptions;
   /** Satoshi per 1000 virtual bytes that a full pool demands. */

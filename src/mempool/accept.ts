@@ -7,9 +7,10 @@
 import { hashToHex } from '../base/bytes.ts';
 import type { Milliseconds } from '../base/clock.ts';
 import { type Coin, keyOf, type OutPointKey } from '../chain/coin.ts';
-import type { WriterTask } from '../chain/effects.ts';
+import type { ScriptFailure, WriterTask } from '../chain/effects.ts';
 import { isFinalTx, sequenceLocks, sequenceLocksMet } from '../consensus/locktime.ts';
 import { Reject } from '../consensus/reject.ts';
+import { blockScriptFlags } from '../consensus/script-flags.ts';
 import { checkTransaction, checkTxInputs } from '../consensus/tx.ts';
 import { STANDARD_SCRIPT_FLAGS } from '../script/flags.ts';
 import { transactionSigOpCost } from '../script/sigops.ts';
@@ -160,11 +161,30 @@ function checkFeeRate(fee: number, virtualSize: number, { poolMinFeeRate, option
   if (fee < relayFee) throw new Reject('min relay fee not met', { detail: `${fee} < ${relayFee}` });
 }
 
-/** The last and dearest check. Throws Reject. */
-export function* checkScripts(tx: Transaction, spent: readonly TxOutput[]): WriterTask<void> {
-  // The standard flags contain those of every block, so that what passes here passes in a block too.
-  const checks = [{ tx, spent, flags: STANDARD_SCRIPT_FLAGS }];
-  const failure = (yield { kind: 'checkScripts', checks }) as { input: number; error: string } | undefined;
+/**
+ * The last and dearest check. Throws Reject.
+ *
+ * First under the standard flags, which contain those of every block, then under those of the tip's: that answer is kept
+ * for the block that brings the transaction. It costs little, since the signatures are known by then, and is a net under
+ * a standard flag that would let something pass (Core: PolicyScriptChecks, ConsensusScriptChecks).
+ */
+export function* checkScripts(
+  tx: Transaction,
+  spent: readonly TxOutput[],
+  { chain, scriptCache }: Pick<AcceptContext, 'chain' | 'scriptCache'>,
+): WriterTask<void> {
+  const { headers, params } = chain;
+  const tip = chain.tip();
+  const blockFlags = blockScriptFlags(params, headers.heightOf(tip), headers.hashOf(tip));
+  yield* checkScriptsWith(STANDARD_SCRIPT_FLAGS, tx, spent);
+  if (scriptCache?.has(tx.wtxid, blockFlags)) return;
+  yield* checkScriptsWith(blockFlags, tx, spent);
+  scriptCache?.add(tx.wtxid, blockFlags);
+}
+
+function* checkScriptsWith(flags: number, tx: Transaction, spent: readonly TxOutput[]): WriterTask<void> {
+  const checks = [{ tx, spent, flags }];
+  const failure = (yield { kind: 'checkScripts', checks, signatures: 'keeps' }) as ScriptFailure | undefined;
   if (failure === undefined) return;
   const { prevout } = tx.inputs[failure.input]!;
   const detail = `input ${failure.input} of ${hashToHex(tx.txid)} (wtxid ${hashToHex(tx.wtxid)}), spending ${hashToHex(prevout.txid)}:${prevout.index}`;

@@ -9,6 +9,7 @@ import type { Log } from '../base/log.ts';
 import type { Task } from '../base/task.ts';
 import type { ChainView } from '../chain/chain-view.ts';
 import type { ChainNotice, WriterEffect } from '../chain/effects.ts';
+import type { ScriptCache } from '../chain/script-cache.ts';
 import { Reject } from '../consensus/reject.ts';
 import type { Block } from '../wire/block.ts';
 import { type OutPoint, type Transaction, WITNESS_SCALE_FACTOR } from '../wire/transaction.ts';
@@ -50,6 +51,7 @@ export interface SubmitOptions {
 export class Mempool implements MempoolView {
   readonly #chain: ChainView;
   readonly #coins: CoinReader;
+  readonly #scriptCache: ScriptCache | undefined;
   readonly #log: Log;
   readonly #options: MempoolOptions;
   readonly #pool = new TxPool();
@@ -64,11 +66,18 @@ export class Mempool implements MempoolView {
   #rolling = { feeRate: 0, updatedAt: 0, isBlockSince: false };
 
   constructor(
-    deps: { readonly chain: ChainView; readonly coins: CoinReader; readonly log: Log },
+    deps: {
+      readonly chain: ChainView;
+      readonly coins: CoinReader;
+      readonly log: Log;
+      /** The chain's. */
+      readonly scriptCache?: ScriptCache;
+    },
     options: MempoolOptions,
   ) {
     this.#chain = deps.chain;
     this.#coins = deps.coins;
+    this.#scriptCache = deps.scriptCache;
     this.#log = deps.log;
     this.#options = options;
   }
@@ -213,7 +222,7 @@ export class Mempool implements MempoolView {
         earlier.set(txs[at]!.txid, txs[at]!);
       }
       for (at = 0; at < txs.length; at += 1) {
-        yield* checkScripts(txs[at]!, acceptances[at]!.coins);
+        yield* this.#checkScripts(txs[at]!, acceptances[at]!.coins);
         results[at] = acceptances[at];
       }
     } catch (error) {
@@ -246,8 +255,12 @@ export class Mempool implements MempoolView {
 
   *#check(tx: Transaction, now: Milliseconds, rules = ALONE): MempoolTask<Acceptance> {
     const acceptance = yield* this.#checkAllButScripts(tx, rules, { now, others: NO_PACKAGE });
-    yield* checkScripts(tx, acceptance.coins);
+    yield* this.#checkScripts(tx, acceptance.coins);
     return acceptance;
+  }
+
+  #checkScripts(tx: Transaction, spent: Acceptance['coins']): MempoolTask<void> {
+    return checkScripts(tx, spent, { chain: this.#chain, scriptCache: this.#scriptCache });
   }
 
   #checkAllButScripts(
@@ -258,6 +271,7 @@ export class Mempool implements MempoolView {
     const context: AcceptContext = {
       chain: this.#chain,
       coins: this.#coins,
+      scriptCache: this.#scriptCache,
       pool: this.#pool,
       options: this.#options,
       poolMinFeeRate: this.poolMinFeeRate(now),

@@ -80,6 +80,11 @@ function isHex64(text: string): boolean {
   return /^(0x)?[0-9a-fA-F]{1,64}$/.test(text);
 }
 
+/** What `-maxsigcachesize` allows (Core: DEFAULT_VALIDATION_CACHE_BYTES); 0 leaves the least there can be. */
+export function validationCacheBytes(settings: Settings): number {
+  return Math.max(0, settings.number('maxsigcachesize', 32)) * MEBIBYTE;
+}
+
 export function verifierChoice(settings: Settings): VerifierChoice {
   const choice = settings.text('verify-engine') ?? 'auto';
   if (choice !== 'auto' && choice !== 'native' && choice !== 'wasm' && choice !== 'noble') {

@@ -10,8 +10,10 @@ import { Chain } from '../chain/chain.ts';
 import type { ChainOptions } from '../chain/chain-state.ts';
 import type { HeaderId } from '../chain/chain-view.ts';
 import type { BlockResult, ChainNotice } from '../chain/effects.ts';
+import { ScriptCache } from '../chain/script-cache.ts';
 import { type BlockUndo, blockUndo } from '../chain/undo.ts';
 import type { ChainParams } from '../consensus/params.ts';
+import { createSignatureCache, SALT_BYTES } from '../crypto/signature-cache.ts';
 import type { SignatureVerifier } from '../crypto/verifier.ts';
 import { Mempool, type MempoolEffect, type MempoolTask, type SubmitOptions } from '../mempool/mempool.ts';
 import type { MempoolNotice, TxResult } from '../mempool/mempool-view.ts';
@@ -37,6 +39,8 @@ export interface EngineOptions {
   readonly mempool: MempoolOptions;
   /** Threads beside the main one that check scripts. */
   readonly workers: number;
+  /** Of the caches of what was verified, together. */
+  readonly validationCacheBytes: number;
 }
 
 export interface EngineDeps {
@@ -61,9 +65,13 @@ export class Engine {
   constructor(deps: EngineDeps, options: EngineOptions, host: ChainHost) {
     this.host = host;
     this.#now = deps.now;
-    this.chain = new Chain({ params: options.params, log: deps.log }, options.chain);
-    this.mempool = new Mempool({ chain: this.chain, coins: this.chain, log: deps.log }, options.mempool);
-    this.#workers = new ScriptWorkers({ verifier: deps.verifier }, { workers: options.workers });
+    const { log, random, verifier } = deps;
+    const cacheBytes = options.validationCacheBytes / 2;
+    const scriptCache = new ScriptCache(random.bytes(SALT_BYTES), cacheBytes);
+    const signatures = createSignatureCache(random.bytes(SALT_BYTES), cacheBytes);
+    this.chain = new Chain({ params: options.params, log, scriptCache }, options.chain);
+    this.mempool = new Mempool({ chain: this.chain, coins: this.chain, log, scriptCache }, options.mempool);
+    this.#workers = new ScriptWorkers({ verifier, signatures }, { workers: options.workers });
     this.writer = new Writer({ perform: effect => this.#perform(effect), onFatal: deps.onFatal });
   }
 
@@ -145,7 +153,7 @@ export class Engine {
       case 'notifyMempool':
         return this.#tell(listener => listener.onMempool(effect.notice));
       case 'checkScripts':
-        return this.#workers.check(effect.checks);
+        return this.#workers.check(effect.checks, effect.signatures);
       default:
         return this.host.perform(effect);
     }

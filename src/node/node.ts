@@ -25,6 +25,7 @@ import {
   mempoolOptions,
   storageOptions,
   templateOptions,
+  validationCacheBytes,
   verifierChoice,
   walletOptions,
 } from './engine-options.ts';
@@ -221,6 +222,7 @@ class HearsayNode implements RunningNode {
         chain: chainOptions(settings, params),
         mempool: mempoolOptions(settings, params),
         workers: workerCount(settings.number('par', 0)),
+        validationCacheBytes: validationCacheBytes(settings),
       },
     );
     this.#running.push({ name: 'chain', stop: () => engine.close() });

@@ -1,18 +1,22 @@
 /** A thread that helps with script checks: gets jobs as shared buffers, answers each with the failures it met. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { assert } from '../base/assert.ts';
+import { type SharedSignatureCache, type SignatureCacheUse, verifiersOf } from '../crypto/signature-cache.ts';
 import { loadVerifier, type SignatureVerifier } from '../crypto/verifier.ts';
 import { JobRunner, type UnitFailure } from './script-job.ts';
 
 /** What the thread is started with. */
 export interface WorkerStart {
   readonly engine: SignatureVerifier['name'];
+  /** Shared by all threads. */
+  readonly signatures: SharedSignatureCache | undefined;
 }
 
 /** What it is told. */
 export interface WorkerJob {
   readonly id: number;
   readonly buffer: SharedArrayBuffer;
+  readonly use: SignatureCacheUse;
 }
 
 /** What it answers. */
@@ -23,10 +27,11 @@ export interface WorkerAnswer {
 
 assert(parentPort !== null, 'this file runs as a worker');
 const port = parentPort;
-const verifier = await loadVerifier((workerData as WorkerStart).engine);
+const { engine, signatures } = workerData as WorkerStart;
+const verifiers = verifiersOf(await loadVerifier(engine), signatures);
 
-port.on('message', ({ id, buffer }: WorkerJob) => {
-  const runner = new JobRunner(buffer, verifier);
+port.on('message', ({ id, buffer, use }: WorkerJob) => {
+  const runner = new JobRunner(buffer, verifiers[use]);
   const failures: UnitFailure[] = [];
   for (let result = runner.runUnit(); result !== 'done'; result = runner.runUnit()) {
     if (result !== undefined) failures.push(result);

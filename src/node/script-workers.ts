@@ -6,6 +6,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { ScriptCheck, ScriptFailure } from '../chain/effects.ts';
+import { type SharedSignatureCache, type SignatureCacheUse, verifiersOf } from '../crypto/signature-cache.ts';
 import type { SignatureVerifier } from '../crypto/verifier.ts';
 import { scriptErrorText } from '../script/errors.ts';
 import { verifyInputs } from '../script/verify.ts';
@@ -43,27 +44,36 @@ interface Job {
   readonly reject: (error: Error) => void;
 }
 
+export interface ScriptWorkersDeps {
+  readonly verifier: SignatureVerifier;
+  readonly signatures?: SharedSignatureCache;
+}
+
 export class ScriptWorkers {
-  readonly #verifier: SignatureVerifier;
+  readonly #verifiers: Readonly<Record<SignatureCacheUse, SignatureVerifier>>;
   readonly #workers: readonly Worker[];
   readonly #jobs = new Map<number, Job>();
   #nextId = 0;
   #broken: Error | undefined;
 
-  /** Starts `workers` threads that verify with the same engine. */
-  constructor(deps: { readonly verifier: SignatureVerifier }, options: { readonly workers: number }) {
-    this.#verifier = deps.verifier;
-    this.#workers = Array.from({ length: options.workers }, () => this.#startWorker());
+  /** Starts `workers` threads that verify with the same engine, and share the cache of signatures if there is one. */
+  constructor(deps: ScriptWorkersDeps, options: { readonly workers: number }) {
+    this.#verifiers = verifiersOf(deps.verifier, deps.signatures);
+    const workerData: WorkerStart = { engine: deps.verifier.name, signatures: deps.signatures };
+    this.#workers = Array.from({ length: options.workers }, () => this.#startWorker(workerData));
   }
 
   /**
    * The first failure in the order of checks and inputs, or undefined. Small jobs are answered at once, others by a
    * promise, which rejects only when a worker broke (a bug) or the pool was closed.
    */
-  check(checks: readonly ScriptCheck[]): ScriptFailure | undefined | Promise<ScriptFailure | undefined> {
+  check(
+    checks: readonly ScriptCheck[],
+    use: SignatureCacheUse = 'reads',
+  ): ScriptFailure | undefined | Promise<ScriptFailure | undefined> {
     let inputs = 0;
     for (const { tx } of checks) inputs += tx.inputs.length;
-    return inputs < SHARED_INPUTS_MIN ? this.#checkHere(checks) : this.#checkShared(checks);
+    return inputs < SHARED_INPUTS_MIN ? this.#checkHere(checks, use) : this.#checkShared(checks, use);
   }
 
   /** Ends the workers; what is still being checked rejects. */
@@ -72,15 +82,15 @@ export class ScriptWorkers {
     await Promise.all(this.#workers.map(worker => worker.terminate()));
   }
 
-  #checkHere(checks: readonly ScriptCheck[]): ScriptFailure | undefined {
+  #checkHere(checks: readonly ScriptCheck[], use: SignatureCacheUse): ScriptFailure | undefined {
     for (const [check, { tx, spent, flags }] of checks.entries()) {
-      const failure = verifyInputs({ tx, spent, flags }, this.#verifier);
+      const failure = verifyInputs({ tx, spent, flags }, this.#verifiers[use]);
       if (failure !== undefined) return describe({ check, ...failure });
     }
     return undefined;
   }
 
-  #checkShared(checks: readonly ScriptCheck[]): Promise<ScriptFailure | undefined> {
+  #checkShared(checks: readonly ScriptCheck[], use: SignatureCacheUse): Promise<ScriptFailure | undefined> {
     if (this.#broken !== undefined) return Promise.reject(this.#broken);
     const buffer = packJob(checks);
     const id = this.#nextId;
@@ -90,9 +100,9 @@ export class ScriptWorkers {
       for (const worker of this.#workers) {
         // An idle pool does not keep the process alive, a working one does.
         worker.ref();
-        worker.postMessage({ id, buffer } satisfies WorkerJob);
+        worker.postMessage({ id, buffer, use } satisfies WorkerJob);
       }
-      this.#help(id, new JobRunner(buffer, this.#verifier), []);
+      this.#help(id, new JobRunner(buffer, this.#verifiers[use]), []);
     });
   }
 
@@ -127,8 +137,7 @@ export class ScriptWorkers {
     job.resolve(first && describe(first));
   }
 
-  #startWorker(): Worker {
-    const workerData: WorkerStart = { engine: this.#verifier.name };
+  #startWorker(workerData: WorkerStart): Worker {
     // Options of our own process, such as --input-type, may not suit a worker.
     const worker = new Worker(WORKER_URL, { workerData, execArgv: [] });
     worker.unref();

@@ -4,11 +4,12 @@ import { SILENT_LOG } from '../../src/base/log.ts';
 import type { Random } from '../../src/base/random.ts';
 import { runTask } from '../../src/base/task.ts';
 import { Chain } from '../../src/chain/chain.ts';
-import type { ChainOptions } from '../../src/chain/chain-state.ts';
+import type { ChainDeps, ChainOptions } from '../../src/chain/chain-state.ts';
 import { COIN_KEYS } from '../../src/chain/coin-records.ts';
 import { CoinStatistics } from '../../src/chain/coin-stats.ts';
 import type { ChainNotice, WriterEffect, WriterTask } from '../../src/chain/effects.ts';
 import { MemoryStorage } from '../../src/chain/memory-storage.ts';
+import type { ScriptCache } from '../../src/chain/script-cache.ts';
 import { blockMerkleRoot } from '../../src/consensus/merkle.ts';
 import { networkParams } from '../../src/consensus/networks.ts';
 import type { ChainParams } from '../../src/consensus/params.ts';
@@ -109,18 +110,20 @@ export function coinbaseOf(block: Block): OutPoint {
   return { txid: block.transactions[0]!.txid as Txid, index: 0 };
 }
 
+export type TestChainOptions = ChainOptions & Pick<ChainDeps, 'scriptCache'>;
+
 export class TestChain {
   readonly storage: MemoryStorage;
   readonly notices: ChainNotice[] = [];
   readonly effects: WriterEffect[] = [];
   chain: Chain;
-  readonly #options: ChainOptions;
+  readonly #options: TestChainOptions;
   readonly #params: ChainParams;
   /** Effects until power is lost in the middle of a task; undefined: never. */
   effectsUntilCrash: number | undefined;
 
   constructor(
-    options: ChainOptions = {},
+    options: TestChainOptions = {},
     storage = new MemoryStorage({ crashable: true }),
     params: ChainParams = REGTEST,
   ) {
@@ -128,6 +131,10 @@ export class TestChain {
     this.#options = options;
     this.#params = params;
     this.chain = this.#start();
+  }
+
+  get scriptCache(): ScriptCache | undefined {
+    return this.#options.scriptCache;
   }
 
   run<Result>(task: WriterTask<Result>): Result {
@@ -206,7 +213,9 @@ export class TestChain {
   }
 
   #start(): Chain {
-    this.chain = new Chain({ params: this.#params, log: SILENT_LOG }, this.#options);
+    const { scriptCache, ...options } = this.#options;
+    const deps = { params: this.#params, log: SILENT_LOG, ...(scriptCache && { scriptCache }) };
+    this.chain = new Chain(deps, options);
     const records = this.storage.load(this.chain);
     this.run(this.chain.start(records, NOW));
     return this.chain;

@@ -113,16 +113,18 @@ export function change(tx: Transaction, index = 0): { readonly prevout: OutPoint
 }
 
 export class TestPool {
-  readonly chain = new TestChain();
+  readonly chain: TestChain;
   readonly mempool: Mempool;
   readonly notices: MempoolNotice[] = [];
   now = NOW;
 
-  constructor(options: Partial<MempoolOptions> = {}) {
+  constructor(options: Partial<MempoolOptions> = {}, chain = new TestChain()) {
+    this.chain = chain;
+    const { scriptCache } = chain;
     for (const block of FUNDED) this.chain.submit(block);
     this.chain.notices.length = 0;
     this.mempool = new Mempool(
-      { chain: this.chain.chain, coins: this.chain.chain, log: SILENT_LOG },
+      { chain: chain.chain, coins: chain.chain, log: SILENT_LOG, ...(scriptCache && { scriptCache }) },
       { ...DEFAULT_MEMPOOL_OPTIONS, ...options },
     );
   }

@@ -1,10 +1,13 @@
 /** The table of block rules against our chain, and the proof that every reason to refuse anything is produced somewhere. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { hashToHex } from '../../../src/base/bytes.ts';
+import { hashToHex, type Txid } from '../../../src/base/bytes.ts';
 import { MemoryStorage } from '../../../src/chain/memory-storage.ts';
+import { ScriptCache } from '../../../src/chain/script-cache.ts';
 import { REJECT_REASONS, Reject, type RejectReason } from '../../../src/consensus/reject.ts';
+import { checkScripts } from '../../../src/mempool/accept.ts';
 import type { Block } from '../../../src/wire/block.ts';
+import type { Transaction, TxOutput } from '../../../src/wire/transaction.ts';
 import { BLOCK_RULES } from '../../support/block-rules.ts';
 import { BlockScene } from '../../support/block-scene.ts';
 import { NOW, TestChain } from '../../support/test-chain.ts';
@@ -45,6 +48,60 @@ describe.each(BLOCK_RULES)('$name', ({ params, now, prepare, rules }) => {
       expect(chain.tipHash).toBe(before);
     }
   });
+});
+
+/**
+ * The same blocks, after the mempool has seen all transactions of this one and of those before it, good and bad: what it
+ * remembers of them changes no verdict. They hold many that differ in nothing but witness, lock or version.
+ */
+describe.each(BLOCK_RULES)('$name, with what the mempool remembers', ({ params, now, prepare, rules }) => {
+  const scene = new BlockScene(params);
+  prepare(scene);
+  const scriptCache = new ScriptCache(new Uint8Array(32).fill(7), 1 << 16);
+  const chain = new TestChain({ scriptCache }, new MemoryStorage(), params);
+  const submit = (block: Block) => chain.run(chain.chain.submitBlock(block, { requested: true, now }));
+  const seen = new Map<Txid, Transaction>();
+  /** As the mempool would, were it not for its other rules. */
+  const isGood = (tx: Transaction): boolean => {
+    const found = chain.run(chain.chain.fetchCoins(tx.inputs.map(each => each.prevout)));
+    const coins = tx.inputs.map(
+      (each, i) => found[i] ?? seen.get(each.prevout.txid)?.outputs[each.prevout.index],
+    );
+    if (coins.includes(undefined)) return false;
+    try {
+      chain.run(checkScripts(tx, coins as TxOutput[], { chain: chain.chain, scriptCache }));
+      return true;
+    } catch (error) {
+      if (error instanceof Reject) return false;
+      throw error;
+    }
+  };
+  for (const block of scene.base) submit(block);
+  chain.takeNotices();
+  const all: Transaction[] = [];
+  let known = 0;
+
+  test.each(rules)('%s: %o', (name, build, verdict) => {
+    const block = build(scene);
+    scene.built.set(name, block);
+    for (const tx of block.transactions.slice(1)) seen.set(tx.txid, tx);
+    all.push(...block.transactions.slice(1));
+    all.forEach(isGood);
+    const isKnown = block.transactions.slice(1).every(isGood);
+    chain.effects.length = 0;
+    const { status } = submit(block);
+    const told = chain.takeNotices().find(notice => notice.startsWith('invalid'));
+    const expected = `invalid ${hashToHex(block.header.hash).slice(-6)} ${verdict}`;
+    expect(told ?? status).toBe(verdict === 'accepted' ? 'accepted' : expected);
+    if (verdict !== 'accepted') return;
+    if (isKnown && block.transactions.length > 1) {
+      known += 1;
+      expect(chain.effects.filter(({ kind }) => kind === 'checkScripts')).toEqual([]);
+    }
+    scene.extend(block);
+  });
+
+  if (rules.length > 100) test('some blocks ran no script', () => expect(known).toBeGreaterThan(5));
 });
 
 test('a header without enough work behind it', () => {

@@ -1,9 +1,11 @@
 import { spawnSync } from 'node:child_process';
 import { afterAll, describe, expect, test } from 'vitest';
 import type { ScriptCheck } from '../../../src/chain/effects.ts';
-import { loadVerifierSync } from '../../../src/crypto/verifier.ts';
+import { cachingVerifier, createSignatureCache } from '../../../src/crypto/signature-cache.ts';
+import { loadVerifierSync, type SignatureVerifier } from '../../../src/crypto/verifier.ts';
 import { ScriptWorkers, workerCount } from '../../../src/node/script-workers.ts';
 import { STANDARD_SCRIPT_FLAGS } from '../../../src/script/flags.ts';
+import { verifyInputs } from '../../../src/script/verify.ts';
 import { signedKeyHashSpend, spoilSignature } from '../../support/signed-spends.ts';
 
 const verifier = loadVerifierSync('auto');
@@ -100,4 +102,39 @@ test('an idle pool lets the process end, a working one does not', () => {
   expect(run.stderr).toBe('');
   expect(run.stdout).toBe('checked undefined\n');
   expect(run.status).toBe(0);
+});
+
+describe('the cache of signatures', () => {
+  // It is filled by an engine that finds everything good: so that every use of it shows.
+  const lying: SignatureVerifier = {
+    name: verifier.name,
+    verifyEcdsa: () => true,
+    verifySchnorr: () => true,
+  };
+
+  test.each([0, 2])('is read on all of %i + 1 threads, and not for other signatures', async workers => {
+    const signatures = createSignatureCache(new Uint8Array(32).fill(1), 1 << 16);
+    const pool = new ScriptWorkers({ verifier, signatures }, { workers });
+    const spoilt = spoil(checksOf(1, 40, 60), 1, 39);
+    const failure = { check: 1, input: 39, error: NULLFAIL };
+    expect(await pool.check(spoilt)).toEqual(failure);
+    const keeps = cachingVerifier(lying, signatures, 'keeps');
+    for (const check of spoilt) expect(verifyInputs(check, keeps)).toBe(undefined);
+    expect(await pool.check(spoilt)).toBe(undefined);
+    expect(await pool.check(spoilt, 'keeps')).toBe(undefined);
+    const other = spoil(spoilt, 1, 38);
+    expect(await pool.check(other)).toEqual({ ...failure, input: 38 });
+    await pool.close();
+  });
+
+  test('is filled by workers too, with what is good', async () => {
+    const signatures = createSignatureCache(new Uint8Array(32).fill(2), 1 << 16);
+    const pool = new ScriptWorkers({ verifier, signatures }, { workers: 2 });
+    const checks = checksOf(1, 300);
+    await pool.check(checks, 'keeps');
+    await pool.close();
+    const refusing: SignatureVerifier = { ...lying, verifyEcdsa: () => false };
+    const reads = cachingVerifier(refusing, signatures, 'reads');
+    for (const check of checks) expect(verifyInputs(check, reads)).toBe(undefined);
+  });
 });
