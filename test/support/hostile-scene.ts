@@ -4,7 +4,7 @@
  * connections that have not been lost; and each attacker may cost so much memory.
  */
 import { SECOND_MS } from '../../src/base/clock.ts';
-import type { ConnectionType, PeerId } from '../../src/p2p/events.ts';
+import type { ConnectionType, PeerId, Permission } from '../../src/p2p/events.ts';
 import { type Block, createHeader } from '../../src/wire/block.ts';
 import type { Message, MessageOf } from '../../src/wire/messages.ts';
 import type { Transaction } from '../../src/wire/transaction.ts';
@@ -25,6 +25,9 @@ export function chainTo(count: number, tag: number, parent = REGTEST.genesis, he
   }
   return blocks;
 }
+
+/** Attackers with addresses of their own. */
+const HOSTS_MAX = 50_000;
 
 export interface SceneShape {
   readonly seed?: number;
@@ -78,14 +81,17 @@ export class HostileScene {
       readonly netgroup?: string;
       readonly react?: (attacker: ScriptedPeer, message: Message) => void;
       readonly version?: Partial<MessageOf<'version'>> | 'silent';
+      readonly permissions?: readonly Permission[];
+      /** Numbers the first of their addresses; by default they are counted. */
+      readonly host?: number;
     } = {},
   ): ScriptedPeer[] {
-    const { type = 'inbound', netgroup, react, version = {} } = shape;
-    const made = Array.from({ length: count }, () => {
-      const n = this.attackers.length;
+    const { type = 'inbound', permissions = [], netgroup, react, version = {}, host: firstHost } = shape;
+    const made = Array.from({ length: count }, (_, i) => {
+      const n = (firstHost === undefined ? this.attackers.length : firstHost + i) % HOSTS_MAX;
       const host =
         netgroup === undefined ? `${40 + (n >> 8)}.${n & 255}.0.1` : `${netgroup}.${n >> 8}.${n & 255}`;
-      const attacker = this.world.attach(this.node, { type, address: ip(host, 5_000 + n) });
+      const attacker = this.world.attach(this.node, { type, permissions, address: ip(host, 5_000 + n) });
       const polite = attacker.onMessage;
       attacker.onMessage = message => {
         // What it got is of no interest, and must not be taken for memory of the node.

@@ -23,10 +23,12 @@ import { scriptErrorText } from '../../src/script/errors.ts';
 import { verifyInputs } from '../../src/script/verify.ts';
 import type { Block } from '../../src/wire/block.ts';
 import { DecodeError, TooManyError } from '../../src/wire/codec.ts';
+import { FrameDecoder } from '../../src/wire/frame.ts';
 import {
   type Command,
   decodeMessage,
   encodePayload,
+  isKnownCommand,
   type Message,
   type MessageOf,
   SERVICES,
@@ -68,19 +70,22 @@ export function ip(text: string, port = PORT): NetAddress {
   return parseAddress(text, port)!;
 }
 
-/** A payload that does not follow its format, as the peer manager is told of it. */
-type Undecodable = Omit<Extract<P2pEvent, { readonly kind: 'undecodable' }>, 'peer'>;
+/** What the peer manager is told of bytes that are no message it knows. */
+type Unreadable =
+  | Omit<Extract<P2pEvent, { readonly kind: 'undecodable' }>, 'peer'>
+  | Omit<Extract<P2pEvent, { readonly kind: 'unknownMessage' }>, 'peer'>;
 
 /** One side of a connection. */
 interface End {
   readonly deliver: (message: Message) => void;
   /** Scripted peers do not hear of what a node could not read. */
-  readonly undecodable?: (defect: Undecodable) => void;
+  readonly unreadable?: (what: Unreadable) => void;
   readonly closed: () => void;
 }
 
 class Link {
   readonly #world: World;
+  readonly #decoders = [new FrameDecoder(REGTEST.magic), new FrameDecoder(REGTEST.magic)] as const;
   #isOpen = true;
   ends: [End, End] | undefined;
 
@@ -89,20 +94,37 @@ class Link {
   }
 
   send(from: 0 | 1, command: Command, payload: Uint8Array): void {
+    this.#world.after(this.#world.latencyMs, () => this.#deliver(from, command, payload));
+  }
+
+  /** Whatever bytes, as the wire carries them. */
+  sendBytes(from: 0 | 1, bytes: Uint8Array): void {
     this.#world.after(this.#world.latencyMs, () => {
-      if (!this.#isOpen) return;
-      const end = this.ends![1 - from]!;
-      let message: Message;
-      try {
-        message = decodeMessage(command, payload);
-      } catch (error) {
-        if (!(error instanceof DecodeError)) throw error;
-        const defect = error instanceof TooManyError ? 'tooMany' : 'payload';
-        end.undecodable?.({ kind: 'undecodable', command, defect, detail: error.message });
-        return;
+      this.#decoders[from].push(bytes);
+      for (;;) {
+        const frame = this.#decoders[from].next();
+        if (frame === undefined || !this.#isOpen) return;
+        const end = this.ends![1 - from]!;
+        if (frame.kind === 'defect') end.unreadable?.({ ...frame, kind: 'undecodable' });
+        else if (isKnownCommand(frame.command)) this.#deliver(from, frame.command, frame.payload);
+        else end.unreadable?.({ kind: 'unknownMessage', command: frame.command, size: frame.size });
       }
-      end.deliver(message);
     });
+  }
+
+  #deliver(from: 0 | 1, command: Command, payload: Uint8Array): void {
+    if (!this.#isOpen) return;
+    const end = this.ends![1 - from]!;
+    let message: Message;
+    try {
+      message = decodeMessage(command, payload);
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      const defect = error instanceof TooManyError ? 'tooMany' : 'payload';
+      end.unreadable?.({ kind: 'undecodable', command, defect, detail: error.message });
+      return;
+    }
+    end.deliver(message);
   }
 
   /** Both sides learn of it, after what was sent before. */
@@ -220,7 +242,7 @@ interface Connection {
   readonly link: Link;
   readonly side: 0 | 1;
   readonly event: Extract<P2pEvent, { readonly kind: 'connected' }>;
-  readonly inbox: (Message | Undecodable)[];
+  readonly inbox: (Message | Unreadable)[];
 }
 
 export class WorldNode {
@@ -322,8 +344,8 @@ export class WorldNode {
         this.#connections.get(peer)?.inbox.push(message);
         this.#pump(peer);
       },
-      undecodable: defect => {
-        this.#connections.get(peer)?.inbox.push(defect);
+      unreadable: what => {
+        this.#connections.get(peer)?.inbox.push(what);
         this.#pump(peer);
       },
       closed: () => {
@@ -464,6 +486,11 @@ export class ScriptedPeer implements End {
   /** Whatever bytes, as the payload of a message. */
   sendPayload(command: Command, payload: Uint8Array): void {
     this.#link.send(0, command, payload);
+  }
+
+  /** Whatever bytes, as the wire carries them. */
+  sendBytes(bytes: Uint8Array): void {
+    this.#link.sendBytes(0, bytes);
   }
 
   close(): void {

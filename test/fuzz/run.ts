@@ -1,0 +1,93 @@
+/**
+ * Fuzzes a whole node, framing included: peers from the mill of `mill.ts` against real peer manager, chain and mempool,
+ * beside three honest nodes, all in virtual time and from one seed. Nothing may throw, memory may not grow without end,
+ * and honest blocks must come through all the while.
+ */
+import { MINUTE_MS, SECOND_MS } from '../../src/base/clock.ts';
+import { randomBelow, SeededRandom } from '../../src/base/random.ts';
+import type { ConnectionType } from '../../src/p2p/events.ts';
+import { reachableBytes } from '../support/heap.ts';
+import { HONEST_CHAIN, HostileScene } from '../support/hostile-scene.ts';
+import type { ScriptedPeer } from '../support/p2p-world.ts';
+import { Mill } from './mill.ts';
+
+/** Fuzzing peers at one time. */
+const PEERS = 12;
+/** Memory and progress are looked at after so many messages. */
+const ROUND = 25_000;
+/** Beyond what the first round has left; filters and tables fill up for a while. */
+const GROWTH_BYTES_MAX = 64 * 1024 * 1024;
+/** Headers of regtest cost nothing, so they can be had in any number: what one takes is taken off. */
+const HEADER_BYTES = 400;
+/** An honest block may wait for one that an attacker has announced first and never sends. */
+const BLOCK_MS_MAX = 30 * MINUTE_MS;
+
+const TYPES: readonly ConnectionType[] = [
+  'inbound', 'inbound', 'inbound', 'inbound', 'inbound', 'inbound', 'block-relay-only', 'addr-fetch', 'feeler', 'manual',
+]; // biome-ignore format: a list
+
+export interface FuzzProgress {
+  readonly messages: number;
+  readonly sessions: number;
+  readonly reachableBytes: number;
+  readonly headers: number;
+  /** Virtual time that the last honest block took. */
+  readonly blockMs: number;
+  readonly counts: ReadonlyMap<string, number>;
+}
+
+/** Throws what the node throws, or an Error that says which bound was broken. Yields after each round. */
+export function* fuzz({
+  seed,
+  messages,
+}: {
+  readonly seed: number;
+  readonly messages: number;
+}): Generator<FuzzProgress, void> {
+  const random = new SeededRandom(seed);
+  const scene = new HostileScene({ seed });
+  const { world, node } = scene;
+  const mill = new Mill(random, HONEST_CHAIN);
+  const peers: (ScriptedPeer | undefined)[] = Array.from({ length: PEERS }, () => undefined);
+  let sessions = 0;
+  let baseline: number | undefined;
+  const open = (at: number): ScriptedPeer => {
+    sessions += 1;
+    scene.attackers.length = 0;
+    const type = TYPES[randomBelow(random, TYPES.length)]!;
+    const [peer] = scene.attach(1, {
+      type,
+      // Every other one is not punished, so that what comes after a mistake is heard too.
+      permissions: randomBelow(random, 2) === 0 ? ['noban'] : [],
+      // Some never get as far as a handshake.
+      version: randomBelow(random, 10) === 0 ? 'silent' : {},
+      host: sessions,
+    });
+    peers[at] = peer;
+    return peer!;
+  };
+  for (let sent = 1; sent <= messages; sent += 1) {
+    const at = randomBelow(random, PEERS);
+    const known = peers[at];
+    const peer = known?.isOpen ? known : open(at);
+    peer.sendBytes(mill.next());
+    if (randomBelow(random, 500) === 0) peer.close();
+    if (randomBelow(random, 4) === 0) world.runFor(randomBelow(random, 300));
+    if (randomBelow(random, 5_000) === 0) world.runFor(randomBelow(random, 30 * MINUTE_MS));
+    if (sent % ROUND !== 0 && sent !== messages) continue;
+    world.runFor(SECOND_MS);
+    if (scene.honestPeersKept === 0) scene.addHonest(1);
+    const blockMs = scene.timeToNextBlock(BLOCK_MS_MAX);
+    node.disconnects.length = 0;
+    node.asked.length = 0;
+    const headers = node.chain.headers.size;
+    const used = reachableBytes();
+    baseline ??= used - headers * HEADER_BYTES;
+    const growth = used - headers * HEADER_BYTES - baseline;
+    if (growth > GROWTH_BYTES_MAX)
+      throw new Error(
+        `After ${sent} messages ${growth} bytes more are reachable than after the first ${ROUND}`,
+      );
+    yield { messages: sent, sessions, reachableBytes: used, headers, blockMs, counts: mill.counts };
+  }
+}
