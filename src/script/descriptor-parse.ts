@@ -8,7 +8,8 @@ import { AddressError, decodeAddress, type KeyPrefixes } from './address.ts';
 import { DescriptorError } from './descriptor-checksum.ts';
 import type { DescriptorKey } from './descriptor-key.ts';
 import { type KeyContext, type KeyPlace, parseKeyFor, parseU32 } from './descriptor-key-parse.ts';
-import { MULTISIG_KEYS_MAX } from './templates.ts';
+import { TAP_TREE_DEPTH_MAX } from './taproot-tree.ts';
+import { MULTISIG_KEYS_MAX, TAPSCRIPT_KEYS_MAX } from './templates.ts';
 
 /** A descriptor's expressions as a tree. */
 export type ScriptNode =
@@ -26,14 +27,10 @@ export interface TreeLeaf {
   readonly node: ScriptNode;
 }
 
-/** Keys in one multi_a (Core: MAX_PUBKEYS_PER_MULTI_A). */
-const MULTI_A_KEYS_MAX = 999;
 /** Keys in a multisig that is no one's script hash (Core: IsStandard). */
 const BARE_MULTISIG_KEYS_MAX = 3;
 /** Bytes of a redeem script (Core: MAX_SCRIPT_ELEMENT_SIZE). */
 const REDEEM_SCRIPT_BYTES_MAX = 520;
-/** Depth of a taproot tree (Core: TAPROOT_CONTROL_MAX_NODE_COUNT). */
-const TREE_DEPTH_MAX = 128;
 const MINISCRIPT =
   /^(?:[asctdvjnlu]+:|(?:pkh|pk_k|pk_h|older|after|sha256|hash256|ripemd160|hash160|andor|and_v|and_b|and_n|or_b|or_c|or_d|or_i|thresh)\()/;
 
@@ -138,7 +135,7 @@ function parseMulti(kind: MultiKind, argument: string, place: KeyPlace, context:
     keys.push(parseKeyFor('Multi', expression, place, context));
   }
   const isTapscript = kind === 'multi_a' || kind === 'sortedmulti_a';
-  const keysMax = isTapscript ? MULTI_A_KEYS_MAX : MULTISIG_KEYS_MAX;
+  const keysMax = isTapscript ? TAPSCRIPT_KEYS_MAX : MULTISIG_KEYS_MAX;
   if (keys.length === 0 || keys.length > keysMax) {
     const where = isTapscript ? 'multi_a' : 'multisig';
     throw new DescriptorError(
@@ -184,8 +181,8 @@ function parseTaproot(argument: string, context: KeyContext): ScriptNode[] {
       while (rest[0] === '{') {
         branches.push(false);
         rest = rest.slice(1);
-        if (branches.length > TREE_DEPTH_MAX) {
-          throw new DescriptorError(`tr() supports at most ${TREE_DEPTH_MAX} nesting levels`);
+        if (branches.length > TAP_TREE_DEPTH_MAX) {
+          throw new DescriptorError(`tr() supports at most ${TAP_TREE_DEPTH_MAX} nesting levels`);
         }
       }
       ({ expression, rest } = splitExpression(rest));

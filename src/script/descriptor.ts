@@ -12,7 +12,8 @@ import { addChecksum, checkChecksum } from './descriptor-checksum.ts';
 import type { DescriptorKey, KeyOrigin, SecretRing } from './descriptor-key.ts';
 import { parseNodes, type ScriptNode, type TreeLeaf } from './descriptor-parse.ts';
 import { OPCODES, pushData, pushNumber } from './opcodes.ts';
-import { LEAF_VERSION_TAPSCRIPT, tapBranchHash, tapLeafHash } from './taproot.ts';
+import { LEAF_VERSION_TAPSCRIPT } from './taproot.ts';
+import { buildTapTree, type TapLeaf } from './taproot-tree.ts';
 import {
   multisigScript,
   payToPublicKey,
@@ -39,8 +40,12 @@ export interface Expansion {
   readonly redeemScript?: Uint8Array;
   /** Of a P2WSH script, wrapped in P2SH or not. */
   readonly witnessScript?: Uint8Array;
-  /** Of a tr() script: what its output key is made of. */
-  readonly taproot?: { readonly internalKey: Uint8Array; readonly merkleRoot: Uint8Array | undefined };
+  /** Of a tr() script: what its output key is made of; `internalKey` is x-only, without leaves there is no root. */
+  readonly taproot?: {
+    readonly internalKey: Uint8Array;
+    readonly merkleRoot: Uint8Array | undefined;
+    readonly leaves: readonly TapLeaf[];
+  };
 }
 
 type TextKind = 'public' | 'private' | 'normalized';
@@ -193,10 +198,15 @@ function expandNode(node: ScriptNode, nextKey: () => Uint8Array): Omit<Expansion
     }
     case 'tr': {
       const internalKey = xOnly(nextKey());
-      const merkleRoot = node.leaves.length === 0 ? undefined : treeRoot(node.leaves, nextKey);
+      const leaves = node.leaves.map(leaf => ({
+        depth: leaf.depth,
+        leafVersion: LEAF_VERSION_TAPSCRIPT,
+        script: expandNode(leaf.node, nextKey).scripts[0]!,
+      }));
+      const merkleRoot = leaves.length === 0 ? undefined : buildTapTree(leaves).merkleRoot;
       const output = taprootTweakPublicKey(internalKey, merkleRoot);
       assert(output !== undefined, 'a parsed key is on the curve');
-      return { scripts: [payToTaproot(output.key)], taproot: { internalKey, merkleRoot } };
+      return { scripts: [payToTaproot(output.key)], taproot: { internalKey, merkleRoot, leaves } };
     }
     case 'combo':
       return expandCombo(nextKey());
@@ -243,24 +253,6 @@ function tapscriptMultisig(threshold: number, keys: readonly Uint8Array[]): Uint
     Uint8Array.of(i === 0 ? OP_CHECKSIG : OP_CHECKSIGADD),
   ]);
   return concatBytes(...checks, pushNumber(threshold), Uint8Array.of(OP_NUMEQUAL));
-}
-
-/** The merkle root of leaves that stand in the order of the text. */
-function treeRoot(leaves: readonly TreeLeaf[], nextKey: () => Uint8Array): Uint8Array {
-  // Finished subtrees that still wait for their right neighbour, deeper and deeper.
-  const pending: { readonly depth: number; readonly hash: Uint8Array }[] = [];
-  for (const { depth, node } of leaves) {
-    let subtree = { depth, hash: tapLeafHash(LEAF_VERSION_TAPSCRIPT, expandNode(node, nextKey).scripts[0]!) };
-    for (;;) {
-      const left = pending.at(-1);
-      if (left === undefined || left.depth !== subtree.depth) break;
-      pending.pop();
-      subtree = { depth: subtree.depth - 1, hash: tapBranchHash(left.hash, subtree.hash) };
-    }
-    pending.push(subtree);
-  }
-  assert(pending.length === 1 && pending[0]!.depth === 0, 'a parsed tree is complete');
-  return pending[0]!.hash;
 }
 
 function xOnly(publicKey: Uint8Array): Uint8Array {

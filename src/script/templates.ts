@@ -19,6 +19,9 @@ import {
 
 /** Keys in one OP_CHECKMULTISIG (Core: MAX_PUBKEYS_PER_MULTISIG). */
 export const MULTISIG_KEYS_MAX = 20;
+/** Keys in one tapscript multisig (Core: MAX_PUBKEYS_PER_MULTI_A). */
+export const TAPSCRIPT_KEYS_MAX = 999;
+const X_ONLY_KEY_BYTES = 32;
 /** Bytes of a witness program (BIP141). */
 export const WITNESS_PROGRAM_BYTES_MIN = 2;
 export const WITNESS_PROGRAM_BYTES_MAX = 40;
@@ -45,7 +48,7 @@ export interface WitnessProgram {
 
 const {
   OP_0, OP_1, OP_16, OP_PUSHDATA4, OP_RETURN, OP_DUP, OP_EQUAL, OP_EQUALVERIFY, OP_HASH160, OP_CHECKSIG,
-  OP_CHECKMULTISIG,
+  OP_CHECKMULTISIG, OP_CHECKSIGADD, OP_NUMEQUAL,
 } = OPCODES; // biome-ignore format: one list
 
 const NONSTANDARD: ScriptTemplate = { type: 'nonstandard' };
@@ -135,6 +138,27 @@ export function multisigScript(required: number, publicKeys: readonly Uint8Array
   );
 }
 
+/** A tapscript of keys: `<key> OP_CHECKSIG`, or `<key> OP_CHECKSIG (<key> OP_CHECKSIGADD)… <m> OP_NUMEQUAL` (BIP387). */
+export function matchTapscriptKeys(
+  script: Uint8Array,
+): { readonly required: number; readonly keys: readonly Uint8Array[] } | undefined {
+  const cursor = new ScriptCursor(script);
+  const keys: Uint8Array[] = [];
+  for (;;) {
+    if (!cursor.advance()) return undefined;
+    if (cursor.dataLength !== X_ONLY_KEY_BYTES) break;
+    keys.push(cursor.data());
+    const check = keys.length === 1 ? OP_CHECKSIG : OP_CHECKSIGADD;
+    if (!cursor.advance() || cursor.opcode !== check) return undefined;
+    if (keys.length === 1 && cursor.position === script.length) return { required: 1, keys };
+  }
+  const required = countFrom(cursor, TAPSCRIPT_KEYS_MAX);
+  if (required === undefined || required < 1 || required > keys.length) return undefined;
+  return cursor.advance() && cursor.opcode === OP_NUMEQUAL && cursor.position === script.length
+    ? { required, keys }
+    : undefined;
+}
+
 function witnessTemplate({ version, program }: WitnessProgram, script: Uint8Array): ScriptTemplate {
   if (version === 0) {
     if (program.length === 20) return { type: 'witness_v0_keyhash', hash: program };
@@ -185,13 +209,13 @@ function matchMultisig(script: Uint8Array): ScriptTemplate | undefined {
   return cursor.position === script.length - 1 ? { type: 'multisig', required, keys } : undefined;
 }
 
-/** The instruction under the cursor as a number up to 20, from OP_n or a minimal push (Core: GetScriptNumber). */
-function countFrom(cursor: ScriptCursor): number | undefined {
+/** The instruction under the cursor as a number up to `max`, from OP_n or a minimal push (Core: GetScriptNumber). */
+function countFrom(cursor: ScriptCursor, max: number = MULTISIG_KEYS_MAX): number | undefined {
   const { opcode } = cursor;
   if (opcode >= OP_1 && opcode <= OP_16) return smallNumber(opcode);
   if (opcode > OP_PUSHDATA4) return undefined;
   const data = cursor.data();
   if (data.length > 4 || !isMinimalPush(opcode, data) || !isMinimalNumber(data)) return undefined;
   const count = decodeNumber(data);
-  return count <= MULTISIG_KEYS_MAX ? count : undefined;
+  return count <= max ? count : undefined;
 }

@@ -14,6 +14,7 @@ import { encodeExtendedSecretKey, masterKeyOf } from '../crypto/bip32.ts';
 import { mnemonicOf, seedOf } from '../crypto/bip39.ts';
 import type { KeyPrefixes } from '../script/address.ts';
 import { type Descriptor, type Expansion, parseDescriptor } from '../script/descriptor.ts';
+import { KeyStore } from '../script/signing-provider.ts';
 import { DescriptorKeeper, OUTPUT_TYPES, type OutputType } from './descriptor-keeper.ts';
 import {
   type DescriptorRecord,
@@ -262,6 +263,17 @@ export class KeyRing {
     if (owner === undefined) return undefined;
     const { keeper, index } = owner;
     return { ...keeper.expand(index), secretKeys: keeper.secretKeys(index, this.#deps.vault) };
+  }
+
+  /** Everything that signs for those of the scripts that are the wallet's; secrets only while it is unlocked. */
+  providerFor(scripts: Iterable<Uint8Array>): KeyStore {
+    const store = new KeyStore();
+    for (const script of scripts) {
+      for (const { keeper, index } of this.owners(script)) {
+        store.addExpansion(keeper.expand(index), keeper.secretKeys(index, this.#deps.vault));
+      }
+    }
+    return store;
   }
 
   /** Seals all secrets that are in the clear. The vault has just been encrypted. */

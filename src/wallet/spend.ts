@@ -8,6 +8,7 @@ import { randomBelow, shuffle } from '../base/random.ts';
 import { feeAt } from '../mempool/fee-rate.ts';
 import { dustThreshold, STANDARD_WEIGHT_MAX } from '../mempool/policy.ts';
 import { SIGHASH_DEFAULT } from '../script/encoding.ts';
+import { signTransaction } from '../script/sign-transaction.ts';
 import { solveScript } from '../script/templates.ts';
 import {
   createTransaction,
@@ -21,7 +22,6 @@ import type { OutputType } from './descriptor-keeper.ts';
 import { discardFeeRate, type FeeEstimate, type FeeSource, formatFeeRate, minimumFeeRate } from './fees.ts';
 import { compactSizeBytes, outputBytes, signedInputWeight, signedTxWeight } from './input-size.ts';
 import { KeyRingError } from './key-ring.ts';
-import { signTransaction } from './sign.ts';
 import { type Recipient, type SpendContext, SpendError, type SpendRequest } from './spend-request.ts';
 import { chooseCoins } from './spend-select.ts';
 import type { Wallet } from './wallet.ts';
@@ -121,7 +121,7 @@ export function createSpend(wallet: Wallet, request: SpendRequest, context: Spen
   const { tx, errors } = signTransaction({
     tx: unsigned,
     spent: coins.map(({ output }) => output),
-    spendData: script => wallet.keys.spendData(script),
+    provider: wallet.keys.providerFor(coins.map(({ output }) => output.scriptPubKey)),
     hashType: SIGHASH_DEFAULT,
     verifier: context.verifier,
   });

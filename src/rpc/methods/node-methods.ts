@@ -30,6 +30,7 @@ import { createrawtransaction } from './rawtransactions/create.ts';
 import { decoderawtransaction, decodescript, getrawtransaction } from './rawtransactions/decode.ts';
 import { explaintransaction } from './rawtransactions/explain.ts';
 import { sendrawtransaction, testmempoolaccept } from './rawtransactions/send.ts';
+import { combinerawtransaction, signrawtransactionwithkey } from './rawtransactions/sign.ts';
 import { deriveaddresses, getdescriptorinfo, validateaddress } from './util/addresses.ts';
 import { getindexinfo } from './util/indexes.ts';
 import { createmultisig } from './util/multisig.ts';
@@ -44,7 +45,8 @@ const ON_NODE: readonly RpcMethod<NodeFacade>[] = [
   submitblock, submitheader,
   addconnection, addnode, addpeeraddress, clearbanned, disconnectnode, getaddednodeinfo, getconnectioncount,
   getaddrmaninfo, getnettotals, getnetworkinfo, getnodeaddresses, getpeerinfo, listbanned, ping, setban, setnetworkactive,
-  createrawtransaction, decoderawtransaction, decodescript, explaintransaction, getrawtransaction, sendrawtransaction, testmempoolaccept,
+  combinerawtransaction, createrawtransaction, decoderawtransaction, decodescript, explaintransaction, getrawtransaction,
+  sendrawtransaction, signrawtransactionwithkey, testmempoolaccept,
   createmultisig, deriveaddresses, getdescriptorinfo, getindexinfo, validateaddress,
 ]; // biome-ignore format: one list
 

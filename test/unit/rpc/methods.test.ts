@@ -140,6 +140,8 @@ describe('methods', () => {
     ['getrawtransaction', '["$pooled"]'], ['getrawtransaction', '["$pooled",1]'], ['getrawtransaction', '["$mined",2,"$block"]'], ['testmempoolaccept', '[["$fresh"]]'], ['testmempoolaccept', '[["$minedHex"]]'],
     ['explaintransaction', '["$fresh"]'], ['explaintransaction', '["$minedHex"]'], ['explaintransaction', '["$fresh",[[5000000000,"51"]],"consensus"]'],
     ['deriveaddresses', '["addr(bcrt1q4w46h2at4w46h2at4w46h2at4w46h2atzmxqe2)#jt0t868l"]'], ['getdescriptorinfo', '["raw(51)"]'], ['getindexinfo'], ['validateaddress', `["${ADDRESS}"]`], ['validateaddress', '["x"]'],
+    ['signrawtransactionwithkey', '["$fresh",[]]'], ['signrawtransactionwithkey', '["$minedHex",[],null,"ALL|ANYONECANPAY"]'],
+    ['combinerawtransaction', '[["$fresh","$fresh"]]'],
     ['createmultisig', `[1,["${KEY}"],"bech32"]`], ['createmultisig', `[1,["${UNCOMPRESSED_KEY}"],"bech32"]`],
   ])('%s %s gives what it declares', async (name, template = '[]') => {
     const genesis = bytesToHex(server.node.stored[0]!.raw);

@@ -1,12 +1,10 @@
 /** Paying more for a transaction that does not confirm (Core: bumpfee in wallet/rpc/spend.cpp). */
 import { hashToHex, type Txid } from '../../../base/bytes.ts';
-import { keyOf, type OutPointKey } from '../../../chain/coin.ts';
 import { BumpError, type BumpErrorKind, createBump } from '../../../wallet/bump-fee.ts';
-import type { Transaction, TxOutput } from '../../../wire/transaction.ts';
 import { checkFields } from '../../arguments.ts';
 import { RpcCode, RpcError } from '../../codes.ts';
 import { amount } from '../../json.ts';
-import type { NodeFacade } from '../../node-facade.ts';
+import { spendableOutputs } from '../../raw-signing.ts';
 import { res } from '../../result-doc.ts';
 import { toOutputs } from '../rawtransactions/create.ts';
 import { requireUnlocked, walletMethod } from './common.ts';
@@ -127,20 +125,6 @@ export const bumpfee = walletMethod({
     };
   },
 });
-
-/** What a transaction spends, as far as it is unspent in the chain or made in the mempool. */
-export async function spendableOutputs(
-  node: NodeFacade,
-  tx: Pick<Transaction, 'inputs'>,
-): Promise<Map<OutPointKey, TxOutput>> {
-  const found = new Map<OutPointKey, TxOutput>();
-  const coins = await Promise.all(tx.inputs.map(({ prevout }) => node.coins.coin(prevout)));
-  for (const [i, { prevout }] of tx.inputs.entries()) {
-    const output = coins[i] ?? node.mempool.get(prevout.txid)?.tx.outputs[prevout.index];
-    if (output !== undefined) found.set(keyOf(prevout), output);
-  }
-  return found;
-}
 
 function asRpcError<T>(work: () => T): T {
   try {
