@@ -13,6 +13,8 @@ export interface Curve {
   convertPublicKey(publicKey: Uint8Array, compressed: boolean): Uint8Array | undefined;
   /** P + tweak·G, compressed. */
   addTweak(publicKey: Uint8Array, tweak: Uint8Array): Uint8Array | undefined;
+  /** The x coordinate of secret·P, in time that does not depend on the secret where the engine is native. */
+  multiplyForX(publicKey: Uint8Array, secretKey: Uint8Array): Uint8Array | undefined;
   /** r ‖ s with a low s, nonce by RFC 6979 with `extraEntropy` (32 bytes) mixed in. */
   signEcdsa(hash: Uint8Array, secretKey: Uint8Array, extraEntropy: Uint8Array | undefined): Uint8Array;
 }
@@ -28,6 +30,8 @@ export const nobleCurve: Curve = {
       const sum = scalar === 0n ? point : point.add(noble.Point.BASE.multiply(scalar, false));
       return sum.is0() ? undefined : sum.toBytes(true);
     }),
+  multiplyForX: (publicKey, secretKey) =>
+    orUndefined(() => noble.getSharedSecret(secretKey, publicKey, true).slice(1)),
   signEcdsa: (hash, secretKey, extraEntropy) =>
     noble.sign(hash, secretKey, { prehash: false, extraEntropy: extraEntropy ?? false }),
 };
@@ -42,6 +46,8 @@ function nativeCurve(native: NativeSecp256k1): Curve {
     convertPublicKey: (publicKey, compressed) =>
       orUndefined(() => native.publicKeyConvert(publicKey, compressed)),
     addTweak: (publicKey, tweak) => orUndefined(() => native.publicKeyTweakAdd(publicKey, tweak, true)),
+    multiplyForX: (publicKey, secretKey) =>
+      orUndefined(() => native.ecdh(publicKey, secretKey, { hashfn: x => x.slice() }, new Uint8Array(32))),
     signEcdsa: (hash, secretKey, extraEntropy) =>
       native.ecdsaSign(hash, secretKey, extraEntropy === undefined ? {} : { data: extraEntropy }).signature,
   };

@@ -10,6 +10,13 @@ export interface NativeSecp256k1 {
   publicKeyCreate(secretKey: Uint8Array, compressed: boolean): Uint8Array;
   publicKeyConvert(publicKey: Uint8Array, compressed: boolean): Uint8Array;
   publicKeyTweakAdd(publicKey: Uint8Array, tweak: Uint8Array, compressed: boolean): Uint8Array;
+  /** `hashfn` makes the result of the shared point's coordinates. */
+  ecdh(
+    publicKey: Uint8Array,
+    secretKey: Uint8Array,
+    options: { hashfn(x: Uint8Array, y: Uint8Array): Uint8Array },
+    output: Uint8Array,
+  ): Uint8Array;
   ecdsaSign(
     hash: Uint8Array,
     secretKey: Uint8Array,

@@ -4,10 +4,12 @@
  */
 import net from 'node:net';
 import type { Log } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
 import type { ConnectionType, DialTarget, PeerId, Permission } from '../p2p/events.ts';
-import { encodeFrame, type Frame, FrameDecoder } from '../wire/frame.ts';
 import { isKnownCommand } from '../wire/messages.ts';
 import { addressText, hostText, type NetAddress, parseAddress } from '../wire/net-address.ts';
+import { type Received, type Transport, type TransportKind, V1Transport } from '../wire/transport.ts';
+import { V2Transport } from '../wire/v2-transport.ts';
 
 /** Undecoded bytes of one peer above which its socket is read no further (Core: -maxreceivebuffer). */
 const RECEIVE_BUFFER_BYTES_MAX = 5_000_000;
@@ -35,6 +37,8 @@ export interface TransportHandler {
   dialFailed(attempt: number, reason: string): void;
   /** `connection.next()` may have something. */
   readable(connection: Connection): void;
+  /** The peer's first bytes of a connection that may be encrypted, and then what it has turned out to be. */
+  transportChanged(connection: Connection): void;
   sendPaused(connection: Connection): void;
   sendResumed(connection: Connection): void;
   /** Once for each `opened`. */
@@ -43,6 +47,10 @@ export interface TransportHandler {
 
 export interface TransportOptions {
   readonly magic: Uint8Array;
+  /** Of keys and garbage. */
+  readonly random: Random;
+  /** Connections that come in may be encrypted (`-v2transport`). */
+  readonly acceptsV2: boolean;
   /** Outbound sockets leave from this address: how nodes of a private network are told apart. */
   readonly localAddress?: string;
   readonly connectTimeoutMs?: number;
@@ -60,10 +68,13 @@ export class TrafficCounters {
 export class Connection {
   readonly info: ConnectionInfo;
   readonly traffic = new TrafficCounters();
+  readonly transport: Transport;
+  readonly #log: Log;
   readonly #socket: net.Socket;
-  readonly #decoder: FrameDecoder;
-  readonly #magic: Uint8Array;
   readonly #total: TrafficCounters;
+  readonly #handler: TransportHandler;
+  /** What `transportChanged` was told last. */
+  #toldKind: TransportKind | undefined;
   #isSendPaused = false;
   /** We hang up: nothing is read, nothing more is sent. */
   #isClosing = false;
@@ -72,20 +83,30 @@ export class Connection {
   constructor(
     socket: net.Socket,
     info: ConnectionInfo,
-    context: { magic: Uint8Array; total: TrafficCounters; handler: TransportHandler; onClosed(): void },
+    context: {
+      log: Log;
+      transport: Transport;
+      total: TrafficCounters;
+      handler: TransportHandler;
+      onClosed(): void;
+    },
   ) {
     this.info = info;
     this.#socket = socket;
-    this.#magic = context.magic;
+    this.transport = context.transport;
+    this.#log = context.log;
     this.#total = context.total;
-    this.#decoder = new FrameDecoder(context.magic);
     const { handler } = context;
+    this.#handler = handler;
+    this.#toldKind = this.transport.kind === 'v1' ? 'v1' : undefined;
     socket.on('data', chunk => {
       this.traffic.received += chunk.length;
       this.#total.received += chunk.length;
       if (this.#isClosing) return;
-      this.#decoder.push(chunk);
-      if (this.#decoder.bufferedBytes > RECEIVE_BUFFER_BYTES_MAX) socket.pause();
+      this.transport.push(chunk);
+      this.#write();
+      this.#tellKind();
+      if (this.transport.bufferedBytes > RECEIVE_BUFFER_BYTES_MAX) socket.pause();
       handler.readable(this);
     });
     socket.on('drain', () => {
@@ -99,6 +120,7 @@ export class Connection {
       context.onClosed();
       handler.closed(this);
     });
+    this.#write();
   }
 
   get isClosed(): boolean {
@@ -106,28 +128,46 @@ export class Connection {
   }
 
   /** The next frame that has arrived whole; none once we have hung up. */
-  next(): Frame | undefined {
+  next(): Received | undefined {
     if (this.#isClosing) return undefined;
-    const frame = this.#decoder.next();
-    if (this.#socket.isPaused() && this.#decoder.bufferedBytes <= RECEIVE_BUFFER_BYTES_MAX)
+    const frame = this.transport.next();
+    this.#tellKind();
+    if (this.#socket.isPaused() && this.transport.bufferedBytes <= RECEIVE_BUFFER_BYTES_MAX)
       this.#socket.resume();
-    if (frame !== undefined) {
+    if (frame !== undefined && frame.kind !== 'decoy') {
       const name = frame.kind === 'frame' && isKnownCommand(frame.command) ? frame.command : OTHER_COMMANDS;
       count(this.traffic.receivedByCommand, name, frame.size);
     }
     return frame;
   }
 
+  #tellKind(): void {
+    const { kind } = this.transport;
+    if (kind === this.#toldKind) return;
+    this.#toldKind = kind;
+    this.#handler.transportChanged(this);
+  }
+
   sendPayload(command: string, payload: Uint8Array, handler: TransportHandler): void {
     if (this.#isClosing || this.#isClosed || this.#socket.destroyed) return;
-    const frame = encodeFrame(this.#magic, command, payload);
-    this.traffic.sent += frame.length;
-    this.#total.sent += frame.length;
-    count(this.traffic.sentByCommand, isKnownCommand(command) ? command : OTHER_COMMANDS, frame.length);
-    this.#socket.write(frame);
+    this.transport.send(command, payload);
+    this.#write();
     if (!this.#isSendPaused && this.#socket.writableLength > SEND_BUFFER_BYTES_MAX) {
       this.#isSendPaused = true;
       handler.sendPaused(this);
+    }
+  }
+
+  /** What the transport has ready; messages may wait in it for its handshake. */
+  #write(): void {
+    for (const { command, bytes } of this.transport.takeOutgoing()) {
+      if (command === undefined && this.traffic.sent === 0)
+        this.#log.debug('net', () => `start sending v2 handshake to peer=${this.info.peer}`);
+      this.traffic.sent += bytes.length;
+      this.#total.sent += bytes.length;
+      if (command !== undefined)
+        count(this.traffic.sentByCommand, isKnownCommand(command) ? command : OTHER_COMMANDS, bytes.length);
+      this.#socket.write(bytes);
     }
   }
 
@@ -187,7 +227,11 @@ export class TcpTransport {
     });
   }
 
-  dial(attempt: number, target: DialTarget, type: Exclude<ConnectionType, 'inbound'>): void {
+  dial(
+    attempt: number,
+    target: DialTarget,
+    how: { readonly type: Exclude<ConnectionType, 'inbound'>; readonly transport: 'v1' | 'v2' },
+  ): void {
     const { handler } = this.#deps;
     const { localAddress, connectTimeoutMs = CONNECT_TIMEOUT_MS } = this.#options;
     if (target.kind === 'address' && !isDialable(target.address)) {
@@ -220,17 +264,23 @@ export class TcpTransport {
     socket.once('connect', () => {
       settle();
       socket.removeListener('error', fail);
-      this.#open(socket, { type, attempt, dialedName, permissions: [] });
+      this.#open(socket, { ...how, attempt, dialedName, permissions: [] });
     });
   }
 
   #accept(socket: net.Socket, permissions: readonly Permission[]): void {
-    this.#open(socket, { type: 'inbound', permissions });
+    this.#open(socket, { type: 'inbound', transport: this.#options.acceptsV2 ? 'v2' : 'v1', permissions });
   }
 
   #open(
     socket: net.Socket,
-    how: { type: ConnectionType; permissions: readonly Permission[]; attempt?: number; dialedName?: string },
+    how: {
+      type: ConnectionType;
+      transport: 'v1' | 'v2';
+      permissions: readonly Permission[];
+      attempt?: number;
+      dialedName?: string;
+    },
   ): void {
     const address = parseAddress(stripZone(socket.remoteAddress), socket.remotePort ?? 0);
     const localAddress = parseAddress(stripZone(socket.localAddress), socket.localPort ?? 0);
@@ -242,6 +292,12 @@ export class TcpTransport {
     }
     const peer = this.#nextPeer;
     this.#nextPeer += 1;
+    const { transport: _, ...info } = how;
+    const { magic, random } = this.#options;
+    const transport =
+      how.transport === 'v1'
+        ? new V1Transport(magic)
+        : new V2Transport(random, { magic, initiating: how.type !== 'inbound' });
     const granted = this.#options.permissionsOf(address, how.type === 'inbound' ? 'in' : 'out');
     const permissions = [...new Set([...how.permissions, ...granted])];
     const { handler } = this.#deps;
@@ -250,9 +306,10 @@ export class TcpTransport {
     );
     const connection = new Connection(
       socket,
-      { ...how, peer, address, localAddress, permissions },
+      { ...info, peer, address, localAddress, permissions },
       {
-        magic: this.#options.magic,
+        log: this.#deps.log,
+        transport,
         total: this.total,
         handler,
         onClosed: () => this.#connections.delete(peer),

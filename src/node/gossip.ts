@@ -15,6 +15,7 @@ import type { P2pEvent } from '../p2p/events.ts';
 import { PeerManager } from '../p2p/peer-manager.ts';
 import { decodePeersFile, encodePeersFile } from '../p2p/peers-file.ts';
 import { DecodeError } from '../wire/codec.ts';
+import { SERVICES } from '../wire/messages.ts';
 import { type NetAddress, parseAddress, type TimedAddress } from '../wire/net-address.ts';
 import { decodeAnchors, encodeAnchors } from './anchors-file.ts';
 import type { NodeClock } from './clocks.ts';
@@ -90,6 +91,8 @@ export class Gossip {
       },
       {
         magic: place.params.magic,
+        random,
+        acceptsV2: (options.manager.services & SERVICES.v2Transport) !== 0n,
         permissionsOf: options.permissionsOf,
         connectTimeoutMs: options.connectTimeoutMs,
         ...local(options.localAddress),

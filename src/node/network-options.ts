@@ -87,11 +87,7 @@ export function networkOptions({ settings, params, persona }: NodeConfig): Netwo
   return {
     manager: {
       userAgent: userAgent(settings, persona),
-      // A node that deletes old blocks promises the recent ones only (BIP159).
-      services:
-        SERVICES.witness |
-        SERVICES.networkLimited |
-        (settings.number('prune', 0) === 0 ? SERVICES.network : 0n),
+      services: services(settings),
       blocksOnly: settings.flag('blocksonly', false),
       privateNetwork,
       peerTimeoutMs: peerTimeoutS * 1_000,
@@ -120,6 +116,15 @@ export function networkOptions({ settings, params, persona }: NodeConfig): Netwo
         grant.directions.has(direction) && subnetContains(grant.subnet, address) ? grant.permissions : [],
       ),
   };
+}
+
+/** What we offer; services that need an index are added where that is (Core: g_local_services). */
+function services(settings: Settings): bigint {
+  let offered = SERVICES.witness | SERVICES.networkLimited;
+  // A node that deletes old blocks promises the recent ones only (BIP159).
+  if (settings.number('prune', 0) === 0) offered |= SERVICES.network;
+  if (settings.flag('v2transport', true)) offered |= SERVICES.v2Transport;
+  return offered;
 }
 
 /**

@@ -9,8 +9,8 @@ import type { Log } from '../base/log.ts';
 import { type Connection, TcpTransport, type TransportHandler, type TransportOptions } from '../net/tcp.ts';
 import type { P2pEffect, P2pEvent, PeerId } from '../p2p/events.ts';
 import { DecodeError, TooManyError } from '../wire/codec.ts';
-import type { Frame } from '../wire/frame.ts';
 import { decodeMessage, encodePayload, isKnownCommand } from '../wire/messages.ts';
+import type { Received } from '../wire/transport.ts';
 
 /** What the pump drives. */
 export interface PeerMachine {
@@ -95,7 +95,7 @@ export class PeerPump implements TransportHandler {
   #perform(effect: P2pEffect): void {
     switch (effect.kind) {
       case 'connect':
-        this.transport.dial(effect.attempt, effect.target, effect.type);
+        this.transport.dial(effect.attempt, effect.target, effect);
         return;
       case 'disconnect':
         this.#deps.log.debug('net', () => `${effect.reason}, disconnecting peer=${effect.peer}`);
@@ -143,8 +143,18 @@ export class PeerPump implements TransportHandler {
   opened(connection: Connection): void {
     const { peer, type, address, localAddress, permissions, attempt } = connection.info;
     const outbound = attempt === undefined ? {} : { attempt };
+    const transport = connection.transport.kind === 'v1' ? {} : { transport: 'detecting' as const };
     this.#deps.log.debug('net', () => `Added connection peer=${peer}`);
-    this.dispatch({ kind: 'connected', peer, type, address, localAddress, permissions, ...outbound });
+    this.dispatch({
+      kind: 'connected',
+      peer,
+      type,
+      address,
+      localAddress,
+      permissions,
+      ...outbound,
+      ...transport,
+    });
   }
 
   dialFailed(attempt: number, reason: string): void {
@@ -153,6 +163,10 @@ export class PeerPump implements TransportHandler {
 
   readable(connection: Connection): void {
     this.#wake(connection.info.peer);
+  }
+
+  transportChanged({ info, transport }: Connection): void {
+    this.dispatch({ kind: 'transport', peer: info.peer, transport: transport.kind });
   }
 
   sendPaused(connection: Connection): void {
@@ -171,7 +185,15 @@ export class PeerPump implements TransportHandler {
     this.#ready.delete(peer);
     this.#sendPaused.delete(peer);
     if (this.#busy.has(peer)) this.#closedBusy.add(peer);
-    else this.dispatch({ kind: 'disconnected', peer });
+    else this.#disconnected(connection);
+  }
+
+  #disconnected({ info, transport }: Connection): void {
+    this.dispatch({
+      kind: 'disconnected',
+      peer: info.peer,
+      ...(transport.shouldRetryV1 && { shouldRetryV1: true }),
+    });
   }
 
   // Turns.
@@ -198,7 +220,8 @@ export class PeerPump implements TransportHandler {
     if (this.#ready.size > 0 && !this.#isStopped) this.#turn ??= setImmediate(() => this.#takeTurns());
   }
 
-  #received(peer: PeerId, frame: Frame): void {
+  #received(peer: PeerId, frame: Received): void {
+    if (frame.kind === 'decoy') return;
     if (frame.kind === 'frame')
       this.#deps.log.debug('net', () => `received: ${frame.command} (${frame.payload.length} bytes) peer=${peer}`); // biome-ignore format: one line of the log
     this.dispatch(decodeFrame(peer, frame));
@@ -215,7 +238,7 @@ export class PeerPump implements TransportHandler {
 }
 
 /** Only here does a payload become a message. */
-function decodeFrame(peer: PeerId, frame: Frame): P2pEvent {
+function decodeFrame(peer: PeerId, frame: Exclude<Received, { readonly kind: 'decoy' }>): P2pEvent {
   const { command, size } = frame;
   if (frame.kind === 'defect') {
     return { kind: 'undecodable', peer, command, defect: frame.defect, detail: frame.detail };

@@ -37,9 +37,10 @@ export async function startSeeder(
   deps: { readonly log: Log; readonly onFatal: (error: unknown) => void },
 ): Promise<RunningSeeder> {
   const clock = new NodeClock();
+  const random = new SystemRandom();
   const { privateNetwork, params } = options;
   const crawler = new Crawler(
-    { random: new SystemRandom() },
+    { random },
     {
       protocolVersion: PROTOCOL_VERSION,
       userAgent: options.userAgent,
@@ -50,7 +51,7 @@ export async function startSeeder(
   );
   const pump = new PeerPump(
     { machine: crawler, operations: () => undefined, clock, ...deps },
-    { magic: params.magic, permissionsOf: () => [] },
+    { magic: params.magic, random, acceptsV2: false, permissionsOf: () => [] },
   );
   const good = (services: bigint, network: 'ipv4' | 'ipv6', limit: number) =>
     crawler.good(services, network, limit, clock.now());

@@ -5,7 +5,7 @@
 import { MINUTE_MS, type Milliseconds, SECOND_MS } from '../base/clock.ts';
 import { addressKey, hostKey, type NetAddress } from '../wire/net-address.ts';
 import type { P2pContext } from './concern.ts';
-import { type Dialer, targetKey } from './dialer.ts';
+import { type Dialer, type DialTransport, targetKey } from './dialer.ts';
 import type { DialTarget, PeerId } from './events.ts';
 import type { Peer } from './peer.ts';
 import type { Alarm } from './timers.ts';
@@ -29,7 +29,8 @@ export class AddedNodes {
   readonly #context: P2pContext;
   readonly #dialer: Dialer;
   readonly #mode: 'added' | 'connect';
-  readonly #targets = new Map<string, DialTarget>();
+  /** With the transport that the user chose for it. */
+  readonly #targets = new Map<string, { readonly target: DialTarget; readonly transport?: DialTransport }>();
   /** By the target that was dialed: a name says nothing of the address it has. */
   readonly #connected = new Map<string, PeerId>();
   readonly #alarm: Alarm;
@@ -48,7 +49,7 @@ export class AddedNodes {
     this.#dialer = dialer;
     this.#mode = mode;
     this.#alarm = context.timers.alarm(now => this.#round(now));
-    for (const target of targets) this.#targets.set(targetKey(target), target);
+    for (const target of targets) this.#targets.set(targetKey(target), { target });
   }
 
   get size(): number {
@@ -62,9 +63,9 @@ export class AddedNodes {
   }
 
   /** False when it is in the list already. */
-  add(target: DialTarget, now: Milliseconds): boolean {
+  add(target: DialTarget, now: Milliseconds, transport?: DialTransport): boolean {
     if (this.#targets.has(targetKey(target))) return false;
-    this.#targets.set(targetKey(target), target);
+    this.#targets.set(targetKey(target), { target, ...(transport !== undefined && { transport }) });
     if (this.#isActive) this.#alarm.set(now);
     return true;
   }
@@ -75,12 +76,12 @@ export class AddedNodes {
   }
 
   list(): AddedNode[] {
-    return [...this.#targets.values()].map(target => ({ target, peer: this.#peerOf(target) }));
+    return [...this.#targets.values()].map(({ target }) => ({ target, peer: this.#peerOf(target) }));
   }
 
   /** The user named this address, with or without its port. */
   contains(address: NetAddress): boolean {
-    for (const target of this.#targets.values())
+    for (const { target } of this.#targets.values())
       if (target.kind === 'address' && hostKey(target.address) === hostKey(address)) return true;
     return false;
   }
@@ -96,11 +97,11 @@ export class AddedNodes {
   }
 
   #round(now: Milliseconds): void {
-    const missing = [...this.#targets.values()].filter(target => !this.#peerOf(target));
+    const missing = [...this.#targets.values()].filter(({ target }) => !this.#peerOf(target));
     let tried = false;
-    for (const target of missing) {
+    for (const { target, transport } of missing) {
       if (this.#dialer.isDialing(target) || this.#isFull()) continue;
-      this.#dialer.dial(target, 'manual');
+      this.#dialer.dial(target, 'manual', transport);
       tried = true;
     }
     this.#notBefore = now + this.#pause(tried);

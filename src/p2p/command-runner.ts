@@ -42,7 +42,7 @@ export class CommandRunner {
     const { ping, slots, txRelay } = this.#concerns;
     switch (command.kind) {
       case 'addNode':
-        if (slots.addNode(command.target, now)) return undefined;
+        if (slots.addNode(command.target, now, command.transport)) return undefined;
         throw new P2pCommandError('already-added', 'Error: Node already added');
       case 'removeNode':
         if (slots.removeNode(command.target)) return undefined;
@@ -51,7 +51,7 @@ export class CommandRunner {
           'Error: Node could not be removed. It has not been added previously.',
         );
       case 'connectOnce':
-        slots.dialOnce(command.target, 'manual');
+        slots.dialOnce(command.target, 'manual', command.transport);
         return undefined;
       case 'addedNodes':
         return slots.addedNodes();
@@ -99,7 +99,7 @@ export class CommandRunner {
     }
   }
 
-  #addConnection({ target, type }: Extract<P2pCommand, { readonly kind: 'addConnection' }>): void {
+  #addConnection({ target, type, transport }: Extract<P2pCommand, { readonly kind: 'addConnection' }>): void {
     const counts = slotCounts(this.#options.maxConnections);
     const limit = { 'outbound-full-relay': counts.fullRelay, 'block-relay-only': counts.blockRelay, feeler: Infinity, 'addr-fetch': Infinity }[type]; // biome-ignore format: a table
     const count = [...this.#context.peers.values()].filter(peer => peer.type === type).length;
@@ -108,7 +108,7 @@ export class CommandRunner {
         'capacity-reached',
         'Error: Already at capacity for specified connection type.',
       );
-    this.#concerns.slots.dialOnce(target, type);
+    this.#concerns.slots.dialOnce(target, type, transport);
   }
 
   #disconnect(wanted: PeerId | string): void {

@@ -6,19 +6,21 @@ import type { NetAddress } from '../wire/net-address.ts';
 import type { Subnet } from '../wire/subnet.ts';
 import type { AddedNode } from './added-nodes.ts';
 import type { Ban } from './bans.ts';
+import type { DialTransport } from './dialer.ts';
 import type { ConnectionType, DialTarget, PeerId } from './events.ts';
 
 export type P2pCommand =
   /** `addnode`: keep connected, forget, dial once. */
-  | { readonly kind: 'addNode'; readonly target: DialTarget }
+  | { readonly kind: 'addNode'; readonly target: DialTarget; readonly transport?: DialTransport }
   | { readonly kind: 'removeNode'; readonly target: DialTarget }
-  | { readonly kind: 'connectOnce'; readonly target: DialTarget }
+  | { readonly kind: 'connectOnce'; readonly target: DialTarget; readonly transport?: DialTransport }
   | { readonly kind: 'addedNodes' }
   /** `addconnection`, for tests: dials whatever the slots say, as long as there is a place of that type. */
   | {
       readonly kind: 'addConnection';
       readonly target: DialTarget;
       readonly type: Exclude<ConnectionType, 'inbound' | 'manual'>;
+      readonly transport?: DialTransport;
     }
   /** By the address as `getpeerinfo` shows it, or by id. */
   | { readonly kind: 'disconnect'; readonly peer: PeerId | string }

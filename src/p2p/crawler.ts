@@ -141,7 +141,7 @@ export class Crawler {
       const node = this.#waiting.pop()!;
       this.#dials.set(this.#attempts, node);
       const target = { kind: 'address' as const, address: node.address };
-      effects.push({ kind: 'connect', attempt: this.#attempts, target, type: 'addr-fetch' });
+      effects.push({ kind: 'connect', attempt: this.#attempts, target, type: 'addr-fetch', transport: 'v1' });
       this.#attempts += 1;
     }
     return effects;

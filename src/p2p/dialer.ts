@@ -1,5 +1,7 @@
 /** Connections that we have asked for and that neither stand nor failed yet; each has a number by which the shell answers. */
+import { SERVICES } from '../wire/messages.ts';
 import { addressKey, addressText } from '../wire/net-address.ts';
+import type { P2pContext } from './concern.ts';
 import type { ConnectionType, DialTarget } from './events.ts';
 import type { Outbox } from './outbox.ts';
 
@@ -7,19 +9,25 @@ export interface Dial {
   readonly attempt: number;
   readonly target: DialTarget;
   readonly type: Exclude<ConnectionType, 'inbound'>;
+  readonly transport: DialTransport;
 }
+
+export type DialTransport = 'v1' | 'v2';
 
 export class Dialer {
   readonly #outbox: Outbox;
+  readonly #defaultTransport: DialTransport;
   readonly #open = new Map<number, Dial>();
   #attempts = 0;
 
-  constructor(outbox: Outbox) {
+  constructor({ outbox, options }: Pick<P2pContext, 'outbox' | 'options'>) {
     this.#outbox = outbox;
+    this.#defaultTransport = (options.services & SERVICES.v2Transport) === 0n ? 'v1' : 'v2';
   }
 
-  dial(target: DialTarget, type: Dial['type']): Dial {
-    const dial = { attempt: this.#attempts, target, type };
+  /** Encrypted where we offer that, unless `transport` says otherwise. */
+  dial(target: DialTarget, type: Dial['type'], transport = this.#defaultTransport): Dial {
+    const dial = { attempt: this.#attempts, target, type, transport };
     this.#attempts += 1;
     this.#open.set(dial.attempt, dial);
     this.#outbox.emit({ kind: 'connect', ...dial });

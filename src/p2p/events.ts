@@ -16,6 +16,7 @@ import type { FrameDefect } from '../wire/frame.ts';
 import type { Message } from '../wire/messages.ts';
 import type { NetAddress } from '../wire/net-address.ts';
 import type { Transaction } from '../wire/transaction.ts';
+import type { TransportKind } from '../wire/transport.ts';
 
 /** Given by the shell when a connection stands; ascending from 0, never used twice. */
 export type PeerId = number;
@@ -48,10 +49,19 @@ export type P2pEvent =
       readonly permissions: readonly Permission[];
       /** Outbound: which `connect` effect this answers. */
       readonly attempt?: number;
+      /** Absent: frames in the clear. */
+      readonly transport?: 'detecting';
     }
+  /** Of a connection that was `detecting`: its first bytes are here, or what they turned out to be (BIP324). */
+  | { readonly kind: 'transport'; readonly peer: PeerId; readonly transport: TransportKind }
   | { readonly kind: 'connectFailed'; readonly attempt: number; readonly reason: string }
   /** Told once for each `connected`, whoever closed; nothing of that peer follows. */
-  | { readonly kind: 'disconnected'; readonly peer: PeerId }
+  | {
+      readonly kind: 'disconnected';
+      readonly peer: PeerId;
+      /** Nothing came of an encrypted dial: the peer may know v1 only. */
+      readonly shouldRetryV1?: true;
+    }
   /** `size`: bytes on the wire, header included. */
   | { readonly kind: 'message'; readonly peer: PeerId; readonly message: Message; readonly size: number }
   /** A frame with a defect, or a payload that does not follow its format; `tooMany` when a count was over its limit. */
@@ -107,6 +117,7 @@ export type P2pEffect =
       readonly attempt: number;
       readonly target: DialTarget;
       readonly type: Exclude<ConnectionType, 'inbound'>;
+      readonly transport: 'v1' | 'v2';
     }
   /** Close after what was sent before; answered by `disconnected`. `reason` is for the log. */
   | { readonly kind: 'disconnect'; readonly peer: PeerId; readonly reason: string }

@@ -189,7 +189,7 @@ export class Handshake implements Concern {
     }
     peer.phase = 'ready';
     this.#forget(peer);
-    const say = `New ${peer.type} peer connected: transport: v1, version: ${peer.theirVersion}, peer=${peer.id}`;
+    const say = `New ${peer.type} peer connected: transport: ${peer.transport}, version: ${peer.theirVersion}, peer=${peer.id}`;
     if (isInbound(peer)) this.#context.log.debug('net', () => say);
     else this.#context.log.info(say);
     this.#listener.handshakeDone(peer, now);
@@ -205,10 +205,12 @@ export class Handshake implements Concern {
 
   #timedOut(peer: Peer): void {
     const { options, outbox } = this.#context;
+    // The handshake of an encrypted transport has bytes of its own, which lastSend does not tell.
+    const isSilent = peer.transport === 'v1' || peer.lastReceive === 0;
     const never = `${peer.lastReceive === 0 ? ', never received from peer' : ''}${peer.lastSend === 0 ? ', never sent to peer' : ''}`;
     const what =
-      never === ''
-        ? 'version handshake timeout'
+      never === '' || !isSilent
+        ? `${peer.transport === 'detecting' ? 'V2' : 'version'} handshake timeout`
         : `socket no message in first ${Math.floor(options.peerTimeoutMs / SECOND_MS)} seconds${never}`;
     outbox.disconnect(peer, what);
   }

@@ -210,7 +210,7 @@ export class PeerManager {
         this.#each(concern => concern.onConnectFailed?.(event.attempt, event.reason, now));
         return;
       case 'disconnected':
-        this.#disconnected(event.peer, now);
+        this.#disconnected(event, now);
         return;
       case 'namesResolved':
         this.#each(concern => concern.onNamesResolved?.(event.host, event.addresses, now));
@@ -235,6 +235,7 @@ export class PeerManager {
       case 'message':
       case 'undecodable':
       case 'unknownMessage':
+      case 'transport':
       case 'sendPaused':
       case 'sendResumed':
         this.#ofPeer(event, now);
@@ -247,7 +248,15 @@ export class PeerManager {
   #ofPeer(
     event: Extract<
       P2pEvent,
-      { readonly kind: 'message' | 'undecodable' | 'unknownMessage' | 'sendPaused' | 'sendResumed' }
+      {
+        readonly kind:
+          | 'message'
+          | 'undecodable'
+          | 'unknownMessage'
+          | 'transport'
+          | 'sendPaused'
+          | 'sendResumed';
+      }
     >,
     now: Milliseconds,
   ): void {
@@ -260,6 +269,10 @@ export class PeerManager {
       case 'sendResumed':
         peer.isSendPaused = false;
         this.#idle(peer, now);
+        return;
+      case 'transport':
+        peer.lastReceive = now;
+        peer.transport = event.transport;
         return;
       case 'message':
         peer.lastReceive = now;
@@ -301,9 +314,13 @@ export class PeerManager {
     this.#each(concern => concern.onConnected?.(peer, now));
   }
 
-  #disconnected(id: PeerId, now: Milliseconds): void {
+  #disconnected(
+    { peer: id, shouldRetryV1 }: Extract<P2pEvent, { readonly kind: 'disconnected' }>,
+    now: Milliseconds,
+  ): void {
     const peer = this.#peers.get(id);
     if (peer === undefined) return;
+    peer.shouldRetryV1 = shouldRetryV1 ?? false;
     peer.phase = 'leaving';
     this.#peers.delete(id);
     this.#outbox.finish(id);

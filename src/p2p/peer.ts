@@ -5,6 +5,7 @@
 import type { Milliseconds } from '../base/clock.ts';
 import { SERVICES } from '../wire/messages.ts';
 import type { NetAddress } from '../wire/net-address.ts';
+import type { TransportKind } from '../wire/transport.ts';
 import type { ConnectionType, P2pEvent, PeerId, Permission } from './events.ts';
 
 /** `greeted`: its version is here; `ready`: its verack too; `leaving`: we closed it, nothing counts any more. */
@@ -21,6 +22,9 @@ export interface Peer {
   readonly connectedAt: Milliseconds;
   /** Outbound: the `connect` effect that it answers. */
   readonly attempt: number | undefined;
+  readonly transport: TransportKind;
+  /** It has left without an answer to our encrypted dial. */
+  readonly shouldRetryV1: boolean;
 
   readonly phase: PeerPhase;
   /** Protocol version spoken with it: the lower of both; 0 before its version message. */
@@ -82,6 +86,8 @@ export function createPeer(
     permissions,
     connectedAt: now,
     attempt: event.attempt,
+    transport: event.transport ?? 'v1',
+    shouldRetryV1: false,
     phase: 'connected',
     version: 0,
     theirVersion: 0,

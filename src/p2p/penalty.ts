@@ -40,6 +40,7 @@ const DEFECT_PENALTIES: Record<FrameDefect | 'payload' | 'tooMany', 'ignore' | '
     // Another network, or BIP324's first bytes: no reason to hold it against the address.
     magic: 'disconnect',
     oversize: 'disconnect',
+    transport: 'disconnect',
     checksum: 'ignore',
     command: 'ignore',
     payload: 'ignore',
@@ -111,7 +112,10 @@ export class Penalties {
     detail: string,
   ): void {
     const penalty = DEFECT_PENALTIES[defect];
-    const what = `${command === '' ? 'frame' : command}: ${defect}, ${detail}`;
+    const what =
+      defect === 'transport'
+        ? `V2 transport error: ${detail}`
+        : `${command === '' ? 'frame' : command}: ${defect}, ${detail}`;
     if (penalty === 'ignore') this.#log.debug('net', () => `ignored from peer=${peer.id}: ${what}`);
     else if (penalty === 'disconnect' || DISCONNECTED_ONLY.has(command)) this.#outbox.disconnect(peer, what);
     else this.misbehaving(peer, what);

@@ -8,11 +8,12 @@
  */
 import { MINUTE_MS, type Milliseconds, SECOND_MS, toUnixSeconds } from '../base/clock.ts';
 import { randomBelow, randomExponential } from '../base/random.ts';
+import { SERVICES } from '../wire/messages.ts';
 import { addressKey, type NetAddress, type TimedAddress } from '../wire/net-address.ts';
 import { type AddedNode, AddedNodes } from './added-nodes.ts';
 import type { Concern, P2pContext } from './concern.ts';
 import { chooseAddress, hasDesirableServices, outboundGroups } from './dial-choice.ts';
-import { type Dial, Dialer } from './dialer.ts';
+import { type Dial, Dialer, type DialTransport } from './dialer.ts';
 import type { DialTarget, PeerId } from './events.ts';
 import { netgroupOf, networkOf } from './netgroup.ts';
 import type { OutboundSlots } from './outbound-slots.ts';
@@ -83,6 +84,8 @@ export class Slots implements Concern, OutboundSlots {
   readonly #anchors: TimedAddress[];
   readonly #next: Alarm;
   readonly #save: Alarm;
+  /** How outbound peers were dialed, as long as it may have to be done again. */
+  readonly #dials = new Map<PeerId, Dial>();
   /** Outbound peers whose handshake was done. */
   readonly #met = new Set<PeerId>();
   #isStarted = false;
@@ -103,7 +106,7 @@ export class Slots implements Concern, OutboundSlots {
     this.#counts = slotCounts(options.maxConnections);
     this.#isActive = options.networkActive;
     this.#anchors = options.anchors.slice(0, ANCHORS_MAX);
-    this.#dialer = new Dialer(context.outbox);
+    this.#dialer = new Dialer(context);
     this.#added = new AddedNodes(context, this.#dialer, 'added', options.addNodes);
     if (options.dialing.kind === 'connect')
       this.#connectTo = new AddedNodes(context, this.#dialer, 'connect', options.dialing.targets);
@@ -163,8 +166,8 @@ export class Slots implements Concern, OutboundSlots {
   }
 
   /** `addnode add`; false when it is in the list. */
-  addNode(target: DialTarget, now: Milliseconds): boolean {
-    return this.#added.add(target, now);
+  addNode(target: DialTarget, now: Milliseconds, transport?: DialTransport): boolean {
+    return this.#added.add(target, now, transport);
   }
 
   /** `addnode remove`; false when it is not in the list. */
@@ -177,8 +180,8 @@ export class Slots implements Concern, OutboundSlots {
   }
 
   /** `addnode onetry` and `addconnection`: one dial, whatever the slots say. */
-  dialOnce(target: DialTarget, type: Dial['type']): void {
-    this.#dialer.dial(target, type);
+  dialOnce(target: DialTarget, type: Dial['type'], transport?: DialTransport): void {
+    this.#dialer.dial(target, type, transport);
   }
 
   /** `setnetworkactive`: when off, all connections end and none is made. */
@@ -204,6 +207,7 @@ export class Slots implements Concern, OutboundSlots {
     if (!this.#isActive) this.#context.outbox.disconnect(peer, 'network activity is switched off');
     const dial = peer.attempt === undefined ? undefined : this.#dialer.end(peer.attempt);
     if (!dial) return;
+    if (dial.transport === 'v2') this.#dials.set(peer.id, dial);
     this.#fruitlessRounds = 0;
     this.#added.onConnected(dial.target, peer);
     this.#connectTo?.onConnected(dial.target, peer);
@@ -233,7 +237,17 @@ export class Slots implements Concern, OutboundSlots {
       this.#context.addressBook.connected(peer.address, now);
     this.#added.onDisconnected(peer, now);
     this.#connectTo?.onDisconnected(peer, now);
+    this.#retryV1(peer);
     if (peer.type !== 'inbound') this.#wake();
+  }
+
+  /** A peer that knows v1 only hangs up on our key: it gets one more chance (Core: m_reconnections). */
+  #retryV1(peer: Peer): void {
+    const dial = this.#dials.get(peer.id);
+    this.#dials.delete(peer.id);
+    if (dial === undefined || !peer.shouldRetryV1 || !this.#isActive) return;
+    this.#context.log.debug('net', () => `retrying with v1 transport protocol for peer=${peer.id}`);
+    this.#dialer.dial(dial.target, dial.type, 'v1');
   }
 
   onNamesResolved(host: string, addresses: readonly NetAddress[], now: Milliseconds): void {
@@ -333,7 +347,9 @@ export class Slots implements Concern, OutboundSlots {
     this.#isRetry = toUnixSeconds(now) - lastTry < RECENT_S;
     this.#context.addressBook.attempt(address, now, { countFailure });
     const { network, bytes, port } = address;
-    this.#dialer.dial({ kind: 'address', address: { network, bytes, port } }, type);
+    const knowsV2 = ((address.services ?? 0n) & SERVICES.v2Transport) !== 0n;
+    const transport = knowsV2 ? undefined : 'v1';
+    this.#dialer.dial({ kind: 'address', address: { network, bytes, port } }, type, transport);
   }
 
   #wantedType(now: Milliseconds): AutomaticType | undefined {

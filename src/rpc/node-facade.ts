@@ -238,13 +238,17 @@ export interface NetworkAccess {
   peers(): readonly PeerInfo[];
   totals(): { readonly received: number; readonly sent: number };
   /** Dials once (`onetry`), as a manual connection. */
-  connectOnce(node: string): void;
+  connectOnce(node: string, transport?: 'v1' | 'v2'): void;
   /** Keeps it connected; false if it was in the list. */
-  addNode(node: string): boolean;
+  addNode(node: string, transport?: 'v1' | 'v2'): boolean;
   removeNode(node: string): boolean;
   addedNodes(): readonly string[];
   /** False when all places of that type are taken. */
-  addConnection(address: string, type: Exclude<ConnectionType, 'inbound' | 'manual'>): Promise<boolean>;
+  addConnection(
+    address: string,
+    type: Exclude<ConnectionType, 'inbound' | 'manual'>,
+    transport?: 'v1' | 'v2',
+  ): Promise<boolean>;
   /** False if there is none. */
   disconnect(peer: { readonly id: PeerId } | { readonly name: string }): boolean;
   pingAll(): void;

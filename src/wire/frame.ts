@@ -3,18 +3,17 @@
  * one at a time and only when asked, so that whoever reads decides the pace. What each defect earns, p2p/penalty.ts says.
  * Source: Core src/net.cpp, V1Transport; src/protocol.h, CMessageHeader.
  */
-import { binaryToBytes, bytesToBinary, concatBytes } from '../base/bytes.ts';
+import { binaryToBytes, bytesToBinary } from '../base/bytes.ts';
 import { sha256d } from '../crypto/sha256.ts';
+import { ByteQueue } from './byte-queue.ts';
 import { PAYLOAD_BYTES_MAX } from './messages.ts';
 
 /** Magic 4, command 12, length 4, checksum 4. */
 export const FRAME_HEADER_BYTES = 24;
-const COMMAND_BYTES = 12;
-/** Small chunks are joined up to this size. */
-const COALESCED_BYTES_MAX = 4_096;
+export const COMMAND_BYTES = 12;
 
-/** What a frame can be wrong in. After 'magic' and 'oversize' the stream cannot be followed any further. */
-export type FrameDefect = 'magic' | 'oversize' | 'checksum' | 'command';
+/** What a frame can be wrong in. After 'magic', 'oversize' and 'transport' (BIP324) the stream cannot be followed any further. */
+export type FrameDefect = 'magic' | 'oversize' | 'transport' | 'checksum' | 'command';
 
 export type Frame =
   /** `payload` is a view of received bytes; `size` counts header and payload. */
@@ -47,8 +46,7 @@ interface Header {
 /** Keeps what has arrived until it is asked for. After a defect that ends the stream, `next` gives nothing more. */
 export class FrameDecoder {
   readonly #magic: string;
-  #chunks: Uint8Array[] = [];
-  #buffered = 0;
+  readonly #queue = new ByteQueue();
   #header: Header | undefined;
   #ended = false;
 
@@ -58,32 +56,26 @@ export class FrameDecoder {
 
   /** Bytes that wait to be decoded. */
   get bufferedBytes(): number {
-    return this.#buffered;
+    return this.#queue.length;
   }
 
   push(chunk: Uint8Array): void {
-    if (this.#ended || chunk.length === 0) return;
-    this.#buffered += chunk.length;
-    const last = this.#chunks.at(-1);
-    // A peer that sends single bytes must not cost an object for each.
-    if (last !== undefined && last.length + chunk.length <= COALESCED_BYTES_MAX)
-      this.#chunks[this.#chunks.length - 1] = concatBytes(last, chunk);
-    else this.#chunks.push(chunk);
+    if (!this.#ended) this.#queue.push(chunk);
   }
 
   /** The next frame, or undefined until more has arrived. */
   next(): Frame | undefined {
     if (this.#ended) return undefined;
     if (this.#header === undefined) {
-      if (this.#buffered < FRAME_HEADER_BYTES) return undefined;
+      if (this.#queue.length < FRAME_HEADER_BYTES) return undefined;
       const outcome = this.#readHeader();
       if ('kind' in outcome) return outcome;
       this.#header = outcome;
     }
     const { command, length, checksum } = this.#header;
-    if (this.#buffered < length) return undefined;
+    if (this.#queue.length < length) return undefined;
     this.#header = undefined;
-    const payload = this.#take(length);
+    const payload = this.#queue.take(length);
     const size = FRAME_HEADER_BYTES + length;
     const defect = (kind: FrameDefect, detail: string): Frame => {
       return { kind: 'defect', defect: kind, command: printable(command), detail, size };
@@ -96,7 +88,7 @@ export class FrameDecoder {
   }
 
   #readHeader(): Header | Frame {
-    const bytes = this.#take(FRAME_HEADER_BYTES);
+    const bytes = this.#queue.take(FRAME_HEADER_BYTES);
     const text = bytesToBinary(bytes);
     const command = text.slice(4, 4 + COMMAND_BYTES);
     const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(16, true);
@@ -109,37 +101,8 @@ export class FrameDecoder {
 
   #end(defect: FrameDefect, command: string, detail: string): Frame {
     this.#ended = true;
-    this.#chunks = [];
-    this.#buffered = 0;
+    this.#queue.clear();
     return { kind: 'defect', defect, command: printable(command), detail, size: FRAME_HEADER_BYTES };
-  }
-
-  /** Exactly `length` bytes that are known to have arrived. */
-  #take(length: number): Uint8Array {
-    this.#buffered -= length;
-    const first = this.#chunks[0];
-    if (length === 0) return new Uint8Array(0);
-    if (first !== undefined && first.length > length) {
-      this.#chunks[0] = first.subarray(length);
-      return first.subarray(0, length);
-    }
-    const parts: Uint8Array[] = [];
-    let missing = length;
-    let used = 0;
-    while (missing > 0) {
-      const chunk = this.#chunks[used]!;
-      if (chunk.length > missing) {
-        parts.push(chunk.subarray(0, missing));
-        this.#chunks[used] = chunk.subarray(missing);
-        missing = 0;
-      } else {
-        parts.push(chunk);
-        missing -= chunk.length;
-        used += 1;
-      }
-    }
-    this.#chunks.splice(0, used);
-    return parts.length === 1 ? parts[0]! : concatBytes(...parts);
   }
 }
 

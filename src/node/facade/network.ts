@@ -1,5 +1,6 @@
 /** What RPC sees and asks of the gossip layer. */
 
+import { bytesToHex, EMPTY_BYTES } from '../../base/bytes.ts';
 import type { P2pCommand } from '../../p2p/commands.ts';
 import { P2pCommandError } from '../../p2p/commands.ts';
 import { PROTOCOL_VERSION } from '../../p2p/handshake.ts';
@@ -48,8 +49,10 @@ export function networkAccess(
     ],
     peers: () => manager.peers(clock.now()).map(peer => completed(peer, gossip)),
     totals: () => ({ received: pump.transport.total.received, sent: pump.transport.total.sent }),
-    connectOnce: text => void gossip.command({ kind: 'connectOnce', target: target(text) }),
-    addNode: text => tryCommand({ kind: 'addNode', target: target(text) }, 'already-added'),
+    connectOnce: (text, transport) =>
+      void gossip.command({ kind: 'connectOnce', target: target(text), ...wish(transport) }),
+    addNode: (text, transport) =>
+      tryCommand({ kind: 'addNode', target: target(text), ...wish(transport) }, 'already-added'),
     removeNode: text => tryCommand({ kind: 'removeNode', target: target(text) }, 'not-added'),
     addedNodes: () =>
       gossip
@@ -57,8 +60,11 @@ export function networkAccess(
         .map(({ target: added }) =>
           added.kind === 'name' ? `${added.host}:${added.port}` : addressText(added.address),
         ),
-    addConnection: async (address, type) =>
-      tryCommand({ kind: 'addConnection', target: target(address), type }, 'capacity-reached'),
+    addConnection: async (address, type, transport) =>
+      tryCommand(
+        { kind: 'addConnection', target: target(address), type, ...wish(transport) },
+        'capacity-reached',
+      ),
     disconnect: peer =>
       tryCommand({ kind: 'disconnect', peer: 'id' in peer ? peer.id : peer.name }, 'not-connected'),
     pingAll: () => void gossip.command({ kind: 'ping' }),
@@ -78,6 +84,10 @@ export function networkAccess(
   };
 }
 
+function wish(transport: 'v1' | 'v2' | undefined): { transport?: 'v1' | 'v2' } {
+  return transport === undefined ? {} : { transport };
+}
+
 /** With what the socket counts. */
 function completed(peer: GossipPeer, { pump }: Gossip): PeerInfo {
   const connection = pump.transport.get(peer.id);
@@ -92,7 +102,7 @@ function completed(peer: GossipPeer, { pump }: Gossip): PeerInfo {
     bytesReceived: traffic?.received ?? 0,
     bytesSentPerMessage: traffic?.sentByCommand ?? none,
     bytesReceivedPerMessage: traffic?.receivedByCommand ?? none,
-    transport: 'v1',
-    sessionId: '',
+    transport: connection?.transport.kind ?? 'v1',
+    sessionId: bytesToHex(connection?.transport.sessionId ?? EMPTY_BYTES),
   };
 }

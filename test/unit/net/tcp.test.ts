@@ -3,6 +3,7 @@ import net from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { hexToBytes } from '../../../src/base/bytes.ts';
 import { SILENT_LOG } from '../../../src/base/log.ts';
+import { SeededRandom } from '../../../src/base/random.ts';
 import {
   type Connection,
   TcpTransport,
@@ -27,7 +28,13 @@ class Node implements TransportHandler {
   constructor(options: Partial<TransportOptions> = {}) {
     this.transport = new TcpTransport(
       { log: SILENT_LOG, handler: this },
-      { magic: MAGIC, permissionsOf: () => [], ...options },
+      {
+        magic: MAGIC,
+        random: new SeededRandom(8333),
+        acceptsV2: false,
+        permissionsOf: () => [],
+        ...options,
+      },
     );
   }
 
@@ -42,6 +49,9 @@ class Node implements TransportHandler {
     if (this.reads) this.read(connection);
     this.#note();
   }
+  transportChanged({ transport }: Connection): void {
+    this.#note(transport.kind);
+  }
   sendPaused(): void {
     this.#note('paused');
   }
@@ -54,7 +64,7 @@ class Node implements TransportHandler {
 
   read(connection: Connection): void {
     for (let frame = connection.next(); frame !== undefined; frame = connection.next())
-      this.#note(frame.kind === 'frame' ? `${frame.command} ${frame.payload.length}` : frame.defect);
+      this.#note(frame.kind === 'frame' ? `${frame.command} ${frame.payload.length}` : frame.kind === 'decoy' ? 'decoy' : frame.defect); // biome-ignore format: one line a frame
   }
 
   /** Resolves when `isDone` holds after something has happened. */
@@ -97,7 +107,7 @@ async function pair(): Promise<{
 }> {
   const [server, client] = [newNode(), newNode()];
   const address = await server.transport.listen('127.0.0.1', 0, ['noban']);
-  client.transport.dial(3, { kind: 'address', address }, 'manual');
+  client.transport.dial(3, { kind: 'address', address }, { type: 'manual', transport: 'v1' });
   await Promise.all([server.saw('opened inbound'), client.saw('opened manual')]);
   return { server, client, there: server.connection!, here: client.connection!, address };
 }
@@ -187,9 +197,17 @@ test('a dial that is refused, that takes too long, or cannot be', async () => {
     });
   });
   const node = newNode();
-  node.transport.dial(1, { kind: 'address', address: parseAddress('127.0.0.1', port)! }, 'manual');
-  node.transport.dial(2, { kind: 'name', host: 'localhost', port }, 'manual');
-  node.transport.dial(3, { kind: 'address', address: parseAddress(ONION, 8333)! }, 'manual');
+  node.transport.dial(
+    1,
+    { kind: 'address', address: parseAddress('127.0.0.1', port)! },
+    { type: 'manual', transport: 'v1' },
+  );
+  node.transport.dial(2, { kind: 'name', host: 'localhost', port }, { type: 'manual', transport: 'v1' });
+  node.transport.dial(
+    3,
+    { kind: 'address', address: parseAddress(ONION, 8333)! },
+    { type: 'manual', transport: 'v1' },
+  );
   await node.until(() => node.seen.length === 3);
   expect(node.seen.sort()[0]).toMatch(/^failed 1 .*ECONNREFUSED/);
   expect(node.seen[1]).toMatch(/^failed 2 .*ECONNREFUSED/);

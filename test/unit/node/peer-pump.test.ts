@@ -3,6 +3,7 @@ import net from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { hexToBytes } from '../../../src/base/bytes.ts';
 import { SILENT_LOG } from '../../../src/base/log.ts';
+import { SeededRandom } from '../../../src/base/random.ts';
 import { NodeClock } from '../../../src/node/clocks.ts';
 import { type Operations, PeerPump } from '../../../src/node/peer-pump.ts';
 import type { P2pEffect, P2pEvent, PeerId } from '../../../src/p2p/events.ts';
@@ -42,7 +43,7 @@ class Rig {
         log: SILENT_LOG,
         onFatal: error => this.fatal.push(error),
       },
-      { magic: MAGIC, permissionsOf: () => [] },
+      { magic: MAGIC, random: new SeededRandom(1), acceptsV2: false, permissionsOf: () => [] },
     );
   }
 

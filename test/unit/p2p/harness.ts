@@ -146,6 +146,8 @@ export class Harness {
       permissions: new Set(shape.permissions),
       connectedAt: this.now,
       attempt: shape.attempt,
+      transport: 'v1',
+      shouldRetryV1: false,
       phase: 'connected',
       version: 70_016,
       theirVersion: 70_016,

@@ -69,6 +69,48 @@ function start(
   return { h, slots, dials, run, count };
 }
 
+describe('the transport of a dial', () => {
+  const V2 = 1n << 11n;
+  const target = { kind: 'address', address: address('77.1.1.1') } as const;
+  const dialsOf = (h: Harness) =>
+    h.take().flatMap(effect => (effect.kind === 'connect' ? [[effect.type, effect.transport]] : []));
+
+  test('is encrypted where both ends offer that, or the user wants it', () => {
+    const { h, slots, run } = start({}, { p2p: { services: V2 } });
+    const seen: string[] = [];
+    const note = () => seen.push(...dialsOf(h).map(([, transport]) => transport!));
+    h.context.addressBook.add([{ ...timed('41.1.1.1', NOW_S), services: 9n }], hostOfName('a'), START);
+    h.act(() => slots.addressesAdded());
+    h.pass(2_000);
+    note();
+    expect(seen).toEqual(['v1']);
+    h.failed(0);
+    h.act(() => slots.dialOnce(target, 'manual'));
+    h.act(() => slots.dialOnce(target, 'manual', 'v1'));
+    note();
+    expect(seen.slice(-2)).toEqual(['v2', 'v1']);
+    run(0);
+  });
+
+  test('is v1 once more when a peer hung up on our key, and only then', () => {
+    const { h, slots } = start({}, { p2p: { services: V2 } });
+    h.act(() => slots.dialOnce(target, 'manual'));
+    expect(dialsOf(h)).toEqual([['manual', 'v2']]);
+    const first = h.connect({ type: 'manual', address: target.address, attempt: 0 });
+    (first as { shouldRetryV1: boolean }).shouldRetryV1 = true;
+    h.disconnect(first);
+    expect(dialsOf(h)).toEqual([['manual', 'v1']]);
+    const second = h.connect({ type: 'manual', address: target.address, attempt: 1 });
+    (second as { shouldRetryV1: boolean }).shouldRetryV1 = true;
+    h.disconnect(second);
+    expect(dialsOf(h)).toEqual([]);
+    h.act(() => slots.dialOnce(target, 'manual'));
+    h.take();
+    h.disconnect(h.connect({ type: 'manual', address: target.address, attempt: 2 }));
+    expect(dialsOf(h)).toEqual([]);
+  });
+});
+
 describe('outbound connections', () => {
   test('eight full-relay, then two block-relay-only, half a second apart, one a netgroup', () => {
     const { h, run, dials, count } = start({}, { fill: 40 });
@@ -311,6 +353,7 @@ describe('seeds', () => {
       attempt: 0,
       target: { kind: 'name', host: 'a.example', port: 18444 },
       type: 'addr-fetch',
+      transport: 'v1',
     });
     h.pass(12_000);
     expect(asked(h)).toEqual(['a.example']);

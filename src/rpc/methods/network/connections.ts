@@ -1,4 +1,5 @@
 /** Connections that the user asks for (Core: rpc/net.cpp). */
+import { SERVICES } from '../../../wire/messages.ts';
 import { addressText } from '../../../wire/net-address.ts';
 import { RpcCode, RpcError } from '../../codes.ts';
 import { methodHelp } from '../../help.ts';
@@ -39,14 +40,16 @@ export const addnode: RpcMethod<NodeFacade> = {
     if (command !== 'onetry' && command !== 'add' && command !== 'remove') {
       throw new RpcError(RpcCode.MISC_ERROR, methodHelp(addnode));
     }
-    if (args.optionalBoolean('v2transport') === true) {
+    const offersV2 = (network.localServices & SERVICES.v2Transport) !== 0n;
+    const transport = (args.optionalBoolean('v2transport') ?? offersV2) ? 'v2' : 'v1';
+    if (transport === 'v2' && !offersV2) {
       throw new RpcError(
         RpcCode.INVALID_PARAMETER,
         'Error: v2transport requested but not enabled (see -v2transport)',
       );
     }
-    if (command === 'onetry') network.connectOnce(node);
-    else if (command === 'add' && !network.addNode(node)) {
+    if (command === 'onetry') network.connectOnce(node, transport);
+    else if (command === 'add' && !network.addNode(node, transport)) {
       throw new RpcError(RpcCode.CLIENT_NODE_ALREADY_ADDED, 'Error: Node already added');
     } else if (command === 'remove' && !network.removeNode(node)) {
       throw new RpcError(
@@ -126,13 +129,14 @@ export const addconnection: RpcMethod<NodeFacade> = {
     const address = args.string('address');
     const type = TYPES.find(name => name === args.string('connection_type').trim());
     if (type === undefined) throw new RpcError(RpcCode.INVALID_PARAMETER, methodHelp(addconnection));
-    if (args.boolean('v2transport')) {
+    const transport = args.boolean('v2transport') ? 'v2' : 'v1';
+    if (transport === 'v2' && (network.localServices & SERVICES.v2Transport) === 0n) {
       throw new RpcError(
         RpcCode.INVALID_PARAMETER,
         'Error: Adding v2transport connections requires -v2transport init flag to be set.',
       );
     }
-    if (!(await network.addConnection(address, type))) {
+    if (!(await network.addConnection(address, type, transport))) {
       throw new RpcError(
         RpcCode.CLIENT_NODE_CAPACITY_REACHED,
         'Error: Already at capacity for specified connection type.',
