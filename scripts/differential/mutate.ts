@@ -17,8 +17,10 @@ type Change = (dice: Dice, draft: Draft, coins: readonly Coin[]) => void;
 
 const MONEY_MAX = 2_100_000_000_000_000;
 
-/** By name, with a weight. */
-const CHANGES: readonly (readonly [number, readonly [string, Change]])[] = [
+type WeightedChange = readonly [weight: number, named: readonly [name: string, change: Change]];
+
+/** They leave the txid as it is. */
+const WITNESS_CHANGES: readonly WeightedChange[] = [
   [12, ['bit of the witness', (dice, draft) => changeWitness(dice, draft, item => flipBit(dice, item))]],
   [4, ['item replaced', (dice, draft) => changeWitness(dice, draft, () => anyItem(dice))]],
   [4, ['script or control changed', changeLast]],
@@ -27,11 +29,16 @@ const CHANGES: readonly (readonly [number, readonly [string, Change]])[] = [
   [2, ['items exchanged', (dice, draft) => changeItems(dice, draft, items => items.reverse())]],
   [2, ['annex', (dice, draft) => changeItems(dice, draft, items => items.push(concatBytes(Uint8Array.of(0x50), dice.bytes(dice.below(40)))))]],
   [1, ['no witness', (dice, draft) => changeItems(dice, draft, items => items.splice(0))]],
+  [3, ['hash type', (dice, draft) => changeWitness(dice, draft, item => withLast(item, dice.pick([0, 1, 2, 3, 4, 0x80, 0x81, 0x82, 0x83, 0xff])))]],
+  [2, ['witnesses exchanged', exchangeWitnesses]],
+]; // biome-ignore format: a table
+
+const CHANGES: readonly WeightedChange[] = [
+  ...WITNESS_CHANGES,
   [6, ['bit of the scriptSig', (dice, draft) => changeInput(dice, draft, input => ({ ...input, scriptSig: flipBit(dice, input.scriptSig) }))]],
   [4, ['scriptSig instructions', (dice, draft) => changeInput(dice, draft, input => ({ ...input, scriptSig: mutateScript(dice, input.scriptSig) }))]],
   [2, ['scriptSig data', changePush]],
   [2, ['scriptSig longer', (dice, draft) => changeInput(dice, draft, input => ({ ...input, scriptSig: concatBytes(dice.pick([Uint8Array.of(0x51), Uint8Array.of(0), Uint8Array.of(0x61), dice.bytes(3)]), input.scriptSig) }))]],
-  [3, ['hash type', (dice, draft) => changeWitness(dice, draft, item => withLast(item, dice.pick([0, 1, 2, 3, 4, 0x80, 0x81, 0x82, 0x83, 0xff])))]],
   [5, ['sequence', (dice, draft) => changeInput(dice, draft, input => ({ ...input, sequence: dice.edge() >>> 0 }))]],
   [4, ['lock time', (dice, draft) => { draft.lockTime = dice.edge() >>> 0; }]],
   [3, ['version', (dice, draft) => { draft.version = dice.edge() >>> 0; }]],
@@ -45,16 +52,29 @@ const CHANGES: readonly (readonly [number, readonly [string, Change]])[] = [
   [2, ['other coin', otherCoin]],
   [1, ['null prevout', (dice, draft) => changeInput(dice, draft, input => ({ ...input, prevout: { txid: ZERO_HASH, index: dice.pick([0, 0xffffffff]) } }))]],
   [1, ['outpoint index', (dice, draft) => changeInput(dice, draft, input => ({ ...input, prevout: { ...input.prevout, index: dice.edge() >>> 0 } }))]],
-  [2, ['witnesses exchanged', exchangeWitnesses]],
 ]; // biome-ignore format: a table
 
 /** One to three changes. `others` are coins that an input may be pointed to. */
 export function mutateSpend(dice: Dice, spend: Spend, others: readonly Coin[]): Spend {
+  return changed(dice, spend, CHANGES, others);
+}
+
+/** The same transaction by its txid, with another witness or, where there was none to change, the same one. */
+export function withOtherWitness(dice: Dice, spend: Spend): Spend {
+  return changed(dice, spend, WITNESS_CHANGES, []);
+}
+
+function changed(
+  dice: Dice,
+  spend: Spend,
+  changes: readonly WeightedChange[],
+  others: readonly Coin[],
+): Spend {
   const { version, inputs, outputs, lockTime } = spend.tx;
   const draft: Draft = { version, inputs: [...inputs], outputs: [...outputs], lockTime };
   const story = [...spend.story];
   for (let count = dice.count(3); count > 0; count -= 1) {
-    const [name, change] = dice.weighted(CHANGES);
+    const [name, change] = dice.weighted(changes);
     if (draft.inputs.length === 0) break;
     change(dice, draft, others);
     story.push(name);

@@ -17,11 +17,11 @@ import {
   placeOf,
 } from './blocks.ts';
 import { bytesCase, children, feeOf, mempoolCase, packageCase, sigopCostOf } from './cases.ts';
-import { outcome } from './compare.ts';
+import { compare, outcome } from './compare.ts';
 import { Dice } from './dice.ts';
 import { type Coin, coinOf, fund, type Spend, spendCoins } from './generate.ts';
 import { ANYONE, randomLock } from './locks.ts';
-import { mutateBytes, mutateSpend } from './mutate.ts';
+import { mutateBytes, mutateSpend, withOtherWitness } from './mutate.ts';
 import type { Case, Session } from './session.ts';
 
 const MATURITY = 100;
@@ -39,6 +39,10 @@ const BATCHES_A_ROUND = 12;
 /** Of transactions that have an output anyone can spend. */
 const PACKAGES = 0.25;
 const TREE_BLOCKS = 14;
+/** Transactions that each round sends into the mempools. */
+const MINED_A_ROUND = 12;
+/** Of `sendrawtransaction`, in coins: no output is refused because nobody can spend it. */
+const BURN_MAX = 21_000_000;
 /** Of rounds; blocks that one takes back at most. */
 const DEEP_REORGANISATIONS = 0.15;
 const DEPTH_MAX = 25;
@@ -101,6 +105,7 @@ export class Fuzzer {
     this.#addCoinbase(block);
     for (let batch = 0; batch < BATCHES_A_ROUND; batch += 1) await this.#transactions(dice, coins);
     await this.#encodings(dice, coins);
+    await this.#mineMempool(dice, coins);
     await this.#tree(dice, coins);
     this.#oldCoins = [...this.#oldCoins, ...coins.slice(0, OLD_COINS_A_ROUND)].slice(-OLD_COINS);
     await this.#sameState();
@@ -124,7 +129,7 @@ export class Fuzzer {
 
   async #transactions(dice: Dice, coins: readonly Coin[]): Promise<void> {
     const spends = Array.from({ length: BATCH }, () => this.#spend(dice, coins));
-    await this.#session.check(
+    const answers = await this.#session.check(
       'testmempoolaccept',
       spends.map(spend => mempoolCase(spend)),
     );
@@ -137,6 +142,44 @@ export class Fuzzer {
       'block proposal with a transaction',
       spends.map(spend => this.#proposalCase(spend, dice.chance(0.08) ? dice.pick([0, 1]) : undefined)),
     );
+    // The nodes remember these, by what must not be the txid.
+    const remembered = spends.filter((_, i) => outcome(answers[i]!) === 'allowed' && dice.chance(0.4));
+    await this.#session.check(
+      'block proposal with another witness than the mempool saw',
+      remembered.map(spend => this.#proposalCase(withOtherWitness(dice, spend), undefined)),
+    );
+  }
+
+  /**
+   * Transactions into both mempools, then blocks of them: as they are, with another witness, beside strangers, twice.
+   * Only while the mempools are the same: otherwise one of them may rightly refuse what the other takes.
+   */
+  async #mineMempool(dice: Dice, coins: readonly Coin[]): Promise<void> {
+    const story = 'the mempool before it is mined';
+    const [pools] = await this.#session.check(
+      'mempool',
+      [{ method: 'getrawmempool', params: [], story }],
+      'counted',
+    );
+    if (compare(pools!) !== 'equal') return;
+    const spends = Array.from({ length: MINED_A_ROUND }, () => this.#validSpend(dice, coins));
+    await this.#session.check(
+      'sendrawtransaction',
+      spends.map(({ tx, story }) => ({
+        method: 'sendrawtransaction',
+        params: [bytesToHex(tx.raw), 0, BURN_MAX],
+        story: story.join(', '),
+      })),
+    );
+    for (let count = dice.between(1, 3); count > 0; count -= 1) {
+      const chosen = spends.filter(() => dice.chance(0.5));
+      const others = chosen.map(spend => (dice.chance(0.15) ? withOtherWitness(dice, spend) : spend));
+      if (dice.chance(0.3)) others.push(this.#validSpend(dice, coins));
+      const txs = others.flatMap(({ tx }) => (dice.chance(0.1) ? [tx, ...children(dice, tx)] : [tx]));
+      const told = others.map(({ story: each }) => each.join(', '));
+      await this.#submit(finish(this.#draft(this.#tip, txs)), ['of the mempool', ...told]);
+      await this.#sameState();
+    }
   }
 
   #spend(dice: Dice, coins: readonly Coin[]): Spend {
