@@ -24,6 +24,8 @@ export type RejectKind =
   | 'low-work'
   /** Valid, but not what this node relays (TX_NOT_STANDARD, TX_INPUTS_NOT_STANDARD, TX_MEMPOOL_POLICY …). */
   | 'policy'
+  /** Pays too little alone, and may do with a child that pays for both (TX_RECONSIDERABLE). */
+  | 'reconsiderable'
   /** Spends an output that is unknown (TX_MISSING_INPUTS). */
   | 'missing-inputs'
   /** Not yet: a lock or a young coinbase (TX_PREMATURE_SPEND). */
@@ -99,17 +101,18 @@ export const REJECT_REASONS = {
   'bad-txns-nonstandard-inputs': 'policy',
   'bad-witness-nonstandard': 'policy',
   'bad-txns-too-many-sigops': 'policy',
-  'min relay fee not met': 'policy',
-  'mempool min fee not met': 'policy',
-  'mempool full': 'policy',
-  'insufficient fee': 'policy',
+  'min relay fee not met': 'reconsiderable',
+  'mempool min fee not met': 'reconsiderable',
+  'mempool full': 'reconsiderable',
+  'insufficient fee': 'reconsiderable',
   'bip125-replacement-disallowed': 'policy',
   'too many potential replacements': 'policy',
-  'replacement-failed': 'policy',
+  'replacement-failed': 'reconsiderable',
   'too-large-cluster': 'policy',
   'TRUC-violation': 'policy',
   'missing-ephemeral-spends': 'policy',
   'max-fee-exceeded': 'policy',
+  'max feerate exceeded': 'policy',
 } as const satisfies Record<string, RejectKind>; // biome-ignore format: a table
 
 export type RejectReason = keyof typeof REJECT_REASONS;

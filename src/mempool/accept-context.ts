@@ -23,7 +23,9 @@ export interface AcceptContext {
   /** Satoshi per 1000 virtual bytes that a full pool demands. */
   readonly poolMinFeeRate: number;
   readonly sequence: number;
-  /** Transactions that count as being here too: earlier members of a package that is being tested. */
+  /** What `prioritisetransaction` added to fees, in satoshi. */
+  readonly feeDeltas: ReadonlyMap<Txid, number>;
+  /** Transactions that can be spent too: earlier members of the package that is being checked. */
   readonly package: ReadonlyMap<Txid, Transaction>;
 }
 
@@ -31,6 +33,8 @@ export interface AcceptContext {
 export interface Candidate {
   readonly tx: Transaction;
   readonly fee: number;
+  /** With what `prioritisetransaction` added: what counts. */
+  readonly modifiedFee: number;
   readonly weight: number;
   readonly virtualSize: number;
 }

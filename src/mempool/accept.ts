@@ -21,7 +21,7 @@ import {
   checkInputsStandard, checkStandard, checkWitnessStandard, dustOutputs, spendsWitnessProgram, weightWithSigOps,
 } from './policy.ts'; // biome-ignore format: one list
 import { checkReplacement, checkSpendsNoConflict } from './replace.ts';
-import { checkCluster, checkEphemeralSpends, checkTruc } from './topology.ts';
+import { areClustersWithinLimits, checkEphemeralSpends, checkTruc } from './topology.ts';
 import type { EntryFacts, PoolEntry } from './tx-pool.ts';
 
 /** Height that a coin made by a mempool transaction counts as having (Core: MEMPOOL_HEIGHT). */
@@ -37,27 +37,56 @@ export interface AcceptOptions {
   readonly bypassLimits: boolean;
   /** Not for members of a package that is only tested. */
   readonly allowReplacement: boolean;
+  /** Only for one that is looked at alone (BIP431). */
+  readonly allowSiblingEviction: boolean;
+  /** Whether its own fee must be enough, or that of the package that it belongs to. */
+  readonly feeRateOf: 'transaction' | 'package';
+  /** Satoshi per 1000 virtual bytes; a higher one is taken for a mistake of the user. */
+  readonly maxFeeRate?: number;
 }
 
 const NOTHING: ReadonlySet<PoolEntry> = new Set();
 
-/** What may be added, and what it replaces. */
-export interface Acceptance {
+/** A transaction that nothing speaks against but what it would replace, and its scripts. */
+export interface Checked extends Candidate {
   readonly facts: EntryFacts;
-  readonly replaced: ReadonlySet<PoolEntry>;
+  /** What spends the same coins; a sibling to be evicted too. */
+  readonly conflicts: Set<PoolEntry>;
+  readonly isSiblingEviction: boolean;
   /** What the inputs spend, in order. */
   readonly coins: readonly Coin[];
 }
 
-/** By transaction; undefined where nothing is known because another one was refused. */
-export type PackageVerdicts = (Acceptance | Reject | undefined)[];
+/** What may be added, and what it replaces. */
+export interface Acceptance {
+  readonly facts: EntryFacts;
+  readonly modifiedFee: number;
+  readonly replaced: ReadonlySet<PoolEntry>;
+  readonly coins: readonly Coin[];
+}
 
-/** All but the scripts. Throws Reject. Changes nothing. */
+/** All but the scripts, of a transaction alone. Throws Reject. Changes nothing. */
 export function* checkAcceptance(
   tx: Transaction,
   context: AcceptContext,
-  { now, bypassLimits, allowReplacement }: AcceptOptions,
+  options: AcceptOptions,
 ): WriterTask<Acceptance> {
+  const checked = yield* preCheck(tx, context, options);
+  const { conflicts, facts, modifiedFee, coins } = checked;
+  const replaced = conflicts.size === 0 ? NOTHING : checkReplacement(checked, context);
+  if (!areClustersWithinLimits([checked], replaced, context)) throw new Reject('too-large-cluster');
+  checkSpendsNoConflict(tx, conflicts, context.pool);
+  checkMaxFeeRate(checked, options);
+  if (!options.bypassLimits && context.options.requireStandard) checkEphemeralSpends(tx, [], context);
+  return { facts, modifiedFee, replaced, coins };
+}
+
+/** What can be told of a transaction before its replacements and its company are looked at. Throws Reject. */
+export function* preCheck(
+  tx: Transaction,
+  context: AcceptContext,
+  { now, bypassLimits, allowReplacement, allowSiblingEviction, feeRateOf }: AcceptOptions,
+): WriterTask<Checked> {
   const { chain, pool, options } = context;
   const { headers } = chain;
   const tip = chain.tip();
@@ -92,25 +121,20 @@ export function* checkAcceptance(
   const sigopCost = transactionSigOpCost(tx, coins, STANDARD_SCRIPT_FLAGS);
   const weight = weightWithSigOps(tx.weight, sigopCost);
   const virtualSize = Math.ceil(weight / WITNESS_SCALE_FACTOR);
-  if (options.requireStandard && fee !== 0 && dustOutputs(tx, options.dustRelayFeeRate).length > 0) {
+  const modifiedFee = fee + (context.feeDeltas.get(tx.txid) ?? 0);
+  const paysAlone = fee !== 0 || modifiedFee !== 0;
+  if (options.requireStandard && paysAlone && dustOutputs(tx, options.dustRelayFeeRate).length > 0) {
     throw new Reject('dust', { detail: 'tx with dust output must be 0-fee' });
   }
   if (sigopCost > STANDARD_SIGOPS_COST_MAX)
     throw new Reject('bad-txns-too-many-sigops', { detail: `${sigopCost}` });
-  const candidate: Candidate = { tx, fee, weight, virtualSize };
+  const candidate: Candidate = { tx, fee, modifiedFee, weight, virtualSize };
   let sibling: PoolEntry | undefined;
   if (!bypassLimits) {
-    checkFeeRate(fee, virtualSize, context);
-    sibling = checkTruc(candidate, conflicts, context, { allowSiblingEviction: allowReplacement });
+    if (feeRateOf === 'transaction') checkFeeRate(modifiedFee, virtualSize, context);
+    sibling = checkTruc(candidate, conflicts, context, { allowSiblingEviction });
     if (sibling !== undefined) conflicts.add(sibling);
   }
-  const isSiblingEviction = sibling !== undefined;
-  const replaced =
-    conflicts.size === 0 ? NOTHING : checkReplacement(candidate, conflicts, context, { isSiblingEviction });
-  checkCluster(candidate, replaced, context);
-  checkSpendsNoConflict(tx, conflicts, pool);
-  if (!bypassLimits && options.requireStandard) checkEphemeralSpends(tx, context);
-
   const facts: EntryFacts = {
     tx,
     fee,
@@ -122,7 +146,7 @@ export function* checkAcceptance(
     sequence: bypassLimits ? 0 : context.sequence,
     spendsCoinbase: coins.some(coin => coin.isCoinbase),
   };
-  return { facts, replaced, coins };
+  return { ...candidate, facts, conflicts, isSiblingEviction: sibling !== undefined, coins };
 }
 
 /** The coins that the inputs spend, in order: of the mempool, of the package under test, of the chain. */
@@ -153,12 +177,26 @@ function* gatherCoins(tx: Transaction, { pool, coins, package: others }: AcceptC
   return all;
 }
 
-function checkFeeRate(fee: number, virtualSize: number, { poolMinFeeRate, options }: AcceptContext): void {
+/** Throws Reject unless the fee of a transaction, or of a whole package, is enough for this pool. */
+export function checkFeeRate(
+  fee: number,
+  virtualSize: number,
+  { poolMinFeeRate, options }: AcceptContext,
+): void {
   const poolFee = feeAt(poolMinFeeRate, virtualSize);
   if (poolFee > 0 && fee < poolFee)
     throw new Reject('mempool min fee not met', { detail: `${fee} < ${poolFee}` });
   const relayFee = feeAt(options.minRelayFeeRate, virtualSize);
   if (fee < relayFee) throw new Reject('min relay fee not met', { detail: `${fee} < ${relayFee}` });
+}
+
+/** Throws Reject when a transaction alone pays a higher rate than its sender meant. */
+export function checkMaxFeeRate(
+  { modifiedFee, virtualSize }: Candidate,
+  { maxFeeRate }: AcceptOptions,
+): void {
+  if (maxFeeRate !== undefined && modifiedFee * 1000 > maxFeeRate * virtualSize)
+    throw new Reject('max feerate exceeded');
 }
 
 /**

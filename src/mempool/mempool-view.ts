@@ -3,6 +3,7 @@ import type { Txid, Wtxid } from '../base/bytes.ts';
 import type { Milliseconds } from '../base/clock.ts';
 import type { Reject } from '../consensus/reject.ts';
 import type { OutPoint, Transaction } from '../wire/transaction.ts';
+import type { PackageReject } from './package-reject.ts';
 
 export interface MempoolEntry {
   readonly tx: Transaction;
@@ -56,6 +57,29 @@ export interface MempoolView {
 export type TxResult =
   | { readonly status: 'accepted'; readonly entry: MempoolEntry; readonly replaced: readonly MempoolEntry[] }
   | { readonly status: 'rejected'; readonly reject: Reject };
+
+/** What became of a member of a package. */
+export type PackageTxResult =
+  | {
+      readonly status: 'accepted';
+      readonly fee: number;
+      readonly virtualSize: number;
+      /** Satoshi per 1000 virtual bytes of all whose fees were counted together. */
+      readonly effectiveFeeRate: number;
+      readonly effectiveIncludes: readonly Wtxid[];
+      readonly replaced: readonly MempoolEntry[];
+    }
+  | { readonly status: 'rejected'; readonly reject: Reject }
+  /** It was here before. */
+  | { readonly status: 'present'; readonly fee: number; readonly virtualSize: number }
+  /** It was here before, with another witness. */
+  | { readonly status: 'other-witness'; readonly wtxid: Wtxid };
+
+/** What became of a package; results by transaction, as given; undefined where none was looked at. */
+export interface PackageResult {
+  readonly reject: PackageReject | undefined;
+  readonly results: readonly (PackageTxResult | undefined)[];
+}
 
 export type RemovalReason = 'expiry' | 'sizelimit' | 'reorg' | 'block' | 'conflict' | 'replaced';
 

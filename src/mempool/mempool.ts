@@ -13,19 +13,18 @@ import type { ScriptCache } from '../chain/script-cache.ts';
 import { Reject } from '../consensus/reject.ts';
 import type { Block } from '../wire/block.ts';
 import { type OutPoint, type Transaction, WITNESS_SCALE_FACTOR } from '../wire/transaction.ts';
-import {
-  type Acceptance,
-  type AcceptOptions,
-  checkAcceptance,
-  checkScripts,
-  type PackageVerdicts,
-} from './accept.ts';
+import { type Acceptance, type AcceptOptions, checkAcceptance, checkScripts } from './accept.ts';
 import type { AcceptContext, CoinReader } from './accept-context.ts';
 import { clusterOf } from './cluster.ts';
-import type { MempoolEntry, MempoolNotice, MempoolView, RemovalReason, TxResult } from './mempool-view.ts';
+import type {
+  MempoolEntry, MempoolNotice, MempoolView, PackageResult, RemovalReason, TxResult,
+} from './mempool-view.ts'; // biome-ignore format: one list
 import type { MempoolOptions } from './options.ts';
+import { asFailureOf, checkPackage, checkWellFormed } from './package.ts';
+import { PackageReject } from './package-reject.ts';
 import { weightWithSigOps } from './policy.ts';
 import { staleEntries } from './stale.ts';
+import { type SubmitPackageOptions, submitPackage } from './submit-package.ts';
 import {
   ancestorsOf, chunkFeeRate, compareMiningOrder, type EntryFacts, type PoolEntry, TxPool, withDescendants,
 } from './tx-pool.ts'; // biome-ignore format: one list
@@ -56,6 +55,8 @@ export class Mempool implements MempoolView {
   readonly #options: MempoolOptions;
   readonly #pool = new TxPool();
   readonly #unbroadcast = new Set<Txid>();
+  /** Satoshi; also for transactions that are not here (yet). */
+  readonly #feeDeltas = new Map<Txid, number>();
   /** Transactions of disconnected blocks, the earliest first. */
   #disconnected: Transaction[] = [];
   /** Blocks were disconnected since the last change of tip. */
@@ -201,7 +202,7 @@ export class Mempool implements MempoolView {
       if (error instanceof Reject) return this.#refused(tx, error);
       throw error;
     }
-    const replaced = yield* this.#add(acceptance);
+    const replaced = yield* this.#add([acceptance]);
     yield* this.#limit(now);
     const entry = this.#pool.get(tx.txid);
     if (entry === undefined) return this.#refused(tx, new Reject('mempool full'));
@@ -209,27 +210,79 @@ export class Mempool implements MempoolView {
     return { status: 'accepted', entry, replaced };
   }
 
+  /** Adds a child and its parents, as many of them as may enter. */
+  *submitPackage(txs: readonly Transaction[], options: SubmitPackageOptions): MempoolTask<PackageResult> {
+    const { now } = options;
+    const pool = this.#pool;
+    const result = yield* submitPackage(
+      txs,
+      {
+        getByWtxid: wtxid => pool.getByWtxid(wtxid),
+        get: txid => pool.get(txid),
+        check: (tx, rules) => checkAcceptance(tx, this.#context(now), { ...rules, now }),
+        checkTogether: (members, rules) => checkPackage(members, this.#context(now), { ...rules, now }),
+        checkScripts: (tx, spent) => this.#checkScripts(tx, spent),
+        add: members => this.#add(members),
+        limit: () => this.#limit(now),
+      },
+      options,
+    );
+    if (result.reject)
+      this.#log.debug('mempoolrej', () => `a package was not accepted: ${result.reject!.message}`);
+    return result;
+  }
+
   /** What `submit` would say of each, as if those before it were in (Core: testmempoolaccept). Scripts come last. */
-  *testPackage(txs: readonly Transaction[], now: Milliseconds): MempoolTask<PackageVerdicts> {
-    const rules = { bypassLimits: false, allowReplacement: txs.length === 1 };
-    const results: PackageVerdicts = txs.map(() => undefined);
-    const acceptances: Acceptance[] = [];
-    const earlier = new Map<Txid, Transaction>();
-    let at = 0;
+  *testPackage(txs: readonly Transaction[], now: Milliseconds): MempoolTask<PackageTest> {
+    const results: (Acceptance | Reject | undefined)[] = txs.map(() => undefined);
     try {
-      for (; at < txs.length; at += 1) {
-        acceptances.push(yield* this.#checkAllButScripts(txs[at]!, rules, { now, others: earlier }));
-        earlier.set(txs[at]!.txid, txs[at]!);
-      }
-      for (at = 0; at < txs.length; at += 1) {
-        yield* this.#checkScripts(txs[at]!, acceptances[at]!.coins);
-        results[at] = acceptances[at];
+      const acceptances = yield* this.#checkForTest(txs, now);
+      for (const [i, acceptance] of acceptances.entries()) {
+        try {
+          yield* this.#checkScripts(txs[i]!, acceptance.coins);
+        } catch (error) {
+          throw asFailureOf(txs[i]!.wtxid, error);
+        }
+        results[i] = acceptance;
       }
     } catch (error) {
-      if (!(error instanceof Reject)) throw error;
-      results[at] = error;
+      if (!(error instanceof PackageReject)) throw error;
+      const failed = txs.findIndex(tx => tx.wtxid === error.failure?.wtxid);
+      if (failed !== -1) results[failed] = error.failure!.reject;
+      return { reject: error, results };
     }
-    return results;
+    return { reject: undefined, results };
+  }
+
+  *#checkForTest(txs: readonly Transaction[], now: Milliseconds): MempoolTask<readonly Acceptance[]> {
+    if (txs.length > 1) {
+      checkWellFormed(txs);
+      return (yield* checkPackage(txs, this.#context(now), { ...TESTED, now })).members;
+    }
+    try {
+      return [yield* checkAcceptance(txs[0]!, this.#context(now), { ...ALONE, now })];
+    } catch (error) {
+      throw asFailureOf(txs[0]!.wtxid, error);
+    }
+  }
+
+  /** Lets a transaction, here or to come, count as if it paid `delta` satoshi more (Core: PrioritiseTransaction). */
+  prioritise(txid: Txid, delta: number): void {
+    const sum = (this.#feeDeltas.get(txid) ?? 0) + delta;
+    if (sum === 0) this.#feeDeltas.delete(txid);
+    else this.#feeDeltas.set(txid, sum);
+    const entry = this.#pool.get(txid);
+    if (entry) this.#pool.setFeeDelta(entry, sum);
+  }
+
+  /** Satoshi added by `prioritise`, by transaction. */
+  feeDeltas(): ReadonlyMap<Txid, number> {
+    return this.#feeDeltas;
+  }
+
+  /** It is to be announced until a peer has asked for it (Core: AddUnbroadcastTx). */
+  markUnbroadcast(txid: Txid): void {
+    if (this.has(txid)) this.#unbroadcast.add(txid);
   }
 
   /** Follows the chain: call for each of its notices, in order. */
@@ -254,7 +307,7 @@ export class Mempool implements MempoolView {
   }
 
   *#check(tx: Transaction, now: Milliseconds, rules = ALONE): MempoolTask<Acceptance> {
-    const acceptance = yield* this.#checkAllButScripts(tx, rules, { now, others: NO_PACKAGE });
+    const acceptance = yield* checkAcceptance(tx, this.#context(now), { ...rules, now });
     yield* this.#checkScripts(tx, acceptance.coins);
     return acceptance;
   }
@@ -263,12 +316,8 @@ export class Mempool implements MempoolView {
     return checkScripts(tx, spent, { chain: this.#chain, scriptCache: this.#scriptCache });
   }
 
-  #checkAllButScripts(
-    tx: Transaction,
-    rules: Omit<AcceptOptions, 'now'>,
-    { now, others }: { readonly now: Milliseconds; readonly others: ReadonlyMap<Txid, Transaction> },
-  ): ReturnType<typeof checkAcceptance> {
-    const context: AcceptContext = {
+  #context(now: Milliseconds): AcceptContext {
+    return {
       chain: this.#chain,
       coins: this.#coins,
       scriptCache: this.#scriptCache,
@@ -276,9 +325,9 @@ export class Mempool implements MempoolView {
       options: this.#options,
       poolMinFeeRate: this.poolMinFeeRate(now),
       sequence: this.#sequence,
-      package: others,
+      feeDeltas: this.#feeDeltas,
+      package: NO_PACKAGE,
     };
-    return checkAcceptance(tx, context, { ...rules, now });
   }
 
   #refused(tx: Transaction, reject: Reject): TxResult {
@@ -286,12 +335,18 @@ export class Mempool implements MempoolView {
     return { status: 'rejected', reject };
   }
 
-  *#add({ facts, replaced }: Acceptance): MempoolTask<MempoolEntry[]> {
+  /** Members of a package enter at once, and replace the same. Returns what was replaced. */
+  *#add(members: readonly Acceptance[]): MempoolTask<MempoolEntry[]> {
+    const replaced = members[0]!.replaced;
     yield* this.#removeAll(replaced, 'replaced');
-    const entry = this.#pool.add(facts);
-    this.#oldest = Math.min(this.#oldest, entry.time);
-    this.#sequence += 1;
-    yield { kind: 'notifyMempool', notice: { kind: 'txAdded', entry } };
+    const entries = members.map(({ facts }) =>
+      this.#pool.add(facts, this.#feeDeltas.get(facts.tx.txid) ?? 0),
+    );
+    for (const entry of entries) {
+      this.#oldest = Math.min(this.#oldest, entry.time);
+      this.#sequence += 1;
+      yield { kind: 'notifyMempool', notice: { kind: 'txAdded', entry } };
+    }
     return [...replaced];
   }
 
@@ -321,6 +376,7 @@ export class Mempool implements MempoolView {
     const notices: MempoolNotice[] = [];
     for (const tx of block.transactions) {
       const entry = this.#pool.get(tx.txid);
+      this.#feeDeltas.delete(tx.txid);
       if (entry !== undefined) notices.push(...this.#drop(new Set([entry]), 'block'));
       for (const { prevout } of tx.inputs) {
         const conflict = this.#pool.spenderOf(prevout);
@@ -359,7 +415,7 @@ export class Mempool implements MempoolView {
       try {
         const acceptance = yield* this.#check(tx.detached(), now, GIVEN_BACK);
         yield* this.#makeRoomFor(acceptance.facts);
-        yield* this.#add(acceptance);
+        yield* this.#add([acceptance]);
       } catch (error) {
         if (!(error instanceof Reject)) throw error;
         yield* this.#removeAll(withDescendants(this.#spendersOf(tx)), 'reorg');
@@ -417,8 +473,21 @@ export class Mempool implements MempoolView {
   }
 }
 
-const ALONE = { bypassLimits: false, allowReplacement: true };
-const GIVEN_BACK = { bypassLimits: true, allowReplacement: true };
+/** By transaction; undefined where nothing is known because another one was refused. */
+export interface PackageTest {
+  readonly reject: PackageReject | undefined;
+  readonly results: readonly (Acceptance | Reject | undefined)[];
+}
+
+type Rules = Omit<AcceptOptions, 'now'>;
+const ALONE: Rules = {
+  bypassLimits: false,
+  allowReplacement: true,
+  allowSiblingEviction: true,
+  feeRateOf: 'transaction',
+};
+const GIVEN_BACK: Rules = { ...ALONE, bypassLimits: true };
+const TESTED: Rules = { ...ALONE, allowReplacement: false, allowSiblingEviction: false };
 const NO_PACKAGE: ReadonlyMap<Txid, Transaction> = new Map();
 
 function txidsOf(entries: Iterable<PoolEntry> | undefined): Txid[] {

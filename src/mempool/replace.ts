@@ -3,54 +3,118 @@
  * relay, and makes the mempool better for miners at every size. Source: Core src/policy/rbf.cpp, validation.cpp
  * (ReplacementChecks).
  */
-import { hashToHex } from '../base/bytes.ts';
+import { hashToHex, type Txid } from '../base/bytes.ts';
 import { formatMoney } from '../consensus/amount.ts';
 import { Reject } from '../consensus/reject.ts';
 import type { Transaction } from '../wire/transaction.ts';
 import type { AcceptContext, Candidate } from './accept-context.ts';
 import { type Chunk, chunksOf, clusterOf, improvesDiagram } from './cluster.ts';
-import { feeAt } from './fee-rate.ts';
-import { checkCluster } from './topology.ts';
+import { feeAt, feeRateOf } from './fee-rate.ts';
+import { PackageReject } from './package-reject.ts';
+import { areClustersWithinLimits, spends } from './topology.ts';
 import { ancestorsOf, type PoolEntry, type TxPool, withDescendants } from './tx-pool.ts';
 
 /** Clusters that one replacement may touch (Core: MAX_REPLACEMENT_CANDIDATES). */
 const REPLACEMENT_CLUSTERS_MAX = 100;
 
-/** Throws Reject unless the candidate may replace `conflicts`; returns everything that leaves. */
-export function checkReplacement(
-  candidate: Candidate,
-  conflicts: ReadonlySet<PoolEntry>,
-  context: AcceptContext,
-  { isSiblingEviction }: { readonly isSiblingEviction: boolean },
-): Set<PoolEntry> {
-  const { tx, fee, virtualSize } = candidate;
-  const rejecting = `rejecting replacement ${hashToHex(tx.txid)}`;
+/** Throws Reject unless the transaction may replace what conflicts with it; returns everything that leaves. */
+export function checkReplacement(checked: Replacement, context: AcceptContext): Set<PoolEntry> {
+  const { tx, conflicts, modifiedFee, virtualSize, isSiblingEviction } = checked;
   const suffix = isSiblingEviction ? ' (including sibling eviction)' : '';
-  const clusters = new Set([...conflicts].map(conflict => conflict.place.cluster));
-  if (clusters.size > REPLACEMENT_CLUSTERS_MAX) {
-    const detail = `${rejecting}; too many conflicting clusters (${clusters.size} > ${REPLACEMENT_CLUSTERS_MAX})`;
-    throw new Reject('too many potential replacements', { suffix, detail });
-  }
+  const tooMany = tooManyClusters(tx, conflicts);
+  if (tooMany !== undefined) throw new Reject('too many potential replacements', { suffix, detail: tooMany });
   const replaced = withDescendants(conflicts);
+  const tooLittle = paysTooLittle(tx, { fee: modifiedFee, virtualSize }, replaced, context);
+  if (tooLittle !== undefined) throw new Reject('insufficient fee', { suffix, detail: tooLittle });
+  if (!areClustersWithinLimits([checked], replaced, context)) throw new Reject('too-large-cluster');
+  if (!improvesPool([checked], replaced, context.pool))
+    throw new Reject('replacement-failed', { detail: NO_BETTER });
+  return replaced;
+}
+
+/**
+ * A parent and its child may replace together what either conflicts with: the child may pay for both, but only for a
+ * parent that pays too little. Throws PackageReject; returns everything that leaves.
+ */
+export function checkPackageReplacement(
+  members: readonly Replacement[],
+  context: AcceptContext,
+): Set<PoolEntry> {
+  const [parent, child] = members;
+  if (members.length !== 2 || !spends(child!.tx, parent!.tx))
+    throw new PackageReject('package RBF failed: package must be 1-parent-1-child');
+  for (const { tx } of members)
+    if (context.pool.parentsOf(tx).size > 0)
+      throw new PackageReject('package RBF failed: new transaction cannot have mempool ancestors');
+  const conflicts = new Set(members.flatMap(member => [...member.conflicts]));
+  const tooMany = tooManyClusters(child!.tx, conflicts);
+  if (tooMany !== undefined)
+    throw new PackageReject(`package RBF failed: too many potential replacements, ${tooMany}`);
+  const replaced = withDescendants(conflicts);
+  const fee = parent!.modifiedFee + child!.modifiedFee;
+  const virtualSize = parent!.virtualSize + child!.virtualSize;
+  const tooLittle = paysTooLittle(child!.tx, { fee, virtualSize }, replaced, context);
+  if (tooLittle !== undefined)
+    throw new PackageReject(`package RBF failed: insufficient anti-DoS fees, ${tooLittle}`);
+  if (fee * parent!.virtualSize <= parent!.modifiedFee * virtualSize) {
+    const [whole, alone] = [rateText(fee, virtualSize), rateText(parent!.modifiedFee, parent!.virtualSize)];
+    throw new PackageReject(
+      `package RBF failed: package feerate is less than or equal to parent feerate, package feerate ${whole} <= parent feerate is ${alone}`,
+    );
+  }
+  if (!areClustersWithinLimits(members, replaced, context)) throw new PackageReject('too-large-cluster');
+  if (!improvesPool(members, replaced, context.pool))
+    throw new PackageReject(`package RBF failed: ${NO_BETTER}`);
+  return replaced;
+}
+
+/** What is looked at of a transaction that conflicts with the pool. */
+type Replacement = Candidate & {
+  readonly conflicts: ReadonlySet<PoolEntry>;
+  readonly isSiblingEviction: boolean;
+};
+
+const NO_BETTER = 'insufficient feerate: does not improve feerate diagram';
+
+/** What is wrong, if too many clusters would have to be put in order anew. */
+function tooManyClusters(tx: Transaction, conflicts: ReadonlySet<PoolEntry>): string | undefined {
+  const count = new Set([...conflicts].map(conflict => conflict.place.cluster)).size;
+  if (count <= REPLACEMENT_CLUSTERS_MAX) return undefined;
+  return `${rejecting(tx)}; too many conflicting clusters (${count} > ${REPLACEMENT_CLUSTERS_MAX})`;
+}
+
+/** What is wrong, if what comes pays less than what leaves, or not for its own relay (BIP125's rules 3 and 4). */
+function paysTooLittle(
+  tx: Transaction,
+  { fee, virtualSize }: { readonly fee: number; readonly virtualSize: number },
+  replaced: ReadonlySet<PoolEntry>,
+  { options }: AcceptContext,
+): string | undefined {
   let oldFee = 0;
   for (const entry of replaced) oldFee += entry.modifiedFee;
-  if (fee < oldFee) {
-    const detail = `${rejecting}, less fees than conflicting txs; ${formatMoney(fee)} < ${formatMoney(oldFee)}`;
-    throw new Reject('insufficient fee', { suffix, detail });
-  }
-  const relayFee = feeAt(context.options.incrementalRelayFeeRate, virtualSize);
-  if (fee - oldFee < relayFee) {
-    const detail = `${rejecting}, not enough additional fees to relay; ${formatMoney(fee - oldFee)} < ${formatMoney(relayFee)}`;
-    throw new Reject('insufficient fee', { suffix, detail });
-  }
-  checkCluster(candidate, replaced, context);
-  const { before, after } = diagrams(candidate, replaced, context.pool);
-  if (!improvesDiagram(before, after)) {
-    throw new Reject('replacement-failed', {
-      detail: 'insufficient feerate: does not improve feerate diagram',
-    });
-  }
-  return replaced;
+  if (fee < oldFee)
+    return `${rejecting(tx)}, less fees than conflicting txs; ${formatMoney(fee)} < ${formatMoney(oldFee)}`;
+  const relayFee = feeAt(options.incrementalRelayFeeRate, virtualSize);
+  if (fee - oldFee >= relayFee) return undefined;
+  return `${rejecting(tx)}, not enough additional fees to relay; ${formatMoney(fee - oldFee)} < ${formatMoney(relayFee)}`;
+}
+
+function rejecting(tx: Transaction): string {
+  return `rejecting replacement ${hashToHex(tx.txid)}`;
+}
+
+/** As Core writes fee rates (CFeeRate::ToString). */
+function rateText(fee: number, virtualSize: number): string {
+  return `${formatMoney(feeRateOf(fee, virtualSize))} BTC/kvB`;
+}
+
+function improvesPool(
+  candidates: readonly Candidate[],
+  replaced: ReadonlySet<PoolEntry>,
+  pool: TxPool,
+): boolean {
+  const { before, after } = diagrams(candidates, replaced, pool);
+  return improvesDiagram(before, after);
 }
 
 /** A transaction that spends what it would replace contradicts itself. */
@@ -88,11 +152,11 @@ function link(parent: Node, child: Node): void {
 
 /** The chunks of all clusters that the replacement touches, before and after it. */
 function diagrams(
-  { tx, fee, weight }: Candidate,
+  candidates: readonly Candidate[],
   replaced: ReadonlySet<PoolEntry>,
   pool: TxPool,
 ): { before: Chunk<unknown>[]; after: Chunk<unknown>[] } {
-  const parents = pool.parentsOf(tx);
+  const parents = candidates.flatMap(({ tx }) => [...pool.parentsOf(tx)]);
   const touched = new Set<PoolEntry>();
   for (const start of [...replaced, ...parents])
     if (!touched.has(start)) for (const member of clusterOf<PoolEntry>(start)) touched.add(member);
@@ -105,14 +169,23 @@ function diagrams(
       if (childNode !== undefined) link(node, childNode);
     }
   }
-  const added = newNode({ modifiedFee: fee, weight });
-  for (const parent of parents) {
-    const node = nodes.get(parent);
-    if (node !== undefined) link(node, added);
+  const added = new Map<Txid, Node>();
+  for (const candidate of candidates) {
+    const node = newNode(candidate);
+    for (const parent of pool.parentsOf(candidate.tx)) {
+      const parentNode = nodes.get(parent);
+      if (parentNode !== undefined) link(parentNode, node);
+    }
+    // Parents in the same package come before.
+    for (const { prevout } of candidate.tx.inputs) {
+      const parentNode = added.get(prevout.txid);
+      if (parentNode !== undefined) link(parentNode, node);
+    }
+    added.set(candidate.tx.txid, node);
   }
   const after: Chunk<unknown>[] = [];
   const done = new Set<Node>();
-  for (const node of [...nodes.values(), added]) {
+  for (const node of [...nodes.values(), ...added.values()]) {
     if (done.has(node)) continue;
     const cluster = clusterOf<Node>(node);
     for (const member of cluster) done.add(member);

@@ -17,21 +17,61 @@ const TRUC_VERSION = 3;
 const TRUC_SIZE_MAX = 10_000;
 const TRUC_CHILD_SIZE_MAX = 1_000;
 
-/** Throws Reject when the cluster that the transaction would join is over its limits; `replaced` will be gone. */
-export function checkCluster(
-  { tx, weight }: Candidate,
+/**
+ * Whether the clusters that the transactions would join or form are within their limits; `replaced` will be gone.
+ * Several are the members of a package.
+ */
+export function areClustersWithinLimits(
+  candidates: readonly Candidate[],
   replaced: ReadonlySet<PoolEntry>,
   { pool, options }: AcceptContext,
-): void {
-  const members = new Set<PoolEntry>();
-  for (const parent of pool.parentsOf(tx)) if (!replaced.has(parent)) members.add(parent);
-  for (const member of members) {
-    for (const next of [...member.parents, ...member.children]) if (!replaced.has(next)) members.add(next);
+): boolean {
+  const { clusterCountMax, clusterSizeMax } = options;
+  const seen = new Set<Candidate>();
+  for (const start of candidates) {
+    if (seen.has(start)) continue;
+    const entries = new Set<PoolEntry>();
+    const members = new Set<Candidate>([start]);
+    const joinAll = (): void => {
+      for (const member of members)
+        for (const parent of pool.parentsOf(member.tx)) if (!replaced.has(parent)) entries.add(parent);
+      for (const entry of entries)
+        for (const next of [...entry.parents, ...entry.children]) if (!replaced.has(next)) entries.add(next);
+    };
+    joinAll();
+    // Another member of the package that touches the cluster brings its own with it.
+    for (let count = 0; count !== members.size; ) {
+      count = members.size;
+      for (const other of candidates)
+        if (!members.has(other) && touches(other, members, entries)) members.add(other);
+      if (members.size !== count) joinAll();
+    }
+    let weight = 0;
+    for (const member of members) {
+      weight += member.weight;
+      seen.add(member);
+    }
+    for (const entry of entries) weight += entry.weight;
+    if (members.size + entries.size > clusterCountMax || weight > clusterSizeMax * WITNESS_SCALE_FACTOR)
+      return false;
   }
-  let total = weight;
-  for (const member of members) total += member.weight;
-  if (members.size + 1 > options.clusterCountMax || total > options.clusterSizeMax * WITNESS_SCALE_FACTOR)
-    throw new Reject('too-large-cluster');
+  return true;
+}
+
+function touches(
+  { tx }: Candidate,
+  members: ReadonlySet<Candidate>,
+  entries: ReadonlySet<PoolEntry>,
+): boolean {
+  const spent = new Set(tx.inputs.map(input => input.prevout.txid));
+  for (const entry of entries) if (spent.has(entry.tx.txid)) return true;
+  for (const member of members) if (spent.has(member.tx.txid) || spends(member.tx, tx)) return true;
+  return false;
+}
+
+/** Whether `child` spends an output of `parent`. */
+export function spends(child: Transaction, parent: Transaction): boolean {
+  return child.inputs.some(input => input.prevout.txid === parent.txid);
 }
 
 /**
@@ -46,36 +86,59 @@ export function checkTruc(
 ): PoolEntry | undefined {
   // In Core's order: of several that break the rule the same one is named.
   const parents = [...context.pool.parentsOf(tx)].sort((a, b) => (a.tx.txid < b.tx.txid ? -1 : 1));
-  const packageParents = parentsInPackage(tx, context);
-  for (const parent of [...parents.map(entry => entry.tx), ...packageParents]) {
-    const isTruc = parent.version === TRUC_VERSION;
-    if (isTruc && tx.version !== TRUC_VERSION)
-      throw violation(`non-version=3 ${nameOf(tx)} cannot spend from version=3 ${nameOf(parent)}`);
-    if (!isTruc && tx.version === TRUC_VERSION)
-      throw violation(`version=3 ${nameOf(tx)} cannot spend from non-version=3 ${nameOf(parent)}`);
-  }
+  for (const parent of parents) checkInheritance(tx, parent.tx);
   if (tx.version !== TRUC_VERSION) return undefined;
   if (virtualSize > TRUC_SIZE_MAX)
     throw violation(`version=3 ${nameOf(tx)} is too big: ${virtualSize} > ${TRUC_SIZE_MAX} virtual bytes`);
-  const parentCount = parents.length + packageParents.length;
-  if (parentCount === 0) return undefined;
-  const hasGrandparent =
-    parents.some(entry => entry.parents.size > 0) ||
-    packageParents.some(
-      parent => context.pool.parentsOf(parent).size > 0 || parentsInPackage(parent, context).length > 0,
-    );
-  if (parentCount > 1 || hasGrandparent) throw violation(`${nameOf(tx)} would have too many ancestors`);
-  if (virtualSize > TRUC_CHILD_SIZE_MAX) {
-    throw violation(
-      `version=3 child ${nameOf(tx)} is too big: ${virtualSize} > ${TRUC_CHILD_SIZE_MAX} virtual bytes`,
-    );
+  if (parents.length > 1) throw violation(`${nameOf(tx)} would have too many ancestors`);
+  const [parent] = parents;
+  if (parent === undefined) return undefined;
+  if (parent.parents.size > 0) throw violation(`${nameOf(tx)} would have too many ancestors`);
+  checkTrucChildSize(tx, virtualSize);
+  return checkSiblings(parent, conflicts, allowSiblingEviction);
+}
+
+/**
+ * The same rule among the members of a package, parents first, each of which has passed `checkTruc`. Throws Reject.
+ */
+export function checkTrucPackage(candidates: readonly Candidate[], { pool }: AcceptContext): void {
+  const txs = candidates.map(({ tx }) => tx);
+  for (const [at, { tx, virtualSize }] of candidates.entries()) {
+    const inPool = [...pool.parentsOf(tx)];
+    const inPackage = txs.slice(0, at).filter(other => spends(tx, other));
+    if (tx.version !== TRUC_VERSION) {
+      for (const parent of [...inPool.map(entry => entry.tx), ...inPackage]) checkInheritance(tx, parent);
+      continue;
+    }
+    const tooMany = violation(`${nameOf(tx)} would have too many ancestors`);
+    if (inPool.length + inPackage.length > 1 || (inPool[0] && inPool[0].parents.size > 0)) throw tooMany;
+    const parent = inPool[0]?.tx ?? inPackage[0];
+    if (parent === undefined) continue;
+    checkTrucChildSize(tx, virtualSize);
+    checkInheritance(tx, parent);
+    const tooManyChildren = violation(`${nameOf(parent)} would exceed descendant count limit`);
+    for (const other of txs) {
+      if (other === tx) continue;
+      if (spends(other, parent)) throw tooManyChildren;
+      if (spends(other, tx)) throw violation(`${nameOf(other)} would have too many ancestors`);
+    }
+    if (inPool[0] && inPool[0].children.size > 0) throw tooManyChildren;
   }
-  const only = parents[0]?.tx ?? packageParents[0]!;
-  const isFamilyFull = [...context.package.values()].some(other =>
-    other.inputs.some(input => input.prevout.txid === only.txid),
+}
+
+function checkInheritance(tx: Transaction, parent: Transaction): void {
+  const isTruc = parent.version === TRUC_VERSION;
+  if (isTruc && tx.version !== TRUC_VERSION)
+    throw violation(`non-version=3 ${nameOf(tx)} cannot spend from version=3 ${nameOf(parent)}`);
+  if (!isTruc && tx.version === TRUC_VERSION)
+    throw violation(`version=3 ${nameOf(tx)} cannot spend from non-version=3 ${nameOf(parent)}`);
+}
+
+function checkTrucChildSize(tx: Transaction, virtualSize: number): void {
+  if (virtualSize <= TRUC_CHILD_SIZE_MAX) return;
+  throw violation(
+    `version=3 child ${nameOf(tx)} is too big: ${virtualSize} > ${TRUC_CHILD_SIZE_MAX} virtual bytes`,
   );
-  if (isFamilyFull) throw violation(`${nameOf(only)} would exceed descendant count limit`);
-  return parents[0] && checkSiblings(parents[0], conflicts, allowSiblingEviction);
 }
 
 /** More than one descendant of a version 3 parent is possible after a reorganisation only. */
@@ -91,24 +154,24 @@ function checkSiblings(
   throw violation(`${nameOf(parent.tx)} would exceed descendant count limit`);
 }
 
-/** Throws Reject unless the dust of unconfirmed parents is spent: whoever spends the parent must spend it too. */
-export function checkEphemeralSpends(tx: Transaction, context: AcceptContext): void {
-  const { pool, options } = context;
+/**
+ * Throws Reject unless the dust of unconfirmed parents is spent: whoever spends the parent must spend it too. Parents are
+ * in the pool or among `others` of the same package.
+ */
+export function checkEphemeralSpends(
+  tx: Transaction,
+  others: readonly Transaction[],
+  { pool, options }: AcceptContext,
+): void {
   const spent = new Set(tx.inputs.map(input => keyOf(input.prevout)));
-  const parents = [...Array.from(pool.parentsOf(tx), entry => entry.tx), ...parentsInPackage(tx, context)];
-  for (const parent of parents) {
+  const inPackage = others.filter(other => spends(tx, other));
+  for (const parent of [...Array.from(pool.parentsOf(tx), entry => entry.tx), ...inPackage]) {
     for (const index of dustOutputs(parent, options.dustRelayFeeRate)) {
       if (spent.has(outPointKey(parent.txid, index))) continue;
       const detail = `${nameOf(tx)} did not spend parent's ephemeral dust`;
       throw new Reject('missing-ephemeral-spends', { detail });
     }
   }
-}
-
-function parentsInPackage(tx: Transaction, { package: others }: AcceptContext): Transaction[] {
-  if (others.size === 0) return [];
-  const txids = new Set(tx.inputs.map(input => input.prevout.txid));
-  return [...txids].flatMap(txid => others.get(txid) ?? []);
 }
 
 function violation(detail: string): Reject {

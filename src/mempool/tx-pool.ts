@@ -58,6 +58,8 @@ export class PoolEntry implements MempoolEntry {
   readonly order: number;
   readonly parents = new Set<PoolEntry>();
   readonly children = new Set<PoolEntry>();
+  /** What `prioritisetransaction` added, in satoshi. Written by TxPool. */
+  feeDelta = 0;
   #place: Place | undefined;
 
   constructor(facts: EntryFacts, order: number) {
@@ -74,7 +76,7 @@ export class PoolEntry implements MempoolEntry {
   }
 
   get modifiedFee(): number {
-    return this.fee;
+    return this.fee + this.feeDelta;
   }
 
   get chunkFeeRate(): number {
@@ -172,11 +174,15 @@ export class TxPool {
     return parents;
   }
 
-  /** None of the inputs is spent by another entry. Children may be here already (a block given back by a reorg). */
-  add(facts: EntryFacts): PoolEntry {
+  /**
+   * None of the inputs is spent by another entry. Children may be here already (a block given back by a reorg).
+   * `feeDelta`: what `prioritisetransaction` added.
+   */
+  add(facts: EntryFacts, feeDelta: number): PoolEntry {
     const { tx } = facts;
     assert(!this.#byTxid.has(tx.txid), 'a transaction enters the mempool once');
     const entry = new PoolEntry(facts, this.#added);
+    entry.feeDelta = feeDelta;
     this.#added += 1;
     for (const parent of this.parentsOf(tx)) {
       entry.parents.add(parent);
@@ -203,6 +209,12 @@ export class TxPool {
     entry.forgetPlaces();
     this.#unqueued.add(entry);
     return entry;
+  }
+
+  setFeeDelta(entry: PoolEntry, feeDelta: number): void {
+    entry.forgetPlaces();
+    entry.feeDelta = feeDelta;
+    this.#unqueued.add(entry);
   }
 
   /** Children stay, and lose this parent. */

@@ -28,6 +28,7 @@ const BLOCK_PENALTIES: Record<RejectKind, 'none' | 'discourage'> = {
   'low-work': 'none',
   // Not of blocks.
   policy: 'none',
+  reconsiderable: 'none',
   'missing-inputs': 'none',
   premature: 'none',
   conflict: 'none',

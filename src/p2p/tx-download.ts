@@ -10,7 +10,7 @@
 import type { Hash256, Txid, Wtxid } from '../base/bytes.ts';
 import { type Milliseconds, SECOND_MS } from '../base/clock.ts';
 import type { ChainNotice } from '../chain/effects.ts';
-import type { Reject, RejectReason } from '../consensus/reject.ts';
+import type { Reject } from '../consensus/reject.ts';
 import type { TxResult } from '../mempool/mempool-view.ts';
 import { INV, INV_WITNESS_TX, type InventoryItem } from '../wire/messages.ts';
 import type { Transaction } from '../wire/transaction.ts';
@@ -37,11 +37,6 @@ const NOTFOUND_MAX = ANNOUNCEMENTS_MAX + 16;
 /** Core: RecentRejectsFilter, RecentConfirmedTransactionsFilter. */
 const REJECTS = { capacity: 120_000, falsePositiveRate: 0.000_001 } as const;
 const CONFIRMED = { capacity: 48_000, falsePositiveRate: 0.000_001 } as const;
-
-/** Fees that are too low alone may be enough with a child: known by wtxid only as long as it is alone (Core: TX_RECONSIDERABLE). */
-const RECONSIDERABLE: ReadonlySet<RejectReason> = new Set([
-  'mempool min fee not met', 'min relay fee not met', 'insufficient fee', 'replacement-failed', 'mempool full',
-]); // biome-ignore format: a list
 
 /** What is here of `tx-relay`. */
 export interface KnownInventory {
@@ -248,7 +243,7 @@ export class TxDownload implements Concern {
     this.#orphans.erase(tx.wtxid);
     // The witnesses were cut off, maybe by this peer alone: without them its wtxid is the txid, which must stay open.
     if (reject.kind === 'witness' && reject.reason !== 'bad-witness-nonstandard') return;
-    (RECONSIDERABLE.has(reject.reason) ? this.#reconsiderable : this.#rejects).add(tx.wtxid);
+    (reject.kind === 'reconsiderable' ? this.#reconsiderable : this.#rejects).add(tx.wtxid);
     this.#requests.forget(tx.wtxid);
     // What is wrong lies in what is spent, which the txid names: no witness will help.
     if (reject.reason === 'bad-txns-nonstandard-inputs' && tx.hasWitness) {

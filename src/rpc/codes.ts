@@ -73,6 +73,7 @@ const TRANSACTION_CODES: Readonly<Record<RejectKind, RpcCode>> = {
   future: RpcCode.VERIFY_REJECTED,
   'low-work': RpcCode.VERIFY_REJECTED,
   policy: RpcCode.VERIFY_REJECTED,
+  reconsiderable: RpcCode.VERIFY_REJECTED,
   'missing-inputs': RpcCode.VERIFY_ERROR,
   premature: RpcCode.VERIFY_REJECTED,
   conflict: RpcCode.VERIFY_REJECTED,

@@ -11,7 +11,8 @@ import type { BlockResult, ChainNotice } from '../chain/effects.ts';
 import type { BlockUndo } from '../chain/undo.ts';
 import type { DeploymentState } from '../consensus/deployments.ts';
 import type { Reject } from '../consensus/reject.ts';
-import type { MempoolView, TxResult } from '../mempool/mempool-view.ts';
+import type { MempoolView, PackageResult, TxResult } from '../mempool/mempool-view.ts';
+import type { PackageReject } from '../mempool/package-reject.ts';
 import type { ConnectionType, PeerId, Permission } from '../p2p/events.ts';
 import type { Block, BlockHeader } from '../wire/block.ts';
 import type { AddressNetwork, NetAddress, TimedAddress } from '../wire/net-address.ts';
@@ -109,6 +110,8 @@ export interface CoinStats {
 export interface PoolAccess {
   readonly options: {
     readonly usageMax: number;
+    readonly requireStandard: boolean;
+    readonly dustRelayFeeRate: number;
     readonly minRelayFeeRate: number;
     readonly incrementalRelayFeeRate: number;
     readonly dataCarrierBytesMax: number;
@@ -123,15 +126,29 @@ export interface PoolAccess {
    * as 'max-fee-exceeded' before it enters.
    */
   submit(tx: Transaction, options: { readonly maxFee: number | undefined }): Promise<TxResult>;
-  /** Announces to all peers again what is in the mempool. */
+  /** Announces to all peers again what is in the mempool, until one has asked for it. */
   announce(txid: Txid): void;
-  /** What `submit` would say of each, as if those before it were in; undefined where another refusal came first. */
-  test(txs: readonly Transaction[]): Promise<readonly (TestAcceptance | Reject | undefined)[]>;
+  /** Takes a child and its parents; a transaction of a higher fee rate (satoshi per 1000 virtual bytes) is refused. */
+  submitPackage(
+    txs: readonly Transaction[],
+    options: { readonly maxFeeRate: number | undefined },
+  ): Promise<PackageResult>;
+  /** What `submit` would say of each, as if those before it were in. */
+  test(txs: readonly Transaction[]): Promise<PackageTest>;
+  /** Lets it count as if it paid `feeDelta` satoshi more. */
+  prioritise(txid: Txid, feeDelta: number): void;
+  feeDeltas(): ReadonlyMap<Txid, number>;
   /** The chunk that it would be mined in: satoshi and sigop-adjusted weight. */
   chunkOf(txid: Txid): { readonly fee: number; readonly weight: number };
 }
+export interface PackageTest {
+  readonly reject: PackageReject | undefined;
+  /** undefined where another refusal came first. */
+  readonly results: readonly (TestAcceptance | Reject | undefined)[];
+}
 export interface TestAcceptance {
   readonly fee: number;
+  readonly modifiedFee: number;
   readonly virtualSize: number;
 }
 

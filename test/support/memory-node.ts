@@ -273,10 +273,26 @@ export class MemoryNode {
             }),
           ),
         announce: () => {},
-        test: async txs =>
-          this.run(this.mempool.testPackage(txs, this.#now())).map(result =>
-            result instanceof Reject ? result : result?.facts,
+        submitPackage: async (txs, { maxFeeRate }) =>
+          this.run(
+            this.mempool.submitPackage(txs, {
+              now: this.#now(),
+              ...(maxFeeRate !== undefined && { maxFeeRate }),
+            }),
           ),
+        test: async txs => {
+          const { reject, results } = this.run(this.mempool.testPackage(txs, this.#now()));
+          return {
+            reject,
+            results: results.map(result =>
+              result === undefined || result instanceof Reject
+                ? result
+                : { ...result.facts, modifiedFee: result.modifiedFee },
+            ),
+          };
+        },
+        prioritise: (txid, feeDelta) => this.mempool.prioritise(txid, feeDelta),
+        feeDeltas: () => this.mempool.feeDeltas(),
         chunkOf: txid => {
           const { fee, tx } = this.mempool.get(txid)!;
           return { fee, weight: tx.weight };

@@ -1,7 +1,8 @@
 /** What RPC sees of the mempool's writer, the clocks and the process. */
 import { SECOND_MS } from '../../base/clock.ts';
 import { Reject } from '../../consensus/reject.ts';
-import type { ClockAccess, PoolAccess, ProcessAccess } from '../../rpc/node-facade.ts';
+import type { Acceptance } from '../../mempool/accept.ts';
+import type { ClockAccess, PoolAccess, ProcessAccess, TestAcceptance } from '../../rpc/node-facade.ts';
 import { type NodeClock, type Scheduler, steadyNow } from '../clocks.ts';
 import type { DebugLog } from '../debug-log.ts';
 import type { Engine } from '../engine.ts';
@@ -23,16 +24,30 @@ export function poolAccess(deps: {
     isLoaded: true,
     submit: (tx, { maxFee }) =>
       engine.submitTx(tx, { origin: 'local', ...(maxFee !== undefined && { maxFee }) }),
-    announce,
-    test: async txs => {
-      const results = await engine.enqueue('testTransactions', () => mempool.testPackage(txs, clock.now()));
-      return results.map(result => {
-        if (result === undefined || result instanceof Reject) return result;
-        return { fee: result.facts.fee, virtualSize: result.facts.virtualSize };
-      });
+    announce(txid) {
+      mempool.markUnbroadcast(txid);
+      announce(txid);
     },
+    submitPackage: (txs, { maxFeeRate }) =>
+      engine.enqueue('submitPackage', () =>
+        mempool.submitPackage(txs, { now: clock.now(), ...(maxFeeRate !== undefined && { maxFeeRate }) }),
+      ),
+    test: async txs => {
+      const { reject, results } = await engine.enqueue('testTransactions', () =>
+        mempool.testPackage(txs, clock.now()),
+      );
+      return { reject, results: results.map(testAcceptance) };
+    },
+    prioritise: (txid, feeDelta) => mempool.prioritise(txid, feeDelta),
+    feeDeltas: () => mempool.feeDeltas(),
     chunkOf: txid => mempool.chunkOf(txid),
   };
+}
+
+function testAcceptance(result: Acceptance | Reject | undefined): TestAcceptance | Reject | undefined {
+  if (result === undefined || result instanceof Reject) return result;
+  const { facts, modifiedFee } = result;
+  return { fee: facts.fee, modifiedFee, virtualSize: facts.virtualSize };
 }
 
 export function clockAccess({ clock, scheduler }: { clock: NodeClock; scheduler: Scheduler }): ClockAccess {

@@ -19,6 +19,7 @@ import { echo, echojson, getmemoryinfo, logging, mockscheduler, setmocktime } fr
 import { type ControlServices, getrpcinfo, help, stop, uptime } from './control/server.ts';
 import { generate, generateblock, generatetoaddress, generatetodescriptor } from './mining/generate.ts';
 import { getmininginfo, getnetworkhashps } from './mining/info.ts';
+import { getprioritisedtransactions, prioritisetransaction } from './mining/prioritise.ts';
 import { submitblock, submitheader } from './mining/submit.ts';
 import { getblocktemplate } from './mining/template.ts';
 import { addpeeraddress, getaddrmaninfo, getnodeaddresses } from './network/addresses.ts';
@@ -29,7 +30,8 @@ import { disconnectnode, getpeerinfo, ping } from './network/peers.ts';
 import { createrawtransaction } from './rawtransactions/create.ts';
 import { decoderawtransaction, decodescript, getrawtransaction } from './rawtransactions/decode.ts';
 import { explaintransaction } from './rawtransactions/explain.ts';
-import { sendrawtransaction, testmempoolaccept } from './rawtransactions/send.ts';
+import { submitpackage, testmempoolaccept } from './rawtransactions/packages.ts';
+import { sendrawtransaction } from './rawtransactions/send.ts';
 import { combinerawtransaction, signrawtransactionwithkey } from './rawtransactions/sign.ts';
 import { deriveaddresses, getdescriptorinfo, validateaddress } from './util/addresses.ts';
 import { getindexinfo } from './util/indexes.ts';
@@ -42,11 +44,11 @@ const ON_NODE: readonly RpcMethod<NodeFacade>[] = [
   syncwithvalidationinterfacequeue, waitforblock, waitforblockheight, waitfornewblock,
   echo, echojson, getmemoryinfo, logging, mockscheduler, setmocktime,
   generate, generateblock, generatetoaddress, generatetodescriptor, getblocktemplate, getmininginfo, getnetworkhashps,
-  submitblock, submitheader,
+  getprioritisedtransactions, prioritisetransaction, submitblock, submitheader,
   addconnection, addnode, addpeeraddress, clearbanned, disconnectnode, getaddednodeinfo, getconnectioncount,
   getaddrmaninfo, getnettotals, getnetworkinfo, getnodeaddresses, getpeerinfo, listbanned, ping, setban, setnetworkactive,
   combinerawtransaction, createrawtransaction, decoderawtransaction, decodescript, explaintransaction, getrawtransaction,
-  sendrawtransaction, signrawtransactionwithkey, testmempoolaccept,
+  sendrawtransaction, signrawtransactionwithkey, submitpackage, testmempoolaccept,
   createmultisig, deriveaddresses, getdescriptorinfo, getindexinfo, validateaddress,
 ]; // biome-ignore format: one list
 

@@ -23,6 +23,7 @@ const REFUSED_BY: Readonly<Record<RejectKind, RefusedBy>> = {
   future: 'consensus',
   'low-work': 'policy',
   policy: 'policy',
+  reconsiderable: 'policy',
   'missing-inputs': 'consensus',
   premature: 'consensus',
   conflict: 'policy',
@@ -102,7 +103,7 @@ export const explaintransaction: RpcMethod<NodeFacade> = {
     }
     const spent = await findSpent(node, tx);
     const missing = tx.inputs.filter((_, i) => spent[i] === undefined);
-    const [verdict] = await node.pool.test([tx]);
+    const [verdict] = (await node.pool.test([tx])).results;
     const refusal = verdict instanceof Reject ? verdict : undefined;
     if (missing.length > 0) {
       // What it spent is gone because it is in a block itself.
