@@ -6,9 +6,8 @@ import { assert } from '../base/assert.ts';
 import { hashToHex, type Txid, type Wtxid } from '../base/bytes.ts';
 import { type Milliseconds, SECOND_MS } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
-import type { Task } from '../base/task.ts';
 import type { ChainView } from '../chain/chain-view.ts';
-import type { ChainNotice, WriterEffect } from '../chain/effects.ts';
+import type { ChainNotice } from '../chain/effects.ts';
 import type { ScriptCache } from '../chain/script-cache.ts';
 import { Reject } from '../consensus/reject.ts';
 import type { Block } from '../wire/block.ts';
@@ -16,6 +15,7 @@ import { type OutPoint, type Transaction, WITNESS_SCALE_FACTOR } from '../wire/t
 import { type Acceptance, type AcceptOptions, checkAcceptance, checkScripts } from './accept.ts';
 import type { AcceptContext, CoinReader } from './accept-context.ts';
 import { clusterOf } from './cluster.ts';
+import type { MempoolTask } from './effects.ts';
 import type {
   MempoolEntry, MempoolNotice, MempoolView, PackageResult, RemovalReason, TxResult,
 } from './mempool-view.ts'; // biome-ignore format: one list
@@ -34,10 +34,6 @@ const ROLLING_FEE_HALFLIFE_MS = 12 * 60 * 60 * SECOND_MS;
 const ROLLING_FEE_STEP_MS = 10 * SECOND_MS;
 /** Bytes of disconnected transactions that are kept to be given back (Core: MAX_DISCONNECTED_TX_POOL_BYTES). */
 const DISCONNECTED_BYTES_MAX = 20_000_000;
-
-/** Effects of the writer, and one of the mempool's own: → void, wallets and p2p have been told. */
-export type MempoolEffect = WriterEffect | { readonly kind: 'notifyMempool'; readonly notice: MempoolNotice };
-export type MempoolTask<Result> = Task<MempoolEffect, Result>;
 
 /** How a transaction came: `local` ones (RPC, wallet) are announced until a peer has asked for them. */
 export interface SubmitOptions {
