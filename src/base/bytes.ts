@@ -21,9 +21,19 @@ export const ZERO_HASH = '\0'.repeat(32) as BlockHash & Txid & Wtxid;
 
 export const EMPTY_BYTES = new Uint8Array(0);
 
+/** Of Buffer, but works on any Uint8Array: no view need be made for each string. */
+const latin1Slice = (
+  Buffer.prototype as unknown as { latin1Slice(this: Uint8Array, start: number, end: number): string }
+).latin1Slice;
+
 /** Reads `bytes` as characters 0–255, one a byte. */
 export function bytesToBinary(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+  return latin1Slice.call(bytes, 0, bytes.length);
+}
+
+/** The same of a part of them. */
+export function binaryBetween(bytes: Uint8Array, start: number, end: number): string {
+  return latin1Slice.call(bytes, start, end);
 }
 
 /** The inverse of `bytesToBinary`; a fresh array. */

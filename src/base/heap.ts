@@ -1,67 +1,70 @@
 /** A binary min-heap by a numeric key; ties leave in order of insertion, so that runs are reproducible. */
 export class MinHeap<T> {
-  readonly #items: { readonly key: number; readonly order: number; readonly value: T }[] = [];
+  // Three parallel arrays: an entry is no object, and keys lie side by side.
+  readonly #keys: number[] = [];
+  readonly #orders: number[] = [];
+  readonly #values: T[] = [];
   #inserted = 0;
 
   get size(): number {
-    return this.#items.length;
+    return this.#keys.length;
   }
 
   /** The smallest key, or undefined when empty. */
   peekKey(): number | undefined {
-    return this.#items[0]?.key;
+    return this.#keys.length === 0 ? undefined : this.#keys[0];
   }
 
   peek(): T | undefined {
-    return this.#items[0]?.value;
+    return this.#values.length === 0 ? undefined : this.#values[0];
   }
 
   push(key: number, value: T): void {
-    const items = this.#items;
-    items.push({ key, order: this.#inserted, value });
+    const keys = this.#keys;
+    const order = this.#inserted;
     this.#inserted += 1;
-    let at = items.length - 1;
-    while (at > 0) {
-      const parent = (at - 1) >> 1;
-      if (!this.#before(at, parent)) return;
-      this.#swap(at, parent);
-      at = parent;
+    let hole = keys.length;
+    keys.push(key);
+    this.#orders.push(order);
+    this.#values.push(value);
+    while (hole > 0) {
+      const parent = (hole - 1) >> 1;
+      // The newcomer has the highest order, so among equals it stays behind.
+      if (keys[parent]! <= key) break;
+      this.#put(hole, keys[parent]!, this.#orders[parent]!, this.#values[parent]!);
+      hole = parent;
     }
+    this.#put(hole, key, order, value);
   }
 
   pop(): T | undefined {
-    const items = this.#items;
-    const first = items[0];
-    if (first === undefined) return undefined;
-    const last = items.pop()!;
-    if (items.length > 0) {
-      items[0] = last;
-      this.#sink();
+    const keys = this.#keys;
+    if (keys.length === 0) return undefined;
+    const first = this.#values[0]!;
+    const key = keys.pop()!;
+    const order = this.#orders.pop()!;
+    const value = this.#values.pop()!;
+    const size = keys.length;
+    if (size === 0) return first;
+    let hole = 0;
+    for (let child = 1; child < size; child = 2 * hole + 1) {
+      if (child + 1 < size && this.#isBefore(child + 1, keys[child]!, this.#orders[child]!)) child += 1;
+      if (!this.#isBefore(child, key, order)) break;
+      this.#put(hole, keys[child]!, this.#orders[child]!, this.#values[child]!);
+      hole = child;
     }
-    return first.value;
+    this.#put(hole, key, order, value);
+    return first;
   }
 
-  #sink(): void {
-    const items = this.#items;
-    let at = 0;
-    for (;;) {
-      let child = 2 * at + 1;
-      if (child >= items.length) return;
-      if (child + 1 < items.length && this.#before(child + 1, child)) child += 1;
-      if (!this.#before(child, at)) return;
-      this.#swap(child, at);
-      at = child;
-    }
+  #isBefore(at: number, key: number, order: number): boolean {
+    const own = this.#keys[at]!;
+    return own < key || (own === key && this.#orders[at]! < order);
   }
 
-  #before(i: number, j: number): boolean {
-    const a = this.#items[i]!;
-    const b = this.#items[j]!;
-    return a.key !== b.key ? a.key < b.key : a.order < b.order;
-  }
-
-  #swap(i: number, j: number): void {
-    const items = this.#items;
-    [items[i], items[j]] = [items[j]!, items[i]!];
+  #put(at: number, key: number, order: number, value: T): void {
+    this.#keys[at] = key;
+    this.#orders[at] = order;
+    this.#values[at] = value;
   }
 }

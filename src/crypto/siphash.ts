@@ -30,6 +30,17 @@ export function sipHash24(k0: bigint, k1: bigint, bytes: Uint8Array): bigint {
 }
 
 /**
+ * The high 53 bits of the hash of some 64-bit words, low halves first: enough to rank by, and without a bigint for each.
+ */
+export function sipHashRank(key: SipKey, halves: readonly number[]): number {
+  begin(key[0], key[1], key[2], key[3]);
+  for (let i = 0; i < halves.length; i += 2) absorb(halves[i]!, halves[i + 1]!);
+  absorb(0, (4 * halves.length) << 24);
+  end();
+  return resultHigh() * 0x20_0000 + (resultLow() >>> 11);
+}
+
+/**
  * The low 48 bits of the hash of a hash: BIP152's short ids, of which a whole mempool is computed at once, so without
  * bigints. `key`: the low and high word of k0, then of k1.
  */

@@ -40,9 +40,11 @@ export function chanceOf(entry: AddressEntry, now: UnixSeconds): number {
   return (now - entry.lastTry < 600 ? 0.01 : 1) * 0.66 ** Math.min(entry.attempts, 8);
 }
 
-export function entryOf(heard: TimedAddress, source: NetHost, time: UnixSeconds): AddressEntry {
-  // Copies: the message that it came in shall not stay in memory for its sake.
-  const address = { network: heard.network, bytes: heard.bytes.slice(), port: heard.port };
-  const from = { network: source.network, bytes: source.bytes.slice() };
-  return { address, source: from, services: heard.services, time, lastTry: 0, lastCountedTry: 0, lastSuccess: 0, attempts: 0 }; // biome-ignore format: one record
+/** Addresses own their bytes (no codec gives views of a message), so they are kept as they are. */
+export function entryOf(
+  { network, bytes, port, services }: TimedAddress,
+  source: NetHost,
+  time: UnixSeconds,
+): AddressEntry {
+  return { address: { network, bytes, port }, source, services, time, lastTry: 0, lastCountedTry: 0, lastSuccess: 0, attempts: 0 }; // biome-ignore format: one record
 }

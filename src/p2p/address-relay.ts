@@ -8,7 +8,8 @@
  * once it has sent anything about addresses.
  */
 import { HOUR_MS, MINUTE_MS, type Milliseconds, SECOND_MS, toUnixSeconds } from '../base/clock.ts';
-import { randomBelow, randomExponential, randomU64, shuffle } from '../base/random.ts';
+import { randomBelow, randomExponential, shuffle } from '../base/random.ts';
+import type { SipKey } from '../crypto/siphash.ts';
 import { ADDR_COUNT_MAX, SERVICES } from '../wire/messages.ts';
 import { type AddressNetwork, addressKey, addressText, isAddrV1Compatible, type NetAddress, type TimedAddress } from '../wire/net-address.ts'; // biome-ignore format: one list
 import { relayTargets } from './address-targets.ts';
@@ -81,7 +82,7 @@ export class AddressRelay implements Concern {
   readonly #options: AddressRelayOptions;
   readonly #peers = new Map<PeerId, PeerState>();
   readonly #answers = new Map<string, { readonly until: Milliseconds; readonly addresses: TimedAddress[] }>();
-  readonly #key: readonly [bigint, bigint];
+  readonly #key: SipKey;
 
   readonly handlers: Handlers = {
     addr: (peer, message, now) => this.#heard(peer, message.addresses, now),
@@ -94,7 +95,8 @@ export class AddressRelay implements Concern {
     this.#context = context;
     this.#slots = slots;
     this.#options = options;
-    this.#key = [randomU64(context.random), randomU64(context.random)];
+    const { random } = context;
+    this.#key = [random.u32(), random.u32(), random.u32(), random.u32()];
   }
 
   onVersion(peer: Peer, now: Milliseconds): void {
@@ -210,9 +212,10 @@ export class AddressRelay implements Concern {
 
   #relay(from: Peer, address: TimedAddress, now: Milliseconds): void {
     if (!isRoutable(address, this.#context.options)) return;
-    const candidates = [...this.#peers.values()]
-      .filter(({ peer }) => peer.id !== from.id && peer.phase === 'ready' && understands(peer, address))
-      .map(({ peer }) => peer.id);
+    const candidates: PeerId[] = [];
+    for (const { peer } of this.#peers.values())
+      if (peer.id !== from.id && peer.phase === 'ready' && understands(peer, address))
+        candidates.push(peer.id);
     const reach = this.#isReachable(address) ? 'reachable' : 'unreachable';
     for (const id of relayTargets(this.#key, address, candidates, reach, toUnixSeconds(now)))
       this.#push(this.#peers.get(id)!, address, now);

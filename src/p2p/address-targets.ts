@@ -4,7 +4,7 @@
  * reach ourselves go to one peer or two.
  */
 import type { UnixSeconds } from '../base/clock.ts';
-import { sipHash24 } from '../crypto/siphash.ts';
+import { type SipKey, sipHash24, sipHashRank } from '../crypto/siphash.ts';
 import type { NetAddress } from '../wire/net-address.ts';
 import type { PeerId } from './events.ts';
 import { hostBytes } from './netgroup.ts';
@@ -12,19 +12,33 @@ import { hostBytes } from './netgroup.ts';
 /** How long the targets stay (Core: ROTATE_ADDR_RELAY_DEST_INTERVAL). */
 const ROTATION_S = 24n * 3_600n;
 
+/** `key`: 128 secret bits. */
 export function relayTargets(
-  key: readonly [bigint, bigint],
+  key: SipKey,
   address: NetAddress,
   candidates: readonly PeerId[],
   reach: 'reachable' | 'unreachable',
   now: UnixSeconds,
 ): PeerId[] {
   const digest = addressDigest(address);
-  const day = (BigInt(now) + digest) / ROTATION_S;
-  const isPair = reach === 'reachable' || (hashWords(key, [digest, day]) & 1n) === 1n;
-  const scored = candidates.map(id => ({ id, score: hashWords(key, [digest, day, BigInt(id)]) }));
-  scored.sort((a, b) => (a.score > b.score ? -1 : a.score < b.score ? 1 : a.id - b.id));
-  return scored.slice(0, isPair ? 2 : 1).map(({ id }) => id);
+  const words = [...halvesOf(digest), ...halvesOf((BigInt(now) + digest) / ROTATION_S)];
+  const isPair = reach === 'reachable' || Math.floor(sipHashRank(key, words) / 2 ** 52) === 1;
+  words.push(0, 0);
+  let [first, second] = [-1, -1];
+  let [firstRank, secondRank] = [-1, -1];
+  for (const id of candidates) {
+    words[4] = id;
+    const rank = sipHashRank(key, words);
+    if (rank > firstRank) {
+      [second, secondRank] = [first, firstRank];
+      [first, firstRank] = [id, rank];
+    } else if (rank > secondRank) [second, secondRank] = [id, rank];
+  }
+  return [first, isPair ? second : -1].filter(id => id >= 0);
+}
+
+function halvesOf(word: bigint): [low: number, high: number] {
+  return [Number(word & 0xffff_ffffn), Number((word >> 32n) & 0xffff_ffffn)];
 }
 
 /** 64 bits of host and port, the same for everybody. */
@@ -34,12 +48,4 @@ function addressDigest(address: NetAddress): bigint {
   bytes.set(host);
   new DataView(bytes.buffer).setUint16(host.length, address.port);
   return sipHash24(0n, 0n, bytes);
-}
-
-function hashWords(key: readonly [bigint, bigint], words: readonly bigint[]): bigint {
-  const view = new DataView(new ArrayBuffer(8 * words.length));
-  words.forEach((word, i) => {
-    view.setBigUint64(8 * i, word, true);
-  });
-  return sipHash24(key[0], key[1], new Uint8Array(view.buffer));
 }

@@ -90,6 +90,8 @@ export class BlockDownload implements Concern {
   }
 
   onSettled(now: Milliseconds): void {
+    const isDirty = this.#isAllDirty || this.#dirty.size > 0;
+    if (!isDirty && this.#requests.isEmpty && this.#check.at === undefined) return;
     const peers = this.#isAllDirty ? [...this.#context.peers.values()] : [...this.#dirty];
     this.#isAllDirty = false;
     this.#dirty.clear();

@@ -26,6 +26,7 @@ export interface KnownBlocks {
 export class BlockKnowledge implements Concern {
   readonly #chain: P2pContext['chain'];
   readonly #known = new Map<PeerId, KnownBlocks>();
+  #raised = 0;
 
   constructor({ chain }: P2pContext) {
     this.#chain = chain;
@@ -52,6 +53,14 @@ export class BlockKnowledge implements Concern {
       syncedHeaders: best === undefined ? -1 : headers.heightOf(best),
       syncedBlocks: lastCommon === undefined ? -1 : headers.heightOf(lastCommon),
     };
+  }
+
+  /**
+   * Grows whenever what is known of any peer may have changed: who looks at all peers need not do so while it stays. A
+   * header that comes may be one that a peer announced before.
+   */
+  get changes(): number {
+    return this.#raised + this.#chain.headers.size;
   }
 
   /** Up to date: a block that was unknown when it was announced counts as soon as its header is here. */
@@ -98,7 +107,10 @@ export class BlockKnowledge implements Concern {
 
   #raise(known: KnownBlocks, id: HeaderId): void {
     const { headers } = this.#chain;
-    if (known.best === undefined || headers.chainWorkOf(id) >= headers.chainWorkOf(known.best))
+    if (known.best === id) return;
+    if (known.best === undefined || headers.chainWorkOf(id) >= headers.chainWorkOf(known.best)) {
       known.best = id;
+      this.#raised += 1;
+    }
   }
 }

@@ -59,6 +59,10 @@ export class BlockRelay implements Concern {
   readonly #sources = new Map<BlockHash, Source>();
   /** Peers whose block that is being decided on came as a compact one. */
   readonly #viaCompact = new Set<PeerId>();
+  /** There may be something to tell some peer. */
+  #hasNews = false;
+  /** How much was known of the peers when they were last looked at. */
+  #lookedAt = -1;
 
   constructor(
     context: P2pContext,
@@ -89,6 +93,10 @@ export class BlockRelay implements Concern {
 
   onConnected(peer: Peer): void {
     this.#states.set(peer.id, { prefersHeaders: false, hasSentSendHeaders: false, toAnnounce: [] });
+  }
+
+  onHandshakeDone(): void {
+    this.#hasNews = true;
   }
 
   onDisconnected(peer: Peer): void {
@@ -131,6 +139,10 @@ export class BlockRelay implements Concern {
   }
 
   onSettled(): void {
+    const known = this.#knowledge.changes;
+    if (!this.#hasNews && known === this.#lookedAt) return;
+    this.#hasNews = false;
+    this.#lookedAt = known;
     for (const peer of this.#context.peers.values()) {
       if (peer.phase !== 'ready') continue;
       const state = this.#states.get(peer.id)!;
@@ -200,6 +212,7 @@ export class BlockRelay implements Concern {
     for (let id = tip; id !== fork && fresh.length < ANNOUNCED_HEADERS_MAX; id = headers.parentOf(id)!)
       fresh.push(id);
     fresh.reverse();
+    this.#hasNews = true;
     for (const state of this.#states.values()) state.toAnnounce.push(...fresh);
   }
 

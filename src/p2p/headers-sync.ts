@@ -59,6 +59,7 @@ export class HeadersSync implements Concern {
   /** Ready peers with blocks that we have not begun to sync headers from. */
   readonly #waiting = new Set<Peer>();
   #lastTriggeringInv: BlockHash | undefined;
+  #starts = 0;
 
   constructor(
     context: P2pContext,
@@ -113,6 +114,11 @@ export class HeadersSync implements Concern {
   describe(peer: Peer): Partial<PeerInfo> {
     const presync = this.#states.get(peer.id)?.presync;
     return { presyncedHeaders: presync?.phase === 'presync' ? presync.height : -1 };
+  }
+
+  /** Grows whenever headers sync with some peer is started or given up. */
+  get changes(): number {
+    return this.#starts;
   }
 
   /** We asked it for the headers of its chain. */
@@ -176,6 +182,7 @@ export class HeadersSync implements Concern {
     log.debug('net', () => `initial getheaders (${chain.headers.heightOf(start)}) to peer=${peer.id}`);
     const state = this.#states.get(peer.id)!;
     state.isStarted = true;
+    this.#starts += 1;
     this.#waiting.delete(peer);
     const expected = (now / SECOND_MS - chain.headers.timeOf(best)) / chain.params.powTargetSpacing;
     const allowed = SYNC_TIMEOUT_BASE_MS + Math.max(0, expected) * SYNC_TIMEOUT_PER_HEADER_MS;
@@ -199,6 +206,7 @@ export class HeadersSync implements Concern {
       return;
     }
     state.isStarted = false;
+    this.#starts += 1;
     this.#waiting.add(peer);
   }
 

@@ -52,6 +52,8 @@ export class OutboundQuality implements Concern {
   #lastBlockAt: Milliseconds | undefined;
   #nextStaleCheck: Milliseconds = 0;
   #isInitialSyncDone = false;
+  /** What the peers were last judged by: as long as it stays, they need not be looked at. */
+  #judgedBy = { tip: -1, known: -1, started: -1 };
 
   constructor(
     context: P2pContext,
@@ -93,6 +95,12 @@ export class OutboundQuality implements Concern {
 
   onSettled(now: Milliseconds): void {
     if (this.#chore.at === undefined) this.#chore.set(now + EXTRA_PEER_CHECK_MS);
+    const tip = this.#context.chain.tip();
+    const known = this.#knowledge.changes;
+    const started = this.#headersSync.changes;
+    const before = this.#judgedBy;
+    if (before.tip === tip && before.known === known && before.started === started) return;
+    this.#judgedBy = { tip, known, started };
     for (const [id, state] of this.#states) this.#consider(this.#context.peers.get(id)!, state, now);
   }
 

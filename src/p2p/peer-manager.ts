@@ -58,6 +58,8 @@ export interface PeerManagerOptions extends P2pOptions, SlotsOptions, AddressRel
   readonly banTimeS: number;
 }
 
+type Listener = (peer: Peer, message: Message, now: Milliseconds) => void;
+
 export class PeerManager {
   readonly #context: P2pContext;
   readonly #peers = new Map<PeerId, PeerRecord>();
@@ -69,6 +71,9 @@ export class PeerManager {
   readonly #commands: CommandRunner;
   /** In the order in which they are told. */
   readonly #concerns: readonly Concern[];
+  /** Those of them who act at the end of each event, and who listen to each command: looked up for every message. */
+  readonly #settling: readonly Required<Pick<Concern, 'onSettled'>>[];
+  readonly #listeners: ReadonlyMap<Message['command'], readonly Listener[]>;
 
   constructor(deps: PeerManagerDeps, options: PeerManagerOptions) {
     const outbox = this.#outbox;
@@ -127,6 +132,8 @@ export class PeerManager {
       txRelay,
       txDownload,
     ];
+    this.#settling = this.#concerns.filter(concern => concern.onSettled !== undefined) as Required<Concern>[];
+    this.#listeners = listenersOf(this.#concerns);
   }
 
   /** Tells what happened at `now`; returns what must be done, in order. */
@@ -186,7 +193,7 @@ export class PeerManager {
   }
 
   #settle(now: Milliseconds): P2pEffect[] {
-    this.#each(concern => concern.onSettled?.(now));
+    for (const concern of this.#settling) concern.onSettled(now);
     return this.#outbox.take();
   }
 
@@ -300,9 +307,11 @@ export class PeerManager {
       log.debug('net', () => `Unsupported message "${command}" prior to verack from peer=${peer.id}`);
       return;
     }
-    for (const { handlers } of this.#concerns) {
-      const handler = handlers?.[command] as ((peer: Peer, message: Message, now: Milliseconds) => void) | undefined; // biome-ignore format: one step
-      if (peer.phase !== 'leaving') handler?.(peer, message, now);
+    const listeners = this.#listeners.get(command);
+    if (listeners === undefined) return;
+    for (const listener of listeners) {
+      if (peer.phase === 'leaving') return;
+      listener(peer, message, now);
     }
   }
 
@@ -366,4 +375,16 @@ export class PeerManager {
     };
     return Object.assign(info, ...this.#concerns.map(concern => concern.describe?.(peer, now)));
   }
+}
+
+function listenersOf(concerns: readonly Concern[]): Map<Message['command'], Listener[]> {
+  const listeners = new Map<Message['command'], Listener[]>();
+  for (const { handlers } of concerns) {
+    for (const [command, handler] of Object.entries(handlers ?? {})) {
+      const known = listeners.get(command as Message['command']);
+      if (known) known.push(handler as Listener);
+      else listeners.set(command as Message['command'], [handler as Listener]);
+    }
+  }
+  return listeners;
 }

@@ -135,16 +135,20 @@ export class TxDownload implements Concern {
   }
 
   onSettled(now: Milliseconds): void {
+    if (this.#orphanWork.size > 0) this.#workOnOrphans();
+    this.#requests.advance(now);
+    if (this.#requests.isAnyAskable) for (const id of [...this.#requests.askable()]) this.#ask(id, now);
+    const next = this.#requests.nextDeadline();
+    if (next === undefined) this.#alarm.clear();
+    else if (this.#alarm.at !== next) this.#alarm.set(next);
+  }
+
+  #workOnOrphans(): void {
     for (const id of [...this.#orphanWork]) {
       const peer = this.#context.peers.get(id);
       if (!peer) this.#orphanWork.delete(id);
       else if (!this.#context.outbox.isBusy(peer)) this.#tryOrphan(peer);
     }
-    this.#requests.advance(now);
-    for (const id of [...this.#requests.askable()]) this.#ask(id, now);
-    const next = this.#requests.nextDeadline();
-    if (next === undefined) this.#alarm.clear();
-    else if (this.#alarm.at !== next) this.#alarm.set(next);
   }
 
   #announced(peer: Peer, items: readonly InventoryItem[], now: Milliseconds): void {

@@ -128,6 +128,10 @@ export class TxRequests {
     return this.#askable;
   }
 
+  get isAnyAskable(): boolean {
+    return this.#askable.size > 0;
+  }
+
   /** What to ask `peer` for, in the order it announced, so that parents come before children. */
   requestable(peer: PeerId): TxReference[] {
     const best = this.#peers.get(peer)?.best ?? [];

@@ -35,6 +35,10 @@ export class ByteQueue {
       this.#chunks[0] = first.subarray(length);
       return first.subarray(0, length);
     }
+    if (first !== undefined && first.length === length) {
+      this.#chunks.shift();
+      return first;
+    }
     const parts: Uint8Array[] = [];
     let missing = length;
     let used = 0;

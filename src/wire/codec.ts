@@ -5,7 +5,7 @@
  * that cannot be encoded is our bug and throws RangeError. Decoded byte fields are views of the input: what
  * outlives its message must copy them (`slice`), because a small view pins its whole message.
  */
-import { type BlockHash, binaryToBytes, bytesToBinary, type Hash256, type Txid } from '../base/bytes.ts';
+import { type BlockHash, binaryBetween, binaryToBytes, bytesToBinary, type Hash256, type Txid } from '../base/bytes.ts'; // biome-ignore format: one list
 
 /** The input does not follow the format. The message says what and where. */
 export class DecodeError extends Error {
@@ -20,13 +20,19 @@ export class Reader {
   readonly bytes: Uint8Array;
   position: number;
   readonly end: number;
-  readonly #view: DataView;
+  /** Made when a wide integer is read: most messages have none. */
+  #lazyView: DataView | undefined;
 
   constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
     this.bytes = bytes;
     this.position = start;
     this.end = end;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  get #view(): DataView {
+    const { bytes } = this;
+    this.#lazyView ??= new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    return this.#lazyView;
   }
 
   get remaining(): number {
@@ -48,19 +54,23 @@ export class Reader {
   }
 
   u16(): number {
-    return this.#view.getUint16(this.advance(2), true);
+    const at = this.advance(2);
+    return this.bytes[at]! | (this.bytes[at + 1]! << 8);
   }
 
   u16BE(): number {
-    return this.#view.getUint16(this.advance(2), false);
+    const at = this.advance(2);
+    return (this.bytes[at]! << 8) | this.bytes[at + 1]!;
   }
 
   u32(): number {
-    return this.#view.getUint32(this.advance(4), true);
+    return this.i32() >>> 0;
   }
 
   i32(): number {
-    return this.#view.getInt32(this.advance(4), true);
+    const at = this.advance(4);
+    const { bytes } = this;
+    return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
   }
 
   u64(): bigint {
@@ -97,9 +107,13 @@ export class Reader {
   }
 
   hash<T extends Hash256>(): T {
-    return bytesToBinary(this.take(32)) as T;
+    const at = this.advance(32);
+    return binaryBetween(this.bytes, at, at + 32) as T;
   }
 }
+
+/** Copied byte by byte up to here. */
+const SHORT_COPY_BYTES = 128;
 
 /** Grows as needed; `finish` returns exactly what was written. */
 export class Writer {
@@ -199,6 +213,15 @@ export class Writer {
     return this.#bytes.subarray(0, this.#length);
   }
 
+  /** Puts what was written into `target`, which has room for it from `at` on. */
+  copyTo(target: Uint8Array, at: number): void {
+    const bytes = this.#bytes;
+    const length = this.#length;
+    // For a few bytes, a view costs more than the bytes.
+    if (length > SHORT_COPY_BYTES) target.set(bytes.subarray(0, length), at);
+    else for (let i = 0; i < length; i += 1) target[at + i] = bytes[i]!;
+  }
+
   /** A fresh array: the writer may be used on. */
   finish(): Uint8Array {
     return this.#bytes.slice(0, this.#length);
@@ -221,10 +244,34 @@ export function decodeAll<T>(codec: Codec<T>, bytes: Uint8Array): T {
   return value;
 }
 
+/** What `encode` writes into: most messages are small, and memory for each would cost more than its bytes. */
+const shared = { writer: new Writer(4_096), isTaken: false };
+/** Grown above this, it is not kept. */
+const SHARED_BYTES_MAX = 0x1_0000;
+
 export function encode<T>(codec: Codec<T>, value: T): Uint8Array {
-  const writer = new Writer();
-  codec.write(writer, value);
-  return writer.finish();
+  return encodeBehind(codec, value, 0);
+}
+
+/** With `room` zero bytes before it, for a header. */
+export function encodeBehind<T>(codec: Codec<T>, value: T, room: number): Uint8Array {
+  // A codec may encode a part by itself.
+  const isNested = shared.isTaken;
+  const writer = isNested ? new Writer() : shared.writer;
+  shared.isTaken = true;
+  try {
+    codec.write(writer, value);
+    const { length } = writer;
+    const bytes = new Uint8Array(room + length);
+    writer.copyTo(bytes, room);
+    return bytes;
+  } finally {
+    if (!isNested) {
+      if (writer.length > SHARED_BYTES_MAX) shared.writer = new Writer(4_096);
+      else writer.reset();
+      shared.isTaken = false;
+    }
+  }
 }
 
 export const u8: Codec<number> = { read: r => r.u8(), write: (w, v) => w.u8(v) };

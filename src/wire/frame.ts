@@ -3,14 +3,18 @@
  * one at a time and only when asked, so that whoever reads decides the pace. What each defect earns, p2p/penalty.ts says.
  * Source: Core src/net.cpp, V1Transport; src/protocol.h, CMessageHeader.
  */
-import { binaryToBytes, bytesToBinary } from '../base/bytes.ts';
+import { binaryBetween, bytesToBinary } from '../base/bytes.ts';
 import { sha256d } from '../crypto/sha256.ts';
 import { ByteQueue } from './byte-queue.ts';
-import { PAYLOAD_BYTES_MAX } from './messages.ts';
+import { encodePayloadBehind, type Message, PAYLOAD_BYTES_MAX } from './messages.ts';
 
 /** Magic 4, command 12, length 4, checksum 4. */
 export const FRAME_HEADER_BYTES = 24;
 export const COMMAND_BYTES = 12;
+const MAGIC_BYTES = 4;
+const LENGTH_OFFSET = 16;
+const CHECKSUM_OFFSET = 20;
+const CHECKSUM_BYTES = 4;
 
 /** What a frame can be wrong in. After 'magic', 'oversize' and 'transport' (BIP324) the stream cannot be followed any further. */
 export type FrameDefect = 'magic' | 'oversize' | 'transport' | 'checksum' | 'command';
@@ -29,15 +33,31 @@ export type Frame =
 /** A whole frame. `command` has at most 12 printable characters, `magic` four bytes. */
 export function encodeFrame(magic: Uint8Array, command: string, payload: Uint8Array): Uint8Array {
   const frame = new Uint8Array(FRAME_HEADER_BYTES + payload.length);
-  frame.set(magic);
-  frame.set(binaryToBytes(command), 4);
-  new DataView(frame.buffer).setUint32(16, payload.length, true);
-  frame.set(binaryToBytes(sha256d(payload).slice(0, 4)), 20);
   frame.set(payload, FRAME_HEADER_BYTES);
+  return putHeader(frame, magic, command, payload);
+}
+
+/** As `encodeFrame` of the message's payload, with one array less. */
+export function encodeMessageFrame(magic: Uint8Array, message: Message): Uint8Array {
+  const frame = encodePayloadBehind(message, FRAME_HEADER_BYTES);
+  return putHeader(frame, magic, message.command, frame.subarray(FRAME_HEADER_BYTES));
+}
+
+function putHeader(frame: Uint8Array, magic: Uint8Array, command: string, payload: Uint8Array): Uint8Array {
+  for (let i = 0; i < MAGIC_BYTES; i += 1) frame[i] = magic[i]!;
+  for (let i = 0; i < command.length; i += 1) frame[MAGIC_BYTES + i] = command.charCodeAt(i);
+  const { length } = payload;
+  frame[LENGTH_OFFSET] = length;
+  frame[LENGTH_OFFSET + 1] = length >>> 8;
+  frame[LENGTH_OFFSET + 2] = length >>> 16;
+  frame[LENGTH_OFFSET + 3] = length >>> 24;
+  const checksum = sha256d(payload);
+  for (let i = 0; i < CHECKSUM_BYTES; i += 1) frame[CHECKSUM_OFFSET + i] = checksum.charCodeAt(i);
   return frame;
 }
 
 interface Header {
+  /** Twelve bytes as they came, with their padding. */
   readonly command: string;
   readonly length: number;
   readonly checksum: string;
@@ -82,21 +102,25 @@ export class FrameDecoder {
     };
     if (!sha256d(payload).startsWith(checksum))
       return defect('checksum', `Wrong checksum of ${length} bytes`);
-    if (!isValidCommand(command)) return defect('command', `Invalid message type "${printable(command)}"`);
-    const name = command.replace(/\0+$/, '');
+    const name = commandName(command);
+    if (name === undefined) return defect('command', `Invalid message type "${printable(command)}"`);
     return { kind: 'frame', command: name, payload, size };
   }
 
   #readHeader(): Header | Frame {
     const bytes = this.#queue.take(FRAME_HEADER_BYTES);
-    const text = bytesToBinary(bytes);
-    const command = text.slice(4, 4 + COMMAND_BYTES);
-    const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(16, true);
-    if (text.slice(0, 4) !== this.#magic)
+    const command = binaryBetween(bytes, MAGIC_BYTES, MAGIC_BYTES + COMMAND_BYTES);
+    const length =
+      (bytes[LENGTH_OFFSET]! |
+        (bytes[LENGTH_OFFSET + 1]! << 8) |
+        (bytes[LENGTH_OFFSET + 2]! << 16) |
+        (bytes[LENGTH_OFFSET + 3]! << 24)) >>>
+      0;
+    if (binaryBetween(bytes, 0, MAGIC_BYTES) !== this.#magic)
       return this.#end('magic', command, 'Wrong magic: a peer of another chain?');
     if (length > PAYLOAD_BYTES_MAX)
       return this.#end('oversize', command, `Payload of ${length} bytes announced`);
-    return { command, length, checksum: text.slice(20) };
+    return { command, length, checksum: binaryBetween(bytes, CHECKSUM_OFFSET, FRAME_HEADER_BYTES) };
   }
 
   #end(defect: FrameDefect, command: string, detail: string): Frame {
@@ -106,9 +130,15 @@ export class FrameDecoder {
   }
 }
 
-/** Printable ASCII, then only zeros. */
-function isValidCommand(command: string): boolean {
-  return /^[\x20-\x7e]*\0*$/.test(command);
+/** Without its padding; undefined unless it is printable ASCII, then only zeros. */
+function commandName(command: string): string | undefined {
+  const end = command.indexOf('\0');
+  const length = end < 0 ? command.length : end;
+  for (let i = 0; i < command.length; i += 1) {
+    const code = command.charCodeAt(i);
+    if (i < length ? code < 0x20 || code > 0x7e : code !== 0) return undefined;
+  }
+  return command.slice(0, length);
 }
 
 /** For logs: whatever is not printable is left out. */

@@ -2,10 +2,10 @@
  * All messages of the protocol in one table: command → codec, with limits. Types, framing and dispatch derive from
  * it; a new message is one line here and one handler. Payload bytes behind what a codec reads are ignored, as in Core.
  */
-import { ZERO_HASH } from '../base/bytes.ts';
+import { type Hash256, ZERO_HASH } from '../base/bytes.ts';
 import { block, blockHeader } from './block.ts';
 import {
-  array, blockHash, type Codec, compactSize, encode, hash256, type Infer, i32, i64, Reader, struct,
+  array, blockHash, type Codec, compactSize, encode, encodeBehind, type Infer, i32, i64, Reader, struct,
   u8, u32, u64, varText, type Writer,
 } from './codec.ts'; // biome-ignore format: one list
 import { compactBlock, txIndexes } from './compact-block.ts';
@@ -41,8 +41,22 @@ export const SERVICES = {
   v2Transport: 1n << 11n,
 } as const;
 
-export const inventoryItem = struct({ type: u32, hash: hash256 });
-export type InventoryItem = Infer<typeof inventoryItem>;
+export interface InventoryItem {
+  readonly type: number;
+  readonly hash: Hash256;
+}
+/** Written out: most of what a node says and hears is made of these. */
+const inventoryItem: Codec<InventoryItem> = {
+  read: r => ({ type: r.u32(), hash: r.hash() }),
+  write(w, v) {
+    w.u32(v.type);
+    w.hash(v.hash);
+  },
+};
+const inventory = inventoryOf(array(inventoryItem, INV_COUNT_MAX));
+function inventoryOf(items: Codec<InventoryItem[]>): Codec<{ readonly items: InventoryItem[] }> {
+  return { read: r => ({ items: items.read(r) }), write: (w, v) => items.write(w, v.items) };
+}
 
 /** Optional tail: peers of old versions stop after `to`, the nonce, the user agent or the height, and nowhere else. */
 const version: Codec<VersionMessage> = {
@@ -115,9 +129,9 @@ export const messages = {
   addrv2: struct({ addresses: array(timedAddressV2, ADDR_COUNT_MAX) }),
   sendaddrv2: empty,
   getaddr: empty,
-  inv: struct({ items: array(inventoryItem, INV_COUNT_MAX) }),
-  getdata: struct({ items: array(inventoryItem, INV_COUNT_MAX) }),
-  notfound: struct({ items: array(inventoryItem, INV_COUNT_MAX) }),
+  inv: inventory,
+  getdata: inventory,
+  notfound: inventory,
   getheaders: locatorRequest,
   getblocks: locatorRequest,
   headers: struct({ headers: array(headerItem, HEADERS_COUNT_MAX) }),
@@ -150,7 +164,15 @@ export function isKnownCommand(command: string): command is Command {
 /** Throws DecodeError. Trailing bytes are ignored. */
 export function decodeMessage(command: Command, payload: Uint8Array): Message {
   const codec = messages[command] as Codec<object>;
-  return { command, ...codec.read(new Reader(payload)) } as Message;
+  // What a codec has just read is nobody else's: its command is added in place.
+  const message = codec.read(new Reader(payload)) as { command?: Command };
+  message.command = command;
+  return message as Message;
+}
+
+/** The payload with `room` zero bytes before it. */
+export function encodePayloadBehind(message: Message, room: number): Uint8Array {
+  return encodeBehind(messages[message.command] as Codec<Message>, message, room);
 }
 
 export function encodePayload(message: Message): Uint8Array {

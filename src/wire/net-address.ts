@@ -2,8 +2,8 @@
  * Addresses of nodes: the old 16-byte form (IPv6, with IPv4 and others embedded) and BIP155's form by network.
  * Inside, an address is its network and its bytes; text exists at the edges.
  */
-import { bytesToBinary } from '../base/bytes.ts';
-import { type Codec, DecodeError, struct, u8, u16BE, u32, u64, varBytes } from './codec.ts';
+import { binaryBetween, bytesToBinary } from '../base/bytes.ts';
+import { type Codec, DecodeError, varBytes } from './codec.ts';
 import { i2pName, onionName, parseOverlayName } from './overlay-names.ts';
 
 /** BIP155 network ids, with the length of an address. */
@@ -71,8 +71,8 @@ export function isAddrV1Compatible(address: NetAddress): boolean {
 
 const address16: Codec<NetAddress> = {
   read(r) {
-    const rest = addressFrom16(r.take(16));
-    return { ...rest, port: r.u16BE() };
+    const { network, bytes } = addressFrom16(r.take(16));
+    return { network, bytes, port: r.u16BE() };
   },
   write(w, v) {
     w.put(addressTo16(v));
@@ -84,7 +84,8 @@ const address16: Codec<NetAddress> = {
 export const serviceAddress: Codec<NetAddress & { readonly services: bigint }> = {
   read(r) {
     const services = r.u64();
-    return { services, ...address16.read(r) };
+    const { network, bytes, port } = address16.read(r);
+    return { network, bytes, port, services };
   },
   write(w, v) {
     w.u64(v.services);
@@ -96,7 +97,8 @@ export const serviceAddress: Codec<NetAddress & { readonly services: bigint }> =
 export const timedAddressV1: Codec<TimedAddress> = {
   read(r) {
     const time = r.u32();
-    return { time, ...serviceAddress.read(r) };
+    const { network, bytes, port, services } = serviceAddress.read(r);
+    return { network, bytes, port, services, time };
   },
   write(w, v) {
     w.u32(v.time);
@@ -104,18 +106,38 @@ export const timedAddressV1: Codec<TimedAddress> = {
   },
 };
 
-const addrV2Body = struct({
-  time: u32,
-  services: compactSize64(),
-  id: u8,
-  bytes: varBytes(ADDRV2_BYTES_MAX),
-  port: u16BE,
-});
+/** Service bits are a compact size in BIP155, and may need all 64 bits. */
+const compactSize64: Codec<bigint> = {
+  read(r) {
+    const first = r.u8();
+    if (first < 0xfd) return BigInt(first);
+    const [value, least] =
+      first === 0xfd
+        ? [BigInt(r.u16()), 0xfdn]
+        : first === 0xfe
+          ? [BigInt(r.u32()), 0x1_0000n]
+          : [r.u64(), 1n << 32n];
+    if (value < least) throw new DecodeError('Non-canonical compact size');
+    return value;
+  },
+  write(w, v) {
+    if (v <= 0xffff_ffffn) w.compactSize(Number(v));
+    else {
+      w.u8(0xff);
+      w.u64(v);
+    }
+  },
+};
+const addrV2Bytes = varBytes(ADDRV2_BYTES_MAX);
 
 /** In `addrv2`; an unknown network, or a form that must not be sent, reads as undefined and is skipped (BIP155). */
 export const timedAddressV2: Codec<TimedAddress | undefined> = {
   read(r) {
-    const { time, services, id, bytes, port } = addrV2Body.read(r);
+    const time = r.u32();
+    const services = compactSize64.read(r);
+    const id = r.u8();
+    const bytes = addrV2Bytes.read(r);
+    const port = r.u16BE();
     const network = NETWORK_BY_ID.get(id);
     if (network === undefined) return undefined;
     if (bytes.length !== BIP155_NETWORKS[network].length) {
@@ -130,49 +152,31 @@ export const timedAddressV2: Codec<TimedAddress | undefined> = {
   },
   write(w, v) {
     if (v === undefined) throw new RangeError('An address without network cannot be sent');
-    addrV2Body.write(w, {
-      time: v.time,
-      services: v.services,
-      id: BIP155_NETWORKS[v.network].id,
-      bytes: v.bytes,
-      port: v.port,
-    });
+    w.u32(v.time);
+    compactSize64.write(w, v.services);
+    w.u8(BIP155_NETWORKS[v.network].id);
+    addrV2Bytes.write(w, v.bytes);
+    w.u16BE(v.port);
   },
 };
 
-/** Service bits are a compact size in BIP155, and may need all 64 bits. */
-function compactSize64(): Codec<bigint> {
-  return {
-    read(r) {
-      const first = r.u8();
-      if (first < 0xfd) return BigInt(first);
-      const [value, least] =
-        first === 0xfd
-          ? [BigInt(r.u16()), 0xfdn]
-          : first === 0xfe
-            ? [BigInt(r.u32()), 0x1_0000n]
-            : [u64.read(r), 1n << 32n];
-      if (value < least) throw new DecodeError('Non-canonical compact size');
-      return value;
-    },
-    write(w, v) {
-      if (v <= 0xffff_ffffn) w.compactSize(Number(v));
-      else {
-        w.u8(0xff);
-        w.u64(v);
-      }
-    },
-  };
-}
-
 /** A Map key: network, bytes and port. */
-export function addressKey(address: NetAddress): string {
-  return `${hostKey(address)}:${address.port}`;
+export function addressKey({ network, bytes, port }: NetAddress): string {
+  const { id } = BIP155_NETWORKS[network];
+  // One flat string: books hold many, and parts joined by + would stay parts.
+  if (bytes.length === 4)
+    return String.fromCharCode(id, bytes[0]!, bytes[1]!, bytes[2]!, bytes[3]!, port >> 8, port & 0xff);
+  keyScratch[0] = id;
+  keyScratch.set(bytes, 1);
+  keyScratch[bytes.length + 1] = port >> 8;
+  keyScratch[bytes.length + 2] = port;
+  return binaryBetween(keyScratch, 0, bytes.length + 3);
 }
+const keyScratch = new Uint8Array(64);
 
 /** A Map key without the port: the machine. */
 export function hostKey(address: NetAddress): string {
-  return address.network + bytesToBinary(address.bytes);
+  return String.fromCharCode(BIP155_NETWORKS[address.network].id) + bytesToBinary(address.bytes);
 }
 
 /** `1.2.3.4`, an IPv6 text, `….onion` or `….b32.i2p`. No port. */
