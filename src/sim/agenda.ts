@@ -1,17 +1,29 @@
 /**
- * Virtual time: what is to happen when. Actions run in order of time, and those of one time in the order in which they
- * were entered, so a run is a function of its seed. Nothing sleeps: time jumps to the next action.
+ * Virtual time: what is to happen when. Things happen in order of time, and those of one time in the order in which they
+ * were entered, so a run is a function of its seed. Nothing sleeps: time jumps to the next thing.
  */
 import type { Milliseconds } from '../base/clock.ts';
 
-/** A binary heap in three parallel arrays: millions of actions pass through it, so an entry is no object. */
+/** Something that things happen to: a frame arrives at it, an alarm rings. */
+export interface Target<Payload> {
+  fire(payload: Payload): void;
+}
+
+/** For what happens seldom enough to be a closure. */
+const RUN: Target<() => void> = { fire: action => action() };
+
+/** Children of a node of the heap: fewer levels than with two, and those of one node lie side by side. */
+const ARITY = 4;
+
+/** A heap in parallel arrays: millions of entries pass through it, so an entry is no object and no closure. */
 export class Agenda {
   now: Milliseconds;
-  /** Actions that have run. */
+  /** Things that have happened. */
   done = 0;
   readonly #times: number[] = [];
   readonly #orders: number[] = [];
-  readonly #actions: (() => void)[] = [];
+  readonly #targets: Target<unknown>[] = [];
+  readonly #payloads: unknown[] = [];
   #entered = 0;
 
   constructor(start: Milliseconds) {
@@ -23,57 +35,67 @@ export class Agenda {
   }
 
   after(delay: Milliseconds, action: () => void): void {
-    this.at(this.now + delay, action);
+    this.fireAt(this.now + delay, RUN, action);
   }
 
   /** `time` in the past means now. */
   at(time: Milliseconds, action: () => void): void {
-    const key = Math.max(time, this.now);
+    this.fireAt(time, RUN, action);
+  }
+
+  fireAt<Payload>(time: Milliseconds, target: Target<Payload>, payload: Payload): void {
+    const key = time > this.now ? time : this.now;
     const order = this.#entered;
     this.#entered += 1;
     let hole = this.#times.length;
     this.#times.push(key);
     this.#orders.push(order);
-    this.#actions.push(action);
+    this.#targets.push(target as Target<unknown>);
+    this.#payloads.push(payload);
     while (hole > 0) {
-      const parent = (hole - 1) >> 1;
+      const parent = ((hole - 1) / ARITY) | 0;
       // The newcomer has the highest order, so among equals it stays behind.
       if (this.#times[parent]! <= key) break;
       this.#move(parent, hole);
       hole = parent;
     }
-    this.#put(hole, key, order, action);
+    this.#put(hole, key, order, target as Target<unknown>, payload);
   }
 
-  /** Runs all that is due up to `end`, and leaves the time there. */
+  /** Lets all happen that is due up to `end`, and leaves the time there. */
   runUntil(end: Milliseconds): void {
-    for (let next = this.#times[0]; next !== undefined && next <= end; next = this.#times[0]) {
-      this.now = next;
+    while (this.#times.length > 0 && this.#times[0]! <= end) {
+      this.now = this.#times[0]!;
       this.done += 1;
-      this.#pop()();
+      const target = this.#targets[0]!;
+      const payload = this.#payloads[0];
+      this.#removeFirst();
+      target.fire(payload);
     }
     this.now = Math.max(this.now, end);
   }
 
-  #pop(): () => void {
-    const first = this.#actions[0]!;
-    const time = this.#times.pop()!;
+  #removeFirst(): void {
+    const times = this.#times;
+    const time = times.pop()!;
     const order = this.#orders.pop()!;
-    const action = this.#actions.pop()!;
-    const size = this.#times.length;
-    if (size === 0) return first;
+    const target = this.#targets.pop()!;
+    const payload = this.#payloads.pop();
+    const size = times.length;
+    if (size === 0) return;
     let hole = 0;
     for (;;) {
-      let child = 2 * hole + 1;
-      if (child >= size) break;
-      if (child + 1 < size && this.#isBefore(child + 1, this.#times[child]!, this.#orders[child]!))
-        child += 1;
-      if (!this.#isBefore(child, time, order)) break;
-      this.#move(child, hole);
-      hole = child;
+      const first = ARITY * hole + 1;
+      if (first >= size) break;
+      let least = first;
+      const end = Math.min(first + ARITY, size);
+      for (let child = first + 1; child < end; child += 1)
+        if (this.#isBefore(child, times[least]!, this.#orders[least]!)) least = child;
+      if (!this.#isBefore(least, time, order)) break;
+      this.#move(least, hole);
+      hole = least;
     }
-    this.#put(hole, time, order, action);
-    return first;
+    this.#put(hole, time, order, target, payload);
   }
 
   #isBefore(at: number, time: number, order: number): boolean {
@@ -82,12 +104,13 @@ export class Agenda {
   }
 
   #move(from: number, to: number): void {
-    this.#put(to, this.#times[from]!, this.#orders[from]!, this.#actions[from]!);
+    this.#put(to, this.#times[from]!, this.#orders[from]!, this.#targets[from]!, this.#payloads[from]);
   }
 
-  #put(at: number, time: number, order: number, action: () => void): void {
+  #put(at: number, time: number, order: number, target: Target<unknown>, payload: unknown): void {
     this.#times[at] = time;
     this.#orders[at] = order;
-    this.#actions[at] = action;
+    this.#targets[at] = target;
+    this.#payloads[at] = payload;
   }
 }

@@ -7,8 +7,8 @@
 import { bytesToBinary, type Wtxid } from '../base/bytes.ts';
 import type { P2pEvent, PeerId } from '../p2p/events.ts';
 import { DecodeError } from '../wire/codec.ts';
-import { encodeFrame, FrameDecoder } from '../wire/frame.ts';
-import { decodeMessage, encodePayload, isKnownCommand, type Message } from '../wire/messages.ts';
+import { encodeFrame, encodeMessageFrame, FrameDecoder } from '../wire/frame.ts';
+import { decodeMessage, isKnownCommand, type Message } from '../wire/messages.ts';
 
 /** Payloads of `headers` up to this are announcements, which all nodes send alike. */
 const ANNOUNCEMENT_BYTES_MAX = 1_000;
@@ -32,12 +32,11 @@ export class Frames {
   }
 
   encode(message: Message): Uint8Array {
-    if (!this.#usesMemo || message.command !== 'tx')
-      return encodeFrame(this.#magic, message.command, encodePayload(message));
+    if (!this.#usesMemo || message.command !== 'tx') return encodeMessageFrame(this.#magic, message);
     const { wtxid } = message.tx;
     let frame = this.#txFrames.get(wtxid);
     if (frame === undefined) {
-      frame = encodeFrame(this.#magic, 'tx', encodePayload(message));
+      frame = encodeMessageFrame(this.#magic, message);
       this.#txFrames.set(wtxid, frame);
     }
     return frame;

@@ -10,7 +10,7 @@ import type { Milliseconds } from '../base/clock.ts';
 import { type Random, randomBelow } from '../base/random.ts';
 import type { ConnectionType } from '../p2p/events.ts';
 import { addressKey, type NetAddress } from '../wire/net-address.ts';
-import type { Agenda } from './agenda.ts';
+import type { Agenda, Target } from './agenda.ts';
 
 /** How long a dial of nobody takes (Core: DEFAULT_CONNECT_TIMEOUT). */
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -54,23 +54,42 @@ interface Line {
   downFreeAt: Milliseconds;
 }
 
+/** One way of a link: frames arrive at its other end in the order in which they were sent. */
+class Lane implements Target<Uint8Array> {
+  readonly #network: Network;
+  readonly #link: Link;
+  readonly #side: Side;
+  lastArrival: Milliseconds = 0;
+
+  constructor(network: Network, link: Link, side: Side) {
+    this.#network = network;
+    this.#link = link;
+    this.#side = side;
+  }
+
+  fire(frame: Uint8Array): void {
+    this.#network.arrived(this.#link, this.#side, frame);
+  }
+}
+
 export class Link {
   /** The dialer first. */
   readonly hosts: readonly [Host, Host];
   readonly type: Exclude<ConnectionType, 'inbound'>;
   readonly latencyMs: Milliseconds;
   readonly ends: [LinkEnd | undefined, LinkEnd | undefined] = [undefined, undefined];
-  readonly lastArrival: [Milliseconds, Milliseconds] = [0, 0];
+  readonly lanes: readonly [Lane, Lane];
   isOpen = true;
 
   constructor(
+    network: Network,
     hosts: readonly [Host, Host],
-    type: Exclude<ConnectionType, 'inbound'>,
-    latencyMs: Milliseconds,
+    shape: { readonly type: Exclude<ConnectionType, 'inbound'>; readonly latencyMs: Milliseconds },
   ) {
     this.hosts = hosts;
-    this.type = type;
-    this.latencyMs = latencyMs;
+    this.type = shape.type;
+    this.latencyMs = shape.latencyMs;
+    this.lanes = [new Lane(network, this, 0), new Lane(network, this, 1)];
   }
 }
 
@@ -133,7 +152,7 @@ export class Network {
       this.#agenda.after(CONNECT_TIMEOUT_MS, () => outcome.failed('timeout'));
       return;
     }
-    const link = new Link([from, to], type, this.#drawLatency());
+    const link = new Link(this, [from, to], { type, latencyMs: this.#drawLatency() });
     this.#agenda.after(2 * link.latencyMs, () => {
       if (this.#isCut(link)) {
         this.#agenda.after(CONNECT_TIMEOUT_MS, () => outcome.failed('timeout'));
@@ -162,9 +181,10 @@ export class Network {
     let arrives = leaves + link.latencyMs;
     if (lossRate > 0 && this.#random.u32() < lossRate * 0x1_0000_0000)
       arrives += RETRANSMIT_MS + 2 * link.latencyMs;
-    arrives = Math.max(arrives, link.lastArrival[side]);
-    link.lastArrival[side] = arrives;
-    this.#agenda.at(arrives, () => this.#arrived(link, side, frame));
+    const lane = link.lanes[side];
+    arrives = Math.max(arrives, lane.lastArrival);
+    lane.lastArrival = arrives;
+    this.#agenda.fireAt(arrives, lane, frame);
   }
 
   /** What `side` has sent before still arrives; then the other side learns of it. */
@@ -173,7 +193,7 @@ export class Network {
     const end = link.ends[side];
     link.ends[side] = undefined;
     this.#agenda.after(0, () => end?.closed());
-    const arrives = Math.max(this.#agenda.now + link.latencyMs, link.lastArrival[side]);
+    const arrives = Math.max(this.#agenda.now + link.latencyMs, link.lanes[side].lastArrival);
     this.#agenda.at(arrives, () => this.#cut(link));
   }
 
@@ -197,7 +217,8 @@ export class Network {
     for (const end of link.ends) end?.closed();
   }
 
-  #arrived(link: Link, side: Side, frame: Uint8Array): void {
+  /** A frame has come to the end of its way. */
+  arrived(link: Link, side: Side, frame: Uint8Array): void {
     const { downBytesPerSecond } = this.#options;
     if (downBytesPerSecond === Number.POSITIVE_INFINITY) {
       this.#deliver(link, side, frame);

@@ -23,7 +23,7 @@ import { type Block, blockWeight } from '../wire/block.ts';
 import { type Message, SERVICES } from '../wire/messages.ts';
 import type { NetAddress } from '../wire/net-address.ts';
 import type { Transaction } from '../wire/transaction.ts';
-import type { Agenda } from './agenda.ts';
+import type { Agenda, Target } from './agenda.ts';
 import type { BaseChain } from './base-chain.ts';
 import type { Frames } from './frames.ts';
 import type { Metrics } from './metrics.ts';
@@ -107,6 +107,7 @@ export class SimNode implements Host {
   /** When a tick is on the agenda. */
   #wakesAt = Number.POSITIVE_INFINITY;
   #ticks = { at: 0, count: 0 };
+  readonly #waker: Target<Milliseconds> = { fire: at => this.#wake(at) };
   /** The node whose transaction or block is being taken in. */
   #source = -1;
   #isStarted = false;
@@ -267,7 +268,7 @@ export class SimNode implements Host {
     const { agenda } = this.#deps;
     this.#wakesAt = Math.max(deadline, agenda.now);
     const at = this.#wakesAt;
-    agenda.at(at, () => this.#wake(at));
+    agenda.fireAt(at, this.#waker, at);
   }
 
   #wake(at: Milliseconds): void {

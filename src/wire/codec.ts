@@ -275,7 +275,6 @@ export function encodeBehind<T>(codec: Codec<T>, value: T, room: number): Uint8A
 }
 
 export const u8: Codec<number> = { read: r => r.u8(), write: (w, v) => w.u8(v) };
-export const u16BE: Codec<number> = { read: r => r.u16BE(), write: (w, v) => w.u16BE(v) };
 export const u32: Codec<number> = { read: r => r.u32(), write: (w, v) => w.u32(v) };
 export const i32: Codec<number> = { read: r => r.i32(), write: (w, v) => w.i32(v) };
 export const u64: Codec<bigint> = { read: r => r.u64(), write: (w, v) => w.u64(v) };
@@ -288,7 +287,6 @@ export const compactSize: Codec<number> = { read: r => r.compactSize(), write: (
 
 export const blockHash: Codec<BlockHash> = { read: r => r.hash(), write: (w, v) => w.hash(v) };
 export const txid: Codec<Txid> = { read: r => r.hash(), write: (w, v) => w.hash(v) };
-export const hash256: Codec<Hash256> = { read: r => r.hash(), write: (w, v) => w.hash(v) };
 
 /** A length prefix and that many bytes, at most `max`. */
 export function varBytes(max: number = COMPACT_SIZE_MAX): Codec<Uint8Array> {
