@@ -82,6 +82,12 @@ export class Chain implements ChainView, HeaderAcceptor {
     return this.#state.minimumChainWork;
   }
 
+  /** Where the coins on disk stand: a start finds the chain there or above. Undefined before the first flush. */
+  flushedBlock(): HeaderId | undefined {
+    const { storedBlock } = this.#state.coins;
+    return storedBlock === undefined ? undefined : this.headers.find(storedBlock);
+  }
+
   /** Memory of the coins cache, roughly. */
   get coinsCacheBytes(): number {
     return this.#state.coins.bytes;

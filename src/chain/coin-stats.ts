@@ -25,7 +25,7 @@ export interface CoinTotals {
   readonly hash?: string;
 }
 
-/** Bytes that a coin counts besides its script: txid, index, height, amount, length (Core: GetBogoSize). */
+/** Bytes that a coin counts besides its script: txid, index, height, amount, length. */
 const BOGO_BYTES = 32 + 4 + 4 + 8 + 2;
 
 interface SetHash {
@@ -73,7 +73,7 @@ export class CoinStatistics {
     outputs.sort((a, b) => a.index - b.index);
     for (const { key, coin } of outputs) {
       this.#hash?.add(serializeCoin(key, coin));
-      this.#bogoSize += BOGO_BYTES + coin.scriptPubKey.length;
+      this.#bogoSize += bogoSizeOf(coin);
       this.#totalAmount += BigInt(coin.value);
     }
     this.#transactions += 1;
@@ -82,8 +82,13 @@ export class CoinStatistics {
   }
 }
 
-/** Core: TxOutSer. Outpoint, height and coinbase in one number, output. */
-function serializeCoin(key: OutPointKey, coin: Coin): Uint8Array {
+/** What a coin counts in `bogoSize` (Core: GetBogoSize). */
+export function bogoSizeOf({ scriptPubKey }: Pick<Coin, 'scriptPubKey'>): number {
+  return BOGO_BYTES + scriptPubKey.length;
+}
+
+/** A coin as the hashes of the set take it in (Core: TxOutSer): outpoint, height and coinbase in one number, output. */
+export function serializeCoin(key: OutPointKey, coin: Coin): Uint8Array {
   const w = new Writer(96);
   w.hash(txidOf(key));
   w.u32(indexOf(key));

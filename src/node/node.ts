@@ -35,6 +35,8 @@ import { type BlockMaker, blockMaker } from './facade/mining.ts';
 import { networkAccess } from './facade/network.ts';
 import { clockAccess, poolAccess, processAccess } from './facade/pool.ts';
 import { Gossip } from './gossip.ts';
+import { enabledIndexes } from './index-options.ts';
+import { Indexes, type IndexName } from './indexes.ts';
 import { logFile, openLog } from './log-options.ts';
 import { BackgroundMiner } from './miner.ts';
 import { networkOptions } from './network-options.ts';
@@ -119,12 +121,14 @@ class HearsayNode implements RunningNode {
     if (mockTime > 0) this.#clock.setMockTime(mockTime);
     const network = networkOptions(this.#config);
     const rpc = rpcOptions(this.#config);
+    const wantedIndexes = enabledIndexes(settings);
 
     const engine = await this.#openEngine();
     const dispatcher = new Dispatcher(this.#log);
     dispatcher.setWarmup('Loading block index…');
     if (settings.flag('server', true)) await this.#startRpc(dispatcher, rpc);
     await this.#startEngine(engine);
+    const indexes = await this.#startIndexes(engine, wantedIndexes);
 
     dispatcher.setWarmup('Loading P2P addresses…');
     const onFatal = (error: unknown) => this.#end(error ?? new Error('unknown'));
@@ -136,7 +140,7 @@ class HearsayNode implements RunningNode {
     );
     this.#running.push({ name: 'gossip', stop: () => gossip.stop() });
     const maker = blockMaker({ engine, clock }, templateOptions(settings));
-    const facade = this.#facade({ engine, gossip, maker, network });
+    const facade = this.#facade({ engine, indexes, gossip, maker, network });
     dispatcher.register(nodeMethods(facade, dispatcher));
     if (!settings.flag('disablewallet', false)) {
       dispatcher.setWarmup('Loading wallet…');
@@ -248,21 +252,41 @@ class HearsayNode implements RunningNode {
     }
   }
 
+  async #startIndexes(engine: Engine, enabled: ReadonlySet<IndexName>): Promise<Indexes> {
+    const { directory } = this.#config;
+    const indexes = await Indexes.open(
+      { engine, random: this.#random, log: this.#log, onFatal: error => this.#end(error) },
+      { directory, enabled, rebuild: false },
+    );
+    this.#running.push({
+      name: 'indexes',
+      stop: async () => {
+        // How far they are is kept only as far as the coins are on disk.
+        await engine.enqueue('flush', () => engine.chain.flush(this.#clock.now())).catch(() => {});
+        await indexes.stop();
+      },
+    });
+    indexes.start();
+    return indexes;
+  }
+
   #facade(parts: {
     readonly engine: Engine;
+    readonly indexes: Indexes;
     readonly gossip: Gossip;
     readonly maker: BlockMaker;
     readonly network: ReturnType<typeof networkOptions>;
   }): NodeFacade {
-    const { engine, gossip, maker, network } = parts;
+    const { engine, indexes, gossip, maker, network } = parts;
     const { params } = this.#config;
     const clock = this.#clock;
     const time = clockAccess({ clock, scheduler: this.#scheduler });
     return {
       chain: engine.chain,
       mempool: engine.mempool,
-      blocks: blockAccess({ engine, clock }),
+      blocks: blockAccess({ engine, clock, indexes }),
       coins: coinAccess({ engine, clock }),
+      indexes,
       pool: poolAccess({
         engine,
         clock,

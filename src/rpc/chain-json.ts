@@ -2,8 +2,9 @@
 import { type BlockHash, hashToHex } from '../base/bytes.ts';
 import type { ChainView, HeaderId } from '../chain/chain-view.ts';
 import { decodeCompact } from '../consensus/pow.ts';
+import { toHash } from './arguments.ts';
 import { RpcCode, RpcError } from './codes.ts';
-import type { JsonOut } from './json.ts';
+import { JsonNumber, type JsonOut, type JsonValue, toInteger } from './json.ts';
 import type { ResultDoc } from './method.ts';
 import { res } from './result-doc.ts';
 
@@ -33,6 +34,20 @@ export function findHeader(chain: ChainView, hash: BlockHash): HeaderId {
   const id = chain.headers.find(hash);
   if (id === undefined) throw new RpcError(RpcCode.INVALID_ADDRESS_OR_KEY, 'Block not found');
   return id;
+}
+
+/** A block by hash, or of the active chain by height (Core: ParseHashOrHeight). Throws RpcError. */
+export function findHeightOrHash(chain: ChainView, value: JsonValue | undefined): HeaderId {
+  if (!(value instanceof JsonNumber)) return findHeader(chain, toHash(value, 'hash_or_height'));
+  const height = toInteger(value);
+  if (height < 0) throw invalid(`Target block height ${height} is negative`);
+  const tip = chain.headers.heightOf(chain.tip());
+  if (height > tip) throw invalid(`Target block height ${height} after current tip ${tip}`);
+  return chain.atHeight(height)!;
+}
+
+function invalid(message: string): RpcError {
+  return new RpcError(RpcCode.INVALID_PARAMETER, message);
 }
 
 /** Blocks from `id` to the tip, both counted; −1 off the active chain. */

@@ -18,11 +18,13 @@ import type { Block, BlockHeader } from '../wire/block.ts';
 import type { AddressNetwork, NetAddress, TimedAddress } from '../wire/net-address.ts';
 import type { Subnet } from '../wire/subnet.ts';
 import type { OutPoint, Transaction } from '../wire/transaction.ts';
+import type { IndexAccess } from './index-access.ts';
 
 export interface NodeFacade {
   readonly chain: ChainView;
   readonly blocks: BlockAccess;
   readonly coins: CoinAccess;
+  readonly indexes: IndexAccess;
   readonly mempool: MempoolView;
   readonly pool: PoolAccess;
   readonly mining: MiningAccess;
@@ -58,7 +60,7 @@ export interface BlockAccess {
   pruneTo(height: number): Promise<void>;
   invalidateBlock(id: HeaderId): Promise<void>;
   reconsiderBlock(id: HeaderId): Promise<void>;
-  /** Everything that was submitted before has been done and told. */
+  /** Everything that was submitted before has been done and told; indexes that follow the tip have reached it. */
   settled(): Promise<void>;
   /** Calls `listener` for each notice of the writer from now on; the result ends that. */
   onNotice(listener: (notice: ChainNotice) => void): () => void;

@@ -262,6 +262,13 @@ export class MemoryNode {
           diskSize: 0,
         }),
       },
+      indexes: {
+        transactions: undefined,
+        coinStats: undefined,
+        spenders: undefined,
+        filters: undefined,
+        summaries: () => [],
+      },
       pool: {
         options: this.mempool.options,
         isLoaded: true,

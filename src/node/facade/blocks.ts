@@ -7,11 +7,20 @@ import { flagNames } from '../../script/flags.ts';
 import type { NodeClock } from '../clocks.ts';
 import { CoinScanner } from '../coin-scanner.ts';
 import type { Engine } from '../engine.ts';
+import type { Indexes } from '../indexes.ts';
 
 /** A tip of this age or younger counts as near the end. */
 const RECENT_S = 2 * 60 * 60;
 
-export function blockAccess({ engine, clock }: { engine: Engine; clock: NodeClock }): BlockAccess {
+export function blockAccess({
+  engine,
+  clock,
+  indexes,
+}: {
+  readonly engine: Engine;
+  readonly clock: NodeClock;
+  readonly indexes: Indexes;
+}): BlockAccess {
   const { chain } = engine;
   const { headers, params } = chain;
   return {
@@ -37,7 +46,10 @@ export function blockAccess({ engine, clock }: { engine: Engine; clock: NodeCloc
     pruneTo: height => engine.enqueue('prune', () => chain.pruneTo(height, clock.now())),
     invalidateBlock: id => engine.enqueue('invalidateBlock', () => chain.invalidateBlock(id, clock.now())),
     reconsiderBlock: id => engine.enqueue('reconsiderBlock', () => chain.reconsiderBlock(id, clock.now())),
-    settled: () => engine.writer.settled(),
+    settled: async () => {
+      await engine.writer.settled();
+      await indexes.settled();
+    },
     onNotice: (listener: (notice: ChainNotice) => void) =>
       engine.listen({ onChain: listener, onMempool() {} }),
   };

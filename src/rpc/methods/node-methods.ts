@@ -5,8 +5,9 @@ import type { NodeFacade } from '../node-facade.ts';
 import {
   getbestblockhash, getblock, getblockcount, getblockhash, getblockheader, getdifficulty,
 } from './blockchain/blocks.ts'; // biome-ignore format: one list
+import { CHAIN_DATA } from './blockchain/chain-data.ts';
 import { getblockchaininfo, getchaintips, getdeploymentinfo } from './blockchain/chain-info.ts';
-import { gettxout, gettxoutsetinfo } from './blockchain/coins.ts';
+import { gettxout } from './blockchain/coins.ts';
 import {
   getmempoolancestors, getmempooldescendants, getmempoolentry, getmempoolinfo, getrawmempool,
 } from './blockchain/mempool.ts'; // biome-ignore format: one list
@@ -28,28 +29,28 @@ import { addconnection, addnode, getaddednodeinfo } from './network/connections.
 import { getconnectioncount, getnettotals, getnetworkinfo, setnetworkactive } from './network/info.ts';
 import { disconnectnode, getpeerinfo, ping } from './network/peers.ts';
 import { createrawtransaction } from './rawtransactions/create.ts';
-import { decoderawtransaction, decodescript, getrawtransaction } from './rawtransactions/decode.ts';
+import { decoderawtransaction, decodescript } from './rawtransactions/decode.ts';
 import { explaintransaction } from './rawtransactions/explain.ts';
 import { submitpackage, testmempoolaccept } from './rawtransactions/packages.ts';
 import { sendrawtransaction } from './rawtransactions/send.ts';
 import { combinerawtransaction, signrawtransactionwithkey } from './rawtransactions/sign.ts';
 import { deriveaddresses, getdescriptorinfo, validateaddress } from './util/addresses.ts';
-import { getindexinfo } from './util/indexes.ts';
 import { createmultisig } from './util/multisig.ts';
 
 const ON_NODE: readonly RpcMethod<NodeFacade>[] = [
+  ...CHAIN_DATA,
   getbestblockhash, getblock, getblockchaininfo, getblockcount, getblockhash, getblockheader, getchaintips,
   getdeploymentinfo, getdifficulty, getmempoolancestors, getmempooldescendants, getmempoolentry, getmempoolinfo,
-  getrawmempool, gettxout, gettxoutsetinfo, invalidateblock, pruneblockchain, reconsiderblock, scantxoutset,
+  getrawmempool, gettxout, invalidateblock, pruneblockchain, reconsiderblock, scantxoutset,
   syncwithvalidationinterfacequeue, waitforblock, waitforblockheight, waitfornewblock,
   echo, echojson, getmemoryinfo, logging, mockscheduler, setmocktime,
   generate, generateblock, generatetoaddress, generatetodescriptor, getblocktemplate, getmininginfo, getnetworkhashps,
   getprioritisedtransactions, prioritisetransaction, submitblock, submitheader,
   addconnection, addnode, addpeeraddress, clearbanned, disconnectnode, getaddednodeinfo, getconnectioncount,
   getaddrmaninfo, getnettotals, getnetworkinfo, getnodeaddresses, getpeerinfo, listbanned, ping, setban, setnetworkactive,
-  combinerawtransaction, createrawtransaction, decoderawtransaction, decodescript, explaintransaction, getrawtransaction,
+  combinerawtransaction, createrawtransaction, decoderawtransaction, decodescript, explaintransaction,
   sendrawtransaction, signrawtransactionwithkey, submitpackage, testmempoolaccept,
-  createmultisig, deriveaddresses, getdescriptorinfo, getindexinfo, validateaddress,
+  createmultisig, deriveaddresses, getdescriptorinfo, validateaddress,
 ]; // biome-ignore format: one list
 
 const ON_SERVER: readonly RpcMethod<ControlServices>[] = [getrpcinfo, help, stop, uptime];

@@ -2,10 +2,9 @@
 import { hashToHex, type Txid } from '../../../base/bytes.ts';
 import type { Coin } from '../../../chain/coin.ts';
 import { exactValue, type OutPoint } from '../../../wire/transaction.ts';
-import { RpcCode, RpcError } from '../../codes.ts';
 import { amount } from '../../json.ts';
 import type { RpcMethod } from '../../method.ts';
-import type { CoinStatsHash, NodeFacade } from '../../node-facade.ts';
+import type { NodeFacade } from '../../node-facade.ts';
 import { res, when } from '../../result-doc.ts';
 import { scriptFields, scriptToJson } from '../../tx-json.ts';
 
@@ -67,66 +66,3 @@ async function findWithMempool(
   if (output !== undefined) return { ...output, height: undefined, isCoinbase: false };
   return await coins.coin(outPoint);
 }
-
-const HASH_TYPES: ReadonlySet<string> = new Set(['hash_serialized_3', 'muhash', 'none']);
-
-export const gettxoutsetinfo: RpcMethod<NodeFacade> = {
-  name: 'gettxoutsetinfo',
-  category: 'blockchain',
-  description: 'Counts the unspent outputs at the tip. It walks all of them, which takes a while.',
-  params: [
-    {
-      name: 'hash_type',
-      type: 'string',
-      default: 'hash_serialized_3',
-      doc: "Which hash of the set to compute: 'hash_serialized_3', 'muhash' or 'none'.",
-    },
-    {
-      name: 'hash_or_height',
-      type: 'number',
-      defaultHint: 'the current best block',
-      skipTypeCheck: true,
-      typeText: ['', 'string or numeric'],
-      doc: 'The block to count at; only with an index of statistics.',
-    },
-    { name: 'use_index', type: 'boolean', default: true, doc: 'Whether to use such an index.' },
-  ],
-  results: [
-    res.object('', '', [
-      res.number('height', 'the height of the tip'),
-      res.hex('bestblock', 'the hash of the tip'),
-      res.number('txouts', 'the number of unspent outputs'),
-      res.number('bogosize', 'a size of the set that does not depend on how it is stored'),
-      res.hex('hash_serialized_3?', 'the hash of the set, if it was asked for'),
-      res.hex('muhash?', 'the hash of the set, if it was asked for'),
-      res.amount('total_amount', 'the sum of all values in BTC'),
-      res.number('transactions', 'the number of transactions with unspent outputs'),
-      res.number('disk_size', 'bytes of the set on disk, by estimate'),
-    ]),
-  ],
-  examples: [[], ['none']],
-  async run({ coins }, args) {
-    const hashType = args.string('hash_type');
-    if (!HASH_TYPES.has(hashType)) {
-      throw new RpcError(RpcCode.INVALID_PARAMETER, `'${hashType}' is not a valid hash_type`);
-    }
-    if (args.has('hash_or_height')) {
-      throw new RpcError(
-        RpcCode.INVALID_PARAMETER,
-        'Querying specific block heights requires coinstatsindex',
-      );
-    }
-    const stats = await coins.stats(hashType as CoinStatsHash);
-    return {
-      height: stats.height,
-      bestblock: hashToHex(stats.bestBlock),
-      txouts: stats.outputs,
-      bogosize: stats.bogoSize,
-      hash_serialized_3: hashType === 'hash_serialized_3' ? stats.hash : undefined,
-      muhash: hashType === 'muhash' ? stats.hash : undefined,
-      total_amount: amount(stats.totalAmount),
-      transactions: stats.transactions,
-      disk_size: stats.diskSize,
-    };
-  },
-};

@@ -1,6 +1,5 @@
-/** Showing transactions and scripts (Core: rpc/rawtransaction.cpp). */
-import { type BlockHash, bytesToHex, EMPTY_BYTES, hashToHex, type Txid } from '../../../base/bytes.ts';
-import type { HeaderId } from '../../../chain/chain-view.ts';
+/** Showing encoded transactions and scripts (Core: rpc/rawtransaction.cpp). */
+import { EMPTY_BYTES } from '../../../base/bytes.ts';
 import { encodeAddress } from '../../../script/address.ts';
 import { isUnspendable, parseScript } from '../../../script/opcodes.ts';
 import {
@@ -11,14 +10,12 @@ import {
   wrapInScriptHash,
   wrapInWitnessScriptHash,
 } from '../../../script/templates.ts';
-import type { Transaction } from '../../../wire/transaction.ts';
 import { toBytes } from '../../arguments.ts';
 import { RpcCode, RpcError } from '../../codes.ts';
 import { BOTH_TX_FORMATS, decodeHexTx, hasValidOps } from '../../decode.ts';
-import type { JsonOut } from '../../json.ts';
 import type { RpcMethod } from '../../method.ts';
 import type { NodeFacade } from '../../node-facade.ts';
-import { res, when } from '../../result-doc.ts';
+import { res } from '../../result-doc.ts';
 import { scriptFields, scriptToJson, txFields, txToJson } from '../../tx-json.ts';
 
 export const decoderawtransaction: RpcMethod<NodeFacade> = {
@@ -46,102 +43,6 @@ export const decoderawtransaction: RpcMethod<NodeFacade> = {
     return txToJson(tx, chain.params);
   },
 };
-
-const blockFields = [
-  res.boolean('in_active_chain?', 'whether the given block is in the active chain'),
-  ...txFields({ details: 'prevouts', encoding: 'hex', fee: true }),
-  res.hex('blockhash?', 'the hash of the block'),
-  res.number('confirmations?', 'blocks from this one to the tip'),
-  res.time('time?', 'as blocktime'),
-  res.time('blocktime?', 'the time of the block in UNIX epoch time'),
-];
-
-export const getrawtransaction: RpcMethod<NodeFacade> = {
-  name: 'getrawtransaction',
-  category: 'rawtransactions',
-  description:
-    'Gives a transaction of the mempool, or of a block that is named.\n\n' +
-    'For transactions of a wallet use gettransaction.\n\n' +
-    'Verbosity 0 gives it encoded, 1 as an object, 2 as an object with fee and what it spends.',
-  params: [
-    { name: 'txid', type: 'hex', doc: 'The id of the transaction' },
-    {
-      name: 'verbosity|verbose',
-      type: 'number',
-      default: 0,
-      skipTypeCheck: true,
-      doc: '0 for the encoding, 1 for an object, 2 for an object with fee and spent outputs',
-    },
-    { name: 'blockhash', type: 'hex', optional: true, doc: 'The block in which to look' },
-  ],
-  results: [
-    when('for verbosity = 0', res.string('', 'the encoded transaction')),
-    when('for verbosity = 1 and 2', res.object('', '', blockFields)),
-  ],
-  examples: [['mytxid'], ['mytxid', 1], ['mytxid', 2, 'myblockhash']],
-  async run(node, args) {
-    const { chain } = node;
-    // The argument's number is what Core's message shows.
-    const txid = args.hash<Txid>('txid', 'parameter 1');
-    if (txid === chain.params.genesis.transactions[0]!.txid) {
-      throw new RpcError(
-        RpcCode.INVALID_ADDRESS_OR_KEY,
-        'The genesis block coinbase is not considered an ordinary transaction and cannot be retrieved',
-      );
-    }
-    const verbosity = args.verbosity('verbosity', { fallback: 0, booleans: 'allowed' });
-    if (!args.has('blockhash')) return fromMempool(node, txid, verbosity);
-    const id = chain.headers.find(args.hash<BlockHash>('blockhash', 'parameter 3'));
-    if (id === undefined) throw new RpcError(RpcCode.INVALID_ADDRESS_OR_KEY, 'Block hash not found');
-    return await fromBlock(node, txid, id, verbosity);
-  },
-};
-
-function fromMempool({ chain, mempool }: NodeFacade, txid: Txid, verbosity: number): JsonOut {
-  const entry = mempool.get(txid);
-  if (entry === undefined) {
-    throw notFound(
-      'No such mempool transaction. Use -txindex or provide a block hash to enable blockchain transaction queries',
-    );
-  }
-  return verbosity <= 0 ? bytesToHex(entry.tx.raw) : txToJson(entry.tx, chain.params, { encoding: 'hex' });
-}
-
-async function fromBlock(
-  { chain, blocks }: NodeFacade,
-  txid: Txid,
-  id: HeaderId,
-  verbosity: number,
-): Promise<JsonOut> {
-  const block = await blocks.readBlock(id);
-  if (block === undefined) throw new RpcError(RpcCode.MISC_ERROR, 'Block not available');
-  const index = block.transactions.findIndex(candidate => candidate.txid === txid);
-  const tx: Transaction | undefined = block.transactions[index];
-  if (tx === undefined) throw notFound('No such transaction found in the provided block');
-  if (verbosity <= 0) return bytesToHex(tx.raw);
-  const { headers } = chain;
-  const isActive = chain.isActive(id);
-  const undo = verbosity >= 2 && index > 0 ? await blocks.readUndo(id) : undefined;
-  return {
-    in_active_chain: isActive,
-    ...txToJson(tx, chain.params, {
-      spent: undo?.spent[index - 1],
-      encoding: 'hex',
-      ...(verbosity >= 2 && { details: 'prevouts' }),
-    }),
-    blockhash: hashToHex(headers.hashOf(id)),
-    confirmations: isActive ? headers.heightOf(chain.tip()) - headers.heightOf(id) + 1 : 0,
-    time: isActive ? headers.timeOf(id) : undefined,
-    blocktime: isActive ? headers.timeOf(id) : undefined,
-  };
-}
-
-function notFound(message: string): RpcError {
-  return new RpcError(
-    RpcCode.INVALID_ADDRESS_OR_KEY,
-    `${message}. Use gettransaction for wallet transactions.`,
-  );
-}
 
 const [asmDoc, descDoc, hexDoc, addressDoc, typeDoc] = scriptFields;
 

@@ -1,4 +1,4 @@
-/** Indexes beside the chain (Core: rpc/node.cpp). This node keeps none yet, so the answer is an empty object. */
+/** Indexes beside the chain (Core: rpc/node.cpp). */
 import type { RpcMethod } from '../../method.ts';
 import type { NodeFacade } from '../../node-facade.ts';
 import { res } from '../../result-doc.ts';
@@ -17,5 +17,14 @@ export const getindexinfo: RpcMethod<NodeFacade> = {
     ]),
   ],
   examples: [[], ['txindex']],
-  run: () => ({}),
+  run({ indexes }, args) {
+    const wanted = args.has('index_name') ? args.string('index_name') : '';
+    const shown = indexes.summaries().filter(({ name }) => wanted === '' || name === wanted);
+    return Object.fromEntries(
+      shown.map(({ name, isSynced, bestHeight }) => [
+        name,
+        { synced: isSynced, best_block_height: bestHeight },
+      ]),
+    );
+  },
 };
