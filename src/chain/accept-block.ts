@@ -32,7 +32,7 @@ export function acceptHeader(
   header: BlockHeader,
   { now, minPowChecked = true }: Omit<SubmitBlockOptions, 'requested'>,
 ): HeaderId {
-  const { headers, params } = state;
+  const { headers, params, log } = state;
   const known = headers.find(header.hash);
   if (known !== undefined) {
     if (!headers.isInvalid(known)) return known;
@@ -43,9 +43,30 @@ export function acceptHeader(
   const parent = headers.find(header.prevHash);
   if (parent === undefined) throw new Reject('prev-blk-not-found');
   if (headers.isInvalid(parent)) throw new Reject('bad-prevblk');
-  contextualCheckBlockHeader(header, parent, { headers, params, now });
-  if (!minPowChecked) throw new Reject('too-little-chainwork');
+  checkInTree(state, header, { parent, now });
+  if (!minPowChecked) {
+    const what = 'missing anti-dos proof-of-work validation';
+    log.debug('validation', () => `AcceptBlockHeader: not adding new block header ${hashToHex(header.hash)}, ${what}`); // biome-ignore format: one line of the log
+    throw new Reject('too-little-chainwork');
+  }
   return addHeader(state, header);
+}
+
+/** As a descendant of its parent. Throws Reject. */
+function checkInTree(
+  { headers, params, log }: ChainState,
+  header: BlockHeader,
+  { parent, now }: { readonly parent: HeaderId; readonly now: Milliseconds },
+): void {
+  try {
+    contextualCheckBlockHeader(header, parent, { headers, params, now });
+  } catch (error) {
+    if (error instanceof Reject) {
+      const { message } = error;
+      log.debug('validation', () => `AcceptBlockHeader: Consensus::ContextualCheckBlockHeader: ${hashToHex(header.hash)}, ${message}`); // biome-ignore format: one line of the log
+    }
+    throw error;
+  }
 }
 
 /** Adds a header that has been checked. */

@@ -88,9 +88,8 @@ function* connectTip(state: ChainState, id: HeaderId, known: Block | undefined):
   } catch (error) {
     if (!(error instanceof Reject)) throw error;
     const hash = state.headers.hashOf(id);
-    state.log.warn(
-      `Invalid block ${hashToHex(hash)} at height ${state.headers.heightOf(id)}: ${error.message}`,
-    );
+    const where = `${hashToHex(hash)} at height ${state.headers.heightOf(id)}`;
+    state.log.warn(`Block validation error: ${error.message}, block ${where}`);
     state.markInvalid(id);
     state.invalidReasons.set(id, error);
     yield { kind: 'notify', notice: { kind: 'blockInvalid', hash, reason: error } };

@@ -76,6 +76,8 @@ export class ChainState {
   hasPruned = false;
   bestHeader: HeaderId = 0;
   nextSequence = 1;
+  /** What `preciousblock` gives next, and the tip's work at its last call (Core: nBlockReverseSequenceId). */
+  precious = { nextSequence: -1, lastWork: 0n };
   /** When the last flush ended; undefined before the first. */
   lastFlush: Milliseconds | undefined;
   readonly #tipAgeMaxSeconds: number;

@@ -21,7 +21,7 @@ import { fetchCoins } from './connect-block.ts';
 import type { BlockFileUsage, BlockResult, FilePosition, WriterTask } from './effects.ts';
 import { flush } from './flush.ts';
 import type { HeaderTree } from './header-tree.ts';
-import { invalidateBlock, reconsiderBlock } from './invalidate.ts';
+import { invalidateBlock, preciousBlock, reconsiderBlock } from './invalidate.ts';
 import { abandonedFiles, pruneHeight, pruneIfFull, pruneTo } from './prune.ts';
 import { type ChainstateRecords, type IndexFlags, lastStoredPosition, loadIndex, start } from './startup.ts';
 import { type TestBlockOptions, testBlock } from './test-block.ts';
@@ -170,6 +170,10 @@ export class Chain implements ChainView, HeaderAcceptor {
 
   reconsiderBlock(id: HeaderId, now: Milliseconds): WriterTask<void> {
     return reconsiderBlock(this.#state, id, now);
+  }
+
+  preciousBlock(id: HeaderId, now: Milliseconds): WriterTask<void> {
+    return preciousBlock(this.#state, id, now);
   }
 
   /** Coins of the active chain; undefined where spent or never made. */

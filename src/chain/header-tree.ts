@@ -55,7 +55,8 @@ export class HeaderTree implements HeaderView {
   #status = new Uint8Array(CAPACITY_INITIAL);
   #txCount = new Uint32Array(CAPACITY_INITIAL);
   #chainTxCount = new Float64Array(CAPACITY_INITIAL);
-  #sequence = new Uint32Array(CAPACITY_INITIAL);
+  /** Of two with the same work the lower one is better; negative: preferred by hand. */
+  #sequence = new Int32Array(CAPACITY_INITIAL);
   #file = new Uint32Array(CAPACITY_INITIAL);
   #dataOffset = new Uint32Array(CAPACITY_INITIAL);
   #undoOffset = new Uint32Array(CAPACITY_INITIAL);
@@ -353,7 +354,7 @@ export class HeaderTree implements HeaderView {
     this.#status = grown(this.#status, new Uint8Array(capacity));
     this.#txCount = grown(this.#txCount, new Uint32Array(capacity));
     this.#chainTxCount = grown(this.#chainTxCount, new Float64Array(capacity));
-    this.#sequence = grown(this.#sequence, new Uint32Array(capacity));
+    this.#sequence = grown(this.#sequence, new Int32Array(capacity));
     this.#file = grown(this.#file, new Uint32Array(capacity));
     this.#dataOffset = grown(this.#dataOffset, new Uint32Array(capacity));
     this.#undoOffset = grown(this.#undoOffset, new Uint32Array(capacity));

@@ -1,6 +1,7 @@
 /**
- * Overruling the rules by hand: `invalidateblock` and `reconsiderblock` (Core: Chainstate::InvalidateBlock,
- * ResetBlockFailureFlags). Both end on the best chain that is left, and on disk, since somebody is told.
+ * Overruling the rules by hand: `invalidateblock`, `reconsiderblock` and `preciousblock` (Core:
+ * Chainstate::InvalidateBlock, ResetBlockFailureFlags, PreciousBlock). The first two end on the best chain that is left,
+ * and on disk, since somebody is told.
  */
 import type { Milliseconds } from '../base/clock.ts';
 import { activateBestChain, disconnectTip } from './activate.ts';
@@ -12,6 +13,7 @@ import { FAILED } from './header-tree.ts';
 
 /** Invalidated blocks whose transactions go back to the mempool, from the tip down (Core: InvalidateBlock). */
 const BLOCKS_GIVEN_BACK_MAX = 10;
+const SEQUENCE_MIN = -(2 ** 31);
 
 /** Treats the block, and all that stand on it, as invalid. Genesis stays. */
 export function* invalidateBlock(state: ChainState, id: HeaderId, now: Milliseconds): WriterTask<void> {
@@ -43,6 +45,23 @@ export function* reconsiderBlock(state: ChainState, id: HeaderId, now: Milliseco
   state.recomputeBestHeader();
   yield* activateBestChain(state, now);
   yield* flush(state, now);
+}
+
+/** Of the chains with the most work, the one that ends in the block is preferred: as if it had come before all others. */
+export function* preciousBlock(state: ChainState, id: HeaderId, now: Milliseconds): WriterTask<void> {
+  const { headers, precious } = state;
+  const tipWork = headers.chainWorkOf(state.tip());
+  if (headers.chainWorkOf(id) < tipWork) return;
+  // Sequences are compared between equals only, so a chain that has grown may count from the start.
+  if (tipWork > precious.lastWork) precious.nextSequence = -1;
+  precious.lastWork = tipWork;
+  headers.setSequence(id, precious.nextSequence);
+  if (precious.nextSequence > SEQUENCE_MIN) precious.nextSequence -= 1;
+  if (state.isConnectable(id)) {
+    state.addCandidate(id);
+    state.pruneCandidates();
+  }
+  yield* activateBestChain(state, now);
 }
 
 /** Every block that could replace the tip, and the tip. */

@@ -60,6 +60,7 @@ export interface BlockAccess {
   pruneTo(height: number): Promise<void>;
   invalidateBlock(id: HeaderId): Promise<void>;
   reconsiderBlock(id: HeaderId): Promise<void>;
+  preciousBlock(id: HeaderId): Promise<void>;
   /** Everything that was submitted before has been done and told; indexes that follow the tip have reached it. */
   settled(): Promise<void>;
   /** Calls `listener` for each notice of the writer from now on; the result ends that. */

@@ -87,16 +87,16 @@ export class Reader {
     let value = first;
     if (first === 0xfd) {
       value = this.u16();
-      if (value < 0xfd) throw new DecodeError('Non-canonical compact size');
+      if (value < 0xfd) throw new DecodeError('non-canonical ReadCompactSize()');
     } else if (first === 0xfe) {
       value = this.u32();
-      if (value < 0x1_0000) throw new DecodeError('Non-canonical compact size');
+      if (value < 0x1_0000) throw new DecodeError('non-canonical ReadCompactSize()');
     } else if (first === 0xff) {
       const wide = this.u64();
-      if (wide < 0x1_0000_0000n) throw new DecodeError('Non-canonical compact size');
+      if (wide < 0x1_0000_0000n) throw new DecodeError('non-canonical ReadCompactSize()');
       value = Number(wide);
     }
-    if (value > max) throw new DecodeError(`Compact size too large: ${value}, at most ${max}`);
+    if (value > max) throw new DecodeError(`ReadCompactSize(): size too large, ${value} above ${max}`);
     return value;
   }
 

@@ -117,7 +117,7 @@ const compactSize64: Codec<bigint> = {
         : first === 0xfe
           ? [BigInt(r.u32()), 0x1_0000n]
           : [r.u64(), 1n << 32n];
-    if (value < least) throw new DecodeError('Non-canonical compact size');
+    if (value < least) throw new DecodeError('non-canonical ReadCompactSize()');
     return value;
   },
   write(w, v) {

@@ -121,6 +121,9 @@ export class Transaction implements TxParts {
   }
 }
 
+/** BIP144; the other bits are kept for what may come. */
+const WITNESS_FLAG = 1;
+
 /** 'basic' never reads marker and flag: for bytes known to be without witnesses. */
 export type TxFormat = 'witness' | 'basic';
 
@@ -149,11 +152,11 @@ export function readTransaction(r: Reader, format: TxFormat = 'witness'): Transa
     const flag = r.u8();
     if (flag === 0) outputs = [];
     else {
-      if (flag !== 1) throw new DecodeError(`Unknown transaction flag ${flag}`);
       inputs = readInputs(r);
       outputs = readOutputs(r);
       witnessStart = r.position - start;
-      inputs = readWitnesses(r, inputs);
+      if (flag & WITNESS_FLAG) inputs = readWitnesses(r, inputs);
+      if (flag !== WITNESS_FLAG) throw new DecodeError(`Unknown transaction optional data, flag ${flag}`);
     }
   } else outputs = readOutputs(r);
   const lockTime = r.u32();

@@ -242,6 +242,7 @@ export class MemoryNode {
         pruneTo: async () => {},
         invalidateBlock: async () => {},
         reconsiderBlock: async () => {},
+        preciousBlock: async () => {},
         settled: async () => {},
         onNotice: listener => {
           this.#listeners.add(listener);

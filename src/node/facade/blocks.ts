@@ -46,6 +46,7 @@ export function blockAccess({
     pruneTo: height => engine.enqueue('prune', () => chain.pruneTo(height, clock.now())),
     invalidateBlock: id => engine.enqueue('invalidateBlock', () => chain.invalidateBlock(id, clock.now())),
     reconsiderBlock: id => engine.enqueue('reconsiderBlock', () => chain.reconsiderBlock(id, clock.now())),
+    preciousBlock: id => engine.enqueue('preciousBlock', () => chain.preciousBlock(id, clock.now())),
     settled: async () => {
       await engine.writer.settled();
       await indexes.settled();

@@ -14,7 +14,7 @@ import {
 import { pruneblockchain } from './blockchain/prune.ts';
 import { scantxoutset } from './blockchain/scan.ts';
 import {
-  invalidateblock, reconsiderblock, syncwithvalidationinterfacequeue, waitforblock, waitforblockheight, waitfornewblock,
+  invalidateblock, preciousblock, reconsiderblock, syncwithvalidationinterfacequeue, waitforblock, waitforblockheight, waitfornewblock,
 } from './blockchain/writer.ts'; // biome-ignore format: one list
 import { echo, echojson, getmemoryinfo, logging, mockscheduler, setmocktime } from './control/node.ts';
 import { type ControlServices, getrpcinfo, help, stop, uptime } from './control/server.ts';
@@ -41,7 +41,7 @@ const ON_NODE: readonly RpcMethod<NodeFacade>[] = [
   ...CHAIN_DATA,
   getbestblockhash, getblock, getblockchaininfo, getblockcount, getblockhash, getblockheader, getchaintips,
   getdeploymentinfo, getdifficulty, getmempoolancestors, getmempooldescendants, getmempoolentry, getmempoolinfo,
-  getrawmempool, gettxout, invalidateblock, pruneblockchain, reconsiderblock, scantxoutset,
+  getrawmempool, gettxout, invalidateblock, preciousblock, pruneblockchain, reconsiderblock, scantxoutset,
   syncwithvalidationinterfacequeue, waitforblock, waitforblockheight, waitfornewblock,
   echo, echojson, getmemoryinfo, logging, mockscheduler, setmocktime,
   generate, generateblock, generatetoaddress, generatetodescriptor, getblocktemplate, getmininginfo, getnetworkhashps,

@@ -130,6 +130,29 @@ describe('overruling by hand', () => {
     expect(test.chain.chainTips().map(({ status }) => status)).toEqual(['active', 'valid-fork']);
   });
 
+  test('of branches with the same work one can be preferred, until another is or one of them grows', () => {
+    const a = mineBlocks(tail(base), 105, 2, { tag: 1 });
+    const b = mineBlocks(tail(base), 105, 2, { tag: 2 });
+    const c = mineBlocks(tail(base), 105, 1, { tag: 3 });
+    const test = chainWith(base, a, b, c);
+    const prefer = (block: Block) => {
+      test.run(test.chain.preciousBlock(test.chain.headers.find(block.header.hash)!, NOW));
+      return test.tipHash;
+    };
+    expect(test.tipHash).toBe(tail(a).header.hash);
+    for (const branch of [b, a, b, b]) expect(prefer(tail(branch))).toBe(tail(branch).header.hash);
+    // Less work, and a block that is no tip.
+    expect(prefer(tail(c))).toBe(tail(b).header.hash);
+    expect(prefer(a[0]!)).toBe(tail(b).header.hash);
+    const grown = mineBlock(tail(a), 107, { tag: 1 });
+    test.submit(grown);
+    expect(prefer(tail(b))).toBe(grown.header.hash);
+    const rival = mineBlocks(tail(b), 107, 1, { tag: 2 });
+    test.submit(rival[0]!);
+    expect(test.tipHash).toBe(grown.header.hash);
+    expect(prefer(rival[0]!)).toBe(rival[0]!.header.hash);
+  });
+
   test('genesis cannot be invalidated', () => {
     const test = chainWith(base);
     test.run(test.chain.invalidateBlock(0, NOW));

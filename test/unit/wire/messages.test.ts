@@ -198,7 +198,7 @@ describe('compact sizes', () => {
   });
   test.each(['fdfc00', 'feffff0000', 'ffffffffff00000000', 'fe01000002', 'ff0000000001000000'])(
     '%s is not canonical or too large',
-    hex => expect(() => decodeMessage('inv', hexToBytes(hex))).toThrow(/Non-canonical|too large/),
+    hex => expect(() => decodeMessage('inv', hexToBytes(hex))).toThrow(/non-canonical|too large/),
   );
 });
 

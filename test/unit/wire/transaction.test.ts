@@ -63,9 +63,14 @@ describe('formats', () => {
     ['a flag but no inputs', `${VERSION} 0001 00 01 ${OUTPUT} ${LOCK}`, /Superfluous/],
     ['flag 2', `${VERSION} 0002 01 ${INPUT} 01 ${OUTPUT} ${LOCK}`, /flag 2/],
     ['flag 3', `${VERSION} 0003 01 ${INPUT} 01 ${OUTPUT} 01 00 ${LOCK}`, /flag 3/],
+    ['flag 3 with empty witnesses', `${VERSION} 0003 01 ${INPUT} 01 ${OUTPUT} 00 ${LOCK}`, /Superfluous/],
     ['a byte too many', `${VERSION} 01 ${INPUT} 01 ${OUTPUT} ${LOCK} 00`, /left over/],
     ['a script longer than the rest', `${VERSION} 01 ${'11'.repeat(36)} fdffff 00 ${LOCK}`, /End of data/],
-    ['a count that is not the shortest', `${VERSION} fd0100 ${INPUT} 01 ${OUTPUT} ${LOCK}`, /Non-canonical/],
+    [
+      'a count that is not the shortest',
+      `${VERSION} fd0100 ${INPUT} 01 ${OUTPUT} ${LOCK}`,
+      /non-canonical ReadCompactSize/,
+    ],
   ];
   test.each(refused)('%s', (_, text, message) => {
     expect(() => decodeTransaction(hex(text))).toThrow(DecodeError);

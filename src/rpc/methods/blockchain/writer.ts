@@ -41,6 +41,21 @@ export const reconsiderblock: RpcMethod<NodeFacade> = {
   },
 };
 
+export const preciousblock: RpcMethod<NodeFacade> = {
+  name: 'preciousblock',
+  category: 'blockchain',
+  description:
+    'Treats a block as if it had come before all others with the same work.\n\n' +
+    'A later call may override an earlier one. A restart forgets it.',
+  params: [{ name: 'blockhash', type: 'hex', doc: 'the hash of the block' }],
+  results: [res.null('', '')],
+  examples: [[EXAMPLE_HASH]],
+  async run({ chain, blocks }, args) {
+    await blocks.preciousBlock(findHeader(chain, args.hash('blockhash')));
+    return null;
+  },
+};
+
 export const syncwithvalidationinterfacequeue: RpcMethod<NodeFacade> = {
   name: 'syncwithvalidationinterfacequeue',
   category: 'hidden',
