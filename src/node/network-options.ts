@@ -89,6 +89,7 @@ export function networkOptions({ settings, params, persona }: NodeConfig): Netwo
       userAgent: userAgent(settings, persona),
       services: services(settings),
       blocksOnly: settings.flag('blocksonly', false),
+      txReconciliation: settings.flag('txreconciliation', false),
       privateNetwork,
       peerTimeoutMs: peerTimeoutS * 1_000,
       banTimeS: settings.number('bantime', BAN_TIME_DEFAULT_S),
@@ -123,6 +124,7 @@ function services(settings: Settings): bigint {
   let offered = SERVICES.witness | SERVICES.networkLimited;
   // A node that deletes old blocks promises the recent ones only (BIP159).
   if (settings.number('prune', 0) === 0) offered |= SERVICES.network;
+  if (settings.flag('peerbloomfilters', false)) offered |= SERVICES.bloom;
   if (settings.flag('v2transport', true)) offered |= SERVICES.v2Transport;
   return offered;
 }

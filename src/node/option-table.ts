@@ -58,6 +58,8 @@ export const OPTIONS = {
   networkactive: flag('Start with the network on (default: yes)'),
   whitelist: list('Permissions for peers: [PERMISSION,…@]SUBNET'),
   whitebind: list('Listen on [PERMISSION,…@]ADDR:PORT and give permissions to who comes there'),
+  peerbloomfilters: flag('Serve filtered blocks and transactions to peers with bloom filters (BIP37)'),
+  txreconciliation: flag('Agree with peers to reconcile transactions (BIP330), when there will be a way to'),
   v2transport: flag('Encrypt connections where the peer can (BIP324; default: yes)'),
   uacomment: list('Comment in the user agent'),
   blocksonly: flag('Neither ask for nor relay transactions of others'),

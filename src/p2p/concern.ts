@@ -77,6 +77,8 @@ export interface P2pOptions {
   readonly services: bigint;
   /** `-blocksonly`: no transactions are taken or announced. */
   readonly blocksOnly: boolean;
+  /** `-txreconciliation`: BIP330 is offered. Absent: it is not. */
+  readonly txReconciliation?: boolean;
   /** `--private-network`: loopback counts as routable for addresses and netgroups; gossip is quick. */
   readonly privateNetwork: boolean;
   /** Chains with less are not believed to be the whole one (`-minimumchainwork`, else the network's). */

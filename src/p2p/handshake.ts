@@ -12,7 +12,8 @@ import { addressText, isAddrV1Compatible, type NetAddress } from '../wire/net-ad
 import type { Concern, Handlers, P2pContext } from './concern.ts';
 import type { PeerId } from './events.ts';
 import { isRoutable, isValidHost } from './netgroup.ts';
-import { isInbound, isTxConnection, type Peer, type PeerRecord, servesBlocks, takesTxsFrom } from './peer.ts';
+import { isInbound, isTxConnection, type Peer, type PeerRecord, servesBlocks, servicesFor, takesTxsFrom } from './peer.ts'; // biome-ignore format: one list
+import { Reconciliation } from './reconciliation.ts';
 import type { Alarm } from './timers.ts';
 
 /** Core: PROTOCOL_VERSION. */
@@ -47,6 +48,7 @@ export interface HandshakeListener {
 export class Handshake implements Concern {
   readonly #context: P2pContext;
   readonly #listener: HandshakeListener;
+  readonly #reconciliation: Reconciliation;
   /** Of peers whose handshake is not done. */
   readonly #states = new Map<PeerId, HandshakeState>();
   #timeOffsets: number[] = [];
@@ -54,6 +56,7 @@ export class Handshake implements Concern {
   constructor(context: P2pContext, listener: HandshakeListener) {
     this.#context = context;
     this.#listener = listener;
+    this.#reconciliation = new Reconciliation(context);
   }
 
   readonly handlers: Handlers = {
@@ -63,6 +66,8 @@ export class Handshake implements Concern {
       if (peer.phase === 'ready') this.#context.outbox.disconnect(peer, 'wtxidrelay received after verack');
       else if (peer.version >= WTXID_RELAY_VERSION) (peer as PeerRecord).wtxidRelay = true;
     },
+    feature: (peer, message) => this.#feature(peer, message),
+    sendtxrcncl: (peer, message) => this.#reconciliation.take(peer, message),
     sendaddrv2: peer => {
       if (peer.phase === 'ready') this.#context.outbox.disconnect(peer, 'sendaddrv2 received after verack');
       else (peer as PeerRecord).sendAddrV2 = true;
@@ -79,15 +84,7 @@ export class Handshake implements Concern {
 
   onDisconnected(peer: Peer): void {
     this.#forget(peer);
-  }
-
-  /** A command that we do not know; `feature` is one that we need not know, but it has its time. */
-  unknown(peer: Peer, command: string): void {
-    if (command !== 'feature' || peer.phase === 'connected') return;
-    const { outbox } = this.#context;
-    if (peer.phase === 'ready') outbox.disconnect(peer, 'feature received after verack');
-    else if (peer.version < FEATURE_VERSION)
-      outbox.disconnect(peer, `feature received with incompatible version ${peer.version}`);
+    this.#reconciliation.forget(peer);
   }
 
   /** Median of what outbound peers' clocks are ahead of ours; 0 while too few have told. */
@@ -106,6 +103,15 @@ export class Handshake implements Concern {
     return SERVICES.witness | (isLimitedOk ? SERVICES.networkLimited : SERVICES.network);
   }
 
+  /** We know none that there could be (BIP434), but it has its time. */
+  #feature(peer: Peer, { id }: MessageOf<'feature'>): void {
+    const { log, outbox } = this.#context;
+    if (peer.phase === 'ready') outbox.disconnect(peer, 'feature received after verack');
+    else if (peer.version < FEATURE_VERSION)
+      outbox.disconnect(peer, `feature received with incompatible version ${peer.version}`);
+    else log.debug('net', () => `unknown feature advertised: ${id.replace(UNSAFE_CHARACTERS, '')}`);
+  }
+
   #sendVersion(peer: Peer, now: Milliseconds): void {
     const { addressBook, chain, options, outbox } = this.#context;
     const { address } = peer;
@@ -114,11 +120,11 @@ export class Handshake implements Concern {
     outbox.send(peer, {
       command: 'version',
       version: PROTOCOL_VERSION,
-      services: options.services,
+      services: servicesFor(peer, options),
       time: BigInt(toUnixSeconds(now)),
       to: { services, ...(isShown ? address : NO_ADDRESS) },
       // Our address is for gossip to tell.
-      from: { services: options.services, ...NO_ADDRESS },
+      from: { services: servicesFor(peer, options), ...NO_ADDRESS },
       nonce: this.#states.get(peer.id)!.nonce,
       userAgent: options.userAgent,
       startHeight: chain.headers.heightOf(chain.tip()),
@@ -175,6 +181,7 @@ export class Handshake implements Concern {
     if (peer.version >= WTXID_RELAY_VERSION) {
       outbox.send(peer, { command: 'wtxidrelay' });
       outbox.send(peer, { command: 'sendaddrv2' });
+      this.#reconciliation.offer(peer);
     }
     outbox.send(peer, { command: 'verack' });
     this.#listener.versionTaken(peer, now);
@@ -188,6 +195,7 @@ export class Handshake implements Concern {
       return;
     }
     peer.phase = 'ready';
+    this.#reconciliation.settle(peer);
     this.#forget(peer);
     const say = `New ${peer.type} peer connected: transport: ${peer.transport}, version: ${peer.theirVersion}, peer=${peer.id}`;
     if (isInbound(peer)) this.#context.log.debug('net', () => say);

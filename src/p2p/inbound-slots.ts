@@ -55,7 +55,7 @@ export class InboundSlots implements Concern {
       lastTx: peer.lastTx,
       hasRelevantServices: peer.hasWantedServices,
       relaysTxs: peer.relaysTxs,
-      hasBloomFilter: false,
+      hasBloomFilter: peer.hasBloomFilter,
       keyedNetgroup: sipHash24(this.#key[0], this.#key[1], group),
       isDiscouraged: this.#context.penalties.isDiscouraged(peer.address),
       isLocal: isLocalHost(peer.address),

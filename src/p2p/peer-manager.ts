@@ -33,6 +33,7 @@ import type { Orphanage } from './orphanage.ts';
 import { OutboundQuality } from './outbound-quality.ts';
 import { Outbox } from './outbox.ts';
 import { createPeer, type Peer, type PeerRecord } from './peer.ts';
+import { PeerFilters } from './peer-filters.ts';
 import { type PeerInfo, UNKNOWN_PEER_INFO } from './peer-info.ts';
 import { Penalties } from './penalty.ts';
 import { Ping } from './ping.ts';
@@ -107,7 +108,8 @@ export class PeerManager {
     const blocks = { knowledge, requests, download, headersSync, compactPeers };
     const relay = new BlockRelay(context, { ...blocks, recent });
     const feeFilters = new FeeFilters(context);
-    const txRelay = new TxRelay(context, feeFilters);
+    const filters = new PeerFilters(context);
+    const txRelay = new TxRelay(context, { feeFilters, filters });
     const txDownload = new TxDownload(context, txRelay);
     this.#slots = slots;
     this.#txDownload = txDownload;
@@ -128,7 +130,8 @@ export class PeerManager {
       new CompactBlocks(context, { ...blocks, relay, orphans: txDownload.orphans() }),
       download,
       feeFilters,
-      new Serve(context, { knowledge, download, recent, txs: txRelay }),
+      filters,
+      new Serve(context, { knowledge, download, recent, filters, txs: txRelay }),
       txRelay,
       txDownload,
     ];
@@ -287,7 +290,6 @@ export class PeerManager {
         return;
       case 'unknownMessage':
         peer.lastReceive = now;
-        this.#handshake.unknown(peer, event.command);
         return;
       case 'undecodable':
         peer.lastReceive = now;

@@ -45,6 +45,8 @@ export interface Peer {
   readonly timeOffsetS: number;
   /** Transactions are announced on this connection, and it asked for them (BIP37's flag). */
   readonly relaysTxs: boolean;
+  /** It gave us a bloom filter (BIP37). */
+  readonly hasBloomFilter: boolean;
   /** It announces by wtxid, and so do we (BIP339). */
   readonly wtxidRelay: boolean;
   /** It wants addrv2 (BIP155). */
@@ -99,6 +101,7 @@ export function createPeer(
     seenAs: undefined,
     timeOffsetS: 0,
     relaysTxs: false,
+    hasBloomFilter: false,
     wtxidRelay: false,
     sendAddrV2: false,
     lastSend: 0,
@@ -117,6 +120,11 @@ export function isInbound(peer: Peer): boolean {
 /** Outbound peers that we chose for keeping in step with the network (Core: IsOutboundOrBlockRelayConn). */
 export function isChosenOutbound(peer: Peer): boolean {
   return peer.type === 'outbound-full-relay' || peer.type === 'block-relay-only';
+}
+
+/** What we offer to this peer: some are given more than others (Core: m_our_services). */
+export function servicesFor(peer: Peer, options: { readonly services: bigint }): bigint {
+  return options.services | (peer.permissions.has('bloomfilter') ? SERVICES.bloom : 0n);
 }
 
 /** Whether it may send us transactions, which our version tells it (Core: RejectIncomingTxs). */

@@ -117,7 +117,9 @@ export class Penalties {
       defect === 'transport'
         ? `V2 transport error: ${detail}`
         : `${command === '' ? 'frame' : command}: ${defect}, ${detail}`;
-    if (penalty === 'ignore') this.#log.debug('net', () => `ignored from peer=${peer.id}: ${what}`);
+    if (command === 'feature' && peer.phase !== 'connected')
+      this.#outbox.disconnect(peer, `invalid feature payload (${detail})`);
+    else if (penalty === 'ignore') this.#log.debug('net', () => `ignored from peer=${peer.id}: ${what}`);
     else if (penalty === 'disconnect' || DISCONNECTED_ONLY.has(command)) this.#outbox.disconnect(peer, what);
     else this.misbehaving(peer, what);
   }

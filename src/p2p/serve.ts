@@ -26,7 +26,7 @@ import {
   type MessageOf,
   SERVICES,
 } from '../wire/messages.ts';
-import { decodeTransaction, type Transaction } from '../wire/transaction.ts';
+import { type Transaction, withoutWitness } from '../wire/transaction.ts';
 import type { BlockDownload } from './block-download.ts';
 import type { BlockKnowledge } from './block-knowledge.ts';
 import { compactOf } from './compact-block.ts';
@@ -34,6 +34,7 @@ import type { Concern, Handlers, P2pContext } from './concern.ts';
 import type { PeerId } from './events.ts';
 import { findFork } from './locator.ts';
 import type { Peer } from './peer.ts';
+import type { PeerFilters } from './peer-filters.ts';
 import type { RecentBlock } from './recent-block.ts';
 import type { Alarm } from './timers.ts';
 
@@ -75,6 +76,7 @@ export class Serve implements Concern {
   readonly #txs: TxSource;
   readonly #download: BlockDownload;
   readonly #recent: RecentBlock;
+  readonly #filters: PeerFilters;
   readonly #states = new Map<PeerId, ServeState>();
   /** Peers whose requests were put off to let the shell send. */
   readonly #putOff = new Set<Peer>();
@@ -86,6 +88,7 @@ export class Serve implements Concern {
       readonly knowledge: BlockKnowledge;
       readonly download: BlockDownload;
       readonly recent: RecentBlock;
+      readonly filters: PeerFilters;
       readonly txs: TxSource;
     },
   ) {
@@ -94,6 +97,7 @@ export class Serve implements Concern {
     this.#txs = others.txs;
     this.#download = others.download;
     this.#recent = others.recent;
+    this.#filters = others.filters;
     this.#nextTurn = context.timers.alarm(now => {
       const peers = [...this.#putOff];
       this.#putOff.clear();
@@ -140,6 +144,7 @@ export class Serve implements Concern {
       return;
     }
     if (item.indexes !== undefined) this.#sendTransactions(peer, decodeBlock(raw), item.indexes);
+    else if (item.type === INV.filteredBlock) this.#filters.sendFilteredBlock(peer, decodeBlock(raw));
     else if (item.type === INV.compactBlock && this.#isCompactOfUse(hash, now)) {
       const compact = compactOf(decodeBlock(raw), randomU64(this.#context.random));
       outbox.send(peer, { command: 'cmpctblock', ...compact });
@@ -253,8 +258,10 @@ export class Serve implements Concern {
       return;
     }
     if (!chain.headers.hasData(id)) return;
-    // Bloom filters (BIP37) are not served.
-    if (item.type === INV.filteredBlock) return;
+    if (item.type === INV.filteredBlock && !this.#filters.hasFilter(peer)) {
+      this.#continue(peer, state, hash);
+      return;
+    }
     const compact = item.type === INV.compactBlock ? this.#recent.compactOf(hash) : undefined;
     if (compact !== undefined && this.#isCompactOfUse(hash, now)) {
       outbox.send(peer, { command: 'cmpctblock', ...compact });
@@ -346,8 +353,4 @@ function isBlockType(type: number): boolean {
     type === INV.compactBlock ||
     type === INV.filteredBlock
   );
-}
-
-function withoutWitness(tx: Transaction): Transaction {
-  return tx.hasWitness ? decodeTransaction(tx.strippedBytes()) : tx;
 }

@@ -12,7 +12,7 @@ import type { ChainNotice } from '../chain/effects.ts';
 import { feeAt } from '../mempool/fee-rate.ts';
 import type { MempoolEntry, MempoolNotice } from '../mempool/mempool-view.ts';
 import type { Block } from '../wire/block.ts';
-import { INV, INV_COUNT_MAX, type InventoryItem } from '../wire/messages.ts';
+import { INV, INV_COUNT_MAX, type InventoryItem, SERVICES } from '../wire/messages.ts';
 import { addressKey } from '../wire/net-address.ts';
 import type { Transaction } from '../wire/transaction.ts';
 import { RollingFilter } from './bloom.ts';
@@ -20,7 +20,8 @@ import type { Concern, Handlers, P2pContext } from './concern.ts';
 import type { PeerId } from './events.ts';
 import type { FeeFilters } from './fee-filter.ts';
 import { networkOf } from './netgroup.ts';
-import { isInbound, type Peer } from './peer.ts';
+import { isInbound, isTxConnection, type Peer, servicesFor } from './peer.ts';
+import type { PeerFilters } from './peer-filters.ts';
 import type { PeerInfo } from './peer-info.ts';
 import type { TxSource } from './serve.ts';
 import type { Alarm } from './timers.ts';
@@ -54,6 +55,7 @@ interface PeerState {
 export class TxRelay implements Concern, TxSource {
   readonly #context: P2pContext;
   readonly #feeFilters: FeeFilters;
+  readonly #filters: PeerFilters;
   readonly #peers = new Map<PeerId, PeerState>();
   /** The clocks that inbound peers share, by their way in. */
   readonly #inboundClocks = new Map<string, Milliseconds>();
@@ -65,9 +67,13 @@ export class TxRelay implements Concern, TxSource {
     mempool: (peer, _, now) => this.#wantsAll(peer, now),
   };
 
-  constructor(context: P2pContext, feeFilters: FeeFilters) {
+  constructor(
+    context: P2pContext,
+    others: { readonly feeFilters: FeeFilters; readonly filters: PeerFilters },
+  ) {
     this.#context = context;
-    this.#feeFilters = feeFilters;
+    this.#feeFilters = others.feeFilters;
+    this.#filters = others.filters;
     this.#unbroadcast = context.timers.scheduled(now => this.#broadcastAgain(now));
   }
 
@@ -76,8 +82,10 @@ export class TxRelay implements Concern, TxSource {
   }
 
   onHandshakeDone(peer: Peer, now: Milliseconds): void {
-    if (!peer.relaysTxs) return;
-    const { random, timers } = this.#context;
+    const { options, random, timers } = this.#context;
+    // With a bloom filter it may want transactions later, whatever its version said (BIP37).
+    const mayWantLater = isTxConnection(peer) && (servicesFor(peer, options) & SERVICES.bloom) !== 0n;
+    if (!peer.relaysTxs && !mayWantLater) return;
     const state: PeerState = {
       peer,
       known: new RollingFilter(random, KNOWN),
@@ -154,8 +162,9 @@ export class TxRelay implements Concern, TxSource {
   }
 
   #wantsAll(peer: Peer, now: Milliseconds): void {
-    // We do not offer bloom filters (BIP35, BIP111), so this is a favour.
-    if (!peer.permissions.has('mempool')) {
+    const isOffered = (servicesFor(peer, this.#context.options) & SERVICES.bloom) !== 0n;
+    // Without bloom filters (BIP35, BIP111) it is a favour.
+    if (!isOffered && !peer.permissions.has('mempool')) {
       if (!peer.permissions.has('noban'))
         this.#context.outbox.disconnect(peer, 'mempool request with bloom filters disabled');
       return;
@@ -209,7 +218,7 @@ export class TxRelay implements Concern, TxSource {
     const items: InventoryItem[] = [];
     for (const entry of this.#context.mempool.entries()) {
       state.toSend.delete(entry.tx.wtxid);
-      if (!this.#paysEnough(state, entry)) continue;
+      if (!this.#paysEnough(state, entry) || !this.#filters.isRelevant(state.peer, entry.tx)) continue;
       const item = itemFor(state.peer, entry.tx);
       state.known.add(item.hash);
       items.push(item);
@@ -219,6 +228,7 @@ export class TxRelay implements Concern, TxSource {
 
   #batch(state: PeerState): InventoryItem[] {
     const { mempool } = this.#context;
+    if (!state.peer.relaysTxs) state.toSend.clear();
     const room = Math.min(
       BATCH_MAX,
       BATCH_TARGET + Math.floor(state.toSend.size / 1_000) * BATCH_PER_THOUSAND,
@@ -232,12 +242,16 @@ export class TxRelay implements Concern, TxSource {
       else state.toSend.delete(wtxid);
     }
     waiting.sort((a, b) => mempool.compareMiningOrder(a.tx.txid, b.tx.txid));
-    return waiting.slice(0, room).map(({ tx }) => {
-      const item = itemFor(state.peer, tx);
+    const items: InventoryItem[] = [];
+    for (const { tx } of waiting) {
+      if (items.length === room) break;
       state.toSend.delete(tx.wtxid);
+      if (!this.#filters.isRelevant(state.peer, tx)) continue;
+      const item = itemFor(state.peer, tx);
       state.known.add(item.hash);
-      return item;
-    });
+      items.push(item);
+    }
+    return items;
   }
 
   #paysEnough(state: PeerState, entry: MempoolEntry): boolean {

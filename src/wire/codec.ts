@@ -287,6 +287,7 @@ export const compactSize: Codec<number> = { read: r => r.compactSize(), write: (
 
 export const blockHash: Codec<BlockHash> = { read: r => r.hash(), write: (w, v) => w.hash(v) };
 export const txid: Codec<Txid> = { read: r => r.hash(), write: (w, v) => w.hash(v) };
+export const hash256: Codec<Hash256> = { read: r => r.hash(), write: (w, v) => w.hash(v) };
 
 /** A length prefix and that many bytes, at most `max`. */
 export function varBytes(max: number = COMPACT_SIZE_MAX): Codec<Uint8Array> {

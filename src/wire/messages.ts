@@ -5,10 +5,12 @@
 import { type Hash256, ZERO_HASH } from '../base/bytes.ts';
 import { block, blockHeader } from './block.ts';
 import {
-  array, blockHash, type Codec, compactSize, encode, encodeBehind, type Infer, i32, i64, Reader, struct,
-  u8, u32, u64, varText, type Writer,
+  array, blockHash, type Codec, compactSize, encode, encodeBehind, hash256, type Infer, i32, i64, Reader, struct,
+  u8, u32, u64, varBytes, varText, type Writer,
 } from './codec.ts'; // biome-ignore format: one list
 import { compactBlock, txIndexes } from './compact-block.ts';
+import { feature } from './feature.ts';
+import { merkleBlock } from './merkle-block.ts';
 import { serviceAddress, timedAddressV1, timedAddressV2 } from './net-address.ts';
 import { transaction } from './transaction.ts';
 
@@ -109,6 +111,7 @@ const locatorRequest = struct({
   locator: array(blockHash, LOCATOR_COUNT_MAX),
   stopHash: blockHash,
 });
+const filterRange = struct({ filterType: u8, startHeight: u32, stopHash: blockHash });
 const empty = struct({});
 
 /** BIP31: a ping of an old peer has no nonce and wants no pong. */
@@ -143,12 +146,28 @@ export const messages = {
   /** Satoshi per 1000 virtual bytes (BIP133). */
   feefilter: struct({ feeRate: i64 }),
   wtxidrelay: empty,
+  /** Asks for all that is in the pool (BIP35). */
   mempool: empty,
+  /** Bloom filters (BIP37). Limits are the handler's: what exceeds them is punished, not undecodable. */
+  filterload: struct({ data: varBytes(), hashFunctions: u32, tweak: u32, flags: u8 }),
+  filteradd: struct({ data: varBytes() }),
+  filterclear: empty,
+  merkleblock: merkleBlock,
   /** Compact blocks (BIP152): 1 asks to be sent new blocks at once, 0 not; only version 2, with witnesses, is spoken. */
   sendcmpct: struct({ announce: u8, version: u64 }),
   cmpctblock: compactBlock,
   getblocktxn: struct({ blockHash, indexes: txIndexes }),
   blocktxn: struct({ blockHash, transactions: array(transaction) }),
+  /** Compact block filters (BIP157); type 0 is the basic one of BIP158. */
+  getcfilters: filterRange,
+  cfilter: struct({ filterType: u8, blockHash, filter: varBytes() }),
+  getcfheaders: filterRange,
+  cfheaders: struct({ filterType: u8, stopHash: blockHash, previousHeader: hash256, hashes: array(hash256) }),
+  getcfcheckpt: struct({ filterType: u8, stopHash: blockHash }),
+  cfcheckpt: struct({ filterType: u8, stopHash: blockHash, headers: array(hash256) }),
+  /** What a peer can do besides (BIP434); and an offer to reconcile transactions (BIP330). */
+  feature,
+  sendtxrcncl: struct({ version: u32, salt: u64 }),
 };
 
 type Table = typeof messages;

@@ -132,6 +132,11 @@ export const transaction: Codec<Transaction> = {
   write: (w, v) => w.put(v.raw),
 };
 
+/** The same transaction as peers see it that know no witnesses. */
+export function withoutWitness(tx: Transaction): Transaction {
+  return tx.hasWitness ? decodeTransaction(tx.strippedBytes()) : tx;
+}
+
 /** Decodes all of `bytes`. Throws DecodeError, also for a flagged transaction whose witnesses are all empty. */
 export function decodeTransaction(bytes: Uint8Array, format: TxFormat = 'witness'): Transaction {
   const reader = new Reader(bytes);

@@ -87,6 +87,12 @@ const locator = (random: Random) => ({
   stopHash: randomHash<never>(random),
 });
 
+const filterRange = (random: Random) => ({
+  filterType: random.u32() & 0xff,
+  startHeight: random.u32(),
+  stopHash: randomHash<never>(random),
+});
+
 export const RANDOM_MESSAGES: Make = {
   version: random => ({
     command: 'version',
@@ -130,6 +136,56 @@ export const RANDOM_MESSAGES: Make = {
     announce: randomBelow(random, 3),
     version: randomU64(random),
   }),
+  filterload: random => ({
+    command: 'filterload',
+    data: random.bytes(randomBelow(random, 50)),
+    hashFunctions: random.u32(),
+    tweak: random.u32(),
+    flags: random.u32() & 0xff,
+  }),
+  filteradd: random => ({ command: 'filteradd', data: random.bytes(randomBelow(random, 50)) }),
+  filterclear: () => ({ command: 'filterclear' }),
+  merkleblock: random => ({
+    command: 'merkleblock',
+    header: randomHeader(random),
+    tree: {
+      transactionCount: random.u32(),
+      hashes: many(random, 5, () => randomHash(random)),
+      flags: random.bytes(randomBelow(random, 4)),
+    },
+  }),
+  getcfilters: random => ({ command: 'getcfilters', ...filterRange(random) }),
+  getcfheaders: random => ({ command: 'getcfheaders', ...filterRange(random) }),
+  getcfcheckpt: random => ({
+    command: 'getcfcheckpt',
+    filterType: random.u32() & 0xff,
+    stopHash: randomHash<never>(random),
+  }),
+  cfilter: random => ({
+    command: 'cfilter',
+    filterType: random.u32() & 0xff,
+    blockHash: randomHash<never>(random),
+    filter: random.bytes(randomBelow(random, 100)),
+  }),
+  cfheaders: random => ({
+    command: 'cfheaders',
+    filterType: random.u32() & 0xff,
+    stopHash: randomHash<never>(random),
+    previousHeader: randomHash(random),
+    hashes: many(random, 5, () => randomHash(random)),
+  }),
+  cfcheckpt: random => ({
+    command: 'cfcheckpt',
+    filterType: random.u32() & 0xff,
+    stopHash: randomHash<never>(random),
+    headers: many(random, 5, () => randomHash(random)),
+  }),
+  feature: random => ({
+    command: 'feature',
+    id: Buffer.from(random.bytes(4 + randomBelow(random, 77))).toString('latin1'),
+    data: random.bytes(randomBelow(random, 513)),
+  }),
+  sendtxrcncl: random => ({ command: 'sendtxrcncl', version: random.u32(), salt: randomU64(random) }),
   cmpctblock: random => {
     const shortIds = many(random, 5, () => random.u32() + randomBelow(random, 0x1_0000) * 0x1_0000_0000);
     const prefilled = ascending(random, 3).map(index => ({ index, tx: randomTransaction(random) }));

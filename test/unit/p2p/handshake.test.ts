@@ -6,6 +6,9 @@ import { ip, SCRIPTED_VERSION, World } from '../../support/p2p-world.ts';
 import { mineBlocks, REGTEST } from '../../support/test-chain.ts';
 
 const VERACK: Message = { command: 'verack' };
+const FEATURE: Message = { command: 'feature', id: 'some', data: new Uint8Array(3) };
+const OFFER: Message = { command: 'sendtxrcncl', version: 1, salt: 2n };
+const WTXID: Message = { command: 'wtxidrelay' };
 const version = (changes: Partial<MessageOf<'version'>> = {}): Message => ({
   ...SCRIPTED_VERSION,
   ...changes,
@@ -97,12 +100,77 @@ describe('handshake', () => {
     const { world, node, peer } = setUp();
     peer.send(version({ version: 70_017 }));
     world.runFor(SECOND_MS);
-    node.handle({ kind: 'unknownMessage', peer: peer.id, command: 'feature', size: 30 });
+    peer.send(FEATURE);
+    world.runFor(SECOND_MS);
     expect(node.disconnects).toEqual([]);
     peer.send(VERACK);
     world.runFor(SECOND_MS);
-    node.handle({ kind: 'unknownMessage', peer: peer.id, command: 'feature', size: 30 });
+    peer.send(FEATURE);
+    world.runFor(SECOND_MS);
     expect(node.disconnects[0]!.reason).toContain('feature received after verack');
+  });
+
+  test('a feature of an old peer, or one that does not follow its format, ends the connection', () => {
+    for (const older of [true, false]) {
+      const { world, node, peer } = setUp();
+      peer.send(version({ version: older ? 70_016 : 70_017 }));
+      world.runFor(SECOND_MS);
+      if (older) peer.send(FEATURE);
+      else
+        node.handle({
+          kind: 'undecodable',
+          peer: peer.id,
+          command: 'feature',
+          defect: 'payload',
+          detail: '',
+        });
+      world.runFor(SECOND_MS);
+      const reason = older ? 'feature received with incompatible version 70016' : 'invalid feature payload';
+      expect(node.disconnects[0]!.reason).toContain(reason);
+    }
+  });
+
+  describe('sendtxrcncl', () => {
+    function meet(options: object, type: ConnectionType, ...messages: Message[]) {
+      const world = new World(1);
+      const node = world.addNode({ options });
+      const peer = world.attach(node, { type });
+      peer.send(...messages);
+      world.runFor(SECOND_MS);
+      return { peer, reason: node.disconnects[0]?.reason };
+    }
+    const ON = { txReconciliation: true };
+
+    test.each<[string, object, ConnectionType, Message, boolean]>([
+      ['with the option', ON, 'inbound', version(), true],
+      ['outbound', ON, 'outbound-full-relay', version({ services: 9n }), true],
+      ['without the option', {}, 'inbound', version(), false],
+      ['with -blocksonly', { ...ON, blocksOnly: true }, 'inbound', version(), false],
+      ['where no transactions are wanted', ON, 'inbound', version({ relay: false }), false],
+      ['where none flow', ON, 'block-relay-only', version({ services: 9n }), false],
+      ['to whom is asked for addresses', ON, 'addr-fetch', version({ services: 9n }), false],
+      ['before wtxids', ON, 'inbound', version({ version: 70_015 }), false],
+    ])('is sent before verack: %s', (_, options, type, message, isSent) => {
+      const { commands } = meet(options, type, message).peer;
+      expect(commands.includes('sendtxrcncl')).toBe(isSent);
+      if (isSent) expect(commands.indexOf('sendtxrcncl')).toBeLessThan(commands.indexOf('verack'));
+    });
+
+    test.each<[string, object, Message[], string | undefined]>([
+      ['once', ON, [version(), WTXID, OFFER, VERACK], undefined],
+      ['of a later version', ON, [version(), { ...OFFER, version: 2 } as Message], undefined],
+      ['ignored without the option', {}, [version(), OFFER, OFFER], undefined],
+      ['ignored where we offered none', ON, [version({ version: 70_015 }), OFFER], undefined],
+      ['twice', ON, [version(), OFFER, OFFER], 'already registered'],
+      ['of version 0', ON, [version(), { ...OFFER, version: 0 } as Message], 'protocol violation'],
+      ['after verack', ON, [version(), VERACK, OFFER], 'sendtxrcncl received after verack'],
+      ['of who wants no transactions', ON, [version({ relay: false }), OFFER], 'which indicated no tx relay to us'],
+      ['to who wants none', { ...ON, blocksOnly: true }, [version(), OFFER], 'we indicated no tx relay'],
+    ])('is taken: %s', (_, options, messages, reason) => {
+      const seen = meet(options, 'inbound', ...messages).reason;
+      if (reason === undefined) expect(seen).toBeUndefined();
+      else expect(seen).toContain(reason);
+    }); // biome-ignore format: a table
   });
 
   test('a node that dials itself notices', () => {

@@ -159,6 +159,7 @@ export class Harness {
       seenAs: shape.seenAs,
       timeOffsetS: 0,
       relaysTxs: shape.relaysTxs ?? shape.type !== 'block-relay-only',
+      hasBloomFilter: false,
       wtxidRelay: shape.wtxidRelay ?? true,
       sendAddrV2: shape.sendAddrV2 ?? true,
       lastSend: 0,

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { SeededRandom } from '../../../src/base/random.ts';
 import { FeeFilters, roundFeeFilter } from '../../../src/p2p/fee-filter.ts';
+import { PeerFilters } from '../../../src/p2p/peer-filters.ts';
 import { TxRelay } from '../../../src/p2p/tx-relay.ts';
 import type { createBlock } from '../../../src/wire/block.ts';
 import { INV, INV_WITNESS_TX } from '../../../src/wire/messages.ts';
@@ -10,8 +11,9 @@ import { makeTx } from './support.ts';
 function start(seed = 1, options: object = {}) {
   const h = new Harness(seed, options);
   const fees = new FeeFilters(h.context);
-  const relay = new TxRelay(h.context, fees);
-  h.use(fees, relay);
+  const filters = new PeerFilters(h.context);
+  const relay = new TxRelay(h.context, { feeFilters: fees, filters });
+  h.use(fees, filters, relay);
   return { h, relay };
 }
 
