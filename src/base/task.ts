@@ -8,6 +8,20 @@
  */
 export type Task<Effect, Result> = Generator<Effect, Result, unknown>;
 
+/**
+ * A performer's answer to an effect at which the task stands aside: it comes back when `until` has settled, and other
+ * tasks may run meanwhile if whoever drives them knows how (node/writer.ts); anybody else just waits.
+ */
+export class StandAside {
+  readonly until: Promise<unknown>;
+
+  constructor(until: Promise<unknown>) {
+    this.until = until;
+    // Whoever comes back to it hears of a failure; until then it is nobody's.
+    until.catch(() => {});
+  }
+}
+
 /** Drives `task` to its end with a performer that answers at once. An error of the performer is thrown into the task. */
 export function runTask<Effect, Result>(
   task: Task<Effect, Result>,
@@ -32,17 +46,73 @@ export async function runTaskAsync<Effect, Result>(
   task: Task<Effect, Result>,
   perform: (effect: Effect) => unknown,
 ): Promise<Result> {
-  let step = task.next();
-  while (!step.done) {
-    let completion: unknown;
-    try {
-      completion = perform(step.value);
-      if (completion instanceof Promise) completion = await completion;
-    } catch (error) {
-      step = task.throw(error);
-      continue;
-    }
-    step = task.next(completion);
+  const run = new TaskRun(task, perform);
+  for (;;) {
+    const aside = await run.advance();
+    if (aside === undefined) return run.result;
+    await aside.until.catch(() => {});
   }
-  return step.value;
+}
+
+/** A task under way, for whoever lets others run while it stands aside. */
+export class TaskRun<Effect, Result> {
+  readonly #task: Task<Effect, Result>;
+  readonly #perform: (effect: Effect) => unknown;
+  #aside: StandAside | undefined;
+  #step: IteratorResult<Effect, Result> | undefined;
+
+  constructor(task: Task<Effect, Result>, perform: (effect: Effect) => unknown) {
+    this.#task = task;
+    this.#perform = perform;
+  }
+
+  /** Of a task that has ended. */
+  get result(): Result {
+    return this.#step!.value as Result;
+  }
+
+  /** Goes on to the end, or to where the task stands aside: then `until` must have settled before the next call. */
+  async advance(): Promise<StandAside | undefined> {
+    let completion: unknown;
+    if (this.#aside !== undefined) completion = await this.#settle(this.#aside.until);
+    this.#aside = undefined;
+    let step = this.#next(completion);
+    while (!step.done) {
+      try {
+        completion = this.#perform(step.value);
+        if (completion instanceof StandAside) {
+          this.#aside = completion;
+          return completion;
+        }
+        if (completion instanceof Promise) completion = await completion;
+      } catch (error) {
+        completion = new Failure(error);
+      }
+      step = this.#next(completion);
+    }
+    return undefined;
+  }
+
+  #next(completion: unknown): IteratorResult<Effect, Result> {
+    this.#step =
+      completion instanceof Failure ? this.#task.throw(completion.error) : this.#task.next(completion);
+    return this.#step;
+  }
+
+  async #settle(promise: Promise<unknown>): Promise<unknown> {
+    try {
+      return await promise;
+    } catch (error) {
+      return new Failure(error);
+    }
+  }
+}
+
+/** An error on its way into a task. */
+class Failure {
+  readonly error: unknown;
+
+  constructor(error: unknown) {
+    this.error = error;
+  }
 }

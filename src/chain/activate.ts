@@ -11,93 +11,139 @@ import { Reject } from '../consensus/reject.ts';
 import { StoreError } from '../store/errors.ts';
 import { type Block, decodeBlock } from '../wire/block.ts';
 import { DecodeError, decodeAll } from '../wire/codec.ts';
-import type { ChainState } from './chain-state.ts';
+import type { ChainState, Connecting, ConnectOptions } from './chain-state.ts';
 import type { HeaderId } from './chain-view.ts';
-import { connectBlock, disconnectBlock } from './connect-block.ts';
+import { disconnectBlock } from './connect-block.ts';
+import { beginConnect, hasRoom, refuse, settle, settleFirst, standAside, tellTip } from './connecting.ts';
 import type { WriterTask } from './effects.ts';
-import { flushIfDue, flushIfFull } from './flush.ts';
-import { pruneIfFull } from './prune.ts';
+import { flush, isFlushDue } from './flush.ts';
 import { type BlockUndo, blockUndo } from './undo.ts';
-
-/** Blocks looked ahead on the way to a better tip, so that a long way needs no long list. */
-const PATH_BLOCKS_MAX = 32;
+import { isUpkeepDue, upkeep } from './upkeep.ts';
 
 /** `block` is one that was just stored: it need not be read again. */
 export function* activateBestChain(state: ChainState, now: Milliseconds, block?: Block): WriterTask<void> {
-  if (state.height >= state.stopAtHeight) return;
-  let target: HeaderId | undefined;
-  for (;;) {
-    const start = state.tip();
-    let moved = false;
-    let reorganised = false;
-    do {
-      target ??= state.findMostWork();
-      if (target === undefined || target === state.tip()) break;
-      if (state.forkWithActive(target) !== state.tip()) reorganised = true;
-      const isValid = yield* activateStep(state, { target, block, now });
-      moved = true;
-      // Another branch may be the best one now.
-      if (!isValid) target = undefined;
-      // An invalid block may have left us on a worse tip than we came from: go on until that is made good.
-    } while (state.headers.isBetter(start, state.tip()));
-    if (!moved) return;
-    const tip = state.tip();
-    const fork = state.headers.forkOf(start, tip);
-    // Told too when the way led back to where it began: then `fork` is the tip, but blocks came and went.
-    if (fork !== tip || reorganised) {
-      logTip(state);
-      state.isInitialBlockDownload(now);
-      yield { kind: 'notify', notice: { kind: 'tipChanged', tip, fork } };
-    }
-    yield* flushIfDue(state, now);
-    yield* pruneIfFull(state, now);
-    if (tip === target || state.height >= state.stopAtHeight) return;
+  if (block !== undefined && (yield* connectNext(state, block, now))) return;
+  yield* settle(state);
+  while (state.height < state.stopAtHeight) {
+    const target = state.findMostWork();
+    if (target === undefined || target === state.tip()) return;
+    if (state.forkWithActive(target) === state.tip()) yield* extend(state, target, block, now);
+    else yield* reorganise(state, block, now);
     yield { kind: 'pause' };
   }
 }
 
-/** Goes towards `target` until the tip is better than before. Returns false when an invalid block was met. */
-function* activateStep(
-  state: ChainState,
-  { target, block, now }: { target: HeaderId; block: Block | undefined; now: Milliseconds },
-): WriterTask<boolean> {
+/**
+ * The usual way: `block` stands on the last one that was begun, and nothing is better. Others run while its scripts are
+ * checked. Returns false when there is, or may be, more to do.
+ */
+function* connectNext(state: ChainState, block: Block, now: Milliseconds): WriterTask<boolean> {
   const { headers } = state;
-  const start = state.tip();
-  const fork = state.forkWithActive(target);
-  while (state.tip() !== fork) yield* disconnectTip(state, now);
-  const targetHeight = headers.heightOf(target);
-  while (state.height < targetHeight) {
-    const pathEnd = headers.ancestorOf(target, Math.min(state.height + PATH_BLOCKS_MAX, targetHeight));
-    for (const id of pathBetween(state, state.tip(), pathEnd)) {
-      const known = block !== undefined && headers.hashOf(id) === block.header.hash ? block : undefined;
-      if (!(yield* connectTip(state, id, known))) return false;
-      state.pruneCandidates();
-      yield* flushIfFull(state, now);
-      if (headers.chainWorkOf(state.tip()) > headers.chainWorkOf(start)) return true;
-    }
+  const id = headers.find(block.header.hash)!;
+  while (!hasRoom(state)) yield* settleFirst(state);
+  if (state.connecting.length > 0 && isUpkeepDue(state, now)) {
+    yield* settle(state);
+    yield* upkeep(state, now);
   }
-  return true;
+  if (state.findMostWork() !== id || headers.parentOf(id) !== state.coinsTip()) return false;
+  if (headers.heightOf(id) > state.stopAtHeight) return false;
+  const entry = yield* tryBegin(state, id, block, { now, tellsTip: 'each' });
+  if (entry === undefined) return false;
+  yield* standAside(state, entry);
+  yield* upkeep(state, now);
+  // Whoever was begun last looks whether that is all.
+  return (
+    entry.outcome === 'connected' && (state.connecting.length > 0 || state.findMostWork() === state.tip())
+  );
 }
 
-/** Returns false when the block is invalid; it is marked then, and the tip stays. */
-function* connectTip(state: ChainState, id: HeaderId, known: Block | undefined): WriterTask<boolean> {
-  const block = known ?? (yield* readCheckedBlock(state, id));
-  let undo: BlockUndo;
+/** From the tip up to `target`, several blocks on their way at a time, or until an invalid one is met. */
+function* extend(
+  state: ChainState,
+  target: HeaderId,
+  known: Block | undefined,
+  now: Milliseconds,
+): WriterTask<void> {
+  const { headers, connecting } = state;
+  const end = Math.min(headers.heightOf(target), state.stopAtHeight);
+  while (state.height < end && !headers.isInvalid(target)) {
+    while (connecting.length === 0 || (hasRoom(state) && !isUpkeepDue(state, now))) {
+      const height = headers.heightOf(state.coinsTip()) + 1;
+      if (height > end) break;
+      const id = headers.ancestorOf(target, height);
+      if (
+        (yield* tryBegin(state, id, yield* blockOf(state, id, known), { now, tellsTip: 'each' })) ===
+        undefined
+      )
+        return;
+    }
+    yield* settleFirst(state);
+    yield* upkeep(state, now);
+    if (state.height < end) yield { kind: 'pause' };
+  }
+}
+
+/** Leaves the branch of the tip for better ones, block by block, until we are better off, or back where we were. */
+function* reorganise(state: ChainState, known: Block | undefined, now: Milliseconds): WriterTask<void> {
+  const { headers } = state;
+  const start = state.tip();
+  do {
+    const target = state.findMostWork();
+    if (target === undefined || target === state.tip()) break;
+    yield* moveTowards(state, { target, start, known, now });
+    // An invalid block may have left us on a worse tip than we came from: go on until that is made good.
+  } while (headers.isBetter(start, state.tip()));
+  // Told too when the way led back to where it began: then `fork` is the tip, but blocks came and went.
+  yield* tellTip(state, headers.forkOf(start, state.tip()), now);
+  yield* upkeep(state, now);
+}
+
+/** Until there is more work than at `start`, or an invalid block is met. */
+function* moveTowards(
+  state: ChainState,
+  step: {
+    readonly target: HeaderId;
+    readonly start: HeaderId;
+    readonly known: Block | undefined;
+    readonly now: Milliseconds;
+  },
+): WriterTask<void> {
+  const { target, start, known, now } = step;
+  const { headers } = state;
+  const fork = state.forkWithActive(target);
+  while (state.tip() !== fork) yield* disconnectTip(state, now);
+  while (state.tip() !== target && state.height < state.stopAtHeight) {
+    const id = headers.ancestorOf(target, state.height + 1);
+    // One by one: what the notices tell of is then what the coins are at.
+    const entry = yield* tryBegin(state, id, yield* blockOf(state, id, known), { now, tellsTip: 'later' });
+    if (entry === undefined) return;
+    yield* settle(state);
+    if (entry.outcome !== 'connected') return;
+    if (isFlushDue(state, now)) yield* flush(state, now);
+    if (headers.chainWorkOf(state.tip()) > headers.chainWorkOf(start)) return;
+  }
+}
+
+/** Returns undefined when the block breaks a rule; it is marked then, unless one before it turned out to be invalid. */
+function* tryBegin(
+  state: ChainState,
+  id: HeaderId,
+  block: Block,
+  options: ConnectOptions,
+): WriterTask<Connecting | undefined> {
   try {
-    undo = yield* connectBlock(state, id, block);
+    return yield* beginConnect(state, id, block, options);
   } catch (error) {
     if (!(error instanceof Reject)) throw error;
-    const hash = state.headers.hashOf(id);
-    const where = `${hashToHex(hash)} at height ${state.headers.heightOf(id)}`;
-    state.log.warn(`Block validation error: ${error.message}, block ${where}`);
-    state.markInvalid(id);
-    state.invalidReasons.set(id, error);
-    yield { kind: 'notify', notice: { kind: 'blockInvalid', hash, reason: error } };
-    return false;
+    yield* settle(state);
+    if (state.headers.parentOf(id) === state.tip()) yield* refuse(state, id, error);
+    return undefined;
   }
-  state.pushTip(id);
-  yield { kind: 'notify', notice: { kind: 'blockConnected', id, block, undo } };
-  return true;
+}
+
+function* blockOf(state: ChainState, id: HeaderId, known: Block | undefined): WriterTask<Block> {
+  if (known !== undefined && state.headers.hashOf(id) === known.header.hash) return known;
+  return yield* readCheckedBlock(state, id);
 }
 
 export function* disconnectTip(
@@ -105,13 +151,14 @@ export function* disconnectTip(
   now: Milliseconds,
   { givesBack } = { givesBack: true },
 ): WriterTask<void> {
+  assert(state.connecting.length === 0, 'coins stand at the tip');
   const id = state.tip();
   const block = yield* readBlock(state, id);
   const undo = yield* readUndo(state, id);
   disconnectBlock(state, id, block, undo);
   state.popTip();
   yield { kind: 'notify', notice: { kind: 'blockDisconnected', id, block, undo, givesBack } };
-  yield* flushIfFull(state, now);
+  if (isFlushDue(state, now)) yield* flush(state, now);
 }
 
 /** Of a block that is stored. Throws StoreError when something else lies there. */
@@ -162,17 +209,4 @@ export function pathBetween({ headers }: ChainState, from: HeaderId, to: HeaderI
   const path: HeaderId[] = [];
   for (let at = to; at !== from; at = headers.parentOf(at)!) path.push(at);
   return path.reverse();
-}
-
-/** The line that rigs for Core wait for (validation.cpp: UpdateTipLog). */
-function logTip(state: ChainState): void {
-  const { headers, log } = state;
-  const tip = state.tip();
-  const work = Math.log2(Number(headers.chainWorkOf(tip))).toFixed(6);
-  const version = (headers.versionOf(tip) >>> 0).toString(16).padStart(8, '0');
-  log.info(
-    `UpdateTip: new best=${hashToHex(headers.hashOf(tip))} height=${state.height} version=0x${version} ` +
-      `log2_work=${work} tx=${headers.chainTxCountOf(tip)} ` +
-      `cache=${(state.coins.bytes / 1024 / 1024).toFixed(1)}MiB(${state.coins.size}txo)`,
-  );
 }

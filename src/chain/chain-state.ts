@@ -11,10 +11,13 @@ import { type Milliseconds, toUnixSeconds } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { ChainParams } from '../consensus/params.ts';
 import type { Reject } from '../consensus/reject.ts';
+import type { Block } from '../wire/block.ts';
 import type { HeaderId } from './chain-view.ts';
 import { CoinsCache } from './coins.ts';
+import type { BegunScripts, ScriptCheck } from './effects.ts';
 import { FAILED, HAVE_DATA, HeaderTree, VALID_MASK, VALID_TRANSACTIONS } from './header-tree.ts';
 import type { ScriptCache } from './script-cache.ts';
+import type { BlockUndo } from './undo.ts';
 
 /** A tip older than this means that we are still catching up (Core: DEFAULT_MAX_TIP_AGE). */
 const TIP_AGE_MAX_SECONDS = 24 * 60 * 60;
@@ -46,6 +49,25 @@ export interface ChainOptions {
   readonly prune?: PruneOptions;
 }
 
+/** A block on its way to becoming the tip (connecting.ts). */
+export interface Connecting {
+  readonly id: HeaderId;
+  readonly block: Block;
+  readonly undo: BlockUndo;
+  readonly checks: readonly ScriptCheck[];
+  /** undefined: there is nothing to check. */
+  readonly begun: BegunScripts | undefined;
+  readonly options: ConnectOptions;
+  /** 'dropped': a block below it was invalid. */
+  outcome: 'open' | 'connected' | 'invalid' | 'dropped';
+}
+
+export interface ConnectOptions {
+  readonly now: Milliseconds;
+  /** Whether `tipChanged` is told of this block by itself; a reorganisation tells once, when it is better off. */
+  readonly tellsTip: 'each' | 'later';
+}
+
 export interface ChainDeps {
   readonly params: ChainParams;
   readonly log: Log;
@@ -68,12 +90,16 @@ export class ChainState {
   readonly candidates = new Set<HeaderId>();
   /** Stored blocks that wait for an ancestor's data: parent → children (Core: m_blocks_unlinked). */
   readonly unlinked = new Map<HeaderId, HeaderId[]>();
+  /** Blocks above the tip that the coins have taken in while their scripts are being checked, lowest first. */
+  readonly connecting: Connecting[] = [];
   /** Why blocks that were stored turned out to be invalid, as far as this process has seen it. */
   readonly invalidReasons = new Map<HeaderId, Reject>();
   /** Who still needs blocks, by name: from this height on (Core: m_prune_locks). */
   readonly pruneLocks = new Map<string, number>();
   /** Some block file was deleted once: the index says so too. */
   hasPruned = false;
+  /** Of the last look at what storage needs. */
+  upkeepHeight = 0;
   bestHeader: HeaderId = 0;
   nextSequence = 1;
   /** What `preciousblock` gives next, and the tip's work at its last call (Core: nBlockReverseSequenceId). */
@@ -110,6 +136,11 @@ export class ChainState {
     const tip = this.#active[this.#active.length - 1];
     assert(tip !== undefined, 'the chain has been started');
     return tip;
+  }
+
+  /** The block that the coins stand at: the tip, or the last of those above it whose scripts are being checked. */
+  coinsTip(): HeaderId {
+    return this.connecting.at(-1)?.id ?? this.tip();
   }
 
   atHeight(height: number): HeaderId | undefined {

@@ -18,6 +18,7 @@ import { type ChainDeps, type ChainOptions, ChainState, type PruneOptions } from
 import type { ChainView, HeaderAcceptor, HeaderId } from './chain-view.ts';
 import type { Coin } from './coin.ts';
 import { fetchCoins } from './connect-block.ts';
+import { settle } from './connecting.ts';
 import type { BlockFileUsage, BlockResult, FilePosition, WriterTask } from './effects.ts';
 import { flush } from './flush.ts';
 import type { HeaderTree } from './header-tree.ts';
@@ -202,13 +203,15 @@ export class Chain implements ChainView, HeaderAcceptor {
   }
 
   /** Deletes block files that hold nothing above `height`, as far as the rules let them go. */
-  pruneTo(height: number, now: Milliseconds): WriterTask<void> {
-    return pruneTo(this.#state, height, now);
+  *pruneTo(height: number, now: Milliseconds): WriterTask<void> {
+    yield* settle(this.#state);
+    yield* pruneTo(this.#state, height, now);
   }
 
   /** Deletes block files when they take more than the target: for a start, which may have another one than before. */
-  pruneIfFull(now: Milliseconds): WriterTask<void> {
-    return pruneIfFull(this.#state, now);
+  *pruneIfFull(now: Milliseconds): WriterTask<void> {
+    yield* settle(this.#state);
+    yield* pruneIfFull(this.#state, now);
   }
 
   /** Keeps all blocks from `first` on until the next call (Core: UpdatePruneLock); undefined lifts the lock. */
@@ -218,7 +221,8 @@ export class Chain implements ChainView, HeaderAcceptor {
   }
 
   /** Brings everything to disk. */
-  flush(now: Milliseconds): WriterTask<void> {
-    return flush(this.#state, now);
+  *flush(now: Milliseconds): WriterTask<void> {
+    yield* settle(this.#state);
+    yield* flush(this.#state, now);
   }
 }

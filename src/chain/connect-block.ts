@@ -1,13 +1,13 @@
 /**
  * One block onto the coins and off again (Core: ConnectBlock, DisconnectBlock, UpdateCoins). The rules themselves are
- * in consensus/connect.ts; here their input is gathered, in one read of the store, and their outcome applied.
+ * in consensus/connect.ts; here their input is gathered, in one read of the store, and their outcome applied. When that
+ * happens, and what becomes of a block whose scripts fail, is connecting.ts's to say.
  */
 import { assert } from '../base/assert.ts';
 import { hashToHex, type Txid } from '../base/bytes.ts';
 import { type Connection, checkConnect, needsOverwriteCheck } from '../consensus/connect.ts';
 import { blockProof } from '../consensus/pow.ts';
 import { Reject } from '../consensus/reject.ts';
-import type { SignatureCacheUse } from '../crypto/signature-cache.ts';
 import { isUnspendable } from '../script/opcodes.ts';
 import { StoreError } from '../store/errors.ts';
 import type { Block } from '../wire/block.ts';
@@ -18,25 +18,27 @@ import type { HeaderId } from './chain-view.ts';
 import { type Coin, keyOf, type OutPointKey, outPointKey } from './coin.ts';
 import { coinRecordKey, decodeCoin } from './coin-records.ts';
 import type { FilePosition, ScriptCheck, ScriptFailure, WriterTask } from './effects.ts';
-import { VALID_SCRIPTS } from './header-tree.ts';
 import { type BlockUndo, blockUndo } from './undo.ts';
 
 /** So much work behind a block, in seconds of mining it, makes it too dear to have its scripts skipped wrongly. */
 const BURIED_SECONDS = 2n * 7n * 24n * 60n * 60n;
 
-/** Checks the block against the coins of its parent, the tip, and changes them. Throws Reject, and then changes nothing. */
-export function* connectBlock(state: ChainState, id: HeaderId, block: Block): WriterTask<BlockUndo> {
-  const { headers, coins } = state;
-  const parent = headers.parentOf(id);
-  assert(parent !== undefined && headers.hashOf(parent) === coins.bestBlock, 'coins stand at the parent');
+/** What is known of a block that fits onto the coins, before its scripts were run. */
+export interface Fit {
+  readonly undo: BlockUndo;
+  /** None for a block whose scripts are assumed to be valid. */
+  readonly checks: readonly ScriptCheck[];
+}
+
+/** Checks the block against the coins, which stand at its parent, but for its scripts. Throws Reject. Changes nothing. */
+export function* fitBlock(state: ChainState, id: HeaderId, block: Block): WriterTask<Fit> {
+  const parent = state.headers.parentOf(id);
+  assert(parent !== undefined, 'genesis is not connected');
   const { spent, flags } = yield* checkCoins(state, parent, block);
-  if (!isAssumedValid(state, id)) yield* checkScripts(state, block, { spent, flags, signatures: 'reads' });
-  const undo: BlockUndo = { spent };
-  yield* storeUndo(state, id, undo);
-  headers.raiseValidity(id, VALID_SCRIPTS);
-  applyBlock(state, block, headers.heightOf(id), { overwrites: false });
-  coins.bestBlock = headers.hashOf(id);
-  return undo;
+  return {
+    undo: { spent },
+    checks: isAssumedValid(state, id) ? [] : scriptChecks(state, block, spent, flags),
+  };
 }
 
 /** Gives back what the block, the tip, took and takes what it gave. */
@@ -51,15 +53,19 @@ export function disconnectBlock(state: ChainState, id: HeaderId, block: Block, u
 /** All that `connectBlock` checks, for a block that is not in the tree and names the tip as its parent. */
 export function* checkOntoTip(state: ChainState, block: Block): WriterTask<void> {
   const { spent, flags } = yield* checkCoins(state, state.tip(), block);
+  const checks = scriptChecks(state, block, spent, flags);
+  if (checks.length === 0) return;
   // It will come again, as a block (Core: fCacheResults).
-  yield* checkScripts(state, block, { spent, flags, signatures: 'keeps' });
+  const failure = (yield { kind: 'checkScripts', checks, signatures: 'keeps' }) as ScriptFailure | undefined;
+  if (failure !== undefined) throw scriptReject(checks, failure);
 }
 
 /** Coins of the active chain; undefined where spent or never made. Reads past the cache, which blocks alone fill. */
 export function* fetchCoins(
-  { coins }: ChainState,
+  { coins, connecting }: ChainState,
   outPoints: readonly OutPoint[],
 ): WriterTask<(Coin | undefined)[]> {
+  assert(connecting.length === 0, 'coins stand at the tip');
   const keys = outPoints.map(keyOf);
   const missing = keys.filter(key => coins.get(key) === undefined);
   const found = yield* readCoins(missing);
@@ -142,33 +148,31 @@ function* readCoins(keys: readonly OutPointKey[]): WriterTask<Map<OutPointKey, C
   return found;
 }
 
-interface BlockScripts extends Pick<Connection, 'spent' | 'flags'> {
-  readonly signatures: SignatureCacheUse;
-}
-
-/** Runs what was not run with these very flags before. */
-function* checkScripts(
+/** What was not run with these very flags before. */
+function scriptChecks(
   { scriptCache }: ChainState,
   { transactions }: Block,
-  { spent, flags, signatures }: BlockScripts,
-): WriterTask<void> {
+  spent: Connection['spent'],
+  flags: number,
+): ScriptCheck[] {
   const checks: ScriptCheck[] = [];
   spent.forEach((coins, i) => {
     const tx = transactions[i + 1]!;
     if (!scriptCache?.has(tx.wtxid, flags)) checks.push({ tx, spent: coins, flags });
   });
-  if (checks.length === 0) return;
-  const failure = (yield { kind: 'checkScripts', checks, signatures }) as ScriptFailure | undefined;
-  if (failure === undefined) return;
+  return checks;
+}
+
+export function scriptReject(checks: readonly ScriptCheck[], failure: ScriptFailure): Reject {
   const { tx } = checks[failure.check]!;
   const { prevout } = tx.inputs[failure.input]!;
   const detail =
     `input ${failure.input} of ${hashToHex(tx.txid)} (wtxid ${hashToHex(tx.wtxid)}), ` +
     `spending ${hashToHex(prevout.txid)}:${prevout.index}`;
-  throw new Reject('block-script-verify-flag-failed', { detail, scriptError: failure.error });
+  return new Reject('block-script-verify-flag-failed', { detail, scriptError: failure.error });
 }
 
-function* storeUndo({ headers }: ChainState, id: HeaderId, undo: BlockUndo): WriterTask<void> {
+export function* storeUndo({ headers }: ChainState, id: HeaderId, undo: BlockUndo): WriterTask<void> {
   // Connected before: the same undo data is there already.
   if (headers.undoPositionOf(id) !== undefined) return;
   const parentHash = headers.hashOf(headers.parentOf(id)!);

@@ -41,6 +41,12 @@ export interface ScriptFailure {
   readonly error: string;
 }
 
+/** Script checks that were begun. */
+export interface BegunScripts {
+  /** The verdict, or a promise of it; that rejects only for a bug of ours. */
+  readonly verdict: ScriptFailure | undefined | Promise<ScriptFailure | undefined>;
+}
+
 /** The writer moved; delivered in order, before anything else runs. */
 export type ChainNotice =
   /**
@@ -102,13 +108,29 @@ export type WriterEffect =
       readonly checks: readonly ScriptCheck[];
       readonly signatures: SignatureCacheUse;
     }
+  /** → BegunScripts. The checks go on while the task does; who performs at once has the verdict at once. */
+  | {
+      readonly kind: 'beginScripts';
+      readonly checks: readonly ScriptCheck[];
+      readonly signatures: SignatureCacheUse;
+    }
+  /** → ScriptFailure | undefined. */
+  | { readonly kind: 'awaitScripts'; readonly begun: BegunScripts }
+  /**
+   * → void: the scripts are checked, and the tasks before this one have ended. Tasks that may overlap have run meanwhile
+   * if there were any, so what this one knew of the chain may be old.
+   */
+  | { readonly kind: 'standAside'; readonly begun: BegunScripts | undefined }
   /** → void: mempool, wallets, indexes, p2p and RPC waiters have been told. */
   | { readonly kind: 'notify'; readonly notice: ChainNotice }
   /** → void: others had a turn. */
   | { readonly kind: 'pause' };
 
 /** The effects that touch storage: the others are performed by whoever puts the node together. */
-export type StorageEffect = Exclude<WriterEffect, { readonly kind: 'notify' | 'checkScripts' }>;
+export type StorageEffect = Exclude<
+  WriterEffect,
+  { readonly kind: 'notify' | 'checkScripts' | 'beginScripts' | 'awaitScripts' | 'standAside' }
+>;
 
 /** Work of the one writer. */
 export type WriterTask<Result> = Task<WriterEffect, Result>;

@@ -26,18 +26,14 @@ const FLUSH_INTERVAL_MS = 5 * MINUTE_MS;
 /** Coins kept for reading after a flush, as a part of the cache's limit. */
 const KEPT_PART = 0.5;
 
-/** After a block was connected or disconnected: when the cache is full. */
-export function* flushIfFull(state: ChainState, now: Milliseconds): WriterTask<void> {
-  if (state.coins.bytes > state.coinsCacheBytes) yield* flush(state, now);
-}
-
-/** After the tip was told of: when the last flush is some time ago. */
-export function* flushIfDue(state: ChainState, now: Milliseconds): WriterTask<void> {
+/** The cache is full, or the last flush is some time ago. */
+export function isFlushDue(state: ChainState, now: Milliseconds): boolean {
   if (state.lastFlush === undefined || now < state.lastFlush) state.lastFlush = now;
-  if (now - state.lastFlush >= FLUSH_INTERVAL_MS) yield* flush(state, now);
+  return now - state.lastFlush >= FLUSH_INTERVAL_MS || state.coins.bytes > state.coinsCacheBytes;
 }
 
 export function* flush(state: ChainState, now: Milliseconds): WriterTask<void> {
+  assert(state.connecting.length === 0, 'only verified blocks are flushed');
   state.lastFlush = now;
   yield { kind: 'syncBlockFiles' };
   yield* writeIndex(state);

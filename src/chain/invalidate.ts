@@ -7,6 +7,7 @@ import type { Milliseconds } from '../base/clock.ts';
 import { activateBestChain, disconnectTip } from './activate.ts';
 import type { ChainState } from './chain-state.ts';
 import type { HeaderId } from './chain-view.ts';
+import { settle } from './connecting.ts';
 import type { WriterTask } from './effects.ts';
 import { flush } from './flush.ts';
 import { FAILED } from './header-tree.ts';
@@ -18,6 +19,7 @@ const SEQUENCE_MIN = -(2 ** 31);
 /** Treats the block, and all that stand on it, as invalid. Genesis stays. */
 export function* invalidateBlock(state: ChainState, id: HeaderId, now: Milliseconds): WriterTask<void> {
   if (id === 0) return;
+  yield* settle(state);
   const wasActive = state.isActive(id);
   for (let count = 1; state.isActive(id); count += 1) {
     yield* disconnectTip(state, now, { givesBack: count <= BLOCKS_GIVEN_BACK_MAX });
@@ -34,6 +36,7 @@ export function* invalidateBlock(state: ChainState, id: HeaderId, now: Milliseco
 
 /** Takes invalidity off the block, its ancestors and all that stand on it; they are checked again where needed. */
 export function* reconsiderBlock(state: ChainState, id: HeaderId, now: Milliseconds): WriterTask<void> {
+  yield* settle(state);
   const { headers } = state;
   const cleared = headers.descendantsOf(id);
   for (let at = headers.parentOf(id); at !== undefined; at = headers.parentOf(at)) cleared.push(at);
@@ -49,6 +52,7 @@ export function* reconsiderBlock(state: ChainState, id: HeaderId, now: Milliseco
 
 /** Of the chains with the most work, the one that ends in the block is preferred: as if it had come before all others. */
 export function* preciousBlock(state: ChainState, id: HeaderId, now: Milliseconds): WriterTask<void> {
+  yield* settle(state);
   const { headers, precious } = state;
   const tipWork = headers.chainWorkOf(state.tip());
   if (headers.chainWorkOf(id) < tipWork) return;

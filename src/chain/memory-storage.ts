@@ -5,8 +5,9 @@
 import { assert } from '../base/assert.ts';
 import type { BlockHash } from '../base/bytes.ts';
 import { type Random, randomBelow } from '../base/random.ts';
+import { Reject } from '../consensus/reject.ts';
 import { MemoryStore } from '../store/memory.ts';
-import { decodeBlock } from '../wire/block.ts';
+import { type Block, decodeBlock } from '../wire/block.ts';
 import { BLOCK_INDEX_KEYS, PRUNED_KEY } from './block-index.ts';
 import type { Chain } from './chain.ts';
 import { BEST_BLOCK_KEY, HEAD_BLOCKS_KEY } from './coin-records.ts';
@@ -84,7 +85,7 @@ export class MemoryStorage {
       for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
         const block = decodeBlock(next.raw);
         const { hash, prevHash } = block.header;
-        if (chain.adoptStoredBlock(block, next.position) === undefined)
+        if (adopt(chain, block, next.position) === 'orphan')
           orphans.set(prevHash, [...(orphans.get(prevHash) ?? []), next]);
         else pending.push(...(orphans.get(hash) ?? []));
       }
@@ -142,6 +143,16 @@ function emptyFile(): File {
     blocks: { records: [], end: 0, durable: 0 },
     undo: { records: [], end: 0, durable: 0 },
   };
+}
+
+/** What is refused has been refused before, and stays where it lies. */
+function adopt(chain: Chain, block: Block, position: FilePosition): 'done' | 'orphan' {
+  try {
+    return chain.adoptStoredBlock(block, position) === undefined ? 'orphan' : 'done';
+  } catch (error) {
+    if (!(error instanceof Reject)) throw error;
+    return 'done';
+  }
 }
 
 /** Returns where its payload begins. */

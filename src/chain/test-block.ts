@@ -6,6 +6,7 @@ import { Reject } from '../consensus/reject.ts';
 import type { Block } from '../wire/block.ts';
 import type { ChainState } from './chain-state.ts';
 import { checkOntoTip } from './connect-block.ts';
+import { settle } from './connecting.ts';
 import type { WriterTask } from './effects.ts';
 
 export interface TestBlockOptions {
@@ -21,6 +22,7 @@ export function* testBlock(
   block: Block,
   { now, ...checks }: TestBlockOptions,
 ): WriterTask<Reject | undefined> {
+  yield* settle(state);
   const { headers, params } = state;
   const parent = state.tip();
   if (block.header.prevHash !== headers.hashOf(parent))

@@ -11,6 +11,7 @@ import type { ChainOptions } from '../chain/chain-state.ts';
 import type { HeaderId } from '../chain/chain-view.ts';
 import type { BlockResult, ChainNotice } from '../chain/effects.ts';
 import { ScriptCache } from '../chain/script-cache.ts';
+import { isScriptEffect, performScripts } from '../chain/script-effects.ts';
 import { type BlockUndo, blockUndo } from '../chain/undo.ts';
 import type { ChainParams } from '../consensus/params.ts';
 import { createSignatureCache, SALT_BYTES } from '../crypto/signature-cache.ts';
@@ -102,7 +103,8 @@ export class Engine {
   }
 
   submitBlock(block: Block, options: { readonly requested: boolean }): Promise<BlockResult> {
-    return this.enqueue('submitBlock', () => this.chain.submitBlock(block, { ...options, now: this.#now() }));
+    const submission = () => this.chain.submitBlock(block, { ...options, now: this.#now() });
+    return this.writer.enqueue('submitBlock', submission, { overlaps: true });
   }
 
   submitTx(tx: Transaction, options: Omit<SubmitOptions, 'now'>): Promise<TxResult> {
@@ -153,9 +155,9 @@ export class Engine {
         return this.#tellChain(effect.notice);
       case 'notifyMempool':
         return this.#tell(listener => listener.onMempool(effect.notice));
-      case 'checkScripts':
-        return this.#workers.check(effect.checks, effect.signatures);
       default:
+        if (isScriptEffect(effect))
+          return performScripts(effect, (checks, use) => this.#workers.check(checks, use));
         return this.host.perform(effect);
     }
   }

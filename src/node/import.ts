@@ -23,6 +23,9 @@ const START_BYTES = 4;
 const GUNZIP_BYTES = 16 * 1024;
 /** Blocks that wait for their parents take at most this much memory. */
 const HELD_BYTES_MAX = 64 * 1024 * 1024;
+/** Blocks that may be with the writer at a time, so that one is looked at while another's scripts are checked. */
+const UNDER_WAY_MAX = 16;
+const UNDER_WAY_BYTES_MAX = 8 * 1024 * 1024;
 /** Problems kept for the report. */
 const PROBLEMS_MAX = 1000;
 
@@ -89,6 +92,10 @@ class Importer<Effect> {
   readonly #deps: ImportDeps<Effect>;
   readonly #held = new Map<BlockHash, Held[]>();
   #heldBytes = 0;
+  /** With the writer, in order. */
+  readonly #underWay: { readonly held: Held; readonly result: Promise<BlockResult> }[] = [];
+  readonly #underWayHashes = new Set<BlockHash>();
+  #underWayBytes = 0;
   readonly #problems: ImportProblem[] = [];
   #problemsLeftOut = 0;
   #counts = { blocks: 0, transactions: 0, inputs: 0 };
@@ -119,18 +126,20 @@ class Importer<Effect> {
       for await (const chunk of source as AsyncIterable<Uint8Array>) {
         offset += chunk.length;
         await this.#take(file, scanner.push(chunk));
-        if (this.#deps.signal?.aborted) return;
+        if (this.#deps.signal?.aborted) break;
       }
     } catch (error) {
       // What gzip finds damaged ends the file; whatever came before has been taken.
       if (!isZlibError(error)) throw error;
       this.#report({ file, offset, reason: `not readable as gzip: ${error.message}` });
     } finally {
+      await this.#endAll();
       this.#bytesBefore += this.#stream.bytesRead;
       this.#stream.destroy();
       this.#stream = undefined;
     }
     await this.#take(file, scanner.end());
+    await this.#endAll();
   }
 
   finish(): ImportReport {
@@ -151,35 +160,51 @@ class Importer<Effect> {
   async #takeBlock(first: Held): Promise<void> {
     const { headers, params } = this.#deps.chain;
     const { header } = first.block;
-    if (headers.find(header.prevHash) === undefined && header.hash !== params.genesis.header.hash) {
+    const isParentKnown =
+      headers.find(header.prevHash) !== undefined || this.#underWayHashes.has(header.prevHash);
+    if (!isParentKnown && header.hash !== params.genesis.header.hash) {
       this.#hold(first);
       return;
     }
-    const queue = [first];
-    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-      const result = await this.#submit(next.block);
-      const { hash } = next.block.header;
-      if (result.status === 'rejected') {
-        this.#report({ file: next.file, offset: next.offset, hash, reason: result.reject.message });
-        continue;
-      }
-      const id = headers.find(hash)!;
-      if (headers.isInvalid(id))
-        this.#report({
-          file: next.file,
-          offset: next.offset,
-          hash,
-          reason: 'invalid in its place in the chain',
-        });
-      if (result.newBlock) this.#count(next.block);
-      this.#deps.onProgress?.(this.#progress());
-      queue.push(...this.#release(hash));
-    }
+    this.#begin(first);
+    while (this.#underWay.length > UNDER_WAY_MAX || this.#underWayBytes > UNDER_WAY_BYTES_MAX)
+      await this.#endFirst();
   }
 
-  #submit(block: Block): Promise<BlockResult> {
+  #begin(held: Held): void {
     const { chain, writer, clock } = this.#deps;
-    return writer.enqueue('import', () => chain.submitBlock(block, { requested: true, now: clock.now() }));
+    const submission = () => chain.submitBlock(held.block, { requested: true, now: clock.now() });
+    const result = writer.enqueue('import', submission, { overlaps: true });
+    // Whoever awaits it hears of a failure.
+    result.catch(() => {});
+    this.#underWay.push({ held, result });
+    this.#underWayHashes.add(held.block.header.hash);
+    this.#underWayBytes += held.block.raw.length;
+  }
+
+  async #endFirst(): Promise<void> {
+    const { held, result } = this.#underWay.shift()!;
+    const { file, offset, block } = held;
+    const { hash } = block.header;
+    const outcome = await result;
+    this.#underWayHashes.delete(hash);
+    this.#underWayBytes -= block.raw.length;
+    if (outcome.status === 'rejected') {
+      // Its parent was under way when it came, and was refused: another copy of that may follow.
+      if (outcome.reject.kind === 'missing-parent') this.#hold(held);
+      else this.#report({ file, offset, hash, reason: outcome.reject.message });
+      return;
+    }
+    const { headers } = this.#deps.chain;
+    if (headers.isInvalid(headers.find(hash)!))
+      this.#report({ file, offset, hash, reason: 'invalid in its place in the chain' });
+    if (outcome.newBlock) this.#count(block);
+    this.#deps.onProgress?.(this.#progress());
+    for (const child of this.#release(hash)) this.#begin(child);
+  }
+
+  async #endAll(): Promise<void> {
+    while (this.#underWay.length > 0) await this.#endFirst();
   }
 
   #hold(held: Held): void {

@@ -44,6 +44,12 @@ interface Job {
   readonly reject: (error: Error) => void;
 }
 
+interface Share {
+  readonly id: number;
+  readonly runner: JobRunner;
+  readonly failures: UnitFailure[];
+}
+
 export interface ScriptWorkersDeps {
   readonly verifier: SignatureVerifier;
   readonly signatures?: SharedSignatureCache;
@@ -53,6 +59,8 @@ export class ScriptWorkers {
   readonly #verifiers: Readonly<Record<SignatureCacheUse, SignatureVerifier>>;
   readonly #workers: readonly Worker[];
   readonly #jobs = new Map<number, Job>();
+  /** What is left for the main thread to do of each job, oldest first. */
+  readonly #shares: Share[] = [];
   #nextId = 0;
   #broken: Error | undefined;
 
@@ -102,25 +110,34 @@ export class ScriptWorkers {
         worker.ref();
         worker.postMessage({ id, buffer, use } satisfies WorkerJob);
       }
-      this.#help(id, new JobRunner(buffer, this.#verifiers[use]), []);
+      this.#shares.push({ id, runner: new JobRunner(buffer, this.#verifiers[use]), failures: [] });
+      if (this.#shares.length === 1) this.#helpSoon();
     });
   }
 
-  /** The main thread's share, slice by slice. */
-  #help(id: number, runner: JobRunner, failures: UnitFailure[]): void {
-    try {
-      const end = performance.now() + SLICE_MS;
-      do {
-        const result = runner.runUnit();
-        if (result === 'done') {
-          this.#report(id, failures);
-          return;
-        }
-        if (result !== undefined) failures.push(result);
-      } while (performance.now() < end);
-      setImmediate(() => this.#help(id, runner, failures));
-    } catch (error) {
-      this.#fail(error as Error);
+  /** After whatever is waiting for the main thread: the next block, for one, which keeps the workers busy longer. */
+  #helpSoon(): void {
+    setImmediate(() => {
+      try {
+        this.#help();
+        if (this.#shares.length > 0) this.#helpSoon();
+      } catch (error) {
+        this.#fail(error as Error);
+      }
+    });
+  }
+
+  /** A slice of the main thread's shares, oldest first. */
+  #help(): void {
+    const end = performance.now() + SLICE_MS;
+    for (let share = this.#shares[0]; share !== undefined; ) {
+      const result = share.runner.runUnit();
+      if (result === 'done') {
+        this.#shares.shift();
+        this.#report(share.id, share.failures);
+        share = this.#shares[0];
+      } else if (result !== undefined) share.failures.push(result);
+      if (performance.now() >= end) return;
     }
   }
 
@@ -151,6 +168,7 @@ export class ScriptWorkers {
     this.#broken ??= error;
     for (const job of this.#jobs.values()) job.reject(this.#broken);
     this.#jobs.clear();
+    this.#shares.length = 0;
   }
 }
 

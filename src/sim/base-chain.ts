@@ -11,6 +11,7 @@ import { BLOCK_INDEX_KEYS } from '../chain/block-index.ts';
 import { Chain } from '../chain/chain.ts';
 import type { WriterTask } from '../chain/effects.ts';
 import { MemoryStorage } from '../chain/memory-storage.ts';
+import { isScriptEffect, performScripts } from '../chain/script-effects.ts';
 import { networkParams } from '../consensus/networks.ts';
 import type { ChainParams } from '../consensus/params.ts';
 import { solveBlock } from '../mining/solve.ts';
@@ -45,7 +46,8 @@ export function createBaseChain(coinCount: number): BaseChain {
   const chain = new Chain({ params, log: SILENT_LOG });
   const run = <T>(task: WriterTask<T>): T =>
     runTask(task, effect => {
-      if (effect.kind === 'notify' || effect.kind === 'checkScripts') return undefined;
+      if (effect.kind === 'notify') return undefined;
+      if (isScriptEffect(effect)) return performScripts(effect, () => undefined);
       return storage.perform(effect);
     });
   let now = params.genesis.header.time * SECOND_MS;

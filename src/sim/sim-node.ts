@@ -12,6 +12,7 @@ import type { Random } from '../base/random.ts';
 import { runTask } from '../base/task.ts';
 import { Chain } from '../chain/chain.ts';
 import type { BlockResult, ChainNotice } from '../chain/effects.ts';
+import { isScriptEffect, performScripts } from '../chain/script-effects.ts';
 import type { MempoolEffect, MempoolTask } from '../mempool/effects.ts';
 import { Mempool } from '../mempool/mempool.ts';
 import type { MempoolNotice, TxResult } from '../mempool/mempool-view.ts';
@@ -409,9 +410,8 @@ export class SimNode implements Host {
       case 'notifyMempool':
         this.#onMempool(effect.notice);
         return;
-      case 'checkScripts':
-        return this.#deps.scripts.check(effect.checks);
       default:
+        if (isScriptEffect(effect)) return performScripts(effect, checks => this.#deps.scripts.check(checks));
         return this.#storage.perform(effect);
     }
   }

@@ -3,13 +3,12 @@ import { SILENT_LOG } from '../../src/base/log.ts';
 import { SeededRandom } from '../../src/base/random.ts';
 import { Chain } from '../../src/chain/chain.ts';
 import type { ChainOptions } from '../../src/chain/chain-state.ts';
-import type { ChainNotice, ScriptCheck, ScriptFailure, WriterEffect } from '../../src/chain/effects.ts';
+import type { ChainNotice, WriterEffect } from '../../src/chain/effects.ts';
+import { type CheckScripts, isScriptEffect, performScripts } from '../../src/chain/script-effects.ts';
 import type { ChainParams } from '../../src/consensus/params.ts';
-import { loadVerifierSync } from '../../src/crypto/verifier.ts';
 import { type ChainHost, openChainHost } from '../../src/node/chain-host.ts';
 import { Writer } from '../../src/node/writer.ts';
-import { scriptErrorText } from '../../src/script/errors.ts';
-import { verifyInputs } from '../../src/script/verify.ts';
+import { verifyHere } from './check-scripts.ts';
 
 export interface DiskChain {
   readonly chain: Chain;
@@ -26,9 +25,7 @@ export interface DiskChainOptions extends ChainOptions {
   readonly now: number;
   readonly blocksXor?: boolean;
   readonly blockFileBytesMax?: number;
-  readonly checkScripts?: (
-    checks: readonly ScriptCheck[],
-  ) => ScriptFailure | undefined | Promise<ScriptFailure | undefined>;
+  readonly checkScripts?: CheckScripts;
 }
 
 export async function openDiskChain(
@@ -48,7 +45,7 @@ export async function openDiskChain(
   const chain = new Chain({ params, log: SILENT_LOG }, options);
   const notices: ChainNotice[] = [];
   const perform = (effect: WriterEffect): unknown => {
-    if (effect.kind === 'checkScripts') return checkScripts(effect.checks);
+    if (isScriptEffect(effect)) return performScripts(effect, checkScripts);
     if (effect.kind !== 'notify') return host.perform(effect);
     notices.push(effect.notice);
     return;
@@ -64,14 +61,4 @@ export async function openDiskChain(
     await kill();
   };
   return { chain, host, writer, notices, stop, kill };
-}
-
-const VERIFIER = loadVerifierSync('auto');
-
-function verifyHere(checks: readonly ScriptCheck[]): ScriptFailure | undefined {
-  for (const [check, each] of checks.entries()) {
-    const failure = verifyInputs(each, VERIFIER);
-    if (failure !== undefined) return { check, input: failure.input, error: scriptErrorText(failure.error) };
-  }
-  return undefined;
 }

@@ -11,7 +11,7 @@ import { Chain } from '../../src/chain/chain.ts';
 import type { ChainOptions } from '../../src/chain/chain-state.ts';
 import type { BlockResult } from '../../src/chain/effects.ts';
 import { MemoryStorage } from '../../src/chain/memory-storage.ts';
-import { loadVerifierSync } from '../../src/crypto/verifier.ts';
+import { isScriptEffect, performScripts } from '../../src/chain/script-effects.ts';
 import type { MempoolEffect, MempoolTask } from '../../src/mempool/effects.ts';
 import { Mempool } from '../../src/mempool/mempool.ts';
 import type { TxResult } from '../../src/mempool/mempool-view.ts';
@@ -20,8 +20,6 @@ import { AddressBook } from '../../src/p2p/address-book.ts';
 import type { P2pCommand, P2pCommandResult } from '../../src/p2p/commands.ts';
 import type { ConnectionType, P2pEffect, P2pEvent, PeerId, Permission } from '../../src/p2p/events.ts';
 import { PeerManager, type PeerManagerOptions } from '../../src/p2p/peer-manager.ts';
-import { scriptErrorText } from '../../src/script/errors.ts';
-import { verifyInputs } from '../../src/script/verify.ts';
 import type { Block } from '../../src/wire/block.ts';
 import { DecodeError, TooManyError } from '../../src/wire/codec.ts';
 import { FrameDecoder } from '../../src/wire/frame.ts';
@@ -36,9 +34,9 @@ import {
 } from '../../src/wire/messages.ts';
 import { addressKey, type NetAddress, parseAddress } from '../../src/wire/net-address.ts';
 import type { Transaction } from '../../src/wire/transaction.ts';
+import { verifyHere } from './check-scripts.ts';
 import { NOW, REGTEST } from './test-chain.ts';
 
-const VERIFIER = loadVerifierSync('auto');
 /** Ticks of one node at one time: more means that a deadline is never met. */
 const TICKS_AT_ONCE_MAX = 100;
 const PORT = REGTEST.defaultPort;
@@ -440,14 +438,8 @@ export class WorldNode {
       case 'notifyMempool':
         this.handle({ kind: 'mempool', notice: effect.notice });
         return;
-      case 'checkScripts':
-        for (const [check, each] of effect.checks.entries()) {
-          const failure = verifyInputs(each, VERIFIER);
-          if (failure !== undefined)
-            return { check, input: failure.input, error: scriptErrorText(failure.error) };
-        }
-        return;
       default:
+        if (isScriptEffect(effect)) return performScripts(effect, verifyHere);
         return this.#storage.perform(effect);
     }
   }

@@ -10,15 +10,13 @@ import { CoinStatistics } from '../../src/chain/coin-stats.ts';
 import type { ChainNotice, WriterEffect, WriterTask } from '../../src/chain/effects.ts';
 import { MemoryStorage } from '../../src/chain/memory-storage.ts';
 import type { ScriptCache } from '../../src/chain/script-cache.ts';
+import { isScriptEffect, performScripts } from '../../src/chain/script-effects.ts';
 import { blockMerkleRoot } from '../../src/consensus/merkle.ts';
 import { networkParams } from '../../src/consensus/networks.ts';
 import type { ChainParams } from '../../src/consensus/params.ts';
 import { checkProofOfWork } from '../../src/consensus/pow.ts';
 import { blockSubsidy } from '../../src/consensus/subsidy.ts';
-import { loadVerifierSync } from '../../src/crypto/verifier.ts';
-import { scriptErrorText } from '../../src/script/errors.ts';
 import { pushNumber } from '../../src/script/opcodes.ts';
-import { verifyInputs } from '../../src/script/verify.ts';
 import { type Block, createBlock, createHeader } from '../../src/wire/block.ts';
 import {
   createTransaction,
@@ -27,6 +25,7 @@ import {
   SEQUENCE_FINAL,
   type Transaction,
 } from '../../src/wire/transaction.ts';
+import { verifyHere } from './check-scripts.ts';
 
 export const REGTEST = networkParams('regtest');
 /** Spent by an empty script. */
@@ -34,7 +33,6 @@ export const OP_TRUE_SCRIPT = Uint8Array.of(0x51);
 /** When tests take place: ten days after regtest's genesis. */
 export const NOW = (REGTEST.genesis.header.time + 864_000) * 1000;
 
-const VERIFIER = loadVerifierSync('auto');
 const BLOCK_VERSION = 0x2000_0000;
 const SPACING_SECONDS = 600;
 
@@ -151,14 +149,8 @@ export class TestChain {
       case 'notify':
         this.notices.push(effect.notice);
         return;
-      case 'checkScripts':
-        for (const [check, each] of effect.checks.entries()) {
-          const failure = verifyInputs(each, VERIFIER);
-          if (failure === undefined) continue;
-          return { check, input: failure.input, error: scriptErrorText(failure.error) };
-        }
-        return;
       default:
+        if (isScriptEffect(effect)) return performScripts(effect, verifyHere);
         return this.storage.perform(effect);
     }
   }

@@ -96,7 +96,7 @@ describe.each(BLOCK_RULES)('$name, with what the mempool remembers', ({ params, 
     if (verdict !== 'accepted') return;
     if (isKnown && block.transactions.length > 1) {
       known += 1;
-      expect(chain.effects.filter(({ kind }) => kind === 'checkScripts')).toEqual([]);
+      expect(chain.effects.filter(({ kind }) => kind === 'beginScripts')).toEqual([]);
     }
     scene.extend(block);
   });

@@ -27,7 +27,7 @@ function poolWithCache({ bytes = 1 << 16, params = REGTEST } = {}): TestPool {
 /** How many transactions had their scripts run since the last call. */
 function scriptsRun(pool: TestPool): number {
   const { effects } = pool.chain;
-  const count = effects.reduce((sum, e) => sum + (e.kind === 'checkScripts' ? e.checks.length : 0), 0);
+  const count = effects.reduce((sum, e) => sum + ('checks' in e ? e.checks.length : 0), 0);
   effects.length = 0;
   return count;
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { assert } from '../../../src/base/assert.ts';
+import { StandAside } from '../../../src/base/task.ts';
 import { FatalStorageError, Writer } from '../../../src/node/writer.ts';
 import { StoreError } from '../../../src/store/errors.ts';
 
@@ -76,5 +77,66 @@ describe('writer', () => {
     expect(await last).toBe('a');
     expect(said).toEqual(['a0', 'a1']);
     await expect(writer.enqueue('b', () => steps('b', 1))).rejects.toThrow('shutting down');
+  });
+
+  describe('tasks that stand aside', () => {
+    function asideWriter() {
+      const said: string[] = [];
+      const gates = new Map<string, { open(): void; break(error: Error): void }>();
+      const writer = new Writer<{ readonly say: string } | { readonly wait: string }>({
+        perform: effect => {
+          if ('say' in effect) {
+            said.push(effect.say);
+            return undefined;
+          }
+          return new StandAside(
+            new Promise((resolve, reject) => {
+              gates.set(effect.wait, { open: () => resolve(undefined), break: reject });
+            }),
+          );
+        },
+        onFatal() {},
+      });
+      const start = (name: string, overlaps: boolean) =>
+        writer.enqueue(
+          name,
+          function* () {
+            yield { say: `${name} begins` };
+            if (overlaps) yield { wait: name };
+            yield { say: `${name} ends` };
+            return name;
+          },
+          { overlaps },
+        );
+      return { writer, said, gates, start };
+    }
+    const quiet = () => new Promise(setImmediate);
+
+    test('let those that overlap begin, come back in order, and others wait for all of them', async () => {
+      const { said, gates, start } = asideWriter();
+      const ends = [start('a', true), start('b', true), start('other', false), start('c', true)];
+      await quiet();
+      expect(said).toEqual(['a begins', 'b begins']);
+      gates.get('b')!.open();
+      await quiet();
+      expect(said).toHaveLength(2);
+      gates.get('a')!.open();
+      await quiet();
+      expect(said.slice(2)).toEqual(['a ends', 'b ends', 'other begins', 'other ends', 'c begins']);
+      gates.get('c')!.open();
+      expect(await Promise.all(ends)).toEqual(['a', 'b', 'other', 'c']);
+    });
+
+    test('hear of what failed meanwhile, and none goes on after a failure of the node', async () => {
+      const { writer, gates, start } = asideWriter();
+      const [first, second, queued] = [start('a', true), start('b', true), start('c', false)];
+      await quiet();
+      gates.get('a')!.break(new StoreError('io', 'gone'));
+      await expect(first).rejects.toThrow('A fatal storage error occurred (a): gone');
+      await expect(second).rejects.toThrow(FatalStorageError);
+      await expect(queued).rejects.toThrow(FatalStorageError);
+      expect(writer.length).toBe(0);
+      await writer.close();
+    });
   });
 });
