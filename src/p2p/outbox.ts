@@ -60,6 +60,11 @@ export class Outbox {
     this.#effects.push(operation);
   }
 
+  /** Nobody has an open operation. */
+  get isQuiet(): boolean {
+    return this.#busy.size === 0;
+  }
+
   /** It has an open operation. */
   isBusy(peer: Peer): boolean {
     return this.#busy.has(peer.id);

@@ -168,6 +168,8 @@ export class PeerManager {
 
   /** It has an open operation: no message of it may be delivered. */
   isBusy(peer: PeerId): boolean {
+    // Asked for every frame, and mostly nobody is.
+    if (this.#outbox.isQuiet) return false;
     const record = this.#peers.get(peer);
     return record !== undefined && this.#outbox.isBusy(record);
   }

@@ -14,7 +14,8 @@ import { MINUTE_MS, type Milliseconds, SECOND_MS } from '../base/clock.ts';
 import { INV, INV_WITNESS_TX, type Message } from '../wire/messages.ts';
 import type { Agenda } from './agenda.ts';
 import type { Link, Network } from './network.ts';
-import type { SimNode, Wiretap } from './sim-node.ts';
+import type { SimNode } from './sim-node.ts';
+import type { Wiretap } from './wiretap.ts';
 
 /** A node is looked at once in so many seconds. */
 const TURN_S = 60;

@@ -26,6 +26,15 @@ export class Trace {
     this.word(this.#words[1]!);
   }
 
+  /** A frame came to a node: when, from whom, its length and its checksum. */
+  delivery(now: number, node: number, peer: number, frame: Uint8Array): void {
+    this.number(now);
+    this.word(node);
+    this.word(peer);
+    this.word(frame[16]! | (frame[17]! << 8) | (frame[18]! << 16));
+    this.word(frame[20]! | (frame[21]! << 8) | (frame[22]! << 16) | (frame[23]! << 24));
+  }
+
   text(value: string): void {
     for (let i = 0; i < value.length; i += 1) this.word(value.charCodeAt(i));
   }

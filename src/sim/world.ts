@@ -16,7 +16,8 @@ import { Frames } from './frames.ts';
 import { Metrics } from './metrics.ts';
 import { Network, type NetworkOptions } from './network.ts';
 import { ScriptVerdicts } from './script-verdicts.ts';
-import { SimNode, type ValidationCosts } from './sim-node.ts';
+import { SimNode } from './sim-node.ts';
+import type { ValidationCosts } from './sim-writer.ts';
 import { Trace } from './trace.ts';
 
 export interface WorldOptions {

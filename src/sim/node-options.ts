@@ -1,0 +1,40 @@
+/** What a simulated node is told: a daemon's defaults, on addresses of the simulated Internet. */
+import type { PeerManagerOptions } from '../p2p/peer-manager.ts';
+import { SERVICES } from '../wire/messages.ts';
+import type { NetAddress } from '../wire/net-address.ts';
+
+export interface NodeShape {
+  readonly index: number;
+  readonly address: NetAddress;
+  /** Can be dialed by others. */
+  readonly listens: boolean;
+  readonly options?: Partial<PeerManagerOptions>;
+}
+
+const REACHABLE_NETWORKS = new Set(['ipv4', 'ipv6'] as const);
+
+export function nodeOptions({ address, listens }: NodeShape, defaultPort: number): PeerManagerOptions {
+  return {
+    userAgent: '/Hearsay-sim:0.1.0/',
+    services: SERVICES.network | SERVICES.witness | SERVICES.networkLimited,
+    blocksOnly: false,
+    privateNetwork: false,
+    minimumChainWork: 0n,
+    peerTimeoutMs: 60_000,
+    maxConnections: 125,
+    dialing: { kind: 'book' },
+    addNodes: [],
+    anchors: [],
+    ownAddresses: [address],
+    networkActive: true,
+    dnsSeeds: [],
+    forceDnsSeeds: false,
+    seedNodes: [],
+    fixedSeeds: [],
+    defaultPort,
+    reachableNetworks: REACHABLE_NETWORKS,
+    externalAddresses: listens ? [address] : [],
+    listenAddresses: listens ? [address] : [],
+    banTimeS: 86_400,
+  };
+}
