@@ -10,6 +10,8 @@ import { ALWAYS_ACTIVE, type ChainParams, NEVER_ACTIVE, type VersionBitsDeployme
 /** A version with these top bits votes by the others. */
 const VERSIONBITS_TOP_BITS = 0x2000_0000;
 const VERSIONBITS_TOP_MASK = 0xe000_0000 | 0;
+/** Bits that votes on rules are taken from; miners may do with the others as they like (BIP323; Core: VERSIONBITS_NUM_BITS). */
+const VERSIONBITS_COUNT = 5;
 /** A buried deployment with this height does not exist on the chain. */
 const NEVER_HEIGHT = 0x7fff_ffff;
 /** As `getdeploymentinfo` lists them. */
@@ -57,11 +59,15 @@ export class Deployments {
   readonly #params: ChainParams;
   /** By the last block of the period before. */
   readonly #known = new Map<VersionBitsDeployment, Map<HeaderRef, Bip9Status>>();
+  /** What every bit for votes would stand for if others knew a rule for it. */
+  readonly #unknown: readonly VersionBitsDeployment[];
 
   constructor(headers: HeaderContext, params: ChainParams) {
     this.#headers = headers;
     this.#params = params;
-    for (const deployment of params.deployments) this.#known.set(deployment, new Map());
+    this.#unknown = unknownDeployments(params);
+    for (const deployment of [...params.deployments, ...this.#unknown])
+      this.#known.set(deployment, new Map());
   }
 
   /** Of a block after `parent`; undefined: of genesis. */
@@ -97,6 +103,17 @@ export class Deployments {
 
   isActiveAfter(deployment: VersionBitsDeployment, parent: HeaderRef | undefined): boolean {
     return this.stateAfter(deployment, parent) === 'active';
+  }
+
+  /**
+   * Bits that enough blocks up to `ref` have voted with although we know of nothing to vote for: the rules that they
+   * stand for are locked in or hold, and this program is too old for them (Core: CheckUnknownActivations).
+   */
+  unknownActivations(ref: HeaderRef): { readonly bit: number; readonly status: 'locked_in' | 'active' }[] {
+    return this.#unknown.flatMap(deployment => {
+      const status = this.stateAfter(deployment, ref);
+      return status === 'locked_in' || status === 'active' ? [{ bit: deployment.bit, status }] : [];
+    });
   }
 
   /** The version of a block after `parent` that votes for all that can be voted for (Core: ComputeBlockVersion). */
@@ -178,6 +195,9 @@ export class Deployments {
       case 'defined':
         return time >= deployment.startTime ? 'started' : state;
       case 'started': {
+        // Where nobody is warned, nobody needs to count.
+        if (this.#unknown.includes(deployment) && headers.heightOf(end) < this.#params.minBip9WarningHeight)
+          return state;
         let count = 0;
         let at: HeaderRef | undefined = end;
         for (let i = 0; i < deployment.period && at !== undefined; i += 1) {
@@ -195,9 +215,14 @@ export class Deployments {
     }
   }
 
-  #signals({ bit }: VersionBitsDeployment, ref: HeaderRef): boolean {
-    const version = this.#headers.versionOf(ref);
-    return (version & VERSIONBITS_TOP_MASK) === VERSIONBITS_TOP_BITS && ((version >>> bit) & 1) === 1;
+  #signals(deployment: VersionBitsDeployment, ref: HeaderRef): boolean {
+    const { bit } = deployment;
+    const headers = this.#headers;
+    const version = headers.versionOf(ref);
+    const votes = (version & VERSIONBITS_TOP_MASK) === VERSIONBITS_TOP_BITS && ((version >>> bit) & 1) === 1;
+    if (!votes || !this.#unknown.includes(deployment)) return votes;
+    const parent = headers.parentOf(ref);
+    return parent !== undefined && headers.heightOf(ref) >= this.#params.minBip9WarningHeight && ((this.blockVersion(parent) >>> bit) & 1) === 0; // biome-ignore format: one condition
   }
 
   /** The last block of the last whole period up to `parent`; undefined in the first period. */
@@ -212,4 +237,14 @@ export class Deployments {
     const height = this.#headers.heightOf(boundary) - period;
     return height < 0 ? undefined : this.#headers.ancestorOf(boundary, height);
   }
+}
+
+/** One a bit, always open, with the usual counts (Core: WarningBitsConditionChecker). */
+function unknownDeployments(params: ChainParams): VersionBitsDeployment[] {
+  const period = params.isTestChain ? params.powTargetTimespan / params.powTargetSpacing : 2016;
+  const threshold = params.isTestChain ? Math.floor((period * 3) / 4) : 1815;
+  return Array.from({ length: VERSIONBITS_COUNT }, (_, bit) => ({
+    ...{ name: `bit ${bit}`, bit, period, threshold },
+    ...{ startTime: 0, timeout: Number.POSITIVE_INFINITY, minActivationHeight: 0 },
+  }));
 }

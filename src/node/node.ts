@@ -44,6 +44,7 @@ import { rpcOptions } from './rpc-options.ts';
 import { workerCount } from './script-workers.ts';
 import { ConfigError } from './settings.ts';
 import { Wallets } from './wallets.ts';
+import { runAlertCommand, Warnings } from './warnings.ts';
 import { FatalStorageError } from './writer.ts';
 
 /** How often the mempool is looked through for what has waited too long. */
@@ -128,6 +129,7 @@ class HearsayNode implements RunningNode {
     dispatcher.setWarmup('Loading block index…');
     if (settings.flag('server', true)) await this.#startRpc(dispatcher, rpc);
     await this.#startEngine(engine);
+    const warnings = this.#watchChain(engine);
     const indexes = await this.#startIndexes(engine, wantedIndexes);
 
     dispatcher.setWarmup('Loading P2P addresses…');
@@ -140,7 +142,7 @@ class HearsayNode implements RunningNode {
     );
     this.#running.push({ name: 'gossip', stop: () => gossip.stop() });
     const maker = blockMaker({ engine, clock }, templateOptions(settings));
-    const facade = this.#facade({ engine, indexes, gossip, maker, network });
+    const facade = this.#facade({ engine, warnings, indexes, gossip, maker, network });
     dispatcher.register(nodeMethods(facade, dispatcher));
     if (!settings.flag('disablewallet', false)) {
       dispatcher.setWarmup('Loading wallet…');
@@ -233,6 +235,18 @@ class HearsayNode implements RunningNode {
     return engine;
   }
 
+  #watchChain(engine: Engine): Warnings {
+    const { settings, params } = this.#config;
+    const command = settings.text('alertnotify');
+    const alert = (text: string) => {
+      if (command !== undefined && command !== '') runAlertCommand(command, text);
+    };
+    const deps = { chain: engine.chain, log: this.#log, now: () => this.#clock.now(), alert };
+    const warnings = new Warnings(deps, warningsFor(params));
+    engine.listen({ onChain: notice => warnings.onChain(notice), onMempool() {} });
+    return warnings;
+  }
+
   async #startEngine(engine: Engine): Promise<void> {
     const { settings } = this.#config;
     await engine.start();
@@ -273,12 +287,12 @@ class HearsayNode implements RunningNode {
   #facade(parts: {
     readonly engine: Engine;
     readonly indexes: Indexes;
+    readonly warnings: Warnings;
     readonly gossip: Gossip;
     readonly maker: BlockMaker;
     readonly network: ReturnType<typeof networkOptions>;
   }): NodeFacade {
-    const { engine, indexes, gossip, maker, network } = parts;
-    const { params } = this.#config;
+    const { engine, warnings, indexes, gossip, maker, network } = parts;
     const clock = this.#clock;
     const time = clockAccess({ clock, scheduler: this.#scheduler });
     return {
@@ -304,7 +318,7 @@ class HearsayNode implements RunningNode {
       process: processAccess({
         log: this.#log,
         logPath: logFile(this.#config) ?? '',
-        warnings: warningsFor(params),
+        warnings: () => warnings.list(),
         shutdown: () => this.stop(),
       }),
     };

@@ -62,13 +62,15 @@ export function clockAccess({ clock, scheduler }: { clock: NodeClock; scheduler:
 export function processAccess(deps: {
   readonly log: DebugLog;
   readonly logPath: string;
-  readonly warnings: readonly string[];
+  readonly warnings: () => readonly string[];
   readonly shutdown: () => void;
 }): ProcessAccess {
   const startedAt = steadyNow();
   return {
     version: CLIENT_VERSION,
-    warnings: deps.warnings,
+    get warnings() {
+      return deps.warnings();
+    },
     logPath: deps.logPath,
     uptimeS: () => Math.floor((steadyNow() - startedAt) / SECOND_MS),
     shutdown: deps.shutdown,

@@ -109,3 +109,33 @@ test('one that is never active is not listed; buried ones are, by the next block
     active: true,
   });
 });
+
+/** What feature_versionbits_warning.py asks of a node. */
+test('votes for something unknown are noticed once they are enough, and no others', () => {
+  const period = (first: number, votes: number, bit: number) => (height: number) =>
+    height >= first && height < first + votes ? 0x2000_0000 | (1 << bit) : undefined;
+  const few = period(144, 107, 3);
+  const enough = period(288, 108, 3);
+  const known = period(144, 144, 28);
+  const all =
+    (...rules: ((height: number) => number | undefined)[]) =>
+    (height: number) =>
+      rules.map(rule => rule(height)).find(version => version !== undefined) ?? 0x2000_0000;
+  const bit3 = (status: string) => [{ bit: 3, status }];
+  const voted = grow(regtest, 600, all(few, enough));
+  const expected: [number, unknown][] = [
+    [287, []], [430, []], [431, bit3('locked_in')], [574, bit3('locked_in')], [575, bit3('active')], [600, bit3('active')],
+  ]; // biome-ignore format: a table
+  for (const [height, found] of expected)
+    expect(voted.unknownActivations(height), `${height}`).toEqual(found);
+  expect(grow(regtest, 600, all(known)).unknownActivations(600)).toEqual([]);
+  // Miners may use that bit for anything.
+  expect(grow(regtest, 600, all(period(144, 144, 5))).unknownActivations(600)).toEqual([]);
+  // Old ways of writing a version are no votes.
+  expect(grow(regtest, 600, () => 0x4000_0008).unknownActivations(600)).toEqual([]);
+  const quiet = { ...regtest, minBip9WarningHeight: 397 };
+  expect(grow(quiet, 600, all(enough)).unknownActivations(600)).toEqual([]);
+  expect(grow({ ...quiet, minBip9WarningHeight: 288 }, 600, all(enough)).unknownActivations(600)).toEqual(
+    bit3('active'),
+  );
+});
