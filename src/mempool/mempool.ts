@@ -149,11 +149,26 @@ export class Mempool implements MempoolView {
   }
 
   /** The chunk that it would be mined in: satoshi, and weight adjusted for signature operations. */
-  chunkOf(txid: Txid): { readonly fee: number; readonly weight: number } {
+  chunkOf(txid: Txid): { readonly fee: number; readonly weight: number; readonly count: number } {
+    const { chunk } = this.#placeOf(txid);
+    return { fee: chunk.fee, weight: chunk.size, count: chunk.txs.length };
+  }
+
+  /** The chunks of its whole cluster, best first. */
+  clusterOf(
+    txid: Txid,
+  ): { readonly fee: number; readonly weight: number; readonly txids: readonly Txid[] }[] {
+    return this.#placeOf(txid).cluster.chunks.map(({ fee, size, txs }) => ({
+      fee,
+      weight: size,
+      txids: txidsOf(txs),
+    }));
+  }
+
+  #placeOf(txid: Txid): PoolEntry['place'] {
     const entry = this.#pool.get(txid);
     assert(entry !== undefined, 'only transactions of the mempool have a chunk');
-    const { fee, size } = entry.place.chunk;
-    return { fee, weight: size };
+    return entry.place;
   }
 
   unbroadcast(): readonly Txid[] {

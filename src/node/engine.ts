@@ -18,8 +18,9 @@ import { createSignatureCache, SALT_BYTES } from '../crypto/signature-cache.ts';
 import type { SignatureVerifier } from '../crypto/verifier.ts';
 import type { MempoolEffect, MempoolTask } from '../mempool/effects.ts';
 import { Mempool, type SubmitOptions } from '../mempool/mempool.ts';
-import type { MempoolNotice, TxResult } from '../mempool/mempool-view.ts';
+import type { MempoolNotice, PackageResult, TxResult } from '../mempool/mempool-view.ts';
 import type { MempoolOptions } from '../mempool/options.ts';
+import type { SubmitPackageOptions } from '../mempool/submit-package.ts';
 import { type Block, decodeBlock } from '../wire/block.ts';
 import { decodeAll } from '../wire/codec.ts';
 import type { Transaction } from '../wire/transaction.ts';
@@ -109,6 +110,15 @@ export class Engine {
 
   submitTx(tx: Transaction, options: Omit<SubmitOptions, 'now'>): Promise<TxResult> {
     return this.enqueue('submitTx', () => this.mempool.submit(tx, { ...options, now: this.#now() }));
+  }
+
+  submitPackage(
+    txs: readonly Transaction[],
+    options: Omit<SubmitPackageOptions, 'now'>,
+  ): Promise<PackageResult> {
+    return this.enqueue('submitPackage', () =>
+      this.mempool.submitPackage(txs, { ...options, now: this.#now() }),
+    );
   }
 
   /** The block's bytes, past the writer; undefined when they are not on disk. */

@@ -151,6 +151,8 @@ export class Gossip {
         return this.#submitBlock(operation);
       case 'submitTx':
         return this.#submitTx(operation);
+      case 'submitPackage':
+        return this.#submitPackage(operation);
       case 'readBlock':
         return this.#readBlock(operation);
       case 'resolveSeeds':
@@ -180,6 +182,11 @@ export class Gossip {
   async #submitTx({ peer, tx }: Extract<Operation, { kind: 'submitTx' }>): Promise<P2pEvent> {
     const result = await this.#deps.engine.submitTx(tx, { origin: 'peer' });
     return { kind: 'txProcessed', peer, tx, result };
+  }
+
+  async #submitPackage({ peer, txs }: Extract<Operation, { kind: 'submitPackage' }>): Promise<P2pEvent> {
+    const result = await this.#deps.engine.submitPackage(txs, {});
+    return { kind: 'packageProcessed', peer, txs, result };
   }
 
   async #readBlock({ peer, hash }: Extract<Operation, { kind: 'readBlock' }>): Promise<P2pEvent> {

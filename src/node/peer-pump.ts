@@ -85,6 +85,13 @@ export class PeerPump implements TransportHandler {
     if (!this.#isHandling) this.#arm();
   }
 
+  /** Past the machine, for tests of peers: any payload; false if there is no such connection. */
+  sendRaw(peer: PeerId, command: string, payload: Uint8Array): boolean {
+    if (this.transport.get(peer) === undefined) return false;
+    this.#send(peer, command, () => payload);
+    return true;
+  }
+
   async stop(): Promise<void> {
     this.#isStopped = true;
     clearTimeout(this.#timer);

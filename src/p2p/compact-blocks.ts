@@ -15,7 +15,7 @@ import type { HeaderId } from '../chain/chain-view.ts';
 import type { BlockResult } from '../chain/effects.ts';
 import { blockProof } from '../consensus/pow.ts';
 import { Reject } from '../consensus/reject.ts';
-import type { TxResult } from '../mempool/mempool-view.ts';
+import type { PackageResult, TxResult } from '../mempool/mempool-view.ts';
 import type { Block } from '../wire/block.ts';
 import type { CompactBlock } from '../wire/compact-block.ts';
 import type { MessageOf } from '../wire/messages.ts';
@@ -91,6 +91,16 @@ export class CompactBlocks implements Concern {
         result.reject.kind === 'witness' && result.reject.reason !== 'bad-witness-nonstandard';
       if (!isStripped && !this.#others.orphans.has(tx.wtxid)) this.#extra.add(tx);
     }
+  }
+
+  /** Its members have been here before, alone. */
+  onPackageProcessed(
+    _peer: Peer | undefined,
+    _txs: readonly Transaction[],
+    { results }: PackageResult,
+  ): void {
+    for (const result of results)
+      if (result?.status === 'accepted') for (const { tx } of result.replaced) this.#extra.add(tx);
   }
 
   #arrived(peer: Peer, compact: CompactBlock, now: Milliseconds): void {

@@ -10,7 +10,7 @@ import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { ChainView, HeaderAcceptor } from '../chain/chain-view.ts';
 import type { BlockResult, ChainNotice } from '../chain/effects.ts';
-import type { MempoolNotice, MempoolView, TxResult } from '../mempool/mempool-view.ts';
+import type { MempoolNotice, MempoolView, PackageResult, TxResult } from '../mempool/mempool-view.ts';
 import type { Command, MessageOf } from '../wire/messages.ts';
 import type { NetAddress } from '../wire/net-address.ts';
 import type { Transaction } from '../wire/transaction.ts';
@@ -48,6 +48,12 @@ export interface Concern {
   onBlockProcessed?(peer: Peer | undefined, hash: BlockHash, result: BlockResult, now: Milliseconds): void;
   onBlockRead?(peer: Peer, hash: BlockHash, raw: Uint8Array | undefined, now: Milliseconds): void;
   onTxProcessed?(peer: Peer | undefined, tx: Transaction, result: TxResult, now: Milliseconds): void;
+  onPackageProcessed?(
+    peer: Peer | undefined,
+    txs: readonly Transaction[],
+    result: PackageResult,
+    now: Milliseconds,
+  ): void;
   onConnectFailed?(attempt: number, reason: string, now: Milliseconds): void;
   onNamesResolved?(host: string, addresses: readonly NetAddress[], now: Milliseconds): void;
   /** Its part of what `getpeerinfo` shows. */

@@ -3,14 +3,14 @@
  * event and the time, and returns effects in order; it never awaits. The daemon feeds it from sockets, the simulator
  * from its world.
  *
- * Order and back-pressure: a peer has at most one open operation (submitBlock, submitTx, readBlock). From that effect
+ * Order and back-pressure: a peer has at most one open operation (submitBlock, submitTx, submitPackage, readBlock). From that effect
  * until its completion event is handled, no further message of that peer is delivered, so a pong never overtakes the
  * validation of the block before it.
  */
 import type { BlockHash, Txid } from '../base/bytes.ts';
 import type { Milliseconds } from '../base/clock.ts';
 import type { BlockResult, ChainNotice } from '../chain/effects.ts';
-import type { MempoolNotice, TxResult } from '../mempool/mempool-view.ts';
+import type { MempoolNotice, PackageResult, TxResult } from '../mempool/mempool-view.ts';
 import type { Block } from '../wire/block.ts';
 import type { FrameDefect } from '../wire/frame.ts';
 import type { Message } from '../wire/messages.ts';
@@ -95,6 +95,12 @@ export type P2pEvent =
       readonly tx: Transaction;
       readonly result: TxResult;
     }
+  | {
+      readonly kind: 'packageProcessed';
+      readonly peer: PeerId;
+      readonly txs: readonly Transaction[];
+      readonly result: PackageResult;
+    }
   /** `raw` undefined: not (or no longer) on disk. */
   | {
       readonly kind: 'blockRead';
@@ -133,6 +139,8 @@ export type P2pEffect =
     }
   /** → txProcessed. */
   | { readonly kind: 'submitTx'; readonly peer: PeerId; readonly tx: Transaction }
+  /** Parents and then their child, which may pay for them. → packageProcessed. */
+  | { readonly kind: 'submitPackage'; readonly peer: PeerId; readonly txs: readonly Transaction[] }
   /** → blockRead. */
   | { readonly kind: 'readBlock'; readonly peer: PeerId; readonly hash: BlockHash }
   /** → namesResolved, one for each host. Asked through `x<services hex>.` names where a seed offers them. */

@@ -138,6 +138,18 @@ export class Orphanage {
     return orphan?.tx;
   }
 
+  /** What `peer` gave us that spends from `parent`: what is to be tried again first, then the newest. */
+  childrenOf(parent: Transaction, peer: PeerId): Transaction[] {
+    const children = [...(this.#peers.get(peer)?.orphans ?? [])].filter(({ tx }) =>
+      tx.inputs.some(input => input.prevout.txid === parent.txid),
+    );
+    const rank = (orphan: Orphan) => (orphan.reconsiderer === peer ? 0 : 1);
+    return children
+      .reverse()
+      .sort((a, b) => rank(a) - rank(b))
+      .map(({ tx }) => tx);
+  }
+
   /** True when it was here. */
   erase(wtxid: Wtxid): boolean {
     const orphan = this.#orphans.get(wtxid);

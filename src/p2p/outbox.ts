@@ -9,7 +9,10 @@ import type { P2pEffect, PeerId } from './events.ts';
 import type { Peer, PeerRecord } from './peer.ts';
 
 /** Effects that end with a completion event of the same peer. */
-type Operation = Extract<P2pEffect, { readonly kind: 'submitBlock' | 'submitTx' | 'readBlock' }>;
+type Operation = Extract<
+  P2pEffect,
+  { readonly kind: 'submitBlock' | 'submitTx' | 'submitPackage' | 'readBlock' }
+>;
 
 export class Outbox {
   #effects: P2pEffect[] = [];

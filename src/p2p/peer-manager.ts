@@ -239,6 +239,9 @@ export class PeerManager {
       case 'txProcessed':
         this.#completed(event.peer, now, (concern, peer) => concern.onTxProcessed?.(peer, event.tx, event.result, now)); // biome-ignore format: one step
         return;
+      case 'packageProcessed':
+        this.#completed(event.peer, now, (concern, peer) => concern.onPackageProcessed?.(peer, event.txs, event.result, now)); // biome-ignore format: one step
+        return;
       case 'blockRead':
         this.#completed(event.peer, now, (concern, peer) => {
           if (peer !== undefined) concern.onBlockRead?.(peer, event.hash, event.raw, now);

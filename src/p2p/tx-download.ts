@@ -4,23 +4,24 @@
  * by the writer, and then remembered: refused ones until the next block, confirmed ones for long. Transactions without
  * parents wait in the orphanage while the parents are asked for, by txid, of all who announced the child.
  *
- * Peers get no blame for transactions that we refuse, only for sending any where they were told not to. Packages of a
- * parent that pays too little and a child that pays for both are not tried (Core: Find1P1CPackage).
+ * A transaction that pays too little alone is tried once more with each child that the same peer gave us (one parent and
+ * one child): only of that peer, or another could make us choose his false children. Peers get no blame for transactions
+ * that we refuse, only for sending any where they were told not to.
  */
-import type { Hash256, Txid, Wtxid } from '../base/bytes.ts';
+import { type Hash256, hashToHex, type Txid, type Wtxid } from '../base/bytes.ts';
 import { type Milliseconds, SECOND_MS } from '../base/clock.ts';
 import type { ChainNotice } from '../chain/effects.ts';
 import type { Reject } from '../consensus/reject.ts';
-import type { TxResult } from '../mempool/mempool-view.ts';
+import type { MempoolEntry, PackageResult, TxResult } from '../mempool/mempool-view.ts';
 import { INV, INV_WITNESS_TX, type InventoryItem } from '../wire/messages.ts';
 import type { Transaction } from '../wire/transaction.ts';
-import { RollingFilter } from './bloom.ts';
 import type { Concern, Handlers, P2pContext } from './concern.ts';
 import type { PeerId } from './events.ts';
 import { Orphanage } from './orphanage.ts';
 import { type Peer, servesWitnesses, takesTxsFrom } from './peer.ts';
 import type { Alarm } from './timers.ts';
 import { type TxReference, TxRequests } from './tx-request.ts';
+import { TxVerdicts } from './tx-verdicts.ts';
 
 /** How long a peer has to answer (Core: GETDATA_TX_INTERVAL). */
 const REQUEST_TIMEOUT_MS = 60 * SECOND_MS;
@@ -34,13 +35,10 @@ const ANNOUNCEMENTS_MAX = 5_000;
 const GETDATA_MAX = 1_000;
 /** Items of a notfound that are looked at: all that we can have asked for, blocks too (Core: NOTFOUND handler). */
 const NOTFOUND_MAX = ANNOUNCEMENTS_MAX + 16;
-/** Core: RecentRejectsFilter, RecentConfirmedTransactionsFilter. */
-const REJECTS = { capacity: 120_000, falsePositiveRate: 0.000_001 } as const;
-const CONFIRMED = { capacity: 48_000, falsePositiveRate: 0.000_001 } as const;
-
 /** What is here of `tx-relay`. */
 export interface KnownInventory {
   markKnown(peer: Peer, hash: Hash256): void;
+  announce(entry: MempoolEntry, now: Milliseconds): void;
 }
 
 export class TxDownload implements Concern {
@@ -48,14 +46,14 @@ export class TxDownload implements Concern {
   readonly #relay: KnownInventory;
   readonly #requests: TxRequests;
   readonly #orphans: Orphanage;
-  readonly #rejects: RollingFilter;
-  readonly #reconsiderable: RollingFilter;
-  readonly #confirmed: RollingFilter;
+  readonly #verdicts: TxVerdicts;
   /** Whose turn it is to have an orphan tried again. */
   readonly #orphanWork = new Set<PeerId>();
   readonly #wtxidPeers = new Set<PeerId>();
   /** Both names of what the writer checks now: not asked of others meanwhile (in Core, nothing happens meanwhile). */
   readonly #beingChecked = new Set<Hash256>();
+  /** Orphans among them: what they are told is no news. */
+  readonly #retried = new Set<Wtxid>();
   readonly #alarm: Alarm;
 
   readonly handlers: Handlers = {
@@ -72,9 +70,7 @@ export class TxDownload implements Concern {
     this.#relay = relay;
     this.#requests = new TxRequests(context);
     this.#orphans = new Orphanage(context);
-    this.#rejects = new RollingFilter(context.random, REJECTS);
-    this.#reconsiderable = new RollingFilter(context.random, REJECTS);
-    this.#confirmed = new RollingFilter(context.random, CONFIRMED);
+    this.#verdicts = new TxVerdicts(context);
     // The work is done when the event settles.
     this.#alarm = context.timers.alarm(() => {});
   }
@@ -96,13 +92,34 @@ export class TxDownload implements Concern {
   }
 
   onTxProcessed(peer: Peer | undefined, tx: Transaction, result: TxResult, now: Milliseconds): void {
-    this.#beingChecked.delete(tx.txid);
-    this.#beingChecked.delete(tx.wtxid);
-    if (result.status === 'rejected') this.#rejected(peer, tx, result.reject, now);
-    else {
-      if (peer) peer.lastTx = now;
-      this.#forget(tx);
-      this.#orphans.erase(tx.wtxid);
+    this.#checked(tx);
+    const isRetry = this.#retried.delete(tx.wtxid);
+    if (result.status === 'accepted') {
+      if (peer && !isRetry) peer.lastTx = now;
+      this.#accepted(tx);
+      return;
+    }
+    const { reject } = result;
+    if (reject.kind === 'missing-inputs') {
+      // One that is an orphan already stays and waits for more.
+      if (peer && !isRetry) this.#keepOrphan(peer, tx, now);
+      return;
+    }
+    this.#rejected(tx, reject);
+    if (peer && !isRetry && reject.kind === 'reconsiderable') this.#tryPackageOf(peer, tx);
+  }
+
+  onPackageProcessed(_peer: Peer | undefined, txs: readonly Transaction[], outcome: PackageResult): void {
+    for (const tx of txs) this.#checked(tx);
+    if (outcome.reject) this.#verdicts.refusePackage(txs);
+    for (const [i, tx] of txs.entries()) {
+      const result = outcome.results[i];
+      if (result?.status === 'accepted') this.#accepted(tx);
+      else if (result?.status === 'other-witness') {
+        this.#verdicts.refuseTwin(tx);
+        this.#orphans.erase(tx.wtxid);
+      } else if (result?.status === 'rejected' && result.reject.kind !== 'missing-inputs')
+        this.#rejected(tx, result.reject);
     }
   }
 
@@ -115,17 +132,13 @@ export class TxDownload implements Concern {
   }
 
   onChain(notice: ChainNotice, now: Milliseconds): void {
-    if (notice.kind === 'blockDisconnected') this.#confirmed.reset();
-    if (notice.kind === 'tipChanged') {
-      this.#rejects.reset();
-      this.#reconsiderable.reset();
-    }
+    if (notice.kind === 'blockDisconnected') this.#verdicts.blockDisconnected();
+    if (notice.kind === 'tipChanged') this.#verdicts.tipChanged();
     // During initial sync nothing is asked for, so nothing need be remembered.
     if (notice.kind !== 'blockConnected' || this.#context.chain.isInitialBlockDownload(now)) return;
     this.#orphans.eraseForBlock(notice.block.transactions);
     for (const tx of notice.block.transactions) {
-      this.#confirmed.add(tx.txid);
-      if (tx.hasWitness) this.#confirmed.add(tx.wtxid);
+      this.#verdicts.confirm(tx);
       this.#forget(tx);
     }
   }
@@ -177,7 +190,7 @@ export class TxDownload implements Concern {
         return;
       }
     }
-    if (this.#has(tx) || this.#reconsiderable.has(tx.hash)) return;
+    if (this.#has(tx) || this.#verdicts.isReconsiderable(tx.hash)) return;
     if (!peer.permissions.has('relay') && this.#requests.count(peer.id) >= ANNOUNCEMENTS_MAX) return;
     this.#requests.announce(peer.id, tx, {
       preferred: peer.isPreferredDownload,
@@ -219,17 +232,43 @@ export class TxDownload implements Concern {
     this.#relay.markKnown(peer, peer.wtxidRelay ? tx.wtxid : tx.txid);
     this.#requests.received(peer.id, tx.txid);
     this.#requests.received(peer.id, tx.wtxid);
-    if (this.#has({ hash: tx.wtxid, by: 'wtxid' }) || this.#reconsiderable.has(tx.wtxid)) return;
+    if (this.#has({ hash: tx.wtxid, by: 'wtxid' })) {
+      if (peer.permissions.has('forcerelay')) this.#relayAnyway(peer, tx, now);
+      return;
+    }
+    // Whoever checks it now for another peer tells both.
+    if (this.#beingChecked.has(tx.wtxid)) return;
+    if (this.#verdicts.isReconsiderable(tx.wtxid)) this.#tryPackageOf(peer, tx);
+    else this.#submit(peer, tx);
+  }
+
+  #submit(peer: Peer, tx: Transaction): void {
     this.#beingChecked.add(tx.txid);
     this.#beingChecked.add(tx.wtxid);
-    outbox.start({ kind: 'submitTx', peer: peer.id, tx }, peer);
+    this.#context.outbox.start({ kind: 'submitTx', peer: peer.id, tx }, peer);
+  }
+
+  #checked(tx: Transaction): void {
+    this.#beingChecked.delete(tx.txid);
+    this.#beingChecked.delete(tx.wtxid);
+  }
+
+  /** For peers with the right of it, the node is a way to the network even for what it has already. */
+  #relayAnyway(peer: Peer, tx: Transaction, now: Milliseconds): void {
+    const { log, mempool } = this.#context;
+    const entry = mempool.get(tx.txid);
+    const name = `${hashToHex(tx.txid)} (wtxid=${hashToHex(tx.wtxid)}) from`;
+    if (entry) {
+      log.info(`Force relaying tx ${name} peer=${peer.id}`);
+      this.#relay.announce(entry, now);
+    } else log.info(`Not relaying non-mempool transaction ${name} forcerelay peer=${peer.id}`);
   }
 
   /** We have it, or know that we do not want it. */
   #has({ hash, by }: TxReference): boolean {
     const { mempool } = this.#context;
     // Orphans only by wtxid: another witness of the same txid may be the right one.
-    if (this.#orphans.has(hash as Wtxid) || this.#confirmed.has(hash) || this.#rejects.has(hash)) return true;
+    if (this.#orphans.has(hash as Wtxid) || this.#verdicts.isSettled(hash)) return true;
     return by === 'txid' ? mempool.has(hash as Txid) : mempool.getByWtxid(hash as Wtxid) !== undefined;
   }
 
@@ -238,31 +277,36 @@ export class TxDownload implements Concern {
     this.#requests.forget(tx.wtxid);
   }
 
-  #rejected(peer: Peer | undefined, tx: Transaction, reject: Reject, now: Milliseconds): void {
-    if (reject.kind === 'missing-inputs') {
-      // One that is an orphan already stays and waits for more.
-      if (peer && !this.#orphans.has(tx.wtxid)) this.#keepOrphan(peer, tx, now);
-      return;
-    }
+  #accepted(tx: Transaction): void {
+    this.#forget(tx);
     this.#orphans.erase(tx.wtxid);
-    // The witnesses were cut off, maybe by this peer alone: without them its wtxid is the txid, which must stay open.
-    if (reject.kind === 'witness' && reject.reason !== 'bad-witness-nonstandard') return;
-    (reject.kind === 'reconsiderable' ? this.#reconsiderable : this.#rejects).add(tx.wtxid);
-    this.#requests.forget(tx.wtxid);
-    // What is wrong lies in what is spent, which the txid names: no witness will help.
-    if (reject.reason === 'bad-txns-nonstandard-inputs' && tx.hasWitness) {
-      this.#rejects.add(tx.txid);
-      this.#requests.forget(tx.txid);
+  }
+
+  #rejected(tx: Transaction, reject: Reject): void {
+    this.#orphans.erase(tx.wtxid);
+    for (const hash of this.#verdicts.refuse(tx, reject)) this.#requests.forget(hash);
+  }
+
+  /** With the newest child of this peer that has not been refused with it before (Core: Find1P1CPackage). */
+  #tryPackageOf(peer: Peer, parent: Transaction): void {
+    const { log, outbox } = this.#context;
+    const child = this.#orphans
+      .childrenOf(parent, peer.id)
+      .find(tx => !this.#verdicts.isRefused(tx.txid) && !this.#verdicts.hasFailedAsPackage([parent, tx]));
+    if (!child) return;
+    log.debug('txpackages', () => `trying ${hashToHex(parent.txid)} with its child ${hashToHex(child.txid)} of peer=${peer.id}`); // biome-ignore format: one line of the log
+    for (const tx of [parent, child]) {
+      this.#beingChecked.add(tx.txid);
+      this.#beingChecked.add(tx.wtxid);
     }
+    outbox.start({ kind: 'submitPackage', peer: peer.id, txs: [parent, child] }, peer);
   }
 
   #keepOrphan(peer: Peer, tx: Transaction, now: Milliseconds): void {
-    if (this.#rejects.has(tx.wtxid)) return;
+    if (this.#verdicts.isRefused(tx.wtxid)) return;
     const parents = parentsOf(tx);
-    if (parents.some(txid => this.#rejects.has(txid)) || this.#tooPoor(parents)) {
-      // No witness can save it, so it is refused by both names.
-      this.#rejects.add(tx.txid);
-      this.#rejects.add(tx.wtxid);
+    if (parents.some(txid => this.#verdicts.isRefused(txid)) || this.#tooPoor(parents)) {
+      this.#verdicts.refuseByBothNames(tx);
       this.#forget(tx);
       return;
     }
@@ -280,7 +324,7 @@ export class TxDownload implements Concern {
   /** More than one parent was refused for its fee. */
   #tooPoor(parents: readonly Txid[]): boolean {
     const { mempool } = this.#context;
-    return parents.filter(txid => this.#reconsiderable.has(txid) && !mempool.has(txid)).length > 1;
+    return parents.filter(txid => this.#verdicts.isReconsiderable(txid) && !mempool.has(txid)).length > 1;
   }
 
   #missingParents(tx: Transaction): Txid[] {
@@ -300,8 +344,14 @@ export class TxDownload implements Concern {
 
   #tryOrphan(peer: Peer): void {
     const tx = this.#orphans.takeToReconsider(peer.id);
-    if (!tx) this.#orphanWork.delete(peer.id);
-    else this.#context.outbox.start({ kind: 'submitTx', peer: peer.id, tx }, peer);
+    if (!tx) {
+      this.#orphanWork.delete(peer.id);
+      return;
+    }
+    // Its parent came with it: they are being checked together.
+    if (this.#beingChecked.has(tx.wtxid)) return;
+    this.#retried.add(tx.wtxid);
+    this.#submit(peer, tx);
   }
 }
 

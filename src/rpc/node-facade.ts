@@ -13,6 +13,7 @@ import type { DeploymentState } from '../consensus/deployments.ts';
 import type { Reject } from '../consensus/reject.ts';
 import type { MempoolView, PackageResult, TxResult } from '../mempool/mempool-view.ts';
 import type { PackageReject } from '../mempool/package-reject.ts';
+import type { PlacedEntry } from '../p2p/address-book.ts';
 import type { ConnectionType, PeerId, Permission } from '../p2p/events.ts';
 import type { Block, BlockHeader } from '../wire/block.ts';
 import type { AddressNetwork, NetAddress, TimedAddress } from '../wire/net-address.ts';
@@ -142,7 +143,14 @@ export interface PoolAccess {
   prioritise(txid: Txid, feeDelta: number): void;
   feeDeltas(): ReadonlyMap<Txid, number>;
   /** The chunk that it would be mined in: satoshi and sigop-adjusted weight. */
-  chunkOf(txid: Txid): { readonly fee: number; readonly weight: number };
+  chunkOf(txid: Txid): { readonly fee: number; readonly weight: number; readonly count: number };
+  /** All chunks of its cluster, best first. */
+  clusterOf(txid: Txid): readonly ChunkInfo[];
+}
+export interface ChunkInfo {
+  readonly fee: number;
+  readonly weight: number;
+  readonly txids: readonly Txid[];
 }
 export interface PackageTest {
   readonly reject: PackageReject | undefined;
@@ -236,6 +244,11 @@ export interface PeerInfo {
   readonly sessionId: string;
 }
 
+export interface OrphanInfo {
+  readonly tx: Transaction;
+  readonly announcers: readonly PeerId[];
+}
+
 export interface Ban {
   readonly subnet: Subnet;
   readonly createdAt: UnixSeconds;
@@ -272,11 +285,16 @@ export interface NetworkAccess {
   /** False if there is none. */
   disconnect(peer: { readonly id: PeerId } | { readonly name: string }): boolean;
   pingAll(): void;
+  /** Any message, as it is; false if the peer is not connected. */
+  sendMessage(peer: PeerId, command: string, payload: Uint8Array): boolean;
+  /** Transactions whose parents are missing, by wtxid. */
+  orphans(): readonly OrphanInfo[];
   setActive(active: boolean): void;
   /** Shuffled; `count` 0: all. */
   addresses(count: number, network: AddressNetwork | undefined): readonly TimedAddress[];
   /** Of one network, or of all. */
   addressCount(network: AddressNetwork | undefined, table: 'new' | 'tried'): number;
+  placedAddresses(table: 'new' | 'tried'): readonly PlacedEntry[];
   addAddress(
     address: NetAddress,
     table: 'new' | 'tried',

@@ -261,6 +261,7 @@ export class SimNode implements Host, Listener, WriterListener, Target<Milliseco
         return;
       case 'submitBlock':
       case 'submitTx':
+      case 'submitPackage':
       case 'readBlock':
         this.#operate(effect);
         return;
@@ -278,7 +279,9 @@ export class SimNode implements Host, Listener, WriterListener, Target<Milliseco
     }
   }
 
-  #operate(effect: Extract<P2pEffect, { readonly kind: 'submitBlock' | 'submitTx' | 'readBlock' }>): void {
+  #operate(
+    effect: Extract<P2pEffect, { readonly kind: 'submitBlock' | 'submitTx' | 'submitPackage' | 'readBlock' }>,
+  ): void {
     const { peer } = effect;
     const connection = this.#connections.get(peer);
     const source = connection === undefined ? -1 : connection.link.hosts[1 - connection.side]!.index;
@@ -291,6 +294,11 @@ export class SimNode implements Host, Listener, WriterListener, Target<Milliseco
       const { tx } = effect;
       this.#writer.queueTx(tx, source, result =>
         this.#completed(connection, { kind: 'txProcessed', peer, tx, result }),
+      );
+    } else if (effect.kind === 'submitPackage') {
+      const { txs } = effect;
+      this.#writer.queuePackage(txs, source, result =>
+        this.#completed(connection, { kind: 'packageProcessed', peer, txs, result }),
       );
     } else {
       const { hash } = effect;

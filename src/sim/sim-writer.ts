@@ -11,7 +11,7 @@ import type { BlockResult, ChainNotice } from '../chain/effects.ts';
 import { isScriptEffect, performScripts } from '../chain/script-effects.ts';
 import type { MempoolEffect, MempoolTask } from '../mempool/effects.ts';
 import { Mempool } from '../mempool/mempool.ts';
-import type { MempoolNotice, TxResult } from '../mempool/mempool-view.ts';
+import type { MempoolNotice, PackageResult, TxResult } from '../mempool/mempool-view.ts';
 import { DEFAULT_MEMPOOL_OPTIONS } from '../mempool/options.ts';
 import { type Block, blockWeight } from '../wire/block.ts';
 import type { Transaction } from '../wire/transaction.ts';
@@ -89,6 +89,13 @@ export class SimWriter {
 
   queueTx(tx: Transaction, source: number, done: (result: TxResult) => void): void {
     this.#after(this.#deps.costs.txMs, () => done(this.submitTx(tx, 'peer', source)));
+  }
+
+  queuePackage(txs: readonly Transaction[], source: number, done: (result: PackageResult) => void): void {
+    this.#after(this.#deps.costs.txMs * txs.length, () => {
+      this.#source = source;
+      done(this.#run(this.mempool.submitPackage(txs, { now: this.#deps.agenda.now })));
+    });
   }
 
   submitBlock(

@@ -47,7 +47,7 @@ function onionChecksum(key: Uint8Array): Uint8Array {
 }
 
 /** Lower case, without padding (RFC 4648). */
-function base32(bytes: Uint8Array): string {
+export function base32(bytes: Uint8Array): string {
   let text = '';
   let bits = 0;
   let pending = 0;

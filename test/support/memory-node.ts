@@ -304,8 +304,9 @@ export class MemoryNode {
         feeDeltas: () => this.mempool.feeDeltas(),
         chunkOf: txid => {
           const { fee, tx } = this.mempool.get(txid)!;
-          return { fee, weight: tx.weight };
+          return { fee, weight: tx.weight, count: 1 };
         },
+        clusterOf: txid => this.mempool.clusterOf(txid),
       },
       mining: {
         blockMinFeeRate: 1,
@@ -392,6 +393,9 @@ export class MemoryNode {
       addConnection: async () => true,
       disconnect: peer =>
         peerInfos.some(info => ('id' in peer ? info.id === peer.id : info.name === peer.name)),
+      sendMessage: () => false,
+      orphans: () => [],
+      placedAddresses: () => [],
       pingAll: () => {},
       setActive(active) {
         isActive = active;

@@ -404,6 +404,12 @@ export class WorldNode {
           this.handle({ kind: 'txProcessed', peer: effect.peer, tx: effect.tx, result });
         });
         return;
+      case 'submitPackage':
+        world.after(1, () => {
+          const result = this.run(this.mempool.submitPackage(effect.txs, { now: world.now }));
+          this.handle({ kind: 'packageProcessed', peer: effect.peer, txs: effect.txs, result });
+        });
+        return;
       case 'readBlock':
         world.after(1, () => {
           const id = this.chain.headers.find(effect.hash)!;

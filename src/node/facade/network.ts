@@ -67,6 +67,9 @@ export function networkAccess(
       ),
     disconnect: peer =>
       tryCommand({ kind: 'disconnect', peer: 'id' in peer ? peer.id : peer.name }, 'not-connected'),
+    sendMessage: (peer, command, payload) => pump.sendRaw(peer, command, payload),
+    orphans: () => [...manager.orphans().entries()].sort((a, b) => (a.tx.wtxid < b.tx.wtxid ? -1 : 1)),
+    placedAddresses: table => [...book.entries(table)],
     pingAll: () => void gossip.command({ kind: 'ping' }),
     setActive: active => void gossip.command({ kind: 'setNetworkActive', active }),
     addressCount(network, table) {

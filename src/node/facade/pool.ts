@@ -29,9 +29,7 @@ export function poolAccess(deps: {
       announce(txid);
     },
     submitPackage: (txs, { maxFeeRate }) =>
-      engine.enqueue('submitPackage', () =>
-        mempool.submitPackage(txs, { now: clock.now(), ...(maxFeeRate !== undefined && { maxFeeRate }) }),
-      ),
+      engine.submitPackage(txs, maxFeeRate === undefined ? {} : { maxFeeRate }),
     test: async txs => {
       const { reject, results } = await engine.enqueue('testTransactions', () =>
         mempool.testPackage(txs, clock.now()),
@@ -41,6 +39,7 @@ export function poolAccess(deps: {
     prioritise: (txid, feeDelta) => mempool.prioritise(txid, feeDelta),
     feeDeltas: () => mempool.feeDeltas(),
     chunkOf: txid => mempool.chunkOf(txid),
+    clusterOf: txid => mempool.clusterOf(txid),
   };
 }
 

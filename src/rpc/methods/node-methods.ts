@@ -7,6 +7,7 @@ import {
 } from './blockchain/blocks.ts'; // biome-ignore format: one list
 import { CHAIN_DATA } from './blockchain/chain-data.ts';
 import { getblockchaininfo, getchaintips, getdeploymentinfo } from './blockchain/chain-info.ts';
+import { getmempoolcluster, getmempoolfeeratediagram } from './blockchain/clusters.ts';
 import { gettxout } from './blockchain/coins.ts';
 import {
   getmempoolancestors, getmempooldescendants, getmempoolentry, getmempoolinfo, getrawmempool,
@@ -23,11 +24,7 @@ import { getmininginfo, getnetworkhashps } from './mining/info.ts';
 import { getprioritisedtransactions, prioritisetransaction } from './mining/prioritise.ts';
 import { submitblock, submitheader } from './mining/submit.ts';
 import { getblocktemplate } from './mining/template.ts';
-import { addpeeraddress, getaddrmaninfo, getnodeaddresses } from './network/addresses.ts';
-import { clearbanned, listbanned, setban } from './network/bans.ts';
-import { addconnection, addnode, getaddednodeinfo } from './network/connections.ts';
-import { getconnectioncount, getnettotals, getnetworkinfo, setnetworkactive } from './network/info.ts';
-import { disconnectnode, getpeerinfo, ping } from './network/peers.ts';
+import { NETWORK } from './network/network-methods.ts';
 import { createrawtransaction } from './rawtransactions/create.ts';
 import { decoderawtransaction, decodescript } from './rawtransactions/decode.ts';
 import { explaintransaction } from './rawtransactions/explain.ts';
@@ -39,15 +36,15 @@ import { createmultisig } from './util/multisig.ts';
 
 const ON_NODE: readonly RpcMethod<NodeFacade>[] = [
   ...CHAIN_DATA,
+  ...NETWORK,
   getbestblockhash, getblock, getblockchaininfo, getblockcount, getblockhash, getblockheader, getchaintips,
-  getdeploymentinfo, getdifficulty, getmempoolancestors, getmempooldescendants, getmempoolentry, getmempoolinfo,
+  getdeploymentinfo, getdifficulty, getmempoolancestors, getmempoolcluster, getmempooldescendants, getmempoolentry,
+  getmempoolfeeratediagram, getmempoolinfo,
   getrawmempool, gettxout, invalidateblock, preciousblock, pruneblockchain, reconsiderblock, scantxoutset,
   syncwithvalidationinterfacequeue, waitforblock, waitforblockheight, waitfornewblock,
   echo, echojson, getmemoryinfo, logging, mockscheduler, setmocktime,
   generate, generateblock, generatetoaddress, generatetodescriptor, getblocktemplate, getmininginfo, getnetworkhashps,
   getprioritisedtransactions, prioritisetransaction, submitblock, submitheader,
-  addconnection, addnode, addpeeraddress, clearbanned, disconnectnode, getaddednodeinfo, getconnectioncount,
-  getaddrmaninfo, getnettotals, getnetworkinfo, getnodeaddresses, getpeerinfo, listbanned, ping, setban, setnetworkactive,
   combinerawtransaction, createrawtransaction, decoderawtransaction, decodescript, explaintransaction,
   sendrawtransaction, signrawtransactionwithkey, submitpackage, testmempoolaccept,
   createmultisig, deriveaddresses, getdescriptorinfo, validateaddress,

@@ -9,7 +9,12 @@ import type { ChainView, HeaderAcceptor } from '../../../src/chain/chain-view.ts
 import type { ChainNotice } from '../../../src/chain/effects.ts';
 import { networkParams } from '../../../src/consensus/networks.ts';
 import { Reject, type RejectReason } from '../../../src/consensus/reject.ts';
-import type { MempoolEntry, MempoolView, RemovalReason } from '../../../src/mempool/mempool-view.ts';
+import type {
+  MempoolEntry,
+  MempoolView,
+  PackageResult,
+  RemovalReason,
+} from '../../../src/mempool/mempool-view.ts';
 import { AddressBook } from '../../../src/p2p/address-book.ts';
 import { Bans } from '../../../src/p2p/bans.ts';
 import type { Concern, P2pContext, P2pOptions } from '../../../src/p2p/concern.ts';
@@ -212,6 +217,19 @@ export class Harness {
 
   reject(tx: Transaction, from: Peer | undefined, reason: RejectReason): void {
     this.#processed(tx, from, { status: 'rejected', reject: new Reject(reason) });
+  }
+
+  /** The answer to a `submitPackage`. */
+  packaged(txs: readonly Transaction[], from: Peer, result: PackageResult): void {
+    this.outbox.finish(from.id);
+    for (const [i, each] of result.results.entries())
+      if (each?.status === 'accepted') {
+        const entry = this.pool.add(txs[i]!, this.now, each.fee);
+        for (const c of this.#concerns) c.onMempool?.({ kind: 'txAdded', entry }, this.now);
+      }
+    for (const c of this.#concerns) c.onPackageProcessed?.(from, txs, result, this.now);
+    if (!this.outbox.isBusy(from)) for (const c of this.#concerns) c.onIdle?.(from, this.now);
+    this.#settle();
   }
 
   #processed(

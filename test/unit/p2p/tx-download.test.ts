@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Hash256 } from '../../../src/base/bytes.ts';
 import { randomBelow, SeededRandom } from '../../../src/base/random.ts';
+import { Reject } from '../../../src/consensus/reject.ts';
+import { PackageReject } from '../../../src/mempool/package-reject.ts';
 import { TxDownload } from '../../../src/p2p/tx-download.ts';
 import type { createBlock } from '../../../src/wire/block.ts';
 import { INV, INV_WITNESS_TX } from '../../../src/wire/messages.ts';
@@ -11,11 +13,15 @@ import { hashOf, makeTx } from './support.ts';
 function start(seed = 1, options: object = {}) {
   const h = new Harness(seed, options);
   const known: [number, Hash256][] = [];
-  const download = new TxDownload(h.context, { markKnown: (peer, hash) => known.push([peer.id, hash]) });
+  const announced: Hash256[] = [];
+  const download = new TxDownload(h.context, {
+    markKnown: (peer, hash) => known.push([peer.id, hash]),
+    announce: entry => announced.push(entry.tx.txid),
+  });
   h.use(download);
   const inv = (peer: ReturnType<typeof h.connect>, ...hashes: Hash256[]) =>
     h.message(peer, { command: 'inv', items: hashes.map(hash => ({ type: INV.wtx, hash })) });
-  return { h, download, known, inv };
+  return { h, download, known, announced, inv };
 }
 
 const A = makeTx('a');
@@ -273,4 +279,111 @@ test.each([1, 2, 3])('whatever peers do, one request a hash is in flight (seed %
     } else h.pass(randomBelow(random, 20_000), look);
     look();
   }
+});
+
+describe('one parent, one child', () => {
+  const parent = makeTx('poor parent', { outputs: 2 });
+  const child = makeTx('rich child', { spends: [[parent.txid, 0]] });
+  const accepted = (tx: Transaction) => ({
+    status: 'accepted' as const,
+    fee: 1_000,
+    virtualSize: tx.virtualSize,
+    effectiveFeeRate: 1_000,
+    effectiveIncludes: [parent.wtxid, child.wtxid],
+    replaced: [],
+  });
+  const packages = (h: Harness) => h.take().filter(effect => effect.kind === 'submitPackage');
+
+  /** The peer gives us the child, and then the parent, which is refused for its fee. */
+  function bring(h: Harness, peer: ReturnType<Harness['connect']>, ...children: Transaction[]) {
+    for (const tx of children) {
+      h.message(peer, { command: 'tx', tx });
+      h.reject(tx, peer, 'bad-txns-inputs-missingorspent');
+    }
+    h.message(peer, { command: 'tx', tx: parent });
+    h.take();
+    h.reject(parent, peer, 'min relay fee not met');
+  }
+
+  test('a parent that pays too little is tried with the child of the same peer', () => {
+    const { h, download } = start();
+    const peer = h.connect();
+    bring(h, peer, child);
+    expect(packages(h)).toMatchObject([{ peer: peer.id, txs: [parent, child] }]);
+    h.packaged([parent, child], peer, { reject: undefined, results: [accepted(parent), accepted(child)] });
+    expect(download.orphans().size).toBe(0);
+    // Nothing is tried again alone, nor asked for.
+    expect(h.take()).toEqual([]);
+  });
+
+  test('the newest child first; not one of another peer', () => {
+    const { h } = start();
+    const [a, b] = [h.connect(), h.connect()];
+    const newer = makeTx('newer child', { spends: [[parent.txid, 1]] });
+    const foreign = makeTx('foreign child', { spends: [[parent.txid, 1]], outputs: 3 });
+    h.message(b, { command: 'tx', tx: foreign });
+    h.reject(foreign, b, 'bad-txns-inputs-missingorspent');
+    bring(h, a, child, newer);
+    expect(packages(h)).toMatchObject([{ peer: a.id, txs: [parent, newer] }]);
+  });
+
+  test('a package that failed is not tried again until the next block; another child is', () => {
+    const { h } = start();
+    const peer = h.connect();
+    const other = makeTx('other child', { spends: [[parent.txid, 1]] });
+    bring(h, peer, other, child);
+    h.take();
+    const reject = new PackageReject('transaction failed', {
+      wtxid: child.wtxid,
+      reject: new Reject('min relay fee not met'),
+    });
+    h.packaged([parent, child], peer, {
+      reject,
+      results: [{ status: 'rejected', reject: new Reject('min relay fee not met') }, undefined],
+    });
+    h.message(peer, { command: 'tx', tx: parent });
+    expect(packages(h)).toMatchObject([{ txs: [parent, other] }]);
+  });
+
+  test('a parent that was refused is asked for again when a child of it comes', () => {
+    const { h } = start();
+    const peer = h.connect();
+    h.message(peer, { command: 'tx', tx: parent });
+    h.reject(parent, peer, 'min relay fee not met');
+    h.take();
+    h.message(peer, { command: 'tx', tx: child });
+    h.reject(child, peer, 'bad-txns-inputs-missingorspent');
+    h.pass(2_000);
+    expect(h.sent('getdata').map(sent => sent.message.items)).toEqual([
+      [{ type: INV_WITNESS_TX, hash: parent.txid }],
+    ]);
+    h.message(peer, { command: 'tx', tx: parent });
+    expect(packages(h)).toMatchObject([{ txs: [parent, child] }]);
+  });
+
+  test('what a retried orphan is told starts nothing', () => {
+    const { h } = start();
+    const peer = h.connect();
+    const grandchild = makeTx('grandchild', { spends: [[child.txid, 0]] });
+    for (const tx of [grandchild, child]) {
+      h.message(peer, { command: 'tx', tx });
+      h.reject(tx, peer, 'bad-txns-inputs-missingorspent');
+    }
+    h.accept(parent);
+    h.take();
+    h.reject(child, peer, 'min relay fee not met');
+    expect(packages(h)).toEqual([]);
+  });
+});
+
+describe('the forcerelay permission', () => {
+  test('lets what is in the pool already be announced again', () => {
+    const { h, announced } = start();
+    const [trusted, other] = [h.connect({ permissions: ['forcerelay', 'relay'] }), h.connect()];
+    h.accept(A);
+    h.message(other, { command: 'tx', tx: A });
+    expect(announced).toEqual([]);
+    h.message(trusted, { command: 'tx', tx: A });
+    expect(announced).toEqual([A.txid]);
+  });
 });

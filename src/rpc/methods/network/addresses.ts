@@ -1,5 +1,7 @@
 /** The address book, for people and tests (Core: rpc/net.cpp). */
+import { type NetHost, networkClassOf } from '../../../p2p/netgroup.ts';
 import { type AddressNetwork, hostText, parseAddress } from '../../../wire/net-address.ts';
+import { base32 } from '../../../wire/overlay-names.ts';
 import { RpcCode, RpcError } from '../../codes.ts';
 import { JsonObject } from '../../json.ts';
 import type { RpcMethod } from '../../method.ts';
@@ -77,6 +79,57 @@ export const getaddrmaninfo: RpcMethod<NodeFacade> = {
     ]);
   },
 };
+
+export const getrawaddrman: RpcMethod<NodeFacade> = {
+  name: 'getrawaddrman',
+  category: 'hidden',
+  description: 'Lists every entry of the tables of the address book.',
+  params: [],
+  results: [
+    res.userKeys('', '', [
+      res.userKeys('table', 'new or tried', [
+        res.object('bucket/position', 'where it stands', [
+          res.string('address', 'the address'),
+          res.number('port', 'its port'),
+          res.number('services', 'the services it offers'),
+          res.time('time', 'when the node was last seen, in UNIX epoch time'),
+          res.string('network', `its network (${NETWORK_NAMES.join(', ')})`),
+          res.string('source', 'who told us of it'),
+          res.string('source_network', 'the network of who told us'),
+        ]),
+      ]),
+    ]),
+  ],
+  examples: [[]],
+  run({ network }) {
+    const table = (name: 'new' | 'tried') =>
+      new JsonObject(
+        network.placedAddresses(name).map(({ entry, bucket, position }) => [
+          `${bucket}/${position}`,
+          {
+            address: hostText(entry.address),
+            port: entry.address.port,
+            services: entry.services,
+            time: entry.time,
+            network: networkText(entry.address),
+            source: sourceText(entry.source),
+            source_network: networkText(entry.source),
+          },
+        ]),
+      );
+    return { new: table('new'), tried: table('tried') };
+  },
+};
+
+/** Seeds of which we know no address are hosts of their own kind (Core: NET_INTERNAL). */
+function sourceText({ network, bytes }: NetHost): string {
+  return network === 'internal' ? `${base32(bytes)}.internal` : hostText({ network, bytes });
+}
+
+function networkText(host: NetHost): string {
+  const network = networkClassOf(host, { privateNetwork: false });
+  return network === 'unroutable' ? 'not_publicly_routable' : network;
+}
 
 export const addpeeraddress: RpcMethod<NodeFacade> = {
   name: 'addpeeraddress',

@@ -1,4 +1,5 @@
 /** Peers one by one (Core: rpc/net.cpp). */
+import { hexToBytes, isHex } from '../../../base/bytes.ts';
 import { SECOND_MS, toUnixSeconds } from '../../../base/clock.ts';
 import { addressText } from '../../../wire/net-address.ts';
 import { RpcCode, RpcError } from '../../codes.ts';
@@ -8,6 +9,9 @@ import type { RpcMethod } from '../../method.ts';
 import type { NodeFacade, PeerInfo } from '../../node-facade.ts';
 import { res } from '../../result-doc.ts';
 import { serviceNames, servicesText } from '../../services-text.ts';
+
+/** Bytes of a message's type (Core: CMessageHeader::MESSAGE_TYPE_SIZE). */
+const COMMAND_BYTES = 12;
 
 export const getpeerinfo: RpcMethod<NodeFacade> = {
   name: 'getpeerinfo',
@@ -167,5 +171,34 @@ export const disconnectnode: RpcMethod<NodeFacade> = {
       throw new RpcError(RpcCode.CLIENT_NODE_NOT_CONNECTED, 'Node not found in connected nodes');
     }
     return null;
+  },
+};
+
+export const sendmsgtopeer: RpcMethod<NodeFacade> = {
+  name: 'sendmsgtopeer',
+  category: 'hidden',
+  description: 'Sends a message to a peer as it is given; the header is added. For tests only.',
+  params: [
+    { name: 'peer_id', type: 'number', doc: 'The number of the peer' },
+    { name: 'msg_type', type: 'string', doc: `The type of the message, of ${COMMAND_BYTES} bytes at most` },
+    { name: 'msg', type: 'hex', doc: 'The message without its header' },
+  ],
+  results: [res.object('', '', [])],
+  examples: [[0, 'addr', 'ffffff']],
+  run({ network }, args) {
+    const peer = args.integer('peer_id', 'i64');
+    const command = args.string('msg_type');
+    if (Buffer.byteLength(command) > COMMAND_BYTES) {
+      throw new RpcError(
+        RpcCode.INVALID_PARAMETER,
+        `Error: msg_type too long, max length is ${COMMAND_BYTES}`,
+      );
+    }
+    const hex = args.string('msg');
+    if (!isHex(hex)) throw new RpcError(RpcCode.INVALID_PARAMETER, 'Error parsing input for msg');
+    if (!network.sendMessage(peer, command, hexToBytes(hex))) {
+      throw new RpcError(RpcCode.MISC_ERROR, 'Error: Could not send message to peer');
+    }
+    return {};
   },
 };
