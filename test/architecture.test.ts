@@ -14,16 +14,17 @@ const LAYERS: Record<string, readonly string[]> = {
   wire: ['base', 'crypto'],
   script: ['base', 'crypto', 'wire'],
   consensus: ['base', 'crypto', 'wire', 'script'],
+  psbt: ['base', 'crypto', 'wire', 'script', 'consensus'],
   chain: ['base', 'crypto', 'store', 'wire', 'script', 'consensus'],
   mempool: ['base', 'crypto', 'store', 'wire', 'script', 'consensus', 'chain'],
   mining: ['base', 'crypto', 'store', 'wire', 'script', 'consensus', 'chain', 'mempool'],
   p2p: ['base', 'crypto', 'store', 'wire', 'script', 'consensus', 'chain', 'mempool'],
-  wallet: ['base', 'crypto', 'store', 'wire', 'script', 'consensus', 'chain', 'mempool'],
+  wallet: ['base', 'crypto', 'store', 'wire', 'script', 'consensus', 'psbt', 'chain', 'mempool'],
   net: ['base', 'crypto', 'wire', 'p2p'],
   sim: ['base', 'crypto', 'store', 'wire', 'script', 'consensus', 'chain', 'mempool', 'p2p', 'mining', 'wallet'],
-  rpc: ['base', 'crypto', 'wire', 'script', 'consensus', 'chain', 'mempool', 'p2p', 'mining', 'wallet'],
-  node: ['base', 'crypto', 'store', 'wire', 'script', 'consensus', 'chain', 'mempool', 'p2p', 'mining', 'wallet', 'net', 'rpc', 'sim'],
-  cli: ['base', 'crypto', 'store', 'wire', 'script', 'consensus', 'chain', 'mempool', 'p2p', 'mining', 'wallet', 'net', 'rpc', 'sim', 'node'],
+  rpc: ['base', 'crypto', 'wire', 'script', 'consensus', 'psbt', 'chain', 'mempool', 'p2p', 'mining', 'wallet'],
+  node: ['base', 'crypto', 'store', 'wire', 'script', 'consensus', 'psbt', 'chain', 'mempool', 'p2p', 'mining', 'wallet', 'net', 'rpc', 'sim'],
+  cli: ['base', 'crypto', 'store', 'wire', 'script', 'consensus', 'psbt', 'chain', 'mempool', 'p2p', 'mining', 'wallet', 'net', 'rpc', 'sim', 'node'],
 }; // biome-ignore format: a table
 
 /** Only here are effects done: sockets, disks, timers, promises. */

@@ -100,6 +100,12 @@ export function toHashType(value: JsonValue | undefined): number | undefined {
   return hashType;
 }
 
+/** `hashType` by its name, as PSBTs show it; undefined for one that has none. */
+export function hashTypeName(hashType: number): string | undefined {
+  for (const [name, value] of HASH_TYPES) if (value === hashType) return name;
+  return undefined;
+}
+
 /** What a transaction spends, as far as it is unspent in the chain or made in the mempool. */
 export async function spendableOutputs(
   node: NodeFacade,

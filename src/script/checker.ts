@@ -25,6 +25,25 @@ interface SignatureHash {
   readonly hash: Uint8Array;
 }
 
+/**
+ * As TransactionChecker where not everything that the transaction spends is known: a taproot signature commits to all of
+ * it, so none is good then (Core: MissingDataBehavior::FAIL).
+ */
+export function checkerOfPartlyKnown(
+  precomputed: PrecomputedTx,
+  inputIndex: number,
+  verifier: SignatureVerifier,
+): SignatureChecker {
+  const checker = new TransactionChecker(precomputed, inputIndex, verifier);
+  if (precomputed.spent.every(output => output !== undefined)) return checker;
+  return {
+    checkEcdsa: (signature, key, code, version) => checker.checkEcdsa(signature, key, code, version),
+    checkSchnorr: () => 'SCHNORR_SIG_HASHTYPE',
+    checkLockTime: lockTime => checker.checkLockTime(lockTime),
+    checkSequence: sequence => checker.checkSequence(sequence),
+  };
+}
+
 export class TransactionChecker implements SignatureChecker {
   readonly #precomputed: PrecomputedTx;
   readonly #inputIndex: number;

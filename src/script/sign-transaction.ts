@@ -6,7 +6,7 @@
 import { bytesToBinary } from '../base/bytes.ts';
 import type { SignatureVerifier } from '../crypto/verifier.ts';
 import { createTransaction, type Transaction, type TxOutput, type TxParts } from '../wire/transaction.ts';
-import { TransactionChecker } from './checker.ts';
+import { checkerOfPartlyKnown } from './checker.ts';
 import { SIGHASH_ANYONECANPAY, SIGHASH_SINGLE } from './encoding.ts';
 import { type ScriptError, scriptErrorText } from './errors.ts';
 import { SCRIPT_FLAGS, STANDARD_SCRIPT_FLAGS } from './flags.ts';
@@ -65,7 +65,7 @@ export function signTransaction(request: SignRequest): SignResult {
     if (output.value === UNKNOWN_AMOUNT && witness.length > 0) {
       errors.set(index, { missingAmountOf: output });
     } else if (!data.isComplete) {
-      const checker = new TransactionChecker(precomputed, index, verifier);
+      const checker = checkerOfPartlyKnown(precomputed, index, verifier);
       const flags = STANDARD_SCRIPT_FLAGS;
       const error = verifyScript({ scriptSig, scriptPubKey: output.scriptPubKey, witness, flags, checker });
       if (error !== undefined) errors.set(index, errorText(error));
@@ -86,7 +86,7 @@ export function dataFromInput(
   const data = emptySignatureData();
   data.scriptSig = scriptSig;
   data.witness = witness;
-  const checker = new TransactionChecker(precomputed, index, verifier);
+  const checker = checkerOfPartlyKnown(precomputed, index, verifier);
   const recording = recordingInto(data, checker);
   const flags = STANDARD_SCRIPT_FLAGS;
   if (verifyScript({ scriptSig, scriptPubKey, witness, flags, checker: recording }) === undefined) {

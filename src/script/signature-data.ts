@@ -29,6 +29,9 @@ export interface TapScript {
   readonly leafVersion: number;
 }
 
+/** Public keys that are aggregated, in order (BIP327). */
+export type MusigParticipants = readonly Uint8Array[];
+
 export const PREIMAGE_HASHES = ['ripemd160', 'sha256', 'hash160', 'hash256'] as const;
 export type PreimageHash = (typeof PREIMAGE_HASHES)[number];
 
@@ -54,6 +57,11 @@ export interface SignatureData {
   readonly tapScriptSignatures: Map<string, Uint8Array>;
   /** By x-only key. */
   readonly tapKeys: Map<string, TapKeyUse>;
+  /** By aggregate key. */
+  readonly musigParticipants: Map<string, MusigParticipants>;
+  /** By participant, aggregate key and, in a script, leaf hash (BIP373). */
+  readonly musigNonces: Map<string, Uint8Array>;
+  readonly musigSignatures: Map<string, Uint8Array>;
   /** By hash function and hash. */
   readonly preimages: Readonly<Record<PreimageHash, Map<string, Uint8Array>>>;
   readonly missing: {
@@ -83,6 +91,9 @@ export function emptySignatureData(): SignatureData {
     tapKeySignature: undefined,
     tapScriptSignatures: new Map(),
     tapKeys: new Map(),
+    musigParticipants: new Map(),
+    musigNonces: new Map(),
+    musigSignatures: new Map(),
     preimages: { ripemd160: new Map(), sha256: new Map(), hash160: new Map(), hash256: new Map() },
     missing: { publicKeys: [], signatures: [], redeemScript: undefined, witnessScript: undefined },
   };

@@ -86,6 +86,20 @@ export class KeyStore implements SigningProvider {
 /** Knows nothing. */
 export const NOTHING_KNOWN: SigningProvider = new KeyStore();
 
+/** The same without some of what it knows (Core: HidingSigningProvider). */
+export function hiding(
+  provider: SigningProvider,
+  hidden: { readonly secrets: boolean; readonly origins: boolean },
+): SigningProvider {
+  return {
+    scriptOf: id => provider.scriptOf(id),
+    publicKeyOf: id => provider.publicKeyOf(id),
+    secretKeyOf: id => (hidden.secrets ? undefined : provider.secretKeyOf(id)),
+    originOf: id => (hidden.origins ? undefined : provider.originOf(id)),
+    taprootOf: outputKey => provider.taprootOf(outputKey),
+  };
+}
+
 /** HASH160 of both compressed keys with this x. */
 export function xOnlyIds(xOnly: Uint8Array): [Uint8Array, Uint8Array] {
   const publicKey = new Uint8Array(33);

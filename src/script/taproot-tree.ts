@@ -29,6 +29,24 @@ interface Subtree {
   readonly leaves: readonly number[];
 }
 
+/** Whether leaves at these depths, in this order, make exactly one tree; none at all do. */
+export function isCompleteTree(depths: readonly number[]): boolean {
+  // Depths of finished subtrees that wait for their right neighbour.
+  const pending: number[] = [];
+  for (const depth of depths) {
+    if (depth < 0 || depth > TAP_TREE_DEPTH_MAX) return false;
+    let at = depth;
+    // A waiting subtree that is deeper will never get its neighbour.
+    if (pending.length > 0 && (pending.at(-1)! > at || pending.at(-1) === 0)) return false;
+    while (pending.at(-1) === at && at > 0) {
+      pending.pop();
+      at -= 1;
+    }
+    pending.push(at);
+  }
+  return pending.length === 0 || (pending.length === 1 && pending[0] === 0);
+}
+
 /** The leaves must make a complete tree of at least one leaf. */
 export function buildTapTree(leaves: readonly TapLeaf[]): TapTree {
   const branches: Uint8Array[][] = leaves.map(() => []);
