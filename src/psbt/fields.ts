@@ -29,7 +29,7 @@ import {
   u8,
   u32,
   varBytes,
-  type Writer,
+  Writer,
 } from '../wire/codec.ts';
 import {
   readOutput,
@@ -235,8 +235,7 @@ const musigShares = (
         return value.read(r);
       },
       write: value.write,
-      order: (_share, data) =>
-        data.slice(COMPRESSED_KEY_BYTES).padEnd(65, '\0') + data.slice(0, COMPRESSED_KEY_BYTES),
+      order: musigShareOrder,
     },
     { isOpenOnly: true },
   );
@@ -281,16 +280,7 @@ const xpubs: Field<ReadonlyMap<string, GlobalXpub>> = keyed<GlobalXpub>(0x01, {
     return { version: data.subarray(0, 4), xpub, origin: readOrigin(r, r.compactSize()) };
   },
   write: (w, { origin }) => writeStated(w, inner => writeOrigin(inner, origin)),
-  order: ({ origin, xpub }) =>
-    [
-      bytesToBinary(origin.fingerprint),
-      String.fromCharCode(origin.path.length),
-      ...origin.path.map(step =>
-        String.fromCharCode(step >>> 24, (step >>> 16) & 0xff, (step >>> 8) & 0xff, step & 0xff),
-      ),
-      bytesToBinary(xpub.publicKey),
-      bytesToBinary(xpub.chainCode),
-    ].join(''),
+  order: xpubOrder,
 });
 
 /** A Schnorr signature with or without hash type. */
@@ -401,7 +391,7 @@ export const inputMap = keyMap('input', 'an', {
         return { publicKey, signature };
       },
       write: (w, { signature }) => putWithLength(w, signature),
-      order: ({ publicKey }) => bytesToBinary(hash160(publicKey)),
+      order: signatureOrder,
     },
     OPEN,
   ),
@@ -499,4 +489,29 @@ export function tapScriptOrder(leaf: TapScript, control: string): string {
   // An end mark keeps a script before all that start with it.
   const text = [...leaf.script].map(byte => String.fromCharCode(byte + 1)).join('');
   return `${text}\0${String.fromCharCode(leaf.leafVersion, control.length)}${control}`;
+}
+
+/** By HASH160 of the key. */
+export function signatureOrder({ publicKey }: KeySignature): string {
+  return bytesToBinary(hash160(publicKey));
+}
+
+/** By aggregate key and leaf hash, then participant. */
+export function musigShareOrder(_share: Uint8Array, data: string): string {
+  const aggregate = data.slice(COMPRESSED_KEY_BYTES).padEnd(COMPRESSED_KEY_BYTES + 32, '\0');
+  return aggregate + data.slice(0, COMPRESSED_KEY_BYTES);
+}
+
+/** By origin, shorter paths first, then key. */
+export function xpubOrder({ origin, xpub }: GlobalXpub): string {
+  const path = new Writer();
+  for (const step of origin.path) path.put(Uint8Array.of(step >>> 24, step >>> 16, step >>> 8, step));
+  const { length } = origin.path;
+  return [
+    bytesToBinary(origin.fingerprint),
+    String.fromCharCode(length),
+    bytesToBinary(path.finish()),
+    bytesToBinary(xpub.publicKey),
+    bytesToBinary(xpub.chainCode),
+  ].join('');
 }

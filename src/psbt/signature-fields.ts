@@ -93,7 +93,8 @@ export function outputWith(output: PsbtOutput, data: SignatureData): PsbtOutput 
     witnessScript: output.witnessScript ?? data.witnessScript,
     bip32Derivations: joined(output.bip32Derivations, data.publicKeys),
     tapInternalKey: data.internalKey ?? output.tapInternalKey,
-    tapTree: data.tapTree === undefined || data.tapTree.length === 0 ? output.tapTree : data.tapTree,
+    // Core's builder hands the leaves out from right to left; the tree stays the same.
+    tapTree: data.tapTree?.length ? [...data.tapTree].reverse() : output.tapTree,
     tapDerivations: joined(output.tapDerivations, data.tapKeys),
     musigParticipants: joined(output.musigParticipants, data.musigParticipants),
   };

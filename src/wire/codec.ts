@@ -12,6 +12,9 @@ export class DecodeError extends Error {
   override readonly name = 'DecodeError';
 }
 
+/** More was to be read than there is. */
+export class EndOfDataError extends DecodeError {}
+
 /** Largest value of a length prefix (Core: MAX_SIZE). */
 export const COMPACT_SIZE_MAX = 0x0200_0000;
 
@@ -43,7 +46,7 @@ export class Reader {
   advance(length: number): number {
     const start = this.position;
     if (length > this.end - start) {
-      throw new DecodeError(`End of data: ${length} bytes wanted at ${start}, ${this.end - start} left`);
+      throw new EndOfDataError(`End of data: ${length} bytes wanted at ${start}, ${this.end - start} left`);
     }
     this.position = start + length;
     return start;

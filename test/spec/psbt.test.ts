@@ -16,7 +16,7 @@ import { PREFIXES } from '../support/prefixes.ts';
 import { describeShared, readSharedJson } from '../support/shared.ts';
 
 const verifier = loadVerifierSync('auto');
-const regtest = PREFIXES.regtest!;
+const regtest = PREFIXES['regtest']!;
 
 function decode(base64: string): Psbt {
   const bytes = decodeBase64(base64);

@@ -29,6 +29,7 @@ import { createrawtransaction } from './rawtransactions/create.ts';
 import { decoderawtransaction, decodescript } from './rawtransactions/decode.ts';
 import { explaintransaction } from './rawtransactions/explain.ts';
 import { submitpackage, testmempoolaccept } from './rawtransactions/packages.ts';
+import { PSBT_METHODS } from './rawtransactions/psbt-methods.ts';
 import { sendrawtransaction } from './rawtransactions/send.ts';
 import { combinerawtransaction, signrawtransactionwithkey } from './rawtransactions/sign.ts';
 import { deriveaddresses, getdescriptorinfo, validateaddress } from './util/addresses.ts';
@@ -37,6 +38,7 @@ import { createmultisig } from './util/multisig.ts';
 const ON_NODE: readonly RpcMethod<NodeFacade>[] = [
   ...CHAIN_DATA,
   ...NETWORK,
+  ...PSBT_METHODS,
   getbestblockhash, getblock, getblockchaininfo, getblockcount, getblockhash, getblockheader, getchaintips,
   getdeploymentinfo, getdifficulty, getmempoolancestors, getmempoolcluster, getmempooldescendants, getmempoolentry,
   getmempoolfeeratediagram, getmempoolinfo,

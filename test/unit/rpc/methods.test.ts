@@ -1,9 +1,11 @@
 /** Methods over a node in memory: their results are what they declare, waiting ends, errors tell what is wrong. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { bytesToHex, hashToHex, hexToBytes } from '../../../src/base/bytes.ts';
+import { encodeBase64 } from '../../../src/base/base64.ts';
+import { bytesToHex, EMPTY_BYTES, hashToHex, hexToBytes } from '../../../src/base/bytes.ts';
 import { type RpcTarget, runRpcCommand } from '../../../src/cli/rpc-client.ts';
 import { networkParams } from '../../../src/consensus/networks.ts';
 import { uncompressPublicKey } from '../../../src/crypto/keys.ts';
+import { createPsbt, encodePsbt } from '../../../src/psbt/psbt.ts';
 import { bindArguments } from '../../../src/rpc/bind-arguments.ts';
 import type { JsonValue, ParsedObject } from '../../../src/rpc/json.ts';
 import { parseJson } from '../../../src/rpc/json-parse.ts';
@@ -13,7 +15,7 @@ import type { PeerInfo } from '../../../src/rpc/node-facade.ts';
 import { encodeAddress } from '../../../src/script/address.ts';
 import { wrapInWitnessScriptHash } from '../../../src/script/templates.ts';
 import { parseAddress } from '../../../src/wire/net-address.ts';
-import { createTransaction } from '../../../src/wire/transaction.ts';
+import { createTransaction, type Transaction } from '../../../src/wire/transaction.ts';
 import { mismatches } from '../../support/result-doc.ts';
 import { httpCall, startTestServer, type TestServer, untilActive } from '../../support/rpc-server.ts';
 
@@ -110,6 +112,9 @@ describe('methods', () => {
       minedHex: bytesToHex(mined.raw),
       pooled: hashToHex(pooled.txid),
       fresh: bytesToHex(spend(3, 3000).raw),
+      psbt: encodeBase64(encodePsbt(createPsbt(unsigned(spend(3, 3000)), 2))),
+      psbt0: encodeBase64(encodePsbt(createPsbt(unsigned(spend(3, 3000)), 0))),
+      otherPsbt0: encodeBase64(encodePsbt(createPsbt(unsigned(spend(4, 3000)), 0))),
     };
   });
   afterAll(() => server.stop());
@@ -142,6 +147,9 @@ describe('methods', () => {
     ['deriveaddresses', '["addr(bcrt1q4w46h2at4w46h2at4w46h2at4w46h2atzmxqe2)#jt0t868l"]'], ['getdescriptorinfo', '["raw(51)"]'], ['getindexinfo'], ['validateaddress', `["${ADDRESS}"]`], ['validateaddress', '["x"]'],
     ['signrawtransactionwithkey', '["$fresh",[]]'], ['signrawtransactionwithkey', '["$minedHex",[],null,"ALL|ANYONECANPAY"]'],
     ['combinerawtransaction', '[["$fresh","$fresh"]]'],
+    ['createpsbt', `[[],{"${ADDRESS}":1}]`], ['converttopsbt', '["$fresh",true]'], ['decodepsbt', '["$psbt"]'], ['decodepsbt', '["$psbt0"]'], ['analyzepsbt', '["$psbt"]'],
+    ['combinepsbt', '[["$psbt","$psbt"]]'], ['joinpsbts', '[["$psbt0","$otherPsbt0"]]'], ['finalizepsbt', '["$psbt"]'], ['utxoupdatepsbt', '["$psbt"]'],
+    ['descriptorprocesspsbt', '["$psbt",[]]'],
     ['createmultisig', `[1,["${KEY}"],"bech32"]`], ['createmultisig', `[1,["${UNCOMPRESSED_KEY}"],"bech32"]`],
   ])('%s %s gives what it declares', async (name, template = '[]') => {
     const genesis = bytesToHex(server.node.stored[0]!.raw);
@@ -295,3 +303,8 @@ describe('methods', () => {
     });
   });
 });
+
+function unsigned(tx: Transaction): Transaction {
+  const inputs = tx.inputs.map(input => ({ ...input, scriptSig: EMPTY_BYTES, witness: [] }));
+  return createTransaction({ ...tx, inputs });
+}

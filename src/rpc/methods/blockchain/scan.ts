@@ -1,20 +1,16 @@
 /** The unspent outputs of descriptors (Core: rpc/blockchain.cpp, EvalDescriptorStringOrObject in rpc/util.cpp). */
 import { bytesToBinary, bytesToHex, equalBytes, hashToHex } from '../../../base/bytes.ts';
-import type { ChainParams } from '../../../consensus/params.ts';
 import { hash160 } from '../../../crypto/hashes.ts';
 import type { Expansion } from '../../../script/descriptor.ts';
 import { inferDescriptor, type ScriptKnowledge } from '../../../script/descriptor-infer.ts';
 import { exactValue } from '../../../wire/transaction.ts';
-import { toRange } from '../../arguments.ts';
 import { RpcCode, RpcError } from '../../codes.ts';
-import { toDescriptors } from '../../destinations.ts';
-import { amount, expectType, type JsonOut, type JsonValue, ParsedObject } from '../../json.ts';
+import { descriptorObjectParams, expandObject } from '../../descriptor-objects.ts';
+import { amount, type JsonOut, type JsonValue } from '../../json.ts';
 import type { RpcMethod } from '../../method.ts';
 import type { NodeFacade } from '../../node-facade.ts';
 import { res, when } from '../../result-doc.ts';
 
-/** Last index of a ranged descriptor that is looked for unless told otherwise. */
-const RANGE_END_DEFAULT = 1000;
 const EXAMPLE = 'raw(76a91411b366edfc0a8b66feebae5c2e25a7b6a5d1cf3188ac)#fm24fxxy';
 
 export const scantxoutset: RpcMethod<NodeFacade> = {
@@ -33,24 +29,7 @@ export const scantxoutset: RpcMethod<NodeFacade> = {
       optional: true,
       oneLine: '[scanobjects,...]',
       doc: 'What to look for; needed to start.',
-      fields: [
-        { name: 'descriptor', type: 'string', optional: true, doc: 'A descriptor' },
-        {
-          name: '',
-          type: 'object',
-          optional: true,
-          doc: 'A descriptor with its range',
-          fields: [
-            { name: 'desc', type: 'string', doc: 'A descriptor' },
-            {
-              name: 'range',
-              type: 'range',
-              default: RANGE_END_DEFAULT,
-              doc: 'The indices to look for: the end, or [begin,end]',
-            },
-          ],
-        },
-      ],
+      fields: descriptorObjectParams('descriptor'),
     },
   ],
   results: [
@@ -119,7 +98,7 @@ async function scan(
   const { params, headers } = chain;
   const wanted = new Map<string, ScriptKnowledge>();
   for (const object of objects) {
-    const expansions = expandObject(object, params);
+    const expansions = expandObject(object, params).map(({ expansion }) => expansion);
     const knowledge = knowledgeOf(expansions);
     for (const script of expansions.flatMap(expansion => expansion.scripts)) {
       const key = bytesToBinary(script);
@@ -157,42 +136,6 @@ async function scan(
   } finally {
     stopping.removeEventListener('abort', abort);
   }
-}
-
-/** What a descriptor, alone or with a range, stands for. */
-function expandObject(object: JsonValue, params: ChainParams): Expansion[] {
-  const { text, range } = readObject(object);
-  const descriptors = toDescriptors(text, params, { requireChecksum: false });
-  const [begin, end] = descriptors[0]!.isRange ? range : [0, 0];
-  const expansions: Expansion[] = [];
-  for (let index = begin; index <= end; index += 1) {
-    for (const descriptor of descriptors) {
-      const expansion = descriptor.expand(index);
-      if (expansion === undefined) {
-        throw new RpcError(
-          RpcCode.INVALID_ADDRESS_OR_KEY,
-          `Cannot derive script without private keys: '${text}'`,
-        );
-      }
-      expansions.push(expansion);
-    }
-  }
-  return expansions;
-}
-
-function readObject(object: JsonValue): {
-  readonly text: string;
-  readonly range: readonly [begin: number, end: number];
-} {
-  const whole = [0, RANGE_END_DEFAULT] as const;
-  if (typeof object === 'string') return { text: object, range: whole };
-  if (!(object instanceof ParsedObject)) {
-    return invalid('Scan object needs to be either a string or an object');
-  }
-  const text = object.get('desc') ?? null;
-  if (text === null) invalid('Descriptor needs to be provided in scan object');
-  const range = object.get('range') ?? null;
-  return { text: expectType(text, 'string'), range: range === null ? whole : toRange(range) };
 }
 
 /** Keys and scripts by their hashes, worked out when something was found. */

@@ -2,13 +2,20 @@
 import { bytesToHex, concatBytes, EMPTY_BYTES, type Txid } from '../../../base/bytes.ts';
 import type { ChainParams } from '../../../consensus/params.ts';
 import { OPCODES, pushData } from '../../../script/opcodes.ts';
-import { createTransaction, SEQUENCE_FINAL, type TxInput, type TxOutput } from '../../../wire/transaction.ts';
+import {
+  createTransaction,
+  SEQUENCE_FINAL,
+  type Transaction,
+  type TxInput,
+  type TxOutput,
+} from '../../../wire/transaction.ts';
 import { type Arguments, toAmount, toBytes, toHash } from '../../arguments.ts';
 import { RpcCode, RpcError } from '../../codes.ts';
 import { requireScriptOfAddress } from '../../destinations.ts';
 import { expectType, JsonNumber, type JsonValue, ParsedObject, toBigInteger, toInteger } from '../../json.ts';
 import type { RpcMethod } from '../../method.ts';
 import type { NodeFacade } from '../../node-facade.ts';
+import type { Param } from '../../param.ts';
 import { res } from '../../result-doc.ts';
 
 /** Versions of standard transactions. */
@@ -18,95 +25,100 @@ const LOCK_TIME_MAX = 0xffff_ffffn;
 /** The greatest sequence number that signals replaceability (BIP125). */
 const SEQUENCE_REPLACEABLE = SEQUENCE_FINAL - 2;
 
+export const createParams: readonly Param[] = [
+  {
+    name: 'inputs',
+    type: 'array',
+    doc: 'The inputs',
+    fields: [
+      {
+        name: '',
+        type: 'object',
+        optional: true,
+        fields: [
+          { name: 'txid', type: 'hex', doc: 'The id of the transaction to spend from' },
+          { name: 'vout', type: 'number', doc: 'The number of the output' },
+          {
+            name: 'sequence',
+            type: 'number',
+            defaultHint: "depends on the value of the 'replaceable' and 'locktime' arguments",
+            doc: 'The sequence number',
+          },
+        ],
+      },
+    ],
+  },
+  {
+    name: 'outputs',
+    type: 'array',
+    skipTypeCheck: true,
+    doc:
+      'The outputs, each an object of one key. No address may come twice, nor may data. At least one is needed.\n' +
+      'One object with all keys is accepted too.',
+    fields: [
+      {
+        name: '',
+        type: 'userKeys',
+        optional: true,
+        fields: [
+          { name: 'address', type: 'amount', doc: 'The key is the address, the value the amount in BTC' },
+        ],
+      },
+      {
+        name: '',
+        type: 'object',
+        optional: true,
+        fields: [{ name: 'data', type: 'hex', doc: 'The key is "data", the value what OP_RETURN carries' }],
+      },
+    ],
+  },
+  {
+    name: 'locktime',
+    type: 'number',
+    default: 0,
+    doc: 'The lock time. If it is not 0, it is made effective through the inputs.',
+  },
+  {
+    name: 'replaceable',
+    type: 'boolean',
+    default: true,
+    doc: 'Signals that a transaction with a higher fee may replace it (BIP125); sequence numbers must not contradict.',
+  },
+  { name: 'version', type: 'number', default: 2, doc: 'The version' },
+];
+
 export const createrawtransaction: RpcMethod<NodeFacade> = {
   name: 'createrawtransaction',
   category: 'rawtransactions',
   description:
     'Makes a transaction that spends the given inputs and pays to addresses or carries data.\n' +
     'It is not signed, not stored and not sent.',
-  params: [
-    {
-      name: 'inputs',
-      type: 'array',
-      doc: 'The inputs',
-      fields: [
-        {
-          name: '',
-          type: 'object',
-          optional: true,
-          fields: [
-            { name: 'txid', type: 'hex', doc: 'The id of the transaction to spend from' },
-            { name: 'vout', type: 'number', doc: 'The number of the output' },
-            {
-              name: 'sequence',
-              type: 'number',
-              defaultHint: "depends on the value of the 'replaceable' and 'locktime' arguments",
-              doc: 'The sequence number',
-            },
-          ],
-        },
-      ],
-    },
-    {
-      name: 'outputs',
-      type: 'array',
-      skipTypeCheck: true,
-      doc:
-        'The outputs, each an object of one key. No address may come twice, nor may data. At least one is needed.\n' +
-        'One object with all keys is accepted too.',
-      fields: [
-        {
-          name: '',
-          type: 'userKeys',
-          optional: true,
-          fields: [
-            { name: 'address', type: 'amount', doc: 'The key is the address, the value the amount in BTC' },
-          ],
-        },
-        {
-          name: '',
-          type: 'object',
-          optional: true,
-          fields: [{ name: 'data', type: 'hex', doc: 'The key is "data", the value what OP_RETURN carries' }],
-        },
-      ],
-    },
-    {
-      name: 'locktime',
-      type: 'number',
-      default: 0,
-      doc: 'The lock time. If it is not 0, it is made effective through the inputs.',
-    },
-    {
-      name: 'replaceable',
-      type: 'boolean',
-      default: true,
-      doc: 'Signals that a transaction with a higher fee may replace it (BIP125); sequence numbers must not contradict.',
-    },
-    { name: 'version', type: 'number', default: 2, doc: 'The version' },
-  ],
+  params: createParams,
   results: [res.hex('transaction', 'the encoded transaction')],
   examples: [
     [[{ txid: 'myid', vout: 0 }], [{ address: new JsonNumber('0.01') }]],
     [[{ txid: 'myid', vout: 0 }], [{ data: '00010203' }]],
   ],
-  run({ chain }, args) {
-    const lockTime = lockTimeOf(args);
-    const version = args.integer('version', 'u32');
-    if (version < VERSION_MIN || version > VERSION_MAX) {
-      invalid(`Invalid parameter, version out of range(${VERSION_MIN}~${VERSION_MAX})`);
-    }
-    const isReplaceable = args.boolean('replaceable');
-    const inputs = toInputs(args.array('inputs'), isReplaceable, lockTime);
-    const outputs = toOutputs(args.get('outputs'), chain.params);
-    // Only what was asked for outright can be contradicted.
-    const isAsked = isReplaceable && args.isGiven('replaceable');
-    if (isAsked && inputs.length > 0 && !inputs.some(input => input.sequence <= SEQUENCE_REPLACEABLE)) {
-      invalid('Invalid parameter combination: Sequence number(s) contradict replaceable option');
-    }
-    return bytesToHex(createTransaction({ version, inputs, outputs, lockTime }).raw);
-  },
+  run: ({ chain }, args) => bytesToHex(constructTransaction(args, chain.params).raw),
 };
+
+/** From arguments that `createParams` declares (Core: ConstructTransaction). */
+export function constructTransaction(args: Arguments, params: ChainParams): Transaction {
+  const lockTime = lockTimeOf(args);
+  const version = args.integer('version', 'u32');
+  if (version < VERSION_MIN || version > VERSION_MAX) {
+    invalid(`Invalid parameter, version out of range(${VERSION_MIN}~${VERSION_MAX})`);
+  }
+  const isReplaceable = args.boolean('replaceable');
+  const inputs = toInputs(args.array('inputs'), isReplaceable, lockTime);
+  const outputs = toOutputs(args.get('outputs'), params);
+  // Only what was asked for outright can be contradicted.
+  const isAsked = isReplaceable && args.isGiven('replaceable');
+  if (isAsked && inputs.length > 0 && !inputs.some(input => input.sequence <= SEQUENCE_REPLACEABLE)) {
+    invalid('Invalid parameter combination: Sequence number(s) contradict replaceable option');
+  }
+  return createTransaction({ version, inputs, outputs, lockTime });
+}
 
 function lockTimeOf(args: Arguments): number {
   const lockTime = args.bigInteger('locktime', 'i64');
