@@ -41,7 +41,7 @@ export function toPsbtVersion(args: Arguments): 0 | 2 {
   throw new RpcError(RpcCode.INVALID_PARAMETER, 'The PSBT version can only be 2 or 0');
 }
 
-export function psbtProblem(problem: PsbtProblem): RpcError {
+function psbtProblem(problem: PsbtProblem): RpcError {
   return new RpcError(PSBT_CODES[problem], PSBT_ERRORS[problem]);
 }
 
