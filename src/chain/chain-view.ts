@@ -40,6 +40,8 @@ export interface HeaderView {
   isFullyValid(id: HeaderId): boolean;
   /** Transactions in the block; 0 while only the header is known. */
   txCountOf(id: HeaderId): number;
+  /** Transactions from genesis up to and with this block; 0 while a block in between is missing. */
+  chainTxCountOf(id: HeaderId): number;
   /** Headers without children that are known, best work first. */
   tips(): readonly HeaderId[];
 }

@@ -23,6 +23,7 @@ import type {
 import { StoreError } from '../store/errors.ts';
 import { openLevelStore } from '../store/level.ts';
 import type { Engine } from './engine.ts';
+import { FilterScanner } from './filter-scanner.ts';
 import { IndexFiles } from './index-files.ts';
 import {
   bestHeight,
@@ -65,6 +66,7 @@ export class Indexes implements IndexAccess {
   readonly coinStats: CoinStatsLookup | undefined;
   readonly spenders: SpenderLookup | undefined;
   readonly filters: FilterLookup | undefined;
+  readonly filterScans: FilterScanner;
   readonly #engine: Engine;
   readonly #recent = new RecentBlocks();
   readonly #runners: readonly IndexRunner[];
@@ -85,6 +87,7 @@ export class Indexes implements IndexAccess {
   private constructor(deps: IndexesDeps, parts: Parts) {
     const { engine } = deps;
     this.#engine = engine;
+    this.filterScans = new FilterScanner(engine.chain);
     const run = (part: Part<ChainIndex>) => new IndexRunner({ ...deps, ...part, recent: this.#recent });
     const { tx, coinstats, txospender, basicfilter } = parts;
     const runners: IndexRunner[] = [];

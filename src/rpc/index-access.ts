@@ -10,6 +10,8 @@ export interface IndexAccess {
   readonly coinStats: CoinStatsLookup | undefined;
   readonly spenders: SpenderLookup | undefined;
   readonly filters: FilterLookup | undefined;
+  /** One at a time. */
+  readonly filterScans: FilterScans;
   /** As `getindexinfo` tells of them, in that order. */
   summaries(): readonly IndexSummary[];
 }
@@ -62,4 +64,31 @@ export interface FilterLookup {
   /** From the ancestor of `stop` at `startHeight` up to `stop`; lowest first. */
   filters(startHeight: number, stop: HeaderId): Promise<Uint8Array[] | undefined>;
   filterHashes(startHeight: number, stop: HeaderId): Promise<Hash256[] | undefined>;
+}
+
+/** The search for scripts in the blocks' filters. */
+export interface FilterScans {
+  /** Undefined while none is running. */
+  readonly progress: { readonly percent: number; readonly height: number } | undefined;
+  /** Ends the one that is running, soon. */
+  abort(): void;
+  /** Progress is there from the call on. */
+  scan(filters: FilterLookup, request: FilterScanRequest): Promise<FilterScan>;
+}
+
+export interface FilterScanRequest {
+  readonly startHeight: number;
+  readonly stop: HeaderId;
+  /** As binary strings. */
+  readonly scripts: ReadonlySet<string>;
+  /** Looks whether a block that its filter names has really to do with the scripts. */
+  readonly verify?: (id: HeaderId) => Promise<boolean>;
+}
+
+export interface FilterScan {
+  readonly found: readonly HeaderId[];
+  /** The last height that was looked at. */
+  readonly height: number;
+  /** False when it was aborted. */
+  readonly isComplete: boolean;
 }

@@ -20,6 +20,7 @@ import type { MempoolTask } from '../../src/mempool/effects.ts';
 import { Mempool } from '../../src/mempool/mempool.ts';
 import { DEFAULT_MEMPOOL_OPTIONS, type MempoolOptions } from '../../src/mempool/options.ts';
 import { CoinScanner } from '../../src/node/coin-scanner.ts';
+import { FilterScanner } from '../../src/node/filter-scanner.ts';
 import type { Ban, NetworkAccess, NodeFacade, PeerInfo, ProcessAccess } from '../../src/rpc/node-facade.ts';
 import { pushNumber } from '../../src/script/opcodes.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
@@ -199,6 +200,8 @@ export class MemoryNode {
       isInvalid: () => false,
       isFullyValid: () => true,
       txCountOf: id => stored[id]!.transactions.length,
+      chainTxCountOf: id =>
+        stored.slice(0, id + 1).reduce((sum, block) => sum + block.transactions.length, 0),
       tips: () => [stored.length - 1],
     };
     return {
@@ -268,6 +271,7 @@ export class MemoryNode {
         coinStats: undefined,
         spenders: undefined,
         filters: undefined,
+        filterScans: new FilterScanner(this.chain),
         summaries: () => [],
       },
       pool: {

@@ -4,6 +4,7 @@ import type { ChainNotice } from '../../chain/effects.ts';
 import { blockScriptFlags } from '../../consensus/script-flags.ts';
 import type { BlockAccess, CoinAccess } from '../../rpc/node-facade.ts';
 import { flagNames } from '../../script/flags.ts';
+import { StoreError } from '../../store/errors.ts';
 import type { NodeClock } from '../clocks.ts';
 import { CoinScanner } from '../coin-scanner.ts';
 import type { Engine } from '../engine.ts';
@@ -24,8 +25,8 @@ export function blockAccess({
   const { chain } = engine;
   const { headers, params } = chain;
   return {
-    readBlock: id => engine.readBlock(id),
-    readUndo: id => engine.readUndo(id),
+    readBlock: id => readable(engine.readBlock(id)),
+    readUndo: id => readable(engine.readUndo(id)),
     sizeOnDisk: () => engine.host.blockBytesOnDisk(),
     verificationProgress: () => verificationProgress(engine, toUnixSeconds(clock.now())),
     deploymentsAfter: parent => chain.deployments.statesAt(parent),
@@ -54,6 +55,16 @@ export function blockAccess({
     onNotice: (listener: (notice: ChainNotice) => void) =>
       engine.listen({ onChain: listener, onMempool() {} }),
   };
+}
+
+/** A caller is told that it is not there; who must have it reads past this. */
+async function readable<T>(reading: Promise<T | undefined>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (error instanceof StoreError) return undefined;
+    throw error;
+  }
 }
 
 /**

@@ -1,7 +1,6 @@
 /** Blocks and headers by hash or height (Core: rpc/blockchain.cpp). */
 import { type BlockHash, bytesToHex, hashToHex } from '../../../base/bytes.ts';
-import type { HeaderId } from '../../../chain/chain-view.ts';
-import { type Block, blockWeight, encodeHeader, strippedBlockSize } from '../../../wire/block.ts';
+import { blockWeight, encodeHeader, strippedBlockSize } from '../../../wire/block.ts';
 import type { Transaction } from '../../../wire/transaction.ts';
 import { difficultyOf, findHeader, headerFields, headerToJson } from '../../chain-json.ts';
 import { RpcCode, RpcError } from '../../codes.ts';
@@ -9,6 +8,7 @@ import type { JsonOut } from '../../json.ts';
 import type { ResultDoc, RpcMethod } from '../../method.ts';
 import type { NodeFacade } from '../../node-facade.ts';
 import { res, when } from '../../result-doc.ts';
+import { requireBlock } from '../../stored-blocks.ts';
 import { txFields, txToJson } from '../../tx-json.ts';
 
 const EXAMPLE_HASH = '00000000c937983704a73af28acdec37b049d214adbda81d7e2a3dd146f6ed09';
@@ -127,7 +127,7 @@ export const getblock: RpcMethod<NodeFacade> = {
     const hash = args.hash<BlockHash>('blockhash');
     const verbosity = args.verbosity('verbosity', { fallback: 1, booleans: 'allowed' });
     const id = findHeader(node.chain, hash);
-    const block = await readBlock(node, id);
+    const block = await requireBlock(node, id);
     if (verbosity <= 0) return bytesToHex(block.raw);
     const undo = verbosity >= 2 ? await node.blocks.readUndo(id) : undefined;
     return {
@@ -148,19 +148,6 @@ export const getblock: RpcMethod<NodeFacade> = {
     };
   },
 };
-
-/** Throws RpcError −1 when the block is not on disk. */
-async function readBlock(node: NodeFacade, id: HeaderId): Promise<Block> {
-  if (!node.chain.headers.hasData(id)) {
-    // A block that was there once has been pruned.
-    const isPruned = node.chain.headers.txCountOf(id) > 0;
-    const why = isPruned ? 'pruned data' : 'not fully downloaded';
-    throw new RpcError(RpcCode.MISC_ERROR, `Block not available (${why})`);
-  }
-  const block = await node.blocks.readBlock(id);
-  if (block === undefined) throw new RpcError(RpcCode.MISC_ERROR, 'Block not found on disk');
-  return block;
-}
 
 function txDoc(details?: 'prevouts'): ResultDoc {
   return res.object('', '', txFields({ encoding: 'hex', fee: true, ...(details && { details }) }));

@@ -3,14 +3,21 @@ import type { RpcMethod } from '../../method.ts';
 import type { NodeFacade } from '../../node-facade.ts';
 import { getrawtransaction } from '../rawtransactions/get.ts';
 import { getindexinfo } from '../util/indexes.ts';
+import { getdescriptoractivity } from './activity.ts';
 import { gettxoutsetinfo } from './coin-set.ts';
 import { getblockfilter } from './filters.ts';
+import { scanblocks } from './scan-blocks.ts';
 import { gettxspendingprevout } from './spending.ts';
+import { getblockstats, getchaintxstats } from './stats.ts';
 
 export const CHAIN_DATA: readonly RpcMethod<NodeFacade>[] = [
   getblockfilter,
+  getblockstats,
+  getchaintxstats,
+  getdescriptoractivity,
   getindexinfo,
   getrawtransaction,
   gettxoutsetinfo,
   gettxspendingprevout,
+  scanblocks,
 ];

@@ -10,7 +10,7 @@ import { res } from '../../result-doc.ts';
 
 const EXAMPLE_HASH = '00000000c937983704a73af28acdec37b049d214adbda81d7e2a3dd146f6ed09';
 
-const filterTypeParam: Param = {
+export const filterTypeParam: Param = {
   name: 'filtertype',
   type: 'string',
   default: 'basic',
@@ -18,7 +18,7 @@ const filterTypeParam: Param = {
 };
 
 /** Throws RpcError when there is no such type or no index of it. */
-function filtersOfType({ indexes }: NodeFacade, type: string): FilterLookup {
+export function filtersOfType({ indexes }: NodeFacade, type: string): FilterLookup {
   if (type !== 'basic') throw new RpcError(RpcCode.INVALID_ADDRESS_OR_KEY, 'Unknown filtertype');
   if (indexes.filters !== undefined) return indexes.filters;
   throw new RpcError(RpcCode.MISC_ERROR, `Index is not enabled for filtertype ${type}`);

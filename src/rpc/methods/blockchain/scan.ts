@@ -1,15 +1,16 @@
-/** The unspent outputs of descriptors (Core: rpc/blockchain.cpp, EvalDescriptorStringOrObject in rpc/util.cpp). */
+/** The unspent outputs of descriptors (Core: rpc/blockchain.cpp). */
 import { bytesToBinary, bytesToHex, equalBytes, hashToHex } from '../../../base/bytes.ts';
 import { hash160 } from '../../../crypto/hashes.ts';
 import type { Expansion } from '../../../script/descriptor.ts';
 import { inferDescriptor, type ScriptKnowledge } from '../../../script/descriptor-infer.ts';
 import { exactValue } from '../../../wire/transaction.ts';
 import { RpcCode, RpcError } from '../../codes.ts';
-import { descriptorObjectParams, expandObject } from '../../descriptor-objects.ts';
+import { expandObject } from '../../descriptor-objects.ts';
 import { amount, type JsonOut, type JsonValue } from '../../json.ts';
 import type { RpcMethod } from '../../method.ts';
 import type { NodeFacade } from '../../node-facade.ts';
 import { res, when } from '../../result-doc.ts';
+import { scanActionParam, scanObjectsParam } from '../../scan-objects.ts';
 
 const EXAMPLE = 'raw(76a91411b366edfc0a8b66feebae5c2e25a7b6a5d1cf3188ac)#fm24fxxy';
 
@@ -17,21 +18,7 @@ export const scantxoutset: RpcMethod<NodeFacade> = {
   name: 'scantxoutset',
   category: 'blockchain',
   description: 'Looks through all unspent outputs for those of descriptors. One scan runs at a time.',
-  params: [
-    {
-      name: 'action',
-      type: 'string',
-      doc: '"start" scans, "abort" ends the running scan, "status" tells how far it is.',
-    },
-    {
-      name: 'scanobjects',
-      type: 'array',
-      optional: true,
-      oneLine: '[scanobjects,...]',
-      doc: 'What to look for; needed to start.',
-      fields: descriptorObjectParams('descriptor'),
-    },
-  ],
+  params: [scanActionParam, scanObjectsParam],
   results: [
     when(
       "when action=='start'; only returns after scan completes",
