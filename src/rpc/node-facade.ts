@@ -289,6 +289,8 @@ export interface NetworkAccess {
   sendMessage(peer: PeerId, command: string, payload: Uint8Array): boolean;
   /** Transactions whose parents are missing, by wtxid. */
   orphans(): readonly OrphanInfo[];
+  /** Asks that peer for a block whose header is known. What refuses it, in Core's words; undefined when it is asked for. */
+  fetchBlock(peer: PeerId, id: HeaderId): string | undefined;
   setActive(active: boolean): void;
   /** Shuffled; `count` 0: all. */
   addresses(count: number, network: AddressNetwork | undefined): readonly TimedAddress[];

@@ -401,6 +401,7 @@ export class MemoryNode {
       orphans: () => [],
       placedAddresses: () => [],
       pingAll: () => {},
+      fetchBlock: () => 'Peer does not exist',
       setActive(active) {
         isActive = active;
       },

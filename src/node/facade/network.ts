@@ -54,6 +54,15 @@ export function networkAccess(
     addNode: (text, transport) =>
       tryCommand({ kind: 'addNode', target: target(text), ...wish(transport) }, 'already-added'),
     removeNode: text => tryCommand({ kind: 'removeNode', target: target(text) }, 'not-added'),
+    fetchBlock: (peer, id) => {
+      try {
+        gossip.command({ kind: 'fetchBlock', peer, id });
+        return undefined;
+      } catch (error) {
+        if (error instanceof P2pCommandError) return error.message;
+        throw error;
+      }
+    },
     addedNodes: () =>
       gossip
         .command({ kind: 'addedNodes' })

@@ -5,6 +5,7 @@ import { getrawtransaction } from '../rawtransactions/get.ts';
 import { getindexinfo } from '../util/indexes.ts';
 import { getdescriptoractivity } from './activity.ts';
 import { gettxoutsetinfo } from './coin-set.ts';
+import { getblockfrompeer } from './fetch.ts';
 import { getblockfilter } from './filters.ts';
 import { scanblocks } from './scan-blocks.ts';
 import { gettxspendingprevout } from './spending.ts';
@@ -12,6 +13,7 @@ import { getblockstats, getchaintxstats } from './stats.ts';
 
 export const CHAIN_DATA: readonly RpcMethod<NodeFacade>[] = [
   getblockfilter,
+  getblockfrompeer,
   getblockstats,
   getchaintxstats,
   getdescriptoractivity,
