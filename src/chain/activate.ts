@@ -22,9 +22,10 @@ import { isUpkeepDue, upkeep } from './upkeep.ts';
 
 /** `block` is one that was just stored: it need not be read again. */
 export function* activateBestChain(state: ChainState, now: Milliseconds, block?: Block): WriterTask<void> {
+  if (state.isImporting) return;
   if (block !== undefined && (yield* connectNext(state, block, now))) return;
   yield* settle(state);
-  while (state.height < state.stopAtHeight) {
+  while (state.height < state.stopAtHeight && !state.isInterrupted) {
     const target = state.findMostWork();
     if (target === undefined || target === state.tip()) return;
     if (state.forkWithActive(target) === state.tip()) yield* extend(state, target, block, now);
@@ -79,6 +80,10 @@ function* extend(
     }
     yield* settleFirst(state);
     yield* upkeep(state, now);
+    if (state.isInterrupted) {
+      yield* settle(state);
+      return;
+    }
     if (state.height < end) yield { kind: 'pause' };
   }
 }

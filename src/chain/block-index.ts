@@ -20,7 +20,8 @@ export const BLOCK_INDEX_KEYS = {
 /** Core writes a constant here since it stopped writing its own version (CDiskBlockIndex::DUMMY_VERSION). */
 const RECORD_VERSION = 259_900;
 
-/** Records beside the headers, under Core's keys (txdb: DB_FLAG, with the value '1'). */
+/** Records beside the headers, under Core's keys (txdb: DB_FLAG and DB_REINDEX_FLAG, each with the value '1'). */
+export const REINDEXING_KEY = Uint8Array.of(0x52); // 'R'
 export const PRUNED_KEY = new Uint8Array(Buffer.from('F\x10prunedblockfiles', 'latin1'));
 export const FLAG_SET = Uint8Array.of(0x31); // '1'
 

@@ -73,8 +73,6 @@ export interface ChainDeps {
   readonly log: Log;
   /** What the mempool has run needs not be run again; without it everything is. */
   readonly scriptCache?: ScriptCache;
-  /** A number of 32 bits that nobody else knows: where coins lie in memory must not be for others to choose. */
-  readonly coinsSalt?: number;
 }
 
 export class ChainState {
@@ -88,7 +86,7 @@ export class ChainState {
   readonly stopAtHeight: number;
   readonly prune: PruneOptions | undefined;
   readonly headers = new HeaderTree();
-  readonly coins: CoinsCache;
+  readonly coins = new CoinsCache();
   readonly candidates = new Set<HeaderId>();
   /** Stored blocks that wait for an ancestor's data: parent → children (Core: m_blocks_unlinked). */
   readonly unlinked = new Map<HeaderId, HeaderId[]>();
@@ -98,6 +96,10 @@ export class ChainState {
   readonly invalidReasons = new Map<HeaderId, Reject>();
   /** Who still needs blocks, by name: from this height on (Core: m_prune_locks). */
   readonly pruneLocks = new Map<string, number>();
+  /** The block files are being read: blocks are stored, and none is connected before that ends (Core: m_blockfiles_indexed). */
+  isImporting = false;
+  /** The node stops: no further block is connected. */
+  isInterrupted = false;
   /** Some block file was deleted once: the index says so too. */
   hasPruned = false;
   /** Of the last look at what storage needs. */
@@ -112,11 +114,10 @@ export class ChainState {
   readonly #active: HeaderId[] = [];
   #catchingUp = true;
 
-  constructor({ params, log, scriptCache, coinsSalt = 0 }: ChainDeps, options: ChainOptions) {
+  constructor({ params, log, scriptCache }: ChainDeps, options: ChainOptions) {
     this.params = params;
     this.log = log;
     this.scriptCache = scriptCache;
-    this.coins = new CoinsCache(coinsSalt);
     this.assumedValidBlock =
       options.assumedValidBlock === undefined ? params.assumedValidBlock : options.assumedValidBlock;
     this.minimumChainWork = options.minimumChainWork ?? params.minimumChainWork;
@@ -181,6 +182,7 @@ export class ChainState {
 
   /** Core: IsInitialBlockDownload. Once false, false for ever. */
   isInitialBlockDownload(now: Milliseconds): boolean {
+    if (this.isImporting) return true;
     if (!this.#catchingUp || !this.hasTip) return this.#catchingUp;
     const tip = this.tip();
     if (this.headers.chainWorkOf(tip) < this.minimumChainWork) return true;

@@ -24,7 +24,14 @@ import { flush } from './flush.ts';
 import type { HeaderTree } from './header-tree.ts';
 import { invalidateBlock, preciousBlock, reconsiderBlock } from './invalidate.ts';
 import { abandonedFiles, pruneHeight, pruneIfFull, pruneTo } from './prune.ts';
-import { type ChainstateRecords, type IndexFlags, lastStoredPosition, loadIndex, start } from './startup.ts';
+import {
+  type ChainstateRecords,
+  endImport,
+  type IndexFlags,
+  lastStoredPosition,
+  loadIndex,
+  start,
+} from './startup.ts';
 import { type TestBlockOptions, testBlock } from './test-block.ts';
 import type { BlockUndo } from './undo.ts';
 
@@ -153,6 +160,16 @@ export class Chain implements ChainView, HeaderAcceptor {
   /** Third step. Throws StoreError. */
   start(records: ChainstateRecords, now: Milliseconds): WriterTask<void> {
     return start(this.#state, records, now);
+  }
+
+  /** All block files have been read (`IndexFlags.isImporting`). */
+  endImport(now: Milliseconds): WriterTask<void> {
+    return endImport(this.#state, now);
+  }
+
+  /** The node stops: the task that is on its way to the best chain ends at the next block. */
+  interrupt(): void {
+    this.#state.isInterrupted = true;
   }
 
   /** Checks and stores a block and moves to the best chain. What became of it in the chain, the view tells. */

@@ -3,112 +3,108 @@
  *
  * An entry is *dirty* when the store does not have its state, and *fresh* when the store has no coin there at all:
  * a fresh coin that is spent just disappears, so coins made and spent between two flushes never touch the disk
- * (Core: coins.h). A *spent* entry stands for a coin that the store may still have.
+ * (Core: coins.h). A null coin is one that is known to be spent.
  */
-import type { BlockHash, Txid } from '../base/bytes.ts';
+import type { BlockHash } from '../base/bytes.ts';
 import type { BatchOp } from '../store/store.ts';
-import type { OutPoint } from '../wire/transaction.ts';
-import type { Coin } from './coin.ts';
-import { coinRecordKeyAt, encodeCoin } from './coin-records.ts';
-import { CoinTable } from './coin-table.ts';
+import type { Coin, OutPointKey } from './coin.ts';
+import { coinRecordKey, encodeCoin } from './coin-records.ts';
 
-const DIRTY = 1;
-const FRESH = 2;
-const SPENT = 4;
+/** Memory of one entry besides its script: key, map slot, coin object and array header (measured, rounded up). */
+const ENTRY_BYTES = 320;
+
+interface CacheEntry {
+  coin: Coin | null;
+  dirty: boolean;
+  fresh: boolean;
+}
 
 export class CoinsCache {
-  readonly #table: CoinTable;
+  readonly #entries = new Map<OutPointKey, CacheEntry>();
+  #scriptBytes = 0;
   /** The block that the coins stand at; undefined before genesis. */
   bestBlock: BlockHash | undefined;
-  /** The block that the store's coins stand at; undefined while the store has none at all. */
+  /** The block that the store's coins stand at. */
   storedBlock: BlockHash | undefined;
 
-  /** `salt`: a number that nobody else knows (see CoinTable). */
-  constructor(salt = 0) {
-    this.#table = new CoinTable(salt);
-  }
-
   get size(): number {
-    return this.#table.size;
+    return this.#entries.size;
   }
 
-  /** Memory that is taken. */
+  /** Memory, roughly. */
   get bytes(): number {
-    return this.#table.bytes;
-  }
-
-  /** The store need not be asked. */
-  isKnown(txid: Txid, index: number): boolean {
-    return this.storedBlock === undefined || this.#table.find(txid, index) >= 0;
+    return this.#entries.size * ENTRY_BYTES + this.#scriptBytes;
   }
 
   /** undefined: ask the store; null: spent. */
-  get({ txid, index }: OutPoint): Coin | null | undefined {
-    const row = this.#table.find(txid, index);
-    if (row < 0) return undefined;
-    return (this.#table.flagsOf(row) & SPENT) !== 0 ? null : this.#table.coinOf(row);
+  get(key: OutPointKey): Coin | null | undefined {
+    return this.#entries.get(key)?.coin;
   }
 
   /** Takes in what the store has. */
-  load({ txid, index }: OutPoint, coin: Coin): void {
-    if (this.#table.find(txid, index) >= 0) return;
-    const row = this.#table.insert(txid, index);
-    this.#table.setCoin(row, coin.value, coin.scriptPubKey, coin.height, coin.isCoinbase);
+  load(key: OutPointKey, coin: Coin): void {
+    if (this.#entries.has(key)) return;
+    this.#entries.set(key, { coin, dirty: false, fresh: false });
+    this.#scriptBytes += coin.scriptPubKey.length;
   }
 
   /**
-   * Adds an unspent coin; its script is copied. `overwrites`: the store may hold another one under the same key
-   * (coinbases of 2010 were repeated; undone spends are restored).
+   * Adds an unspent coin; its script is copied, so that it does not pin its block. `overwrites`: the store may hold
+   * another one under the same key (coinbases of 2010 were repeated; undone spends are restored).
    */
-  add(txid: Txid, index: number, coin: Coin, { overwrites }: { readonly overwrites: boolean }): void {
-    const table = this.#table;
-    let row = table.find(txid, index);
-    // Still fresh if it was; a spent entry stands for a coin that the store has, so it does not become so.
-    let flags = DIRTY;
-    if (row >= 0) flags |= table.flagsOf(row) & FRESH;
+  add(key: OutPointKey, coin: Coin, { overwrites }: { readonly overwrites: boolean }): void {
+    const own: Coin = {
+      value: coin.value,
+      scriptPubKey: coin.scriptPubKey.slice(),
+      height: coin.height,
+      isCoinbase: coin.isCoinbase,
+    };
+    const entry = this.#entries.get(key);
+    this.#scriptBytes += own.scriptPubKey.length - (entry?.coin?.scriptPubKey.length ?? 0);
+    if (entry === undefined) this.#entries.set(key, { coin: own, dirty: true, fresh: !overwrites });
     else {
-      row = table.insert(txid, index);
-      if (!overwrites) flags |= FRESH;
+      // Still fresh if it was; a spent entry stands for a coin that the store has, so it does not become so.
+      entry.coin = own;
+      entry.dirty = true;
     }
-    table.setCoin(row, coin.value, coin.scriptPubKey, coin.height, coin.isCoinbase);
-    table.setFlags(row, flags);
   }
 
-  spend(txid: Txid, index: number): void {
-    const table = this.#table;
-    let row = table.find(txid, index);
-    if (row < 0) row = table.insert(txid, index);
-    else if ((table.flagsOf(row) & FRESH) !== 0) {
-      table.remove(row);
+  spend(key: OutPointKey): void {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) {
+      this.#entries.set(key, { coin: null, dirty: true, fresh: false });
       return;
-    } else table.clearScript(row);
-    table.setFlags(row, DIRTY | SPENT);
+    }
+    this.#scriptBytes -= entry.coin?.scriptPubKey.length ?? 0;
+    if (entry.fresh) this.#entries.delete(key);
+    else {
+      entry.coin = null;
+      entry.dirty = true;
+    }
   }
 
   /** What the store must be told, one operation a dirty entry. */
   *changes(): Generator<BatchOp, void, void> {
-    const table = this.#table;
-    for (const row of table.rows()) {
-      const flags = table.flagsOf(row);
-      if ((flags & DIRTY) === 0) continue;
-      const { txid, index } = table.outPointOf(row);
-      const key = coinRecordKeyAt(txid, index);
-      if ((flags & SPENT) !== 0) yield { type: 'del', key };
-      else yield { type: 'put', key, value: encodeCoin(table.coinOf(row)) };
+    for (const [key, entry] of this.#entries) {
+      if (!entry.dirty) continue;
+      const recordKey = coinRecordKey(key);
+      if (entry.coin === null) yield { type: 'del', key: recordKey };
+      else yield { type: 'put', key: recordKey, value: encodeCoin(entry.coin) };
     }
   }
 
   /** The store has everything now. Keeps unspent coins for reading if they take at most `bytesKept`. */
   flushed(bytesKept: number): void {
-    const table = this.#table;
     this.storedBlock = this.bestBlock;
     if (this.bytes > bytesKept) {
-      table.clear();
+      this.#entries.clear();
+      this.#scriptBytes = 0;
       return;
     }
-    for (const row of table.rows()) {
-      if ((table.flagsOf(row) & SPENT) !== 0) table.remove(row);
-      else table.setFlags(row, 0);
+    for (const [key, entry] of this.#entries) {
+      if (entry.coin === null) this.#entries.delete(key);
+      entry.dirty = false;
+      entry.fresh = false;
     }
   }
 }

@@ -266,6 +266,11 @@ export class HeaderTree implements HeaderView {
     return this.#heightsInFile.get(file);
   }
 
+  /** Numbers of the block files that the tree has blocks in. */
+  filesWithBlocks(): number[] {
+    return [...this.#heightsInFile.keys()];
+  }
+
   /** The file goes: its blocks are known by their headers and counts only (Core: PruneOneBlockFile). O(headers). */
   forgetFile(file: number): HeaderId[] {
     const forgotten: HeaderId[] = [];

@@ -14,7 +14,7 @@ import type { Entry } from '../store/store.ts';
 import { DecodeError } from '../wire/codec.ts';
 import { addHeader, linkBlock, receiveBlock } from './accept-block.ts';
 import { activateBestChain, pathBetween, readBlock, readUndo } from './activate.ts';
-import { type BlockIndexRecord, decodeBlockIndex } from './block-index.ts';
+import { type BlockIndexRecord, decodeBlockIndex, REINDEXING_KEY } from './block-index.ts';
 import type { ChainState } from './chain-state.ts';
 import type { HeaderId } from './chain-view.ts';
 import { decodeBestBlock, decodeHeadBlocks } from './coin-records.ts';
@@ -36,12 +36,15 @@ export interface ChainstateRecords {
 export interface IndexFlags {
   /** Block files were deleted. */
   readonly hasPruned?: boolean;
+  /** The block files are about to be read again: `endImport` moves to the best chain. */
+  readonly isImporting?: boolean;
 }
 
 /** Throws StoreError for an index that cannot be ours. */
 export function loadIndex(state: ChainState, entries: Iterable<Entry>, flags: IndexFlags = {}): void {
   const { headers, params } = state;
   state.hasPruned = flags.hasPruned ?? false;
+  state.isImporting = flags.isImporting ?? false;
   if (state.hasPruned && state.prune === undefined) {
     throw new StoreError(
       'corrupted',
@@ -60,7 +63,10 @@ export function loadIndex(state: ChainState, entries: Iterable<Entry>, flags: In
   for (const record of records) {
     if (record.height > 0 && headers.find(record.header.prevHash) === undefined) {
       const hash = hashToHex(record.header.hash);
-      throw new StoreError('corrupted', `The block index lacks the parent of block ${hash}`);
+      throw new StoreError(
+        'corrupted',
+        `Error loading block database: the parent of block ${hash} is missing`,
+      );
     }
     const id = headers.add(record.header);
     if (record.data !== undefined) headers.setData(id, record.data, record.txCount);
@@ -78,7 +84,7 @@ function readRecord(entry: Entry): BlockIndexRecord {
     return decodeBlockIndex(entry);
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
-    throw new StoreError('corrupted', `The block index is corrupted: ${error.message}`);
+    throw new StoreError('corrupted', `Error loading block database: ${error.message}`);
   }
 }
 
@@ -95,7 +101,7 @@ export function lastStoredPosition({ headers }: ChainState): FilePosition | unde
 
 /** Throws StoreError. */
 export function* start(state: ChainState, records: ChainstateRecords, now: Milliseconds): WriterTask<void> {
-  if (!state.headers.hasData(0)) yield* storeGenesis(state);
+  if (!state.headers.hasData(0) && !state.isImporting) yield* storeGenesis(state);
   if (records.headBlocks !== undefined) yield* replay(state, records.headBlocks, now);
   else if (records.bestBlock !== undefined) {
     state.coins.bestBlock = decodeBestBlock(records.bestBlock);
@@ -116,6 +122,15 @@ export function* start(state: ChainState, records: ChainstateRecords, now: Milli
   state.log.info(
     `Loaded best chain: hashBestChain=${hashToHex(state.coins.bestBlock!)} height=${state.height}`,
   );
+  yield* activateBestChain(state, now);
+}
+
+/** The block files have been read: from here on the index holds, and the way to the best chain is free. */
+export function* endImport(state: ChainState, now: Milliseconds): WriterTask<void> {
+  state.isImporting = false;
+  if (!state.headers.hasData(0)) yield* storeGenesis(state);
+  yield* flush(state, now);
+  yield { kind: 'writeIndex', ops: [{ type: 'del', key: REINDEXING_KEY }], durable: true };
   yield* activateBestChain(state, now);
 }
 
@@ -167,13 +182,11 @@ function logProgress({ headers, log }: ChainState, what: string, id: HeaderId): 
   if (height % PROGRESS_BLOCKS === 0) log.info(`${what} ${hashToHex(headers.hashOf(id))} (${height})`);
 }
 
-function findKnown({ headers }: ChainState, hash: BlockHash): HeaderId {
-  const id = headers.find(hash);
+function findKnown(state: ChainState, hash: BlockHash): HeaderId {
+  const id = state.headers.find(hash);
   if (id !== undefined) return id;
-  throw new StoreError(
-    'corrupted',
-    `The coins stand at block ${hashToHex(hash)}, which the index does not know`,
-  );
+  state.log.warn(`The coins stand at block ${hashToHex(hash)}, which the index does not know`);
+  throw new StoreError('corrupted', 'Error initializing block database');
 }
 
 /** Parents first, and of one height those stored first: the order in which they came. */

@@ -1,6 +1,6 @@
 /** A node from its start to its end, as a process: signals, exit codes, and one line on stderr when it cannot start. */
 import { loadConfig, type Persona } from '../node/config.ts';
-import { type RunningNode, startNode } from '../node/node.ts';
+import { type RunningNode, startNode, UnusableDatabaseError } from '../node/node.ts';
 import type { SettingSource } from '../node/settings.ts';
 import { fail } from './fail.ts';
 
@@ -28,7 +28,8 @@ export async function runNode(commandLine: SettingSource, persona: Persona): Pro
     await running.node.stopped;
     return 0;
   } catch (error) {
-    return fail(error);
+    // Core says this one, a question to those who have a window, without its usual beginning.
+    return persona === 'bitcoind' && error instanceof UnusableDatabaseError ? fail(error, '') : fail(error);
   } finally {
     process.off('SIGINT', stop).off('SIGTERM', stop);
     process.off('uncaughtException', giveUp).off('unhandledRejection', giveUp);

@@ -9,13 +9,12 @@ import { transactionSigOpCost } from '../script/sigops.ts';
 
 import type { TxCheck } from '../script/verify.ts';
 import type { Block } from '../wire/block.ts';
-import type { OutPoint, Transaction } from '../wire/transaction.ts';
+import type { Transaction } from '../wire/transaction.ts';
 import { MONEY_MAX } from './amount.ts';
-import type { Coin } from './coin.ts';
+import { type Coin, keyOf, type OutPointKey, outPointKey } from './coin.ts';
 import type { HeaderContext, HeaderRef } from './header-context.ts';
 import { BLOCK_SIGOPS_COST_MAX } from './limits.ts';
 import { sequenceLocks, sequenceLocksMet } from './locktime.ts';
-import { OutPointSet } from './out-point-set.ts';
 import type { ChainParams } from './params.ts';
 import { Reject } from './reject.ts';
 import { blockScriptFlags } from './script-flags.ts';
@@ -31,8 +30,8 @@ const BIP34_IMPLIES_BIP30_HEIGHT_MAX = 1_983_702;
 export interface ConnectContext {
   readonly headers: HeaderContext;
   readonly params: ChainParams;
-  /** The coin there before this block; undefined when there is none. */
-  coinAt(outPoint: OutPoint): Coin | undefined;
+  /** The coin with that key before this block; undefined when there is none. */
+  coinAt(key: OutPointKey): Coin | undefined;
 }
 
 export interface Connection {
@@ -108,7 +107,7 @@ export function needsOverwriteCheck(
 function checkNoOverwrite(block: Block, { coinAt }: ConnectContext): void {
   for (const { txid, outputs } of block.transactions) {
     for (let index = 0; index < outputs.length; index += 1) {
-      if (coinAt({ txid, index }) !== undefined) {
+      if (coinAt(outPointKey(txid, index)) !== undefined) {
         throw new Reject('bad-txns-BIP30', { detail: 'tried to overwrite transaction' });
       }
     }
@@ -145,7 +144,7 @@ function checkSequenceLocks(
 /** Coins as they stand in the middle of a block: earlier transactions have made some and spent some. */
 class CoinFinder {
   readonly #positions = new Map<Txid, number>();
-  readonly #spent: OutPointSet;
+  readonly #spent = new Set<OutPointKey>();
   readonly #block: Block;
   readonly #height: number;
   readonly #coinAt: ConnectContext['coinAt'];
@@ -153,9 +152,7 @@ class CoinFinder {
   constructor(block: Block, height: number, context: ConnectContext) {
     this.#block = block;
     this.#height = height;
-    this.#coinAt = outPoint => context.coinAt(outPoint);
-    const inputCount = block.transactions.reduce((sum, { inputs }) => sum + inputs.length, 0);
-    this.#spent = new OutPointSet(inputCount, block.header.hash);
+    this.#coinAt = key => context.coinAt(key);
     block.transactions.forEach((tx, i) => {
       // Of one that stands here twice the first makes the coins; the second finds its own spent.
       if (!this.#positions.has(tx.txid)) this.#positions.set(tx.txid, i);
@@ -165,9 +162,11 @@ class CoinFinder {
   /** What the inputs of transaction number `position` spend; they are spent from now on. */
   take(tx: Transaction, position: number): (Coin | undefined)[] {
     return tx.inputs.map(({ prevout }) => {
-      if (!this.#spent.add(prevout)) return undefined;
+      const key = keyOf(prevout);
+      if (this.#spent.has(key)) return undefined;
+      this.#spent.add(key);
       const madeBy = this.#positions.get(prevout.txid);
-      if (madeBy === undefined || madeBy >= position) return this.#coinAt(prevout);
+      if (madeBy === undefined || madeBy >= position) return this.#coinAt(key);
       return this.#made(madeBy, prevout.index);
     });
   }

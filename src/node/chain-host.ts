@@ -3,13 +3,13 @@
  * `chainstate`, laid out as Core does. Performs the writer's effects that touch storage, and brings a chain up from
  * what is there.
  */
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BlockHash } from '../base/bytes.ts';
 import type { Milliseconds } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
-import { BLOCK_INDEX_KEYS, PRUNED_KEY } from '../chain/block-index.ts';
+import { BLOCK_INDEX_KEYS, FLAG_SET, PRUNED_KEY, REINDEXING_KEY } from '../chain/block-index.ts';
 import type { Chain } from '../chain/chain.ts';
 import { BEST_BLOCK_KEY, COIN_KEYS, decodeBestBlock, HEAD_BLOCKS_KEY } from '../chain/coin-records.ts';
 import { CoinStatistics, type CoinStatsHash, type CoinTotals } from '../chain/coin-stats.ts';
@@ -38,6 +38,10 @@ export interface ChainHostOptions {
   /** Obfuscate new block files (`-blocksxor`). */
   readonly blocksXor: boolean;
   readonly blockFileBytesMax?: number;
+  /** Forget what was derived from the block files: `-reindex`, or `-reindex-chainstate`. */
+  readonly rebuild?: 'index' | 'coins';
+  /** With `rebuild`: block files behind a gap cannot be used and go (`-prune`). */
+  readonly prunes?: boolean;
 }
 
 export interface ChainHostDeps {
@@ -55,19 +59,40 @@ export interface CoinStats extends CoinTotals {
 /** Opens what is in the directory, or makes it. Throws StoreError; a directory of another program is not touched. */
 export async function openChainHost(deps: ChainHostDeps, options: ChainHostOptions): Promise<ChainHost> {
   const { blocks, index, chainstate } = foldersOf(options);
+  const { log } = deps;
   refuseForeign(options);
-  const files = new BlockFiles(blocks, {
-    magic: options.magic,
-    newXorKey: options.blocksXor ? deps.random.bytes(8) : undefined,
-    ...(options.blockFileBytesMax === undefined ? {} : { fileBytesMax: options.blockFileBytesMax }),
-  });
-  const indexStore = await openMarked(index);
+  // First of all: in a new folder it makes the key.
+  const files = openBlockFiles(blocks, deps, options);
+  if (options.rebuild !== undefined) wipeDatabase(chainstate, log);
+  if (options.rebuild === 'index') wipeDatabase(index, log);
+  const indexStore = await openMarked(index, 'block', log);
   try {
-    return new ChainHost(deps, { files, index: indexStore, coins: await openMarked(chainstate) });
+    if (options.rebuild === 'index') {
+      // Until the block files have been read to their end: a start in between goes on with that.
+      await indexStore.batch([{ type: 'put', key: REINDEXING_KEY, value: FLAG_SET }], { durable: true });
+    }
+    const isReindexing = indexStore.get(REINDEXING_KEY) !== undefined;
+    if (isReindexing) {
+      wipeDatabase(chainstate, log);
+      if (options.prunes)
+        log.info('Removing unusable blk?????.dat and rev?????.dat files for -reindex with -prune');
+      await files.removeForReindex(options.prunes ? 'gaps too' : 'undo only');
+    }
+    const coins = await openMarked(chainstate, 'coins', log);
+    const isImporting = isReindexing || options.rebuild === 'coins';
+    return new ChainHost(deps, { files, index: indexStore, coins }, { isReindexing, isImporting });
   } catch (error) {
     await indexStore.close();
     throw error;
   }
+}
+
+function openBlockFiles(folder: string, { random }: ChainHostDeps, options: ChainHostOptions): BlockFiles {
+  return new BlockFiles(folder, {
+    magic: options.magic,
+    newXorKey: options.blocksXor ? random.bytes(8) : undefined,
+    ...(options.blockFileBytesMax === undefined ? {} : { fileBytesMax: options.blockFileBytesMax }),
+  });
 }
 
 export class ChainHost {
@@ -75,12 +100,19 @@ export class ChainHost {
   readonly #files: BlockFiles;
   readonly #index: LevelStore;
   readonly #coins: LevelStore;
+  /** The block files are to be read anew (reindex.ts). */
+  readonly isReindexing: boolean;
+  /** The coins are to be made anew: after `startChain`, and after that reading, comes `endImport`. */
+  readonly isImporting: boolean;
 
   constructor(
     { log }: ChainHostDeps,
     stores: { readonly files: BlockFiles; readonly index: LevelStore; readonly coins: LevelStore },
+    work: { readonly isReindexing: boolean; readonly isImporting: boolean },
   ) {
     this.#log = log;
+    this.isReindexing = work.isReindexing;
+    this.isImporting = work.isImporting;
     this.#files = stores.files;
     this.#index = stores.index;
     this.#coins = stores.coins;
@@ -123,18 +155,37 @@ export class ChainHost {
   ): Promise<void> {
     const entries: Entry[] = [];
     for await (const entry of this.#index.iterate(BLOCK_INDEX_KEYS)) entries.push(entry);
-    chain.loadIndex(entries, { hasPruned: this.#index.get(PRUNED_KEY) !== undefined });
+    const records = {
+      bestBlock: this.#coins.get(BEST_BLOCK_KEY),
+      headBlocks: this.#coins.get(HEAD_BLOCKS_KEY),
+    };
+    // The index is on disk before any coin: it was there.
+    if (entries.length === 0 && (records.bestBlock ?? records.headBlocks) !== undefined)
+      throw new StoreError('corrupted', 'Error initializing block database');
+    const hasPruned = this.#index.get(PRUNED_KEY) !== undefined;
+    chain.loadIndex(entries, { hasPruned, isImporting: this.isImporting });
+    this.#log.info('Checking all blk files are present...');
+    this.#refuseMissingFiles(chain);
     const abandoned = chain.abandonedFiles(this.#files.usage());
     if (abandoned.length > 0) {
       this.#log.info(`Deleting block files that were pruned before: ${abandoned.join(', ')}`);
       await this.#files.remove(abandoned);
     }
-    await this.#adoptTail(chain);
-    const records = {
-      bestBlock: this.#coins.get(BEST_BLOCK_KEY),
-      headBlocks: this.#coins.get(HEAD_BLOCKS_KEY),
-    };
+    if (!this.isReindexing) await this.#adoptTail(chain);
     await writer.enqueue('start', () => chain.start(records, now));
+  }
+
+  /** The block files, in order up to the first gap; `xorKey` scrambles them. */
+  blockFiles(): { readonly paths: readonly string[]; readonly xorKey: Uint8Array } {
+    const numbers = this.#files.usage().map(({ file }) => file);
+    const count = numbers.findIndex((file, i) => file !== i);
+    const paths = numbers.slice(0, count === -1 ? undefined : count).map(file => this.#files.blockPath(file));
+    return { paths, xorKey: this.#files.xorKey };
+  }
+
+  /** What is appended from now on goes to a new block file. */
+  startNewBlockFile(): void {
+    this.#files.startNewFile();
   }
 
   /** Of a block's raw bytes, for serving: past the writer, since what is stored does not change. */
@@ -187,6 +238,16 @@ export class ChainHost {
       yield* chain.flush(now);
       return coins.snapshot();
     });
+  }
+
+  #refuseMissingFiles(chain: Chain): void {
+    const there = new Set(this.#files.usage().map(({ file }) => file));
+    const missing = chain.headers.filesWithBlocks().find(file => !there.has(file));
+    if (missing === undefined) return;
+    throw new StoreError(
+      'corrupted',
+      `Error loading block database: ${this.#files.blockPath(missing)} is missing`,
+    );
   }
 
   /** Gives the chain the blocks that lie in the files behind what the index knows, parents first. */
@@ -243,7 +304,9 @@ function describe({ file, offset }: FilePosition): string {
 export function refuseForeign(options: Pick<ChainHostOptions, 'directory' | 'blocksDirectory'>): void {
   const { blocks, index, chainstate } = foldersOf(options);
   // Files that -blocksdir names may have the index of another node of ours beside them.
-  const isOurs = [index, join(blocks, 'index')].some(folder => existsSync(join(folder, MARKER_FILE)));
+  const isOurs = [index, join(blocks, 'index'), chainstate].some(folder =>
+    existsSync(join(folder, MARKER_FILE)),
+  );
   const hasBlocks = existsSync(blocks) && readdirSync(blocks).some(name => /^blk\d+\.dat$/.test(name));
   const isForeign = (folder: string) =>
     existsSync(join(folder, 'CURRENT')) && !existsSync(join(folder, MARKER_FILE));
@@ -267,7 +330,20 @@ function foldersOf({
   };
 }
 
-async function openMarked(folder: string): Promise<LevelStore> {
+/** Of a database of ours everything goes but the marker. Throws StoreError. */
+function wipeDatabase(folder: string, log: Log): void {
+  if (!existsSync(folder)) return;
+  log.info(`Wiping LevelDB in ${folder}`);
+  try {
+    for (const name of readdirSync(folder))
+      if (name !== MARKER_FILE) rmSync(join(folder, name), { recursive: true });
+  } catch (error) {
+    throw new StoreError('io', `Cannot wipe ${folder}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** `what`: how the database is called when it cannot be opened. */
+async function openMarked(folder: string, what: 'block' | 'coins', log: Log): Promise<LevelStore> {
   const marker = join(folder, MARKER_FILE);
   try {
     mkdirSync(folder, { recursive: true });
@@ -275,5 +351,11 @@ async function openMarked(folder: string): Promise<LevelStore> {
   } catch (error) {
     throw new StoreError('io', `Cannot write to ${folder}: ${(error as Error).message}`, { cause: error });
   }
-  return openLevelStore(folder);
+  log.info(`Opening LevelDB in ${folder}`);
+  try {
+    return await openLevelStore(folder);
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.code !== 'corrupted') throw error;
+    throw new StoreError('corrupted', `Error opening ${what} database: ${error.message}`, { cause: error });
+  }
 }

@@ -53,6 +53,9 @@ function pruneOptions(settings: Settings, params: ChainParams): PruneOptions | u
   const target = settings.number('prune', 0);
   if (target < 0) throw new ConfigError('Prune cannot be configured with a negative value.');
   if (target === 0) return undefined;
+  if (settings.flag('reindex-chainstate', false)) {
+    throw new ConfigError('Prune mode is incompatible with -reindex-chainstate. Use full -reindex instead.');
+  }
   if (target !== PRUNE_MANUALLY && target < PRUNE_TARGET_MIN_MIB) {
     throw new ConfigError(
       `Prune configured below the minimum of ${PRUNE_TARGET_MIN_MIB} MiB.  Please use a higher number.`,
@@ -72,6 +75,7 @@ export function storageOptions({ settings, directory, blocksDirectory }: NodeCon
     directory,
     blocksDirectory,
     blocksXor: settings.flag('blocksxor', true),
+    prunes: settings.number('prune', 0) !== 0,
     ...(settings.flag('fastprune', false) && { blockFileBytesMax: FAST_PRUNE_FILE_BYTES }),
   };
 }

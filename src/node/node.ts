@@ -23,6 +23,7 @@ import { Engine } from './engine.ts';
 import {
   chainOptions,
   mempoolOptions,
+  type StorageOptions,
   storageOptions,
   templateOptions,
   validationCacheBytes,
@@ -42,7 +43,8 @@ import { BackgroundMiner } from './miner.ts';
 import { networkOptions } from './network-options.ts';
 import { rpcOptions } from './rpc-options.ts';
 import { workerCount } from './script-workers.ts';
-import { ConfigError } from './settings.ts';
+import { ConfigError, type Settings } from './settings.ts';
+import { startupImport } from './startup-import.ts';
 import { Wallets } from './wallets.ts';
 import { runAlertCommand, Warnings } from './warnings.ts';
 import { FatalStorageError } from './writer.ts';
@@ -51,6 +53,15 @@ import { FatalStorageError } from './writer.ts';
 const EXPIRY_INTERVAL_MS = 10 * MINUTE_MS;
 /** How often the chain is brought to disk although nothing forces it. */
 const FLUSH_INTERVAL_MS = 60 * MINUTE_MS;
+
+/** Index, coins or blocks on disk are not what was written. */
+export class UnusableDatabaseError extends Error {
+  override readonly name = 'UnusableDatabaseError';
+
+  constructor(what: string) {
+    super(`${what}.\nPlease restart with -reindex or -reindex-chainstate to recover.`);
+  }
+}
 
 export interface RunningNode {
   /** Ends it cleanly; may be called many times. */
@@ -86,6 +97,8 @@ class HearsayNode implements RunningNode {
   readonly #running: { readonly name: string; stop(): Promise<void> | void }[] = [];
   #server: RpcServer | undefined;
   #isStopping = false;
+  /** Nothing is being read from files any more (Core: `loaded` of getmempoolinfo). */
+  #isLoaded = false;
 
   /** Takes the directories and opens the log. */
   constructor(config: NodeConfig) {
@@ -124,11 +137,10 @@ class HearsayNode implements RunningNode {
     const rpc = rpcOptions(this.#config);
     const wantedIndexes = enabledIndexes(settings);
 
-    const engine = await this.#openEngine();
     const dispatcher = new Dispatcher(this.#log);
     dispatcher.setWarmup('Loading block index…');
     if (settings.flag('server', true)) await this.#startRpc(dispatcher, rpc);
-    await this.#startEngine(engine);
+    const engine = await this.#startEngine(rebuildOf(settings));
     const warnings = this.#watchChain(engine);
     const indexes = await this.#startIndexes(engine, wantedIndexes);
 
@@ -144,18 +156,29 @@ class HearsayNode implements RunningNode {
     const maker = blockMaker({ engine, clock }, templateOptions(settings));
     const facade = this.#facade({ engine, warnings, indexes, gossip, maker, network });
     dispatcher.register(nodeMethods(facade, dispatcher));
-    if (!settings.flag('disablewallet', false)) {
-      dispatcher.setWarmup('Loading wallet…');
-      dispatcher.register(walletMethods(await this.#startWallets(engine, facade)));
-    }
-    dispatcher.setWarmup('Starting network threads…');
-    await gossip.start();
-    await engine.enqueue('prune', () => engine.chain.pruneIfFull(clock.now()));
-    this.#startMiner(engine, maker);
+    const wallets = settings.flag('disablewallet', false)
+      ? undefined
+      : await this.#startWallets(engine, facade);
+    if (wallets !== undefined) dispatcher.register(walletMethods(wallets));
+    /** What takes part in the chain, once that stands where the files on disk bring it. */
+    const takePart = async (tell: (step: string) => void) => {
+      indexes.start();
+      tell('Loading wallet…');
+      await wallets?.loadAll(settings.list('wallet'));
+      if (this.#isStopping) return;
+      tell('Starting network threads…');
+      await gossip.start();
+      await engine.enqueue('prune', () => engine.chain.pruneIfFull(clock.now()));
+      this.#startMiner(engine, maker);
+      this.#isLoaded = true;
+    };
     scheduler.every(EXPIRY_INTERVAL_MS, () => this.#chore('expire', engine.enqueue('expire', () => engine.mempool.expire(clock.now())))); // biome-ignore format: one step
     scheduler.every(FLUSH_INTERVAL_MS, () => this.#chore('flush', engine.enqueue('flush', () => engine.chain.flush(clock.now())))); // biome-ignore format: one step
     this.#running.push({ name: 'scheduler', stop: () => scheduler.stop() });
     this.#writePid();
+    const files = settings.list('loadblock');
+    if (!engine.host.isImporting && files.length === 0) await takePart(step => dispatcher.setWarmup(step));
+    else this.#importThen(() => takePart(step => this.#log.info(step)), engine, files);
     dispatcher.finishWarmup();
     this.#tellUser();
   }
@@ -166,7 +189,8 @@ class HearsayNode implements RunningNode {
     if (reason !== undefined) this.#log.warn(`The start failed: ${(reason as Error).message}`);
     // Calls that run are answered while everything that they need is still there.
     await this.#server?.stop();
-    for (const part of this.#running.splice(0).reverse()) {
+    // Stopping one may let another come up that was on its way.
+    for (let part = this.#running.pop(); part !== undefined; part = this.#running.pop()) {
       try {
         await part.stop();
       } catch (error) {
@@ -193,6 +217,32 @@ class HearsayNode implements RunningNode {
     });
   }
 
+  /** Reads files while RPC answers, then lets the rest start. */
+  #importThen(takePart: () => Promise<void>, engine: Engine, files: readonly string[]): void {
+    const abort = new AbortController();
+    const deps = { engine, clock: this.#clock, log: this.#log, signal: abort.signal };
+    const done = (async () => {
+      this.#log.info('initload thread start');
+      await startupImport(deps, files);
+      if (abort.signal.aborted) return;
+      if (this.#config.settings.flag('stopafterblockimport', false)) {
+        this.#log.info('Stopping after block import');
+        this.stop();
+      } else await takePart();
+      this.#log.info('initload thread exit');
+    })().catch(error => {
+      if (!abort.signal.aborted) this.#end(error ?? new Error('unknown'));
+    });
+    this.#running.push({
+      name: 'import',
+      stop: () => {
+        abort.abort();
+        engine.chain.interrupt();
+        return done;
+      },
+    });
+  }
+
   #chore(name: string, done: Promise<unknown>): void {
     done.catch(error => {
       if (!this.#isStopping) this.#log.warn(`${name}: ${(error as Error).message}`);
@@ -211,8 +261,27 @@ class HearsayNode implements RunningNode {
     this.#server = server;
   }
 
-  async #openEngine(): Promise<Engine> {
+  /** With `-test=reindex_after_failure_noninteractive_yes` a database that cannot be used is made anew at once. */
+  async #startEngine(rebuild: StorageOptions['rebuild']): Promise<Engine> {
+    const { settings } = this.#config;
+    let engine: Engine;
+    try {
+      engine = await this.#openEngine(rebuild);
+    } catch (error) {
+      if (!(error instanceof StoreError) || error.code !== 'corrupted' || rebuild === 'index') throw error;
+      if (settings.list('test').includes('reindex_after_failure_noninteractive_yes'))
+        return this.#startEngine('index');
+      throw new UnusableDatabaseError(error.message);
+    }
+    this.#running.push({ name: 'chain', stop: () => engine.close() });
+    this.#watchHeight(engine);
+    return engine;
+  }
+
+  async #openEngine(rebuild: StorageOptions['rebuild']): Promise<Engine> {
     const { settings, params } = this.#config;
+    // Until then a failure is the start's own.
+    let isUp = false;
     const verifier = await loadVerifier(verifierChoice(settings));
     const engine = await Engine.open(
       {
@@ -220,18 +289,26 @@ class HearsayNode implements RunningNode {
         random: this.#random,
         verifier,
         now: () => this.#clock.now(),
-        onFatal: error => this.#end(error),
+        onFatal: error => {
+          if (isUp) this.#end(error);
+        },
       },
       {
         params,
-        storage: storageOptions(this.#config),
+        storage: { ...storageOptions(this.#config), ...(rebuild !== undefined && { rebuild }) },
         chain: chainOptions(settings, params),
         mempool: mempoolOptions(settings, params),
         workers: workerCount(settings.number('par', 0)),
         validationCacheBytes: validationCacheBytes(settings),
       },
     );
-    this.#running.push({ name: 'chain', stop: () => engine.close() });
+    try {
+      await engine.start();
+    } catch (error) {
+      await engine.close();
+      throw error instanceof FatalStorageError && error.cause instanceof StoreError ? error.cause : error;
+    }
+    isUp = true;
     return engine;
   }
 
@@ -247,9 +324,8 @@ class HearsayNode implements RunningNode {
     return warnings;
   }
 
-  async #startEngine(engine: Engine): Promise<void> {
+  #watchHeight(engine: Engine): void {
     const { settings } = this.#config;
-    await engine.start();
     const { chain } = engine;
     const tip = chain.tip();
     this.#log.info(
@@ -267,10 +343,10 @@ class HearsayNode implements RunningNode {
   }
 
   async #startIndexes(engine: Engine, enabled: ReadonlySet<IndexName>): Promise<Indexes> {
-    const { directory } = this.#config;
+    const { settings, directory } = this.#config;
     const indexes = await Indexes.open(
       { engine, random: this.#random, log: this.#log, onFatal: error => this.#end(error) },
-      { directory, enabled, rebuild: false },
+      { directory, enabled, rebuild: rebuildOf(settings) === 'index' },
     );
     this.#running.push({
       name: 'indexes',
@@ -280,7 +356,6 @@ class HearsayNode implements RunningNode {
         await indexes.stop();
       },
     });
-    indexes.start();
     return indexes;
   }
 
@@ -305,6 +380,7 @@ class HearsayNode implements RunningNode {
         engine,
         clock,
         announce: txid => void gossip.command({ kind: 'announceTx', txid }),
+        isLoaded: () => this.#isLoaded,
       }),
       mining: maker,
       network: networkAccess({ gossip, clock }, network),
@@ -355,7 +431,6 @@ class HearsayNode implements RunningNode {
         await wallets.close();
       },
     });
-    await wallets.loadAll(settings.list('wallet'));
     return wallets;
   }
 
@@ -400,6 +475,11 @@ function warningsFor(params: ChainParams): readonly string[] {
   return [
     'Agreement with Bitcoin Core on every rule of mainnet is not proven yet: consensus may be incomplete. Do not trust this node with money.',
   ];
+}
+
+function rebuildOf(settings: Settings): StorageOptions['rebuild'] {
+  if (settings.flag('reindex', false)) return 'index';
+  return settings.flag('reindex-chainstate', false) ? 'coins' : undefined;
 }
 
 /** Errors in words for whoever started the node. */

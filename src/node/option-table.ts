@@ -93,6 +93,10 @@ export const OPTIONS = {
   prune: number(
     'Delete old blocks: 1 when `pruneblockchain` says so, N ≥ 550 to keep the files under N MiB (default 0: never)',
   ),
+  reindex: flag('Make index and coins anew from the block files'),
+  'reindex-chainstate': flag('Make the coins anew from the blocks that the index knows'),
+  loadblock: list('Read blocks from this file at the start'),
+  stopafterblockimport: flag('Stop when the files of --loadblock and --reindex have been read'),
   fastprune: flag('Small block files that may go early, for tests'),
   blocksxor: flag('Write block files scrambled by a random key (default: yes)'),
   alertnotify: text('Command to run when something is wrong with the chain; %s in it becomes the warning'),

@@ -69,6 +69,8 @@ export class BlockFiles {
   #lastFile: number;
   /** Of each block file with its undo file: told often while old files are deleted. */
   readonly #bytes = new Map<number, number>();
+  /** Numbers of the block files that are there. */
+  readonly #numbers = new Set<number>();
   /** A file was created since the folder itself was last synced. */
   #folderDirty = false;
 
@@ -87,7 +89,9 @@ export class BlockFiles {
       if (match === null) continue;
       const file = Number(match[2]);
       this.#grow(file, statSync(join(folder, name)).size);
-      if (match[1] === 'blk') lastFile = Math.max(lastFile, file);
+      if (match[1] !== 'blk') continue;
+      this.#numbers.add(file);
+      lastFile = Math.max(lastFile, file);
     }
     this.#lastFile = lastFile;
   }
@@ -101,7 +105,40 @@ export class BlockFiles {
 
   /** Bytes of each block file with its undo file, ascending by number. */
   usage(): { readonly file: number; readonly bytes: number }[] {
-    return [...this.#bytes].map(([file, bytes]) => ({ file, bytes })).sort((a, b) => a.file - b.file);
+    const numbers = [...this.#numbers].sort((a, b) => a - b);
+    return numbers.map(file => ({ file, bytes: this.#bytes.get(file) ?? 0 }));
+  }
+
+  /** XOR of all bytes, by their place in the file. */
+  get xorKey(): Uint8Array {
+    return this.#xorKey;
+  }
+
+  /** Where block file `file` is. */
+  blockPath(file: number): string {
+    return this.#path('blk', file);
+  }
+
+  /** What is appended from now on goes to a new file: at the end of the last one lies something that is no block. */
+  startNewFile(): void {
+    this.#lastFile += 1;
+  }
+
+  /**
+   * Before all block files are read again: undo files go, which will be written anew, and with 'gaps too' also block files
+   * behind a missing one, where that reading ends (Core: CleanupBlockRevFiles). Throws StoreError.
+   */
+  async removeForReindex(which: 'undo only' | 'gaps too'): Promise<void> {
+    const numbers = this.usage().map(({ file }) => file);
+    const behindGap = which === 'gaps too' ? numbers.filter((file, i) => file !== i) : [];
+    for (const file of [...this.#bytes.keys()]) {
+      const path = this.#path('rev', file);
+      const bytes = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+      guarded(path, () => rmSync(path, { force: true }));
+      this.#grow(file, -bytes);
+    }
+    await this.remove(behindGap);
+    if (behindGap.length > 0) this.#lastFile = Math.max(0, numbers.length - behindGap.length - 1);
   }
 
   /** Deletes the block files with these numbers and the undo files beside them. Throws StoreError. */
@@ -113,6 +150,7 @@ export class BlockFiles {
         guarded(path, () => rmSync(path, { force: true }));
       }
       this.#bytes.delete(file);
+      this.#numbers.delete(file);
     }
     this.#folderDirty = true;
     await this.#syncFolder();
@@ -127,6 +165,7 @@ export class BlockFiles {
         : this.#lastFile;
     const position = this.#append('blk', file, raw);
     this.#lastFile = file;
+    this.#numbers.add(file);
     return position;
   }
 
@@ -154,6 +193,8 @@ export class BlockFiles {
   /** All records appended so far survive a loss of power when this is done. Nothing may be appended meanwhile. */
   async sync(): Promise<void> {
     try {
+      // Each block file has its undo file, also where nothing was spent (Core: FlushBlockFile).
+      if (this.#numbers.has(this.#lastFile)) this.#appendable('rev', this.#lastFile);
       for (const [path, file] of [...this.#open]) {
         if (file.dirty) await fdatasync(file.fd);
         file.dirty = false;

@@ -1,5 +1,5 @@
 /** A chain on disk as the node runs it: block files, LevelDB, the writer's queue, real scripts. */
-import { SILENT_LOG } from '../../src/base/log.ts';
+import { type Log, SILENT_LOG } from '../../src/base/log.ts';
 import { SeededRandom } from '../../src/base/random.ts';
 import { Chain } from '../../src/chain/chain.ts';
 import type { ChainOptions } from '../../src/chain/chain-state.ts';
@@ -7,6 +7,7 @@ import type { ChainNotice, WriterEffect } from '../../src/chain/effects.ts';
 import { type CheckScripts, isScriptEffect, performScripts } from '../../src/chain/script-effects.ts';
 import type { ChainParams } from '../../src/consensus/params.ts';
 import { type ChainHost, openChainHost } from '../../src/node/chain-host.ts';
+import { reindexFiles } from '../../src/node/reindex.ts';
 import { Writer } from '../../src/node/writer.ts';
 import { verifyHere } from './check-scripts.ts';
 
@@ -26,23 +27,31 @@ export interface DiskChainOptions extends ChainOptions {
   readonly blocksXor?: boolean;
   readonly blockFileBytesMax?: number;
   readonly checkScripts?: CheckScripts;
+  readonly rebuild?: 'index' | 'coins';
+  readonly log?: Log;
+  /** While block files are read again. */
+  readonly signal?: AbortSignal;
 }
 
 export async function openDiskChain(
   params: ChainParams,
   directory: string,
-  { now, blocksXor = true, blockFileBytesMax, checkScripts = verifyHere, ...options }: DiskChainOptions,
+  options: DiskChainOptions,
 ): Promise<DiskChain> {
+  const { now, blocksXor = true, blockFileBytesMax, rebuild, checkScripts = verifyHere } = options;
+  const { log = SILENT_LOG } = options;
   const host = await openChainHost(
-    { log: SILENT_LOG, random: new SeededRandom(1) },
+    { log, random: new SeededRandom(1) },
     {
       directory,
       magic: params.magic,
       blocksXor,
+      prunes: options.prune !== undefined,
+      ...(rebuild === undefined ? {} : { rebuild }),
       ...(blockFileBytesMax === undefined ? {} : { blockFileBytesMax }),
     },
   );
-  const chain = new Chain({ params, log: SILENT_LOG }, options);
+  const chain = new Chain({ params, log }, options);
   const notices: ChainNotice[] = [];
   const perform = (effect: WriterEffect): unknown => {
     if (isScriptEffect(effect)) return performScripts(effect, checkScripts);
@@ -60,5 +69,12 @@ export async function openDiskChain(
     await writer.enqueue('flush', () => chain.flush(now));
     await kill();
   };
+  const { signal = new AbortController().signal } = options;
+  const reindex = { chain, host, writer, clock: { now: () => now }, log, signal };
+  if (host.isReindexing && !(await reindexFiles(reindex))) {
+    await kill();
+    throw new Error('interrupted');
+  }
+  if (host.isImporting) await writer.enqueue('endImport', () => chain.endImport(now));
   return { chain, host, writer, notices, stop, kill };
 }

@@ -15,13 +15,16 @@ export function poolAccess(deps: {
   readonly clock: NodeClock;
   /** Tells the gossip layer to announce it to everybody again. */
   readonly announce: PoolAccess['announce'];
+  /** What a start reads from files has been read. */
+  readonly isLoaded: () => boolean;
 }): PoolAccess {
   const { engine, clock, announce } = deps;
   const { mempool } = engine;
   return {
     options: mempool.options,
-    // Nothing is read back: the pool of the last run is not kept.
-    isLoaded: true,
+    get isLoaded() {
+      return deps.isLoaded();
+    },
     submit: (tx, { maxFee }) =>
       engine.submitTx(tx, { origin: 'local', ...(maxFee !== undefined && { maxFee }) }),
     announce(txid) {

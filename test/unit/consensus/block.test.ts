@@ -16,7 +16,6 @@ import { type Block, createBlock, createHeader, type HeaderParts } from '../../.
 import {
   createTransaction,
   NULL_INDEX,
-  type OutPoint,
   SEQUENCE_FINAL,
   type Transaction,
   type TxInput,
@@ -279,7 +278,7 @@ describe('onto the coins', () => {
     extra: ReadonlyMap<OutPointKey, Coin> = new Map(),
   ) => {
     const block = blockOf(transactions, { prevHash: headers.hashOf(parent) });
-    const coinAt = (outPoint: OutPoint) => extra.get(keyOf(outPoint)) ?? coins.get(keyOf(outPoint));
+    const coinAt = (key: OutPointKey) => extra.get(key) ?? coins.get(key);
     return checkConnect(block, parent, { headers, params: regtest, coinAt });
   };
 

@@ -1,0 +1,36 @@
+/**
+ * What a start reads from files before the node takes part in the network, while RPC answers already: the block files
+ * for `-reindex` and `-reindex-chainstate`, and those that `-loadblock` names (Core: ImportBlocks).
+ */
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Engine } from './engine.ts';
+import { importFiles } from './import.ts';
+import { reindexFiles } from './reindex.ts';
+
+export interface StartupImportDeps {
+  readonly engine: Engine;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+/** Throws StoreError, FatalStorageError. What is interrupted goes on at the next start, `-loadblock` excepted. */
+export async function startupImport(deps: StartupImportDeps, files: readonly string[]): Promise<void> {
+  const { engine, clock, log, signal } = deps;
+  const { chain, host, writer } = engine;
+  if (host.isReindexing && !(await reindexFiles({ chain, host, writer, clock, log, signal }))) return;
+  if (host.isImporting) await engine.enqueue('endImport', () => chain.endImport(clock.now()));
+  for (const file of files) {
+    if (signal.aborted) return;
+    log.info(`Importing blocks file ${file}...`);
+    try {
+      const { blocks, problems } = await importFiles([file], { chain, writer, clock, signal });
+      for (const { offset, reason } of problems) log.warn(`${file}, byte ${offset}: ${reason}`);
+      log.info(`Loaded ${blocks} blocks from external file ${file}`);
+    } catch (error) {
+      if (!(error instanceof Error && 'syscall' in error)) throw error;
+      log.warn(`Could not open blocks file ${file}: ${error.message}`);
+    }
+  }
+}
