@@ -2,12 +2,17 @@
  * Between sockets and the machine that decides (the peer manager, or the crawler of a DNS seed): events in, effects out,
  * one at a time and in order. Peers take turns, one message each. While an operation that a message started is open (a
  * block being validated, a block being read), no further message of that peer is delivered; its frames wait undecoded.
+ * Blocks that we asked for are the exception: while nothing else of the peer is open, some more of them are handed on, so
+ * that the chain has the next one at hand while it checks the scripts of the one before.
  */
 import { assert } from '../base/assert.ts';
+import type { BlockHash } from '../base/bytes.ts';
 import type { Clock, Milliseconds } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import { sha256d } from '../crypto/sha256.ts';
 import { type Connection, TcpTransport, type TransportHandler, type TransportOptions } from '../net/tcp.ts';
 import type { P2pEffect, P2pEvent, PeerId } from '../p2p/events.ts';
+import { HEADER_BYTES } from '../wire/block.ts';
 import { DecodeError, TooManyError } from '../wire/codec.ts';
 import { decodeMessage, encodePayload, isKnownCommand } from '../wire/messages.ts';
 import type { Received } from '../wire/transport.ts';
@@ -16,6 +21,8 @@ import type { Received } from '../wire/transport.ts';
 export interface PeerMachine {
   handle(event: P2pEvent, now: Milliseconds): P2pEffect[];
   nextDeadline(): Milliseconds | undefined;
+  /** This block of the peer may be handed on while others of it are being decided on. */
+  mayOverlap?(peer: PeerId, block: BlockHash): boolean;
 }
 
 /** Effects that are not about sockets. */
@@ -38,6 +45,9 @@ export interface PeerPumpDeps {
 
 /** Longest delay that a timer of Node takes. */
 const TIMER_MS_MAX = 0x7fff_ffff;
+/** Blocks of one peer, and bytes of those of all peers, that may be with the chain at a time; one always may. */
+const OPEN_BLOCKS_MAX = 16;
+const OPEN_BLOCK_BYTES_MAX = 8 * 1024 * 1024;
 
 export class PeerPump implements TransportHandler {
   readonly transport: TcpTransport;
@@ -47,8 +57,12 @@ export class PeerPump implements TransportHandler {
   #isStopped = false;
   /** Peers of which a frame may have arrived, in the order of their turns. */
   readonly #ready = new Set<PeerId>();
-  /** Peers with an open operation, and peers that do not read what we send. */
-  readonly #busy = new Set<PeerId>();
+  /** Peers with an open operation, with how many; more than one are blocks. */
+  readonly #busy = new Map<PeerId, number>();
+  /** Of all blocks that are being decided on. */
+  #openBlockBytes = 0;
+  /** What came of a peer while it was busy and must wait. */
+  readonly #heldBack = new Map<PeerId, Received>();
   /** Closed while busy: the machine hears of that after the operation, so that nothing of a peer follows its end. */
   readonly #closedBusy = new Set<PeerId>();
   readonly #sendPaused = new Set<PeerId>();
@@ -106,6 +120,7 @@ export class PeerPump implements TransportHandler {
         return;
       case 'disconnect':
         this.#deps.log.debug('net', () => `${effect.reason}, disconnecting peer=${effect.peer}`);
+        this.#heldBack.delete(effect.peer);
         this.transport.get(effect.peer)?.close();
         return;
       case 'send':
@@ -131,18 +146,29 @@ export class PeerPump implements TransportHandler {
     const completion = this.#deps.operations(operation);
     if (completion === undefined) return;
     const peer = 'peer' in operation ? operation.peer : undefined;
+    const blockBytes = operation.kind === 'submitBlock' ? operation.block.raw.length : 0;
+    this.#openBlockBytes += blockBytes;
     if (peer !== undefined) {
-      assert(!this.#busy.has(peer), 'a peer has one open operation at most');
-      this.#busy.add(peer);
+      const open = this.#busy.get(peer) ?? 0;
+      assert(open === 0 || blockBytes > 0, 'a peer has one open operation at most');
+      this.#busy.set(peer, open + 1);
     }
     const finish = (event: P2pEvent | undefined) => {
-      if (peer !== undefined) this.#busy.delete(peer);
+      this.#openBlockBytes -= blockBytes;
+      if (peer !== undefined) this.#ended(peer);
       if (event !== undefined) this.dispatch(event);
-      if (peer === undefined || this.#busy.has(peer)) return;
-      if (this.#closedBusy.delete(peer)) this.dispatch({ kind: 'disconnected', peer });
+      if (peer === undefined) return;
+      if (this.#busy.has(peer)) this.#wake(peer);
+      else if (this.#closedBusy.delete(peer)) this.dispatch({ kind: 'disconnected', peer });
       else this.#wake(peer);
     };
     completion.then(finish, error => this.#deps.onFatal(error));
+  }
+
+  #ended(peer: PeerId): void {
+    const open = this.#busy.get(peer)! - 1;
+    if (open > 0) this.#busy.set(peer, open);
+    else this.#busy.delete(peer);
   }
 
   // What the transport tells.
@@ -190,6 +216,7 @@ export class PeerPump implements TransportHandler {
   closed(connection: Connection): void {
     const { peer } = connection.info;
     this.#ready.delete(peer);
+    this.#heldBack.delete(peer);
     this.#sendPaused.delete(peer);
     if (this.#busy.has(peer)) this.#closedBusy.add(peer);
     else this.#disconnected(connection);
@@ -215,16 +242,34 @@ export class PeerPump implements TransportHandler {
   #takeTurns(): void {
     this.#turn = undefined;
     for (const peer of [...this.#ready]) {
-      if (this.#busy.has(peer) || this.#sendPaused.has(peer)) {
-        // Woken again when the operation ends or the peer has read.
-        this.#ready.delete(peer);
-        continue;
-      }
-      const frame = this.transport.get(peer)?.next();
+      const frame = this.#sendPaused.has(peer) ? undefined : this.#take(peer);
+      // Woken again when an operation ends, the peer has read, or more has come.
       if (frame === undefined) this.#ready.delete(peer);
       else this.#received(peer, frame);
     }
     if (this.#ready.size > 0 && !this.#isStopped) this.#turn ??= setImmediate(() => this.#takeTurns());
+  }
+
+  /** The next message of the peer that it is time for. */
+  #take(peer: PeerId): Received | undefined {
+    const open = this.#busy.get(peer) ?? 0;
+    if (open > 0 && (open >= OPEN_BLOCKS_MAX || this.#openBlockBytes >= OPEN_BLOCK_BYTES_MAX))
+      return undefined;
+    const frame = this.#heldBack.get(peer) ?? this.transport.get(peer)?.next();
+    if (frame === undefined) return undefined;
+    if (open > 0 && !this.#mayOverlap(peer, frame)) {
+      this.#heldBack.set(peer, frame);
+      return undefined;
+    }
+    this.#heldBack.delete(peer);
+    return frame;
+  }
+
+  #mayOverlap(peer: PeerId, frame: Received): boolean {
+    if (frame.kind !== 'frame' || frame.command !== 'block' || frame.payload.length < HEADER_BYTES)
+      return false;
+    const hash = sha256d<BlockHash>(frame.payload.subarray(0, HEADER_BYTES));
+    return this.#deps.machine.mayOverlap?.(peer, hash) ?? false;
   }
 
   #received(peer: PeerId, frame: Received): void {

@@ -57,8 +57,8 @@ export class BlockRelay implements Concern {
   readonly #states = new Map<PeerId, RelayState>();
   /** Who sent a block whose validity is not decided yet. */
   readonly #sources = new Map<BlockHash, Source>();
-  /** Peers whose block that is being decided on came as a compact one. */
-  readonly #viaCompact = new Set<PeerId>();
+  /** Peers of which a block that is being decided on came as a compact one. */
+  readonly #viaCompact = new Map<PeerId, BlockHash>();
   /** There may be something to tell some peer. */
   #hasNews = false;
   /** How much was known of the peers when they were last looked at. */
@@ -114,9 +114,10 @@ export class BlockRelay implements Concern {
       if (peer !== undefined) peer.lastBlock = now;
       // Whoever was asked for it need not send it any more.
       if (id !== undefined) this.#requests.remove(id, now);
-      if (id !== undefined && headers.isFullyValid(id)) this.#sources.delete(hash);
+      // Decided for good: it was connected, or a block below it was not.
+      if (id !== undefined && (headers.isFullyValid(id) || headers.isInvalid(id))) this.#sources.delete(hash);
     } else this.#sources.delete(hash);
-    if (peer !== undefined) this.#viaCompact.delete(peer.id);
+    if (peer !== undefined && this.#viaCompact.get(peer.id) === hash) this.#viaCompact.delete(peer.id);
     this.#download.changed(peer);
   }
 
@@ -180,7 +181,7 @@ export class BlockRelay implements Concern {
     const id = chain.headers.find(hash);
     if (id !== undefined) this.#requests.beginProcessing(id);
     if (!this.#sources.has(hash)) this.#sources.set(hash, { peer: peer.id, viaCompact });
-    if (viaCompact) this.#viaCompact.add(peer.id);
+    if (viaCompact) this.#viaCompact.set(peer.id, hash);
     outbox.start({ kind: 'submitBlock', peer: peer.id, block, requested }, peer);
   }
 
@@ -202,7 +203,7 @@ export class BlockRelay implements Concern {
     const peer = first ?? sender;
     this.#sources.delete(hash);
     if (peer === undefined) return;
-    const viaCompact = first === undefined ? this.#viaCompact.has(peer.id) : source!.viaCompact;
+    const viaCompact = first === undefined ? this.#viaCompact.get(peer.id) === hash : source!.viaCompact;
     this.#context.penalties.punishForBlock(peer, reject, reject.message, { viaCompact });
   }
 

@@ -5,7 +5,8 @@
  *
  * Order and back-pressure: a peer has at most one open operation (submitBlock, submitTx, submitPackage, readBlock). From that effect
  * until its completion event is handled, no further message of that peer is delivered, so a pong never overtakes the
- * validation of the block before it.
+ * validation of the block before it. Only blocks that we have asked for may follow each other closer (`mayOverlap`): while
+ * all that is open of a peer are blocks, several may be with the chain, which decides on them in order.
  */
 import type { BlockHash, Txid } from '../base/bytes.ts';
 import type { Milliseconds } from '../base/clock.ts';

@@ -1,6 +1,7 @@
 /**
  * Collects what concerns want done while one event is handled, in order. It knows which peers have an open operation:
- * a peer has one at most, and none is begun for a peer that is leaving.
+ * a peer has one at most, but for blocks, of which several may be with the chain; none is begun for a peer that is
+ * leaving.
  */
 import { assert } from '../base/assert.ts';
 import type { Milliseconds } from '../base/clock.ts';
@@ -16,7 +17,7 @@ type Operation = Extract<
 
 export class Outbox {
   #effects: P2pEffect[] = [];
-  readonly #busy = new Set<PeerId>();
+  readonly #busy = new Map<PeerId, { readonly kind: Operation['kind']; count: number }>();
   #now: Milliseconds = 0;
 
   /** The time of the event that is being handled: what is sent now is sent then. */
@@ -55,11 +56,14 @@ export class Outbox {
     this.#effects.push({ kind: 'disconnect', peer: peer.id, reason });
   }
 
-  /** Begins the peer's operation, which must be its only one; nothing happens if the peer is leaving. */
+  /** Begins the peer's operation, which must be its only one, or another block; nothing happens if the peer is leaving. */
   start(operation: Operation, peer: Peer): void {
-    assert(!this.#busy.has(peer.id), 'a peer has one open operation at most');
+    const open = this.#busy.get(peer.id);
+    const isOneMoreBlock = open?.kind === 'submitBlock' && operation.kind === 'submitBlock';
+    assert(open === undefined || isOneMoreBlock, 'a peer has one open operation at most');
     if (peer.phase === 'leaving') return;
-    this.#busy.add(peer.id);
+    if (open === undefined) this.#busy.set(peer.id, { kind: operation.kind, count: 1 });
+    else open.count += 1;
     this.#effects.push(operation);
   }
 
@@ -73,8 +77,20 @@ export class Outbox {
     return this.#busy.has(peer.id);
   }
 
-  /** Its operation is complete, or the peer is gone. */
+  /** What is open of it are blocks, and nothing else. */
+  hasOnlyBlocksOpen(peer: PeerId): boolean {
+    return this.#busy.get(peer)?.kind === 'submitBlock';
+  }
+
+  /** An operation of it is complete. */
   finish(peer: PeerId): void {
+    const open = this.#busy.get(peer);
+    if (open !== undefined && open.count > 1) open.count -= 1;
+    else this.#busy.delete(peer);
+  }
+
+  /** It is gone, and nothing of it is open any more. */
+  forget(peer: PeerId): void {
     this.#busy.delete(peer);
   }
 }

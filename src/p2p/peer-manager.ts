@@ -4,6 +4,7 @@
  * handshake needs (Core: ProcessMessage).
  */
 import { unreachable } from '../base/assert.ts';
+import type { BlockHash } from '../base/bytes.ts';
 import type { Milliseconds } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
@@ -68,6 +69,7 @@ export class PeerManager {
   readonly #timers = new Timers();
   readonly #handshake: Handshake;
   readonly #slots: Slots;
+  readonly #requests: BlockRequests;
   readonly #txDownload: TxDownload;
   readonly #commands: CommandRunner;
   /** In the order in which they are told. */
@@ -101,6 +103,7 @@ export class PeerManager {
     const ping = new Ping(context);
     const knowledge = new BlockKnowledge(context);
     const requests = new BlockRequests(context);
+    this.#requests = requests;
     const compactPeers = new CompactPeers(context);
     const recent = new RecentBlock(context, { knowledge, compactPeers });
     const download = new BlockDownload(context, { knowledge, requests, compactPeers });
@@ -166,7 +169,17 @@ export class PeerManager {
     return Array.from(this.#peers.values(), peer => this.#describe(peer, now));
   }
 
-  /** It has an open operation: no message of it may be delivered. */
+  /**
+   * Whether this block of the peer may be delivered although it has an open operation: we have asked for it, and all that
+   * is open are blocks.
+   */
+  mayOverlap(peer: PeerId, block: BlockHash): boolean {
+    if (!this.#outbox.hasOnlyBlocksOpen(peer)) return false;
+    const id = this.#context.chain.headers.find(block);
+    return id !== undefined && this.#requests.holdersOf(id).includes(peer);
+  }
+
+  /** It has an open operation: no message of it may be delivered, but for blocks that `mayOverlap`. */
   isBusy(peer: PeerId): boolean {
     // Asked for every frame, and mostly nobody is.
     if (this.#outbox.isQuiet) return false;
@@ -339,7 +352,7 @@ export class PeerManager {
     peer.shouldRetryV1 = shouldRetryV1 ?? false;
     peer.phase = 'leaving';
     this.#peers.delete(id);
-    this.#outbox.finish(id);
+    this.#outbox.forget(id);
     this.#each(concern => concern.onDisconnected?.(peer, now));
   }
 

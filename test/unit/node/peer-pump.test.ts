@@ -1,7 +1,7 @@
 /** Between sockets and the machine: order, turns, open operations, and what is told when a peer goes. */
 import net from 'node:net';
-import { afterEach, expect, test } from 'vitest';
-import { hexToBytes } from '../../../src/base/bytes.ts';
+import { afterEach, describe, expect, test } from 'vitest';
+import { type BlockHash, hexToBytes } from '../../../src/base/bytes.ts';
 import { SILENT_LOG } from '../../../src/base/log.ts';
 import { SeededRandom } from '../../../src/base/random.ts';
 import { NodeClock } from '../../../src/node/clocks.ts';
@@ -9,6 +9,7 @@ import { type Operations, PeerPump } from '../../../src/node/peer-pump.ts';
 import type { P2pEffect, P2pEvent, PeerId } from '../../../src/p2p/events.ts';
 import { encodeFrame } from '../../../src/wire/frame.ts';
 import { encodePayload } from '../../../src/wire/messages.ts';
+import { mineBlocks, REGTEST } from '../../support/test-chain.ts';
 import { hashOf } from '../p2p/support.ts';
 
 const MAGIC = hexToBytes('fabfb5da');
@@ -24,6 +25,7 @@ class Rig {
   readonly sockets: net.Socket[] = [];
   port = 0;
   deadline: number | undefined;
+  readonly expected = new Set<BlockHash>();
   react: (event: P2pEvent) => P2pEffect[] = () => [];
   operate: Operations = () => undefined;
 
@@ -34,6 +36,7 @@ class Rig {
         return this.react(event);
       },
       nextDeadline: () => this.deadline,
+      mayOverlap: (_: PeerId, hash: BlockHash) => this.expected.has(hash),
     };
     this.pump = new PeerPump(
       {
@@ -137,6 +140,78 @@ test('while an operation is open its peer waits and others do not', async () => 
   ends[0]!();
   await rig.until(() => rig.heard.includes('ping 0 2'));
   expect(rig.heard.indexOf('blockRead 0')).toBeLessThan(rig.heard.indexOf('ping 0 2'));
+});
+
+describe('blocks that we asked for', () => {
+  const blocks = mineBlocks(REGTEST.genesis, 0, 20);
+  const frame = (i: number) => encodeFrame(MAGIC, 'block', blocks[i]!.raw);
+
+  /** Submits every block that comes, and ends each when the test says so. */
+  function submitting(rig: Rig): { readonly ends: (() => void)[]; delivered(): number } {
+    const ends: (() => void)[] = [];
+    let delivered = 0;
+    for (const { header } of blocks) rig.expected.add(header.hash);
+    rig.react = event => {
+      if (event.kind !== 'message' || event.message.command !== 'block') return [];
+      delivered += 1;
+      return [{ kind: 'submitBlock', peer: event.peer, block: event.message.block, requested: true }];
+    };
+    rig.operate = effect => {
+      if (effect.kind !== 'submitBlock') return undefined;
+      const result = { status: 'accepted', newBlock: true } as const;
+      const { hash } = effect.block.header;
+      return new Promise(end => ends.push(() => end({ kind: 'blockProcessed', peer: 0, hash, result })));
+    };
+    return { ends, delivered: () => delivered };
+  }
+
+  test('follow each other while nothing else is open, and whatever comes between waits for all of them', async () => {
+    const rig = newRig();
+    const { ends, delivered } = submitting(rig);
+    await rig.peer(frame(0), frame(1), frame(2), ping(1), frame(3));
+    await rig.peer(ping(7));
+    await rig.until(() => rig.heard.includes('ping 1 7') && delivered() === 3);
+    ends[0]!();
+    ends[1]!();
+    await rig.until(() => rig.heard.filter(text => text === 'blockProcessed 0').length === 2);
+    await rig.peer(ping(8));
+    await rig.until(() => rig.heard.includes('ping 2 8'));
+    expect(rig.heard).not.toContain('ping 0 1');
+    ends[2]!();
+    await rig.until(() => delivered() === 4);
+    expect(rig.heard.indexOf('ping 0 1')).toBeGreaterThan(rig.heard.lastIndexOf('blockProcessed 0'));
+  });
+
+  test('are bounded in number, and one that nobody asked for waits', async () => {
+    const rig = newRig();
+    const { ends, delivered } = submitting(rig);
+    await rig.peer(...blocks.map((_, i) => frame(i)));
+    await rig.until(() => delivered() === 16);
+    rig.expected.delete(blocks[17]!.header.hash);
+    ends[0]!();
+    ends[1]!();
+    await rig.until(() => rig.heard.includes('blockProcessed 0') && delivered() === 17);
+    for (const end of ends.slice(2)) end();
+    await rig.until(() => delivered() === 18);
+    ends[17]!();
+    await rig.until(() => delivered() === 20);
+  });
+
+  test('end with the connection: what was held back is not heard after we hang up', async () => {
+    const rig = newRig();
+    const { ends, delivered } = submitting(rig);
+    const submit = rig.react;
+    rig.react = event =>
+      event.kind === 'blockProcessed' ? [{ kind: 'disconnect', peer: 0, reason: 'enough' }] : submit(event);
+    await rig.peer(frame(0), frame(1), ping(1));
+    await rig.until(() => delivered() === 2);
+    ends[0]!();
+    await rig.until(() => rig.pump.transport.get(0) === undefined);
+    expect(rig.heard).not.toContain('disconnected 0');
+    ends[1]!();
+    await rig.until(() => rig.heard.includes('disconnected 0'));
+    expect(rig.heard).not.toContain('ping 0 1');
+  });
 });
 
 test('nothing of a peer comes after its end: not even the operation it left open', async () => {
