@@ -13,7 +13,7 @@ import { type Ban, decodeBans, encodeBans } from '../p2p/bans.ts';
 import type { P2pCommand, P2pCommandResult } from '../p2p/commands.ts';
 import type { P2pEvent } from '../p2p/events.ts';
 import { PeerManager } from '../p2p/peer-manager.ts';
-import { decodePeersFile, encodePeersFile } from '../p2p/peers-file.ts';
+import { decodePeersFile, encodePeersFile, PeersFileVersionError } from '../p2p/peers-file.ts';
 import { DecodeError } from '../wire/codec.ts';
 import { SERVICES } from '../wire/messages.ts';
 import { type NetAddress, parseAddress, type TimedAddress } from '../wire/net-address.ts';
@@ -59,7 +59,7 @@ export class Gossip {
     this.#options = options;
     const { engine, random, log, clock } = deps;
     const { privateNetwork } = options.manager;
-    this.book = new AddressBook({ random }, { privateNetwork }, this.#readPeers());
+    this.book = new AddressBook({ random }, { privateNetwork, ...options.addressBook }, this.#readPeers());
     const listenAddresses = options.listen.flatMap(
       ({ host, port }) => parseAddress(host.includes(':') ? `[${host}]` : host, port) ?? [],
     );
@@ -235,14 +235,27 @@ export class Gossip {
   }
 
   #readPeers(): AddressBookData | undefined {
+    const { log } = this.#deps;
     const file = this.#path(PEERS_FILE);
-    if (!fs.existsSync(file)) return undefined;
+    if (!fs.existsSync(file)) {
+      log.info(`Creating peers.dat because the file was not found ("${file}")`);
+      return undefined;
+    }
     try {
-      return decodePeersFile(fs.readFileSync(file), this.#place.params.magic);
+      const data = decodePeersFile(fs.readFileSync(file), this.#place.params.magic);
+      log.info(`Loaded ${data.fresh.length + data.tried.length} addresses from peers.dat`);
+      return data;
     } catch (error) {
+      if (error instanceof PeersFileVersionError) {
+        fs.renameSync(file, `${file}.bak`);
+        log.warn(
+          `Creating new peers.dat because the file version was not compatible ("${file}"). Original backed up to peers.dat.bak`,
+        );
+        return undefined;
+      }
       if (!(error instanceof DecodeError)) throw error;
       throw new ConfigError(
-        `Invalid or corrupt peers.dat (${error.message}). If you believe this is a bug, please report it. As a workaround, you can move the file ("${file}") out of the way (rename, move, or delete) to have a new one created on the next start.`,
+        `Invalid or corrupt peers.dat (${error.message}). If you believe this is a bug, please report it to the project's issue tracker. As a workaround, you can move the file ("${file}") out of the way (rename, move, or delete) to have a new one created on the next start.`,
       );
     }
   }

@@ -1,14 +1,15 @@
 /** What the user said about peers, as the gossip layer and the sockets take it. Throws ConfigError. */
 import type { ChainParams } from '../consensus/params.ts';
 import type { DnsServer } from '../net/dns-client.ts';
+import type { AddressBookOptions } from '../p2p/address-book.ts';
 import type { DialTarget, Permission } from '../p2p/events.ts';
 import { networkOf } from '../p2p/netgroup.ts';
 import type { PeerManagerOptions } from '../p2p/peer-manager.ts';
 import { SERVICES } from '../wire/messages.ts';
 import { type AddressNetwork, type NetAddress, parseAddress } from '../wire/net-address.ts';
-import { parseSubnet, type Subnet, subnetContains } from '../wire/subnet.ts';
 import type { NodeConfig } from './config.ts';
 import { type HostPort, splitHostPort } from './host-port.ts';
+import { permissionsOf, whiteBinds } from './permission-options.ts';
 import { ConfigError, type Settings } from './settings.ts';
 
 const DNS_PORT = 53;
@@ -19,25 +20,11 @@ const MAX_CONNECTIONS_DEFAULT = 125;
 const BAN_TIME_DEFAULT_S = 24 * 60 * 60;
 /** Bytes of the user agent (Core: MAX_SUBVERSION_LENGTH). */
 const USER_AGENT_BYTES_MAX = 256;
+/** Core: LoadAddrman. */
+const CHECK_ONE_IN_MAX = 1_000_000;
 const COMMENT = /^[0-9A-Za-z .,;\-_?@]*$/;
-const DEFAULT_PERMISSIONS: readonly Permission[] = ['relay', 'noban', 'download', 'mempool'];
-const ALL_PERMISSIONS: readonly Permission[] = [
-  'bloomfilter',
-  'relay',
-  'forcerelay',
-  'noban',
-  'download',
-  'mempool',
-  'addr',
-];
 /** Networks that this node can dial. */
 const REACHABLE: ReadonlySet<AddressNetwork> = new Set(['ipv4', 'ipv6']);
-
-interface Grant {
-  readonly permissions: readonly Permission[];
-  readonly directions: ReadonlySet<'in' | 'out'>;
-  readonly subnet: Subnet;
-}
 
 export interface ListenAddress {
   readonly host: string;
@@ -50,6 +37,8 @@ export interface NetworkOptions {
     PeerManagerOptions,
     'anchors' | 'listenAddresses' | 'ownAddresses' | 'minimumChainWork'
   >;
+  /** `-checkaddrman`, `-test=addrman`. */
+  readonly addressBook: Omit<AddressBookOptions, 'privateNetwork'>;
   /** Empty: no connections are taken. */
   readonly listen: readonly ListenAddress[];
   /** Dial from here. */
@@ -72,6 +61,8 @@ export function networkOptions({ settings, params, persona }: NodeConfig): Netwo
     'listen',
     !isConnectMode || settings.isSet('bind') || settings.isSet('whitebind'),
   );
+  if (!listens && (settings.list('bind').length > 0 || settings.list('whitebind').length > 0))
+    throw new ConfigError('Cannot set -bind or -whitebind together with -listen=0');
   const seeds = chooseSeeds(settings, params, isConnectMode);
   const maxConnections = settings.number('maxconnections', MAX_CONNECTIONS_DEFAULT);
   if (maxConnections < 0) throw new ConfigError('-maxconnections must be greater or equal than zero');
@@ -82,7 +73,6 @@ export function networkOptions({ settings, params, persona }: NodeConfig): Netwo
   });
   const peerTimeoutS = settings.number('peertimeout', PEER_TIMEOUT_DEFAULT_S);
   if (peerTimeoutS <= 0) throw new ConfigError('peertimeout must be a positive integer.');
-  const grants = settings.list('whitelist').map(parseGrant);
   const bind = settings.list('bind');
   return {
     manager: {
@@ -108,14 +98,15 @@ export function networkOptions({ settings, params, persona }: NodeConfig): Netwo
       reachableNetworks: REACHABLE,
       externalAddresses,
     },
+    addressBook: {
+      checkOneIn: Math.min(Math.max(settings.number('checkaddrman', 0), 0), CHECK_ONE_IN_MAX),
+      hasTestKey: settings.list('test').includes('addrman'),
+    },
     listen: listens ? listenAddresses(settings, params) : [],
     connectTimeoutMs: Math.max(1, settings.number('timeout', CONNECT_TIMEOUT_DEFAULT_MS)),
     localAddress: privateNetwork && bind.length > 0 ? toHostPort(bind[0]!, 0).host : undefined,
     resolvers: settings.list('resolver').map(text => toHostPort(text, DNS_PORT)),
-    permissionsOf: (address, direction) =>
-      grants.flatMap(grant =>
-        grant.directions.has(direction) && subnetContains(grant.subnet, address) ? grant.permissions : [],
-      ),
+    permissionsOf: permissionsOf(settings),
   };
 }
 
@@ -164,13 +155,7 @@ function listenAddresses(settings: Settings, params: ChainParams): ListenAddress
     ...toHostPort(text.replace(/=onion$/, ''), port),
     permissions: [],
   }));
-  const granted = settings.list('whitebind').map(text => {
-    const at = text.lastIndexOf('@');
-    const permissions =
-      at === -1 ? DEFAULT_PERMISSIONS : parsePermissions(text.slice(0, at), text).permissions;
-    return { ...toHostPort(text.slice(at + 1), port), permissions };
-  });
-  const all = [...binds, ...granted];
+  const all = [...binds, ...whiteBinds(settings)];
   return all.length > 0 ? all : [{ host: '0.0.0.0', port, permissions: [] }];
 }
 
@@ -200,38 +185,6 @@ function userAgent(settings: Settings, persona: NodeConfig['persona']): string {
     );
   }
   return agent;
-}
-
-/** `PERMISSION,…@SUBNET`; without permissions the usual ones, for peers that come in. */
-function parseGrant(text: string): Grant {
-  const at = text.lastIndexOf('@');
-  const subnet = parseSubnet(text.slice(at + 1));
-  if (subnet === undefined)
-    throw new ConfigError(`Invalid netmask specified in -whitelist: '${text.slice(at + 1)}'`);
-  const words = at === -1 ? undefined : parsePermissions(text.slice(0, at), text);
-  return {
-    subnet,
-    permissions: words?.permissions ?? DEFAULT_PERMISSIONS,
-    directions: words?.directions ?? new Set(['in']),
-  };
-}
-
-function parsePermissions(
-  text: string,
-  whole: string,
-): { readonly permissions: readonly Permission[]; readonly directions: ReadonlySet<'in' | 'out'> } {
-  const permissions = new Set<Permission>();
-  const directions = new Set<'in' | 'out'>();
-  for (const word of text.split(',')) {
-    if (word === '') continue;
-    if (word === 'in' || word === 'out') directions.add(word);
-    else if (word === 'all') for (const each of ALL_PERMISSIONS) permissions.add(each);
-    else if (word === 'bloom') permissions.add('bloomfilter');
-    else if ((ALL_PERMISSIONS as readonly string[]).includes(word)) permissions.add(word as Permission);
-    else throw new ConfigError(`Invalid P2P permission: '${word}' in ${whole}`);
-  }
-  if (directions.size === 0) directions.add('in');
-  return { permissions: [...permissions], directions };
 }
 
 /** Whether an address may be announced as ours. */

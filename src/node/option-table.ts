@@ -60,6 +60,10 @@ export const OPTIONS = {
   whitebind: list('Listen on [PERMISSION,…@]ADDR:PORT and give permissions to who comes there'),
   peerbloomfilters: flag('Serve filtered blocks and transactions to peers with bloom filters (BIP37)'),
   txreconciliation: flag('Agree with peers to reconcile transactions (BIP330), when there will be a way to'),
+  whitelistrelay: flag(
+    'Peers of -whitelist without permissions named may send transactions in spite of -blocksonly (default: yes)',
+  ),
+  whitelistforcerelay: flag('And theirs are relayed even when they are known already'),
   v2transport: flag('Encrypt connections where the peer can (BIP324; default: yes)'),
   uacomment: list('Comment in the user agent'),
   blocksonly: flag('Neither ask for nor relay transactions of others'),
@@ -108,7 +112,8 @@ export const OPTIONS = {
   stopatheight: number('Stop when the tip reaches this height'),
   testactivationheight: list('NAME@HEIGHT, regtest only'),
   vbparams: list('DEPLOYMENT:START:END[:MINHEIGHT], regtest only'),
-  test: list('bip94, regtest only: the rules of BIP94'),
+  test: list('bip94: the rules of BIP94; addrman: address tables with a known key. Regtest only'),
+  checkaddrman: number('Check the address tables at one in N of their operations, 0 never (default 0)'),
   signetchallenge: list('Challenge (hex) of a signet of one’s own'),
 
   // Mempool and mining
@@ -178,7 +183,6 @@ export const OPTIONS = {
   checklevel: number(),
   checkmempool: number(),
   checkblockindex: number(),
-  checkaddrman: number(),
 } as const satisfies Record<string, OptionDeclaration>;
 
 export type OptionName = keyof typeof OPTIONS;

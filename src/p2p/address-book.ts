@@ -9,7 +9,13 @@
 import { assert } from '../base/assert.ts';
 import { type Milliseconds, toUnixSeconds, type UnixSeconds } from '../base/clock.ts';
 import { type Random, randomBelow } from '../base/random.ts';
-import { type AddressNetwork, addressKey, type NetAddress, type TimedAddress } from '../wire/net-address.ts';
+import {
+  type AddressNetwork,
+  addressKey,
+  addressText,
+  type NetAddress,
+  type TimedAddress,
+} from '../wire/net-address.ts';
 import { type AddressEntry, chanceOf, entryOf, isTerrible } from './address-entry.ts';
 import { NEW_BUCKETS, newBucket, newSlot, triedSlot } from './address-hash.ts';
 import { AddressTable, bucketOfSlot, type Slot } from './address-table.ts';
@@ -17,6 +23,8 @@ import { isRoutable, isSameHost, isValidHost, type NetHost, networkClassOf, netw
 
 /** Buckets of `new` in which one address may stand (Core: ADDRMAN_NEW_BUCKETS_PER_ADDRESS). */
 const NEW_SLOTS_PER_ADDRESS = 8;
+/** Core's, in little endian: the number 1. */
+const TEST_KEY = Uint8Array.of(1, ...new Uint8Array(31));
 /** A tried address that answered so recently keeps its slot (Core: ADDRMAN_REPLACEMENT). */
 const REPLACEMENT_S = 4 * 3_600;
 /** A collision that could not be tested for so long goes to the newcomer (Core: ADDRMAN_TEST_WINDOW). */
@@ -49,6 +57,13 @@ export interface AddressBookData {
   readonly newBuckets: readonly (readonly number[])[];
 }
 
+export interface AddressBookOptions extends RoutingOptions {
+  /** The tables are checked at one in so many changes; 0 or absent: never (`-checkaddrman`). */
+  readonly checkOneIn?: number;
+  /** Where addresses go can be told beforehand (`-test=addrman`). */
+  readonly hasTestKey?: boolean;
+}
+
 export interface Selected {
   readonly address: TimedAddress;
   readonly lastTry: UnixSeconds;
@@ -56,7 +71,7 @@ export interface Selected {
 
 export class AddressBook {
   readonly #random: Random;
-  readonly #options: RoutingOptions;
+  readonly #options: AddressBookOptions;
   readonly #key: Uint8Array;
   readonly #byAddress = new Map<string, Entry>();
   readonly #all: Entry[] = [];
@@ -68,11 +83,12 @@ export class AddressBook {
   #lastGood: UnixSeconds = 1;
 
   /** With `data`, as it was saved; entries that no longer fit are dropped. */
-  constructor(deps: { readonly random: Random }, options: RoutingOptions, data?: AddressBookData) {
+  constructor(deps: { readonly random: Random }, options: AddressBookOptions, data?: AddressBookData) {
     this.#random = deps.random;
     this.#options = options;
-    this.#key = data?.key ?? deps.random.bytes(32);
+    this.#key = data?.key ?? (options.hasTestKey ? TEST_KEY : deps.random.bytes(32));
     if (data) this.#restore(data);
+    this.#check();
   }
 
   /** Addresses in all. */
@@ -110,12 +126,15 @@ export class AddressBook {
     let added = 0;
     for (const address of addresses)
       if (this.#addOne(address, source, toUnixSeconds(now), penaltySeconds)) added += 1;
+    this.#check();
     return added;
   }
 
   /** We spoke with it: it moves to `tried`, unless its slot there is taken: then that one is tested first. */
   good(address: NetAddress, now: Milliseconds): boolean {
-    return this.#good(address, toUnixSeconds(now), 'test-first');
+    const isMoved = this.#good(address, toUnixSeconds(now), 'test-first');
+    this.#check();
+    return isMoved;
   }
 
   /** We tried to connect. A failure counts once between two successes of anybody, so that being offline counts for nothing. */
@@ -184,6 +203,7 @@ export class AddressBook {
       this.#collisions.delete(waiting);
       this.#good(waiting.address, time, 'evict');
     }
+    this.#check();
   }
 
   /** A random choice to hand out, terrible ones left out; `max` and `percent` 0 are no limits. */
@@ -225,6 +245,45 @@ export class AddressBook {
       newBuckets[bucketOfSlot(slot)]!.push(indexes.get(entry)!);
     const tried = this.#all.filter(entry => entry.triedSlot !== undefined);
     return { key: this.#key, fresh, tried, newBuckets };
+  }
+
+  /** What contradicts itself in the tables, if anything does (Core: CheckAddrman). */
+  findFault(): string | undefined {
+    let [fresh, slots] = [0, 0];
+    for (const [index, entry] of this.#all.entries()) {
+      const name = addressText(entry.address);
+      if (entry.randomIndex !== index) return `${name} is not where its index says`;
+      if (this.#byAddress.get(addressKey(entry.address)) !== entry)
+        return `${name} is not found by its address`;
+      if (entry.triedSlot === undefined) {
+        fresh += 1;
+        slots += entry.newSlots.length;
+        if (entry.newSlots.length === 0) return `${name} stands nowhere`;
+        if (entry.newSlots.length > NEW_SLOTS_PER_ADDRESS) return `${name} stands in too many buckets`;
+        for (const slot of entry.newSlots) {
+          if (this.#fresh.at(slot) !== entry) return `${name} does not stand where it says`;
+          if (newSlot(this.#key, entry.address, bucketOfSlot(slot)) !== slot)
+            return `${name} stands in a wrong place of its bucket`;
+        }
+      } else {
+        if (entry.newSlots.length > 0) return `${name} is tried and new`;
+        if (entry.lastSuccess === 0) return `${name} is tried without a success`;
+        if (this.#tried.at(entry.triedSlot) !== entry) return `${name} does not stand where it says`;
+        if (triedSlot(this.#key, entry.address, this.#options) !== entry.triedSlot)
+          return `${name} stands in a wrong bucket`;
+      }
+    }
+    if (fresh !== this.#freshCount) return 'the count of new addresses is wrong';
+    if (slots !== this.#fresh.size) return 'a slot of new holds what is not there';
+    if (this.#all.length - fresh !== this.#tried.size) return 'a slot of tried holds what is not there';
+    return undefined;
+  }
+
+  #check(): void {
+    const { checkOneIn = 0 } = this.#options;
+    if (checkOneIn === 0 || (checkOneIn > 1 && randomBelow(this.#random, checkOneIn) !== 0)) return;
+    const fault = this.findFault();
+    assert(fault === undefined, `the address book is consistent: ${fault}`);
   }
 
   #addOne(heard: TimedAddress, source: NetHost, now: UnixSeconds, penaltySeconds: number): boolean {

@@ -31,8 +31,11 @@ export type ConnectionType =
   | 'feeler'
   | 'addr-fetch';
 
-/** What `-whitelist` and `-whitebind` grant (Core: net_permissions.h). */
-export type Permission = 'bloomfilter' | 'relay' | 'forcerelay' | 'noban' | 'download' | 'mempool' | 'addr';
+/** What `-whitelist` and `-whitebind` grant, as Core lists it (net_permissions.cpp). */
+export const PERMISSIONS = [
+  'bloomfilter', 'noban', 'forcerelay', 'relay', 'mempool', 'download', 'addr',
+] as const; // biome-ignore format: one list
+export type Permission = (typeof PERMISSIONS)[number];
 
 /** A target as the user wrote it (`addnode example.org`) or as the address book holds it. */
 export type DialTarget =

@@ -24,7 +24,7 @@ import type { P2pCommand, P2pCommandResult } from './commands.ts';
 import { CompactBlocks } from './compact-blocks.ts';
 import { CompactPeers } from './compact-peers.ts';
 import type { Concern, P2pContext, P2pOptions } from './concern.ts';
-import type { P2pEffect, P2pEvent, PeerId } from './events.ts';
+import { type P2pEffect, type P2pEvent, PERMISSIONS, type PeerId } from './events.ts';
 import { FeeFilters } from './fee-filter.ts';
 import { Handshake } from './handshake.ts';
 import { HeadersSync } from './headers-sync.ts';
@@ -380,7 +380,7 @@ export class PeerManager {
       seenAs: peer.seenAs,
       network: networkOf(peer.address, { privateNetwork: false }),
       type: peer.type,
-      permissions: [...peer.permissions],
+      permissions: PERMISSIONS.filter(permission => peer.permissions.has(permission)),
       connectedAt: peer.connectedAt,
       lastSend: peer.lastSend,
       lastReceive: peer.lastReceive,

@@ -37,6 +37,9 @@ const DISK_VERSION_ADDRV2 = 1 << 29;
 /** Bytes of a source in BIP155 form. */
 const SOURCE_BYTES_MAX = 512;
 
+/** What Core's C++ library adds to such errors. */
+const SUFFIX = ': iostream error';
+
 const NO_ASMAP = new Uint8Array(32);
 const UNKNOWN: NetHost = { network: 'ipv6', bytes: new Uint8Array(16) };
 
@@ -63,11 +66,21 @@ export function encodePeersFile(data: AddressBookData, magic: Uint8Array): Uint8
   return w.finish();
 }
 
-/** Throws DecodeError: another network's magic, a wrong checksum, a broken or too new format. */
+/** Throws DecodeError, with Core's words: another network's magic, a wrong checksum, a broken or too new format. */
 export function decodePeersFile(file: Uint8Array, magic: Uint8Array): AddressBookData {
+  try {
+    return decode(file, magic);
+  } catch (error) {
+    if (!(error instanceof DecodeError) || !error.message.startsWith('End of data')) throw error;
+    throw new DecodeError(`AutoFile::read: end of file${SUFFIX}`);
+  }
+}
+
+function decode(file: Uint8Array, magic: Uint8Array): AddressBookData {
   const r = new Reader(file);
   if (!equalBytes(r.take(magic.length), magic)) throw new DecodeError('Invalid network magic number');
   const data = readBook(r);
+  checkConsistency(data);
   const checked = file.subarray(0, r.position);
   if (r.hash() !== sha256d(checked)) throw new DecodeError('Checksum mismatch, data corrupted');
   return data;
@@ -77,7 +90,9 @@ function readBook(r: Reader): AddressBookData {
   const format = r.u8();
   const compatibility = r.u8();
   if (compatibility < COMPATIBILITY_BASE) {
-    throw new DecodeError(`Compatibility ${compatibility} is below ${COMPATIBILITY_BASE}`);
+    throw new DecodeError(
+      `Corrupted addrman database: The compat value (${compatibility}) is lower than the expected minimum value ${COMPATIBILITY_BASE}.${SUFFIX}`,
+    );
   }
   const lowest = compatibility - COMPATIBILITY_BASE;
   if (lowest > FORMAT) {
@@ -86,8 +101,10 @@ function readBook(r: Reader): AddressBookData {
     );
   }
   const key = r.take(32).slice();
-  const freshCount = readCount(r, 'new', NEW_ENTRIES_MAX);
-  const triedCount = readCount(r, 'tried', TRIED_ENTRIES_MAX);
+  const freshCount = r.i32();
+  const triedCount = r.i32();
+  checkCount('nNew', freshCount, NEW_ENTRIES_MAX);
+  checkCount('nTried', triedCount, TRIED_ENTRIES_MAX);
   const bucketCount = format >= FORMAT_DETERMINISTIC ? r.i32() ^ BUCKETS_MARK : r.i32();
   const fresh = Array.from({ length: freshCount }, () => readEntry(r, format));
   const tried = Array.from({ length: triedCount }, () => readEntry(r, format));
@@ -113,10 +130,16 @@ function readBuckets(r: Reader, bucketCount: number): number[][] {
   return buckets;
 }
 
-function readCount(r: Reader, table: string, max: number): number {
-  const count = r.i32();
-  if (count < 0 || count > max) throw new DecodeError(`${count} ${table} addresses, 0 to ${max} expected`);
-  return count;
+function checkCount(name: string, count: number, max: number): void {
+  if (count >= 0 && count <= max) return;
+  throw new DecodeError(`Corrupt AddrMan serialization: ${name}=${count}, should be in [0, ${max}]${SUFFIX}`);
+}
+
+/** What no book would write (Core: CheckAddrman, with its codes); entries that do not fit are dropped later. */
+function checkConsistency({ key, tried }: AddressBookData): void {
+  const fault = tried.some(entry => entry.lastSuccess === 0) ? -1 : key.every(byte => byte === 0) ? -16 : 0;
+  if (fault !== 0)
+    throw new DecodeError(`Corrupt data. Consistency check failed with code ${fault}${SUFFIX}`);
 }
 
 function writeEntry(w: Writer, entry: AddressEntry): void {

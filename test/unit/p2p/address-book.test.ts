@@ -131,6 +131,22 @@ describe('peers.dat', () => {
     expect(() => decodePeersFile(newer, REGTEST_MAGIC)).toThrow(PeersFileVersionError);
   });
 
+  test.each<[string, (file: Uint8Array) => void, string]>([
+    [
+      'no reader that low',
+      file => file.fill(0, 5, 6),
+      'The compat value (0) is lower than the expected minimum value 32.',
+    ],
+    ['too many new', file => file.set([1, 0, 1, 0], 38), 'nNew=65537, should be in [0, 65536]'],
+    ['fewer than no tried', file => file.fill(255, 42, 46), 'nTried=-1, should be in [0, 16384]'],
+    ['no key', file => file.fill(0, 6, 38), 'Consistency check failed with code -16'],
+  ])('%s: as Core says it', (_, spoil, reason) => {
+    const file = coreFile().slice();
+    spoil(file);
+    expect(() => decodePeersFile(file, REGTEST_MAGIC)).toThrow(`${reason}: iostream error`);
+    expect(() => decodePeersFile(file.subarray(0, 30), REGTEST_MAGIC)).toThrow(/: iostream error$/);
+  });
+
   test('a book with names as sources and several slots an address survives', () => {
     const book = newBook(3);
     for (let i = 0; i < 500; i += 1)
@@ -346,6 +362,7 @@ describe('whatever happens', () => {
 
   /** Naive: recounts everything from what the book shows. */
   function check(book: AddressBook): void {
+    expect(book.findFault()).toBeUndefined();
     const fresh = new Map<string, number>();
     for (const { entry, bucket } of book.entries('new')) {
       const name = addressKey(entry.address);
