@@ -107,24 +107,38 @@ function checkCoinbaseHeight({ transactions }: Block, height: number): void {
 
 /** Whether these cannot be the transactions that the header stands for, or not in this form. */
 export function isBlockMutated(block: Block, witnessCommitment: 'expected' | 'not expected'): boolean {
+  return blockMutation(block, witnessCommitment) !== undefined;
+}
+
+/** How one sees it. */
+export function blockMutation(
+  block: Block,
+  witnessCommitment: 'expected' | 'not expected',
+): string | undefined {
   try {
     checkMerkleRoot(block);
     if (!block.transactions[0]?.isCoinbase) {
       // Invalid anyway; so this must not tell a block from one whose inner nodes pose as transactions.
-      return block.transactions.some(tx => tx.strippedSize === MERKLE_NODE_BYTES);
+      const hasNode = block.transactions.some(tx => tx.strippedSize === MERKLE_NODE_BYTES);
+      return hasNode ? 'a transaction of 64 bytes' : undefined;
     }
     checkWitnessMalleation(block, witnessCommitment);
-    return false;
+    return undefined;
   } catch (error) {
-    if (error instanceof Reject) return true;
+    if (error instanceof Reject) return error.message;
     throw error;
   }
 }
 
+/** Blocks whose root is right: a block from a peer is looked at twice (Core: m_checked_merkle_root). */
+const rootsChecked = new WeakSet<Block>();
+
 function checkMerkleRoot(block: Block): void {
+  if (rootsChecked.has(block)) return;
   const { root, isMutated } = blockMerkleRoot(block);
   if (root !== block.header.merkleRoot) {
     throw new Reject('bad-txnmrklroot', { detail: 'hashMerkleRoot mismatch' });
   }
   if (isMutated) throw new Reject('bad-txns-duplicate', { detail: 'duplicate transaction' });
+  rootsChecked.add(block);
 }

@@ -36,12 +36,16 @@ function commitmentHash(block: Pick<Block, 'transactions'>, reserved: Uint8Array
   return binaryToBytes(sha256d(concatBytes(binaryToBytes(witnessMerkleRoot(block)), reserved)));
 }
 
+/** Blocks whose commitment is right (Core: m_checked_witness_commitment). */
+const commitmentsChecked = new WeakSet<Block>();
+
 /**
  * Throws Reject when the witnesses are not those that the block commits to: somebody may have changed them on the
  * way, so this says nothing about the block. Without a commitment (or before segwit: `expected` false) there must be
  * no witnesses at all, since nothing would bound them. (Core: CheckWitnessMalleation.)
  */
 export function checkWitnessMalleation(block: Block, expected: 'expected' | 'not expected'): void {
+  if (expected === 'expected' && commitmentsChecked.has(block)) return;
   const index = expected === 'expected' ? witnessCommitmentIndex(block) : undefined;
   if (index === undefined) {
     if (!block.transactions.some(tx => tx.hasWitness)) return;
@@ -61,4 +65,5 @@ export function checkWitnessMalleation(block: Block, expected: 'expected' | 'not
     const detail = 'CheckWitnessMalleation : witness merkle commitment mismatch';
     throw new Reject('bad-witness-merkle-match', { detail });
   }
+  commitmentsChecked.add(block);
 }

@@ -12,6 +12,7 @@ import type { BlockHash } from '../base/bytes.ts';
 import type { Milliseconds } from '../base/clock.ts';
 import type { HeaderId } from '../chain/chain-view.ts';
 import type { BlockResult, ChainNotice } from '../chain/effects.ts';
+import { blockMutation } from '../consensus/block.ts';
 import { blockProof } from '../consensus/pow.ts';
 import type { Reject } from '../consensus/reject.ts';
 import type { Block } from '../wire/block.ts';
@@ -156,6 +157,11 @@ export class BlockRelay implements Concern {
     const { chain, log } = this.#context;
     const { hash, prevHash, bits } = block.header;
     const id = chain.headers.find(hash);
+    if (this.#isMutated(peer, block)) {
+      if (id !== undefined) this.#requests.remove(id, now, peer);
+      this.#download.changed(peer);
+      return;
+    }
     const requested = id !== undefined && this.#requests.holdersOf(id).length > 0;
     if (id !== undefined) this.#requests.remove(id, now, peer);
     this.#download.changed(peer);
@@ -168,6 +174,20 @@ export class BlockRelay implements Concern {
       }
     }
     this.submit(peer, block, { requested, viaCompact: false });
+  }
+
+  /** Before its header or anything else of it is taken in: it says nothing about the block that it pretends to be. */
+  #isMutated(peer: Peer, block: Block): boolean {
+    const { chain, log, penalties } = this.#context;
+    const parent = chain.headers.find(block.header.prevHash);
+    if (parent === undefined) return false;
+    const isSegwit = chain.headers.heightOf(parent) + 1 >= chain.params.buried.segwit;
+    const mutation = blockMutation(block, isSegwit ? 'expected' : 'not expected');
+    if (mutation === undefined) return false;
+    log.debug('validation', () => `Block mutated: ${mutation}`);
+    log.debug('net', () => `Received mutated block from peer=${peer.id}`);
+    penalties.misbehaving(peer, 'mutated block');
+    return true;
   }
 
   /** To the chain, whose word on it will be held against or in favour of the peer. */

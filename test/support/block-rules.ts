@@ -12,7 +12,7 @@ import type { RejectReason } from '../../src/consensus/reject.ts';
 import { type ScriptError, scriptErrorText } from '../../src/script/errors.ts';
 import { pushNumber } from '../../src/script/opcodes.ts';
 import { payToTaproot, wrapInScriptHash, wrapInWitnessScriptHash } from '../../src/script/templates.ts';
-import { type Block, createBlock, decodeBlock } from '../../src/wire/block.ts';
+import { type Block, blockWeight, createBlock, decodeBlock } from '../../src/wire/block.ts';
 import { NULL_INDEX } from '../../src/wire/transaction.ts';
 import {
   type BlockScene,
@@ -89,6 +89,8 @@ const SCRIPTS = {
   scriptHash: wrapInScriptHash(P2SH_FALSE),
   scriptHashTrue: wrapInScriptHash(OP_TRUE_SCRIPT),
   witness: wrapInWitnessScriptHash(WITNESS_TRUE),
+  /** A program without rules yet. */
+  heavy: Uint8Array.of(0x52, 2, 7, 7),
   witnessIf: wrapInWitnessScriptHash(scriptFromText('IF 1 ELSE 0 ENDIF')),
   witnessSigops: wrapInWitnessScriptHash(bytes(9_999, CHECKSIG)),
   keyHash: concatBytes(Uint8Array.of(0, 20), bytes(20, 7)),
@@ -135,7 +137,8 @@ const FORMS: readonly BlockRule[] = [
   ['no transactions', s => s.block({ coinbase: null }), 'bad-blk-length'],
   ['too large', s => s.block({ coinbase: { outputs: [output(0, bytes(1_000_000))] } }), 'bad-blk-length'],
   ['as large as can be', s => s.block({ coinbase: { outputs: [output(0, bytes(999_839 + 10))] } }), 'accepted'],
-  ['too heavy', tooHeavy, 'bad-blk-weight'],
+  ['one unit too heavy', s => weighing(s, 4_000_001), 'bad-blk-weight'],
+  ['as heavy as can be', s => weighing(s, 4_000_000), 'accepted'],
   ['no coinbase', s => s.block({ coinbase: null, transactions: [spendCoin(s.coin('plain'))] }), 'bad-cb-missing'],
   ['two coinbases', s => s.block({ transactions: [s.coinbase({ lockTime: 1 })] }), 'bad-cb-multiple'],
   ['a short coinbase', s => s.block({ coinbase: { scriptSig: bytes(1) } }), 'bad-cb-length'],
@@ -344,10 +347,15 @@ function repeatedEnd(scene: BlockScene): Block {
   return createBlock(header, [...all, all[2]!]);
 }
 
-/** Small without its witness, which no rule but the weight bounds. */
-function tooHeavy(scene: BlockScene): Block {
-  const witness = [bytes(4_000_000), WITNESS_TRUE];
-  return scene.block({ transactions: [spendCoin(scene.coin('witness'), { witness })], commit: true });
+/** Small without its witness, which no rule but the weight bounds: so it fits a message. */
+function weighing(scene: BlockScene, weight: number): Block {
+  const withWitness = (length: number) =>
+    scene.block({
+      transactions: [spendCoin(scene.coin('heavy'), { witness: [bytes(length)] })],
+      commit: true,
+    });
+  const draft = 3_900_000;
+  return withWitness(draft + weight - blockWeight(withWitness(draft)));
 }
 
 function tooManyScriptHashSigops(scene: BlockScene): Block {

@@ -3,6 +3,7 @@ import { SECOND_MS } from '../../../src/base/clock.ts';
 import type { ConnectionType, P2pEvent, Permission } from '../../../src/p2p/events.ts';
 import { createBlock, createHeader } from '../../../src/wire/block.ts';
 import type { Message } from '../../../src/wire/messages.ts';
+import { createTransaction } from '../../../src/wire/transaction.ts';
 import { ip, World } from '../../support/p2p-world.ts';
 import { coinbaseOf, mineBlock, mineBlocks, REGTEST, spend } from '../../support/test-chain.ts';
 
@@ -74,6 +75,19 @@ describe('what blocks and headers earn', () => {
     expect(verdict(world, node)).toBe('misbehaving');
     node.submit(block);
     expect(node.height).toBe(11);
+  });
+
+  test('of a mutated block nothing is kept, not even its header', () => {
+    const { world, node, peer } = setUp();
+    const block = good();
+    const [coinbase] = block.transactions;
+    const { version, inputs, outputs, lockTime } = coinbase!;
+    const input = { ...inputs[0]!, witness: [new Uint8Array(32)] };
+    const damaged = createTransaction({ version, inputs: [input], outputs, lockTime });
+    expect(damaged.txid).toBe(coinbase!.txid);
+    peer.send({ command: 'block', block: createBlock(block.header, [damaged]) });
+    expect(verdict(world, node)).toBe('misbehaving');
+    expect(node.chain.headers.find(block.header.hash)).toBe(undefined);
   });
 
   test.each<[ConnectionType, string]>([
