@@ -71,6 +71,8 @@ export interface BlockAccess {
 /** The unspent outputs of the active chain. */
 export interface CoinAccess {
   coin(outPoint: OutPoint): Promise<Coin | undefined>;
+  /** As `coin`, of many at one moment. */
+  coins(outPoints: readonly OutPoint[]): Promise<readonly (Coin | undefined)[]>;
   /** Walks all coins at the tip. Throws RpcError when stopped. */
   stats(hash: CoinStatsHash): Promise<CoinStats>;
   readonly scans: CoinScans;

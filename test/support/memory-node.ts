@@ -254,6 +254,7 @@ export class MemoryNode {
       },
       coins: {
         coin: async outPoint => this.coins.get(keyOf(outPoint)),
+        coins: async outPoints => outPoints.map(outPoint => this.coins.get(keyOf(outPoint))),
         scans: new CoinScanner(() => this.#coinSnapshot()),
         stats: async hash => ({
           height: this.stored.length - 1,

@@ -86,6 +86,7 @@ function verificationProgress({ chain }: Engine, now: UnixSeconds): number {
 
 export function coinAccess({ engine, clock }: { engine: Engine; clock: NodeClock }): CoinAccess {
   return {
+    coins: outPoints => engine.enqueue('coins', () => engine.chain.fetchCoins(outPoints)),
     coin: async outPoint => {
       const [coin] = await engine.enqueue('coin', () => engine.chain.fetchCoins([outPoint]));
       return coin;

@@ -7,6 +7,7 @@ import { getdescriptoractivity } from './activity.ts';
 import { gettxoutsetinfo } from './coin-set.ts';
 import { getblockfrompeer } from './fetch.ts';
 import { getblockfilter } from './filters.ts';
+import { gettxoutproof, verifytxoutproof } from './proofs.ts';
 import { scanblocks } from './scan-blocks.ts';
 import { gettxspendingprevout } from './spending.ts';
 import { getblockstats, getchaintxstats } from './stats.ts';
@@ -20,6 +21,8 @@ export const CHAIN_DATA: readonly RpcMethod<NodeFacade>[] = [
   getindexinfo,
   getrawtransaction,
   gettxoutsetinfo,
+  gettxoutproof,
   gettxspendingprevout,
   scanblocks,
+  verifytxoutproof,
 ];
