@@ -73,6 +73,8 @@ export interface ChainDeps {
   readonly log: Log;
   /** What the mempool has run needs not be run again; without it everything is. */
   readonly scriptCache?: ScriptCache;
+  /** A number of 32 bits that nobody else knows: where coins lie in memory must not be for others to choose. */
+  readonly coinsSalt?: number;
 }
 
 export class ChainState {
@@ -86,7 +88,7 @@ export class ChainState {
   readonly stopAtHeight: number;
   readonly prune: PruneOptions | undefined;
   readonly headers = new HeaderTree();
-  readonly coins = new CoinsCache();
+  readonly coins: CoinsCache;
   readonly candidates = new Set<HeaderId>();
   /** Stored blocks that wait for an ancestor's data: parent → children (Core: m_blocks_unlinked). */
   readonly unlinked = new Map<HeaderId, HeaderId[]>();
@@ -114,10 +116,11 @@ export class ChainState {
   readonly #active: HeaderId[] = [];
   #catchingUp = true;
 
-  constructor({ params, log, scriptCache }: ChainDeps, options: ChainOptions) {
+  constructor({ params, log, scriptCache, coinsSalt = 0 }: ChainDeps, options: ChainOptions) {
     this.params = params;
     this.log = log;
     this.scriptCache = scriptCache;
+    this.coins = new CoinsCache(coinsSalt);
     this.assumedValidBlock =
       options.assumedValidBlock === undefined ? params.assumedValidBlock : options.assumedValidBlock;
     this.minimumChainWork = options.minimumChainWork ?? params.minimumChainWork;

@@ -12,13 +12,29 @@ export const BEST_BLOCK_KEY = Uint8Array.of(0x42); // 'B'
 /** → `[new tip, old tip]` while coins are on their way from one to the other. */
 export const HEAD_BLOCKS_KEY = Uint8Array.of(0x48); // 'H'
 
+/** Millions of records are written one by one: a writer for each would be the larger part of the work. */
+const scratch = new Writer(64);
+
 /** 'C', the txid, and the index as a VARINT. */
 export function coinRecordKey(key: OutPointKey): Uint8Array {
-  const w = new Writer(40);
-  w.u8(COIN_PREFIX);
-  for (let i = 0; i < 32; i += 1) w.u8(key.charCodeAt(i));
-  writeVarInt(w, indexOf(key));
-  return w.finish();
+  return coinRecordKeyFor(txidOf(key), indexOf(key));
+}
+
+export function coinRecordKeyFor(txid: Txid, index: number): Uint8Array {
+  scratch.reset();
+  scratch.u8(COIN_PREFIX);
+  scratch.hash(txid);
+  writeVarInt(scratch, index);
+  return scratch.finish();
+}
+
+/** As `coinRecordKey`, from the txid's bytes. */
+export function coinRecordKeyAt(txid: Uint8Array, index: number): Uint8Array {
+  scratch.reset();
+  scratch.u8(COIN_PREFIX);
+  scratch.put(txid);
+  writeVarInt(scratch, index);
+  return scratch.finish();
 }
 
 /** The inverse of `coinRecordKey`. Throws DecodeError. */
@@ -29,10 +45,10 @@ export function parseCoinRecordKey(key: Uint8Array): OutPointKey {
 }
 
 export function encodeCoin(coin: Coin): Uint8Array {
-  const w = new Writer(48);
-  writeVarInt(w, coin.height * 2 + (coin.isCoinbase ? 1 : 0));
-  writeCompressedOutput(w, coin);
-  return w.finish();
+  scratch.reset();
+  writeVarInt(scratch, coin.height * 2 + (coin.isCoinbase ? 1 : 0));
+  writeCompressedOutput(scratch, coin);
+  return scratch.finish();
 }
 
 /** Throws DecodeError. */

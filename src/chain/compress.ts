@@ -25,14 +25,13 @@ const SAFE_VARINT_BYTES = 7;
 
 /** Base 128, highest part first, each continuation minus one: no number has two encodings. */
 export function writeVarInt(w: Writer, value: number): void {
-  const reversed: number[] = [];
-  let rest = value;
-  for (;;) {
-    reversed.push((rest % 128) | (reversed.length > 0 ? 0x80 : 0));
-    if (rest < 0x80) break;
-    rest = Math.floor(rest / 128) - 1;
-  }
-  for (let i = reversed.length - 1; i >= 0; i -= 1) w.u8(reversed[i]!);
+  if (value < 0x80) w.u8(value);
+  else writeVarIntPart(w, value, 0);
+}
+
+function writeVarIntPart(w: Writer, value: number, continuation: number): void {
+  if (value >= 0x80) writeVarIntPart(w, Math.floor(value / 128) - 1, 0x80);
+  w.u8((value % 128) | continuation);
 }
 
 /** Throws DecodeError for values that are no safe integers. */

@@ -15,8 +15,8 @@ import { encode } from '../wire/codec.ts';
 import type { OutPoint } from '../wire/transaction.ts';
 import type { ChainState } from './chain-state.ts';
 import type { HeaderId } from './chain-view.ts';
-import { type Coin, keyOf, type OutPointKey, outPointKey } from './coin.ts';
-import { coinRecordKey, decodeCoin } from './coin-records.ts';
+import type { Coin } from './coin.ts';
+import { coinRecordKeyFor, decodeCoin } from './coin-records.ts';
 import type { FilePosition, ScriptCheck, ScriptFailure, WriterTask } from './effects.ts';
 import { type BlockUndo, blockUndo } from './undo.ts';
 
@@ -66,10 +66,12 @@ export function* fetchCoins(
   outPoints: readonly OutPoint[],
 ): WriterTask<(Coin | undefined)[]> {
   assert(connecting.length === 0, 'coins stand at the tip');
-  const keys = outPoints.map(keyOf);
-  const missing = keys.filter(key => coins.get(key) === undefined);
-  const found = yield* readCoins(missing);
-  return keys.map(key => coins.get(key) ?? found.get(key));
+  const cached = outPoints.map(outPoint => coins.get(outPoint));
+  const missing = outPoints.filter(({ txid, index }) => !coins.isKnown(txid, index));
+  const found = (yield* readCoins(missing)).values();
+  return outPoints.map(({ txid, index }, i) =>
+    coins.isKnown(txid, index) ? (cached[i] ?? undefined) : found.next().value,
+  );
 }
 
 /** Spends and makes the block's coins. `overwrites`: some of that may have been done before. */
@@ -80,14 +82,15 @@ export function applyBlock(
   { overwrites }: { readonly overwrites: boolean },
 ): void {
   for (const tx of transactions) {
-    const { isCoinbase, txid } = tx;
-    if (!isCoinbase) for (const { prevout } of tx.inputs) coins.spend(keyOf(prevout));
-    tx.outputs.forEach(({ value, scriptPubKey }, index) => {
-      if (isUnspendable(scriptPubKey)) return;
-      const coin = { value, scriptPubKey, height, isCoinbase };
-      // Coinbases of 2010 were repeated, which overwrote the first one's coin.
-      coins.add(outPointKey(txid, index), coin, { overwrites: overwrites || isCoinbase });
-    });
+    const { isCoinbase, txid, outputs } = tx;
+    if (!isCoinbase) for (const { prevout } of tx.inputs) coins.spend(prevout.txid, prevout.index);
+    // Coinbases of 2010 were repeated, which overwrote the first one's coin.
+    const options = { overwrites: overwrites || isCoinbase };
+    for (let index = 0; index < outputs.length; index += 1) {
+      const { value, scriptPubKey } = outputs[index]!;
+      if (!isUnspendable(scriptPubKey))
+        coins.add(txid, index, { value, scriptPubKey, height, isCoinbase }, options);
+    }
   }
 }
 
@@ -106,46 +109,54 @@ export function unapplyBlock(
   for (let i = transactions.length - 1; i >= 0; i -= 1) {
     const tx = transactions[i]!;
     tx.outputs.forEach(({ scriptPubKey }, index) => {
-      if (!isUnspendable(scriptPubKey)) coins.spend(outPointKey(tx.txid, index));
+      if (!isUnspendable(scriptPubKey)) coins.spend(tx.txid, index);
     });
     if (i === 0) continue;
     tx.inputs.forEach(({ prevout }, j) => {
       // The store may still have it, so it is not fresh.
-      coins.add(keyOf(prevout), spent[i - 1]![j]!, { overwrites: true });
+      coins.add(prevout.txid, prevout.index, spent[i - 1]![j]!, { overwrites: true });
     });
   }
 }
 
 function* checkCoins(state: ChainState, parent: HeaderId, block: Block): WriterTask<Connection> {
   const { headers, params, coins } = state;
-  const wanted = keysNeeded(state, parent, block).filter(key => coins.get(key) === undefined);
-  for (const [key, coin] of yield* readCoins(wanted)) coins.load(key, coin);
-  return checkConnect(block, parent, { headers, params, coinAt: key => coins.get(key) ?? undefined });
+  const wanted = unknownCoins(state, parent, block);
+  const found = yield* readCoins(wanted);
+  found.forEach((coin, i) => {
+    if (coin !== undefined) coins.load(wanted[i]!, coin);
+  });
+  return checkConnect(block, parent, {
+    headers,
+    params,
+    coinAt: outPoint => coins.get(outPoint) ?? undefined,
+  });
 }
 
-/** What the block spends of its ancestors' coins and, where the rules ask for it, what it could overwrite. */
-function keysNeeded({ headers, params }: ChainState, parent: HeaderId, block: Block): OutPointKey[] {
-  const keys: OutPointKey[] = [];
+/** Of what the block spends of its ancestors' coins and, where the rules ask for it, could overwrite: what the cache does not know. */
+function unknownCoins({ headers, params, coins }: ChainState, parent: HeaderId, block: Block): OutPoint[] {
+  const unknown: OutPoint[] = [];
   const made = new Set<Txid>();
   const overwrites = needsOverwriteCheck(block.header.hash, parent, { headers, params });
   for (const tx of block.transactions) {
-    if (!tx.isCoinbase)
-      for (const { prevout } of tx.inputs) if (!made.has(prevout.txid)) keys.push(keyOf(prevout));
-    if (overwrites)
-      for (let index = 0; index < tx.outputs.length; index += 1) keys.push(outPointKey(tx.txid, index));
-    made.add(tx.txid);
+    if (!tx.isCoinbase) {
+      for (const { prevout } of tx.inputs)
+        if (!coins.isKnown(prevout.txid, prevout.index) && !made.has(prevout.txid)) unknown.push(prevout);
+    }
+    const { txid } = tx;
+    for (let index = 0; overwrites && index < tx.outputs.length; index += 1)
+      if (!coins.isKnown(txid, index)) unknown.push({ txid, index });
+    made.add(txid);
   }
-  return keys;
+  return unknown;
 }
 
-function* readCoins(keys: readonly OutPointKey[]): WriterTask<Map<OutPointKey, Coin>> {
-  const found = new Map<OutPointKey, Coin>();
-  if (keys.length === 0) return found;
-  const records = (yield { kind: 'readCoins', keys: keys.map(coinRecordKey) }) as (Uint8Array | undefined)[];
-  records.forEach((record, i) => {
-    if (record !== undefined) found.set(keys[i]!, decodeCoin(record));
-  });
-  return found;
+/** What the store has, in the order asked. */
+function* readCoins(outPoints: readonly OutPoint[]): WriterTask<(Coin | undefined)[]> {
+  if (outPoints.length === 0) return [];
+  const keys = outPoints.map(({ txid, index }) => coinRecordKeyFor(txid, index));
+  const records = (yield { kind: 'readCoins', keys }) as (Uint8Array | undefined)[];
+  return records.map(record => record && decodeCoin(record));
 }
 
 /** What was not run with these very flags before. */

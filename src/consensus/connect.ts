@@ -9,12 +9,13 @@ import { transactionSigOpCost } from '../script/sigops.ts';
 
 import type { TxCheck } from '../script/verify.ts';
 import type { Block } from '../wire/block.ts';
-import type { Transaction } from '../wire/transaction.ts';
+import type { OutPoint, Transaction } from '../wire/transaction.ts';
 import { MONEY_MAX } from './amount.ts';
-import { type Coin, keyOf, type OutPointKey, outPointKey } from './coin.ts';
+import type { Coin } from './coin.ts';
 import type { HeaderContext, HeaderRef } from './header-context.ts';
 import { BLOCK_SIGOPS_COST_MAX } from './limits.ts';
 import { sequenceLocks, sequenceLocksMet } from './locktime.ts';
+import { OutPointSet } from './out-point-set.ts';
 import type { ChainParams } from './params.ts';
 import { Reject } from './reject.ts';
 import { blockScriptFlags } from './script-flags.ts';
@@ -30,8 +31,8 @@ const BIP34_IMPLIES_BIP30_HEIGHT_MAX = 1_983_702;
 export interface ConnectContext {
   readonly headers: HeaderContext;
   readonly params: ChainParams;
-  /** The coin with that key before this block; undefined when there is none. */
-  coinAt(key: OutPointKey): Coin | undefined;
+  /** The coin there before this block; undefined when there is none. */
+  coinAt(outPoint: OutPoint): Coin | undefined;
 }
 
 export interface Connection {
@@ -107,7 +108,7 @@ export function needsOverwriteCheck(
 function checkNoOverwrite(block: Block, { coinAt }: ConnectContext): void {
   for (const { txid, outputs } of block.transactions) {
     for (let index = 0; index < outputs.length; index += 1) {
-      if (coinAt(outPointKey(txid, index)) !== undefined) {
+      if (coinAt({ txid, index }) !== undefined) {
         throw new Reject('bad-txns-BIP30', { detail: 'tried to overwrite transaction' });
       }
     }
@@ -144,7 +145,7 @@ function checkSequenceLocks(
 /** Coins as they stand in the middle of a block: earlier transactions have made some and spent some. */
 class CoinFinder {
   readonly #positions = new Map<Txid, number>();
-  readonly #spent = new Set<OutPointKey>();
+  readonly #spent: OutPointSet;
   readonly #block: Block;
   readonly #height: number;
   readonly #coinAt: ConnectContext['coinAt'];
@@ -152,7 +153,9 @@ class CoinFinder {
   constructor(block: Block, height: number, context: ConnectContext) {
     this.#block = block;
     this.#height = height;
-    this.#coinAt = key => context.coinAt(key);
+    this.#coinAt = outPoint => context.coinAt(outPoint);
+    const inputCount = block.transactions.reduce((sum, { inputs }) => sum + inputs.length, 0);
+    this.#spent = new OutPointSet(inputCount, block.header.hash);
     block.transactions.forEach((tx, i) => {
       // Of one that stands here twice the first makes the coins; the second finds its own spent.
       if (!this.#positions.has(tx.txid)) this.#positions.set(tx.txid, i);
@@ -162,11 +165,9 @@ class CoinFinder {
   /** What the inputs of transaction number `position` spend; they are spent from now on. */
   take(tx: Transaction, position: number): (Coin | undefined)[] {
     return tx.inputs.map(({ prevout }) => {
-      const key = keyOf(prevout);
-      if (this.#spent.has(key)) return undefined;
-      this.#spent.add(key);
+      if (!this.#spent.add(prevout)) return undefined;
       const madeBy = this.#positions.get(prevout.txid);
-      if (madeBy === undefined || madeBy >= position) return this.#coinAt(key);
+      if (madeBy === undefined || madeBy >= position) return this.#coinAt(prevout);
       return this.#made(madeBy, prevout.index);
     });
   }

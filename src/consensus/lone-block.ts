@@ -69,7 +69,11 @@ export function checkLoneBlock(
   contextualCheckBlock(block, parent, { headers, params });
   if (spent === undefined) return { headerInContext, connection: undefined };
   const coins = coinsOf(block, spent);
-  const connection = checkConnect(block, parent, { headers, params, coinAt: key => coins.get(key) });
+  const connection = checkConnect(block, parent, {
+    headers,
+    params,
+    coinAt: outPoint => coins.get(keyOf(outPoint)),
+  });
   return { headerInContext, connection };
 }
 

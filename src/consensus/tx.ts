@@ -2,8 +2,9 @@
 import { ZERO_HASH } from '../base/bytes.ts';
 import { NULL_INDEX, type OutPoint, type Transaction, WITNESS_SCALE_FACTOR } from '../wire/transaction.ts';
 import { formatMoney, isMoney, MONEY_MAX } from './amount.ts';
-import { type Coin, keyOf } from './coin.ts';
+import type { Coin } from './coin.ts';
 import { BLOCK_WEIGHT_MAX } from './limits.ts';
+import { OutPointSet } from './out-point-set.ts';
 import { Reject } from './reject.ts';
 
 /** Blocks that must stand on a coinbase before it may be spent: the hundredth block after it may (Core: COINBASE_MATURITY). */
@@ -20,8 +21,7 @@ export function checkTransaction(tx: Transaction): void {
   checkOutputValues(tx);
   // A coin that is spent twice in one transaction makes money out of nothing (CVE-2018-17144).
   if (tx.inputs.length > 1) {
-    const spent = new Set(tx.inputs.map(input => keyOf(input.prevout)));
-    if (spent.size < tx.inputs.length) throw new Reject('bad-txns-inputs-duplicate');
+    if (hasDuplicates(tx)) throw new Reject('bad-txns-inputs-duplicate');
   }
   if (tx.isCoinbase) {
     const { length } = tx.inputs[0]!.scriptSig;
@@ -29,6 +29,12 @@ export function checkTransaction(tx: Transaction): void {
       throw new Reject('bad-cb-length');
   } else if (tx.inputs.some(({ prevout }) => isNullOutPoint(prevout)))
     throw new Reject('bad-txns-prevout-null');
+}
+
+function hasDuplicates({ inputs, txid }: Transaction): boolean {
+  const met = new OutPointSet(inputs.length, txid);
+  for (const { prevout } of inputs) if (!met.add(prevout)) return true;
+  return false;
 }
 
 /** Each output and their sum: an overflow made 184 billion coins in 2010 (CVE-2010-5139). */

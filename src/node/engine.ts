@@ -72,7 +72,10 @@ export class Engine {
     const cacheBytes = options.validationCacheBytes / 2;
     const scriptCache = new ScriptCache(random.bytes(SALT_BYTES), cacheBytes);
     const signatures = createSignatureCache(random.bytes(SALT_BYTES), cacheBytes);
-    this.chain = new Chain({ params: options.params, log, scriptCache }, options.chain);
+    this.chain = new Chain(
+      { params: options.params, log, scriptCache, coinsSalt: random.u32() },
+      options.chain,
+    );
     this.mempool = new Mempool({ chain: this.chain, coins: this.chain, log, scriptCache }, options.mempool);
     this.#workers = new ScriptWorkers({ verifier, signatures }, { workers: options.workers });
     this.writer = new Writer({ perform: effect => this.#perform(effect), onFatal: deps.onFatal });

@@ -1,53 +1,75 @@
 import { describe, expect, test } from 'vitest';
 import type { BlockHash, Txid } from '../../../src/base/bytes.ts';
 import { randomBelow, SeededRandom } from '../../../src/base/random.ts';
-import { type Coin, outPointKey } from '../../../src/chain/coin.ts';
+import { type Coin, keyOf } from '../../../src/chain/coin.ts';
 import { coinRecordKey, decodeCoin } from '../../../src/chain/coin-records.ts';
+import { CoinTable } from '../../../src/chain/coin-table.ts';
 import { CoinsCache } from '../../../src/chain/coins.ts';
 import { MemoryStore } from '../../../src/store/memory.ts';
+import type { OutPoint } from '../../../src/wire/transaction.ts';
 
-const key = (n: number) => outPointKey(String.fromCharCode(n).repeat(32) as Txid, n);
+const at = (n: number): OutPoint => ({ txid: String.fromCharCode(n & 255).repeat(32) as Txid, index: n });
+/** Its script has `value % 90` bytes: in the row, and beside it. */
 const coin = (value: number): Coin => ({
   value,
-  scriptPubKey: Uint8Array.of(0x51),
-  height: 1,
-  isCoinbase: false,
+  scriptPubKey: new Uint8Array(value % 90).fill(value & 255),
+  height: value + 1,
+  isCoinbase: value % 2 === 0,
 });
 const hash = (n: number) => String.fromCharCode(n).repeat(32) as BlockHash;
 
 describe('coins cache', () => {
+  const add = (cache: CoinsCache, n: number, each: Coin, overwrites: boolean) =>
+    cache.add(at(n).txid, n, each, { overwrites });
+  const spend = (cache: CoinsCache, n: number) => cache.spend(at(n).txid, n);
+  const record = (n: number) => coinRecordKey(keyOf(at(n)));
+
   test('a coin made and spent between flushes leaves no change behind', () => {
     const cache = new CoinsCache();
-    cache.add(key(1), coin(5), { overwrites: false });
-    cache.spend(key(1));
+    add(cache, 1, coin(80), false);
+    spend(cache, 1);
     expect([...cache.changes()]).toEqual([]);
     expect(cache.size).toBe(0);
-    expect(cache.bytes).toBe(0);
+    expect(cache.get(at(1))).toBeUndefined();
   });
 
   test('one that may overwrite another is deleted from the store when spent', () => {
     const cache = new CoinsCache();
-    cache.add(key(1), coin(5), { overwrites: true });
-    cache.spend(key(1));
-    expect([...cache.changes()]).toEqual([{ type: 'del', key: coinRecordKey(key(1)) }]);
+    add(cache, 1, coin(5), true);
+    spend(cache, 1);
+    expect(cache.get(at(1))).toBeNull();
+    expect([...cache.changes()]).toEqual([{ type: 'del', key: record(1) }]);
   });
 
-  test('copies scripts, so that a block is not kept for one coin', () => {
+  test('asks nothing of a store that has never had a coin', () => {
     const cache = new CoinsCache();
-    const script = new Uint8Array(1000).subarray(10, 12);
-    cache.add(key(1), { ...coin(5), scriptPubKey: script }, { overwrites: false });
-    expect(cache.get(key(1))!.scriptPubKey.buffer.byteLength).toBe(2);
+    expect(cache.isKnown(at(1).txid, 1)).toBe(true);
+    cache.bestBlock = hash(1);
+    cache.flushed(0);
+    expect(cache.isKnown(at(1).txid, 1)).toBe(false);
+    spend(cache, 1);
+    expect(cache.isKnown(at(1).txid, 1)).toBe(true);
+  });
+
+  test('gives all memory back when it is emptied', () => {
+    const cache = new CoinsCache();
+    const before = cache.bytes;
+    for (let n = 0; n < 5000; n += 1) add(cache, n, coin(n), false);
+    expect(cache.bytes).toBeGreaterThan(5000 * 88);
+    cache.flushed(0);
+    expect(cache.bytes).toBe(before);
+    expect(cache.size).toBe(0);
   });
 
   test('any sequence of changes and flushes leaves the store with what a plain table holds', () => {
     for (let seed = 1; seed <= 100; seed += 1) {
       const random = new SeededRandom(seed);
-      const cache = new CoinsCache();
+      const cache = new CoinsCache(seed);
       const store = new MemoryStore();
       const table = new Map<number, number>();
       const stored = (n: number) => {
-        const record = store.get(coinRecordKey(key(n)));
-        return record && decodeCoin(record);
+        const value = store.get(record(n));
+        return value && decodeCoin(value);
       };
       for (let step = 0; step < 200; step += 1) {
         const n = randomBelow(random, 12);
@@ -61,16 +83,77 @@ describe('coins cache', () => {
           for (let i = 0; i < 12; i += 1) expect(stored(i)?.value, `seed ${seed}`).toBe(table.get(i));
         } else if (choice < 5) {
           // Not an overwrite only where the table has none.
-          cache.add(key(n), coin(step), { overwrites: exists || choice === 1 });
+          add(cache, n, coin(step), exists || choice === 1);
           table.set(n, step);
         } else if (choice < 8 && exists) {
-          if (choice === 5 && cache.get(key(n)) === undefined) cache.load(key(n), stored(n)!);
-          cache.spend(key(n));
+          if (choice === 5 && cache.get(at(n)) === undefined) cache.load(at(n), stored(n)!);
+          spend(cache, n);
           table.delete(n);
         }
-        const seen = cache.get(key(n)) ?? (cache.get(key(n)) === null ? undefined : stored(n));
-        expect(seen?.value, `seed ${seed}`).toBe(table.get(n));
+        const seen = cache.get(at(n)) ?? (cache.get(at(n)) === null ? undefined : stored(n));
+        const value = table.get(n);
+        expect(seen, `seed ${seed}`).toEqual(value === undefined ? undefined : coin(value));
       }
     }
+  });
+});
+
+describe('coin table', () => {
+  test('finds what a map finds, through growth, removal and reuse', () => {
+    const random = new SeededRandom(7);
+    const table = new CoinTable(99);
+    const map = new Map<string, { outPoint: OutPoint; value: number }>();
+    const randomOutPoint = (): OutPoint => ({
+      txid: String.fromCharCode(...random.bytes(3), ...new Uint8Array(29)) as Txid,
+      index: randomBelow(random, 3),
+    });
+    for (let step = 0; step < 60_000; step += 1) {
+      const outPoint = randomOutPoint();
+      const key = keyOf(outPoint);
+      const row = table.find(outPoint.txid, outPoint.index);
+      expect(row >= 0).toBe(map.has(key));
+      if (row < 0) {
+        table.setCoin(
+          table.insert(outPoint.txid, outPoint.index),
+          step,
+          new Uint8Array(step % 60),
+          step,
+          false,
+        );
+        map.set(key, { outPoint, value: step });
+      }
+      if (randomBelow(random, 3) === 0) {
+        const [oldest] = map.keys();
+        const { outPoint: gone } = map.get(oldest!)!;
+        table.remove(table.find(gone.txid, gone.index));
+        map.delete(oldest!);
+      }
+    }
+    expect(table.size).toBe(map.size);
+    expect([...table.rows()]).toHaveLength(map.size);
+    for (const { outPoint, value } of map.values()) {
+      const found = table.coinOf(table.find(outPoint.txid, outPoint.index));
+      expect([found.value, found.scriptPubKey.length]).toEqual([value, value % 60]);
+    }
+  });
+
+  test('keeps amounts beyond 32 bits and heights beyond 24', () => {
+    const table = new CoinTable(0);
+    const row = table.insert(at(1).txid, 0xffff_ffff);
+    table.setCoin(row, 20_999_999_9769_0000, Uint8Array.of(1), 2 ** 30, true);
+    table.setFlags(row, 5);
+    expect(table.find(at(1).txid, 0xffff_ffff)).toBe(row);
+    expect(table.coinOf(row)).toEqual({ value: 20_999_999_9769_0000, scriptPubKey: Uint8Array.of(1), height: 2 ** 30, isCoinbase: true }); // biome-ignore format: one coin
+    expect(table.flagsOf(row)).toBe(5);
+  });
+
+  test('takes a hundred bytes a coin', () => {
+    const table = new CoinTable(1);
+    const txids = new SeededRandom(3);
+    for (let i = 0; i < 100_000; i += 1) {
+      const txid = String.fromCharCode(...txids.bytes(32)) as Txid;
+      table.setCoin(table.insert(txid, 0), i, new Uint8Array(22), i, false);
+    }
+    expect(table.bytes / table.size).toBeLessThan(130);
   });
 });

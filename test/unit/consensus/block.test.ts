@@ -16,6 +16,7 @@ import { type Block, createBlock, createHeader, type HeaderParts } from '../../.
 import {
   createTransaction,
   NULL_INDEX,
+  type OutPoint,
   SEQUENCE_FINAL,
   type Transaction,
   type TxInput,
@@ -278,7 +279,7 @@ describe('onto the coins', () => {
     extra: ReadonlyMap<OutPointKey, Coin> = new Map(),
   ) => {
     const block = blockOf(transactions, { prevHash: headers.hashOf(parent) });
-    const coinAt = (key: OutPointKey) => extra.get(key) ?? coins.get(key);
+    const coinAt = (outPoint: OutPoint) => extra.get(keyOf(outPoint)) ?? coins.get(keyOf(outPoint));
     return checkConnect(block, parent, { headers, params: regtest, coinAt });
   };
 
