@@ -34,6 +34,13 @@ export interface PruneOptions {
   readonly afterHeight: number;
 }
 
+export interface StartupCheck {
+  readonly blocks: number;
+  readonly level: number;
+  /** A check that memory does not allow for is a failure. */
+  readonly mustBeWhole: boolean;
+}
+
 export interface ChainOptions {
   /** undefined: the network's; null: check every script. */
   readonly assumedValidBlock?: BlockHash | null;
@@ -47,6 +54,8 @@ export interface ChainOptions {
   readonly stopAtHeight?: number;
   /** undefined: every block is kept. */
   readonly prune?: PruneOptions;
+  /** What a start looks through before it goes on (`-checkblocks`, `-checklevel`); undefined: nothing. */
+  readonly startupCheck?: StartupCheck;
 }
 
 /** A block on its way to becoming the tip (connecting.ts). */
@@ -87,6 +96,7 @@ export class ChainState {
   readonly batchBytesMax: number;
   readonly stopAtHeight: number;
   readonly prune: PruneOptions | undefined;
+  readonly startupCheck: StartupCheck | undefined;
   readonly headers = new HeaderTree();
   readonly coins: CoinsCache;
   readonly candidates = new Set<HeaderId>();
@@ -128,6 +138,7 @@ export class ChainState {
     this.batchBytesMax = options.batchBytesMax ?? BATCH_BYTES_MAX;
     this.stopAtHeight = options.stopAtHeight ?? Number.POSITIVE_INFINITY;
     this.prune = options.prune;
+    this.startupCheck = options.startupCheck;
     this.#tipAgeMaxSeconds = options.tipAgeMaxSeconds ?? TIP_AGE_MAX_SECONDS;
   }
 

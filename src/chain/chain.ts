@@ -34,6 +34,7 @@ import {
 } from './startup.ts';
 import { type TestBlockOptions, testBlock } from './test-block.ts';
 import type { BlockUndo } from './undo.ts';
+import { type VerifyOptions, type VerifyResult, verifyChain } from './verify-chain.ts';
 
 /** A branch's end, as `getchaintips` tells of it. */
 export interface ChainTip {
@@ -207,6 +208,11 @@ export class Chain implements ChainView, HeaderAcceptor {
   /** Of a block that was part of the active chain once. */
   readUndo(id: HeaderId): WriterTask<BlockUndo> {
     return readUndo(this.#state, id);
+  }
+
+  /** Looks through the last blocks once more; what is wrong is logged. */
+  verify(options: VerifyOptions): WriterTask<VerifyResult> {
+    return verifyChain(this.#state, options);
   }
 
   /** Old blocks are deleted, by themselves or when asked for. */

@@ -152,7 +152,7 @@ function unknownCoins({ headers, params, coins }: ChainState, parent: HeaderId, 
 }
 
 /** What the store has, in the order asked. */
-function* readCoins(outPoints: readonly OutPoint[]): WriterTask<(Coin | undefined)[]> {
+export function* readCoins(outPoints: readonly OutPoint[]): WriterTask<(Coin | undefined)[]> {
   if (outPoints.length === 0) return [];
   const keys = outPoints.map(({ txid, index }) => coinRecordKeyFor(txid, index));
   const records = (yield { kind: 'readCoins', keys }) as (Uint8Array | undefined)[];
@@ -196,7 +196,7 @@ export function* storeUndo({ headers }: ChainState, id: HeaderId, undo: BlockUnd
  * Whether the block's scripts need no check, because it is an ancestor of one that many have checked, and so deep
  * below the best header that faking that would cost two weeks of mining (Core: ConnectBlock).
  */
-function isAssumedValid(state: ChainState, id: HeaderId): boolean {
+export function isAssumedValid(state: ChainState, id: HeaderId): boolean {
   const { headers, assumedValidBlock, bestHeader, minimumChainWork } = state;
   const assumed = assumedValidBlock === null ? undefined : headers.find(assumedValidBlock);
   if (assumed === undefined || !isAncestor(state, id, assumed) || !isAncestor(state, id, bestHeader))

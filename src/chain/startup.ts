@@ -8,7 +8,7 @@
  */
 import { assert } from '../base/assert.ts';
 import { type BlockHash, hashToHex, ZERO_HASH } from '../base/bytes.ts';
-import type { Milliseconds } from '../base/clock.ts';
+import { type Milliseconds, toUnixSeconds } from '../base/clock.ts';
 import { StoreError } from '../store/errors.ts';
 import type { Entry } from '../store/store.ts';
 import { DecodeError } from '../wire/codec.ts';
@@ -22,7 +22,10 @@ import { applyBlock, unapplyBlock } from './connect-block.ts';
 import type { FilePosition, WriterTask } from './effects.ts';
 import { flush } from './flush.ts';
 import { HAVE_DATA, HAVE_UNDO, VALID_SCRIPTS } from './header-tree.ts';
+import { verifyChain } from './verify-chain.ts';
 
+/** How far ahead of the clock a block may be (Core: MAX_FUTURE_BLOCK_TIME). */
+const FUTURE_SECONDS_MAX = 2 * 60 * 60;
 /** Blocks replayed between two lines of progress. */
 const PROGRESS_BLOCKS = 1000;
 
@@ -122,7 +125,24 @@ export function* start(state: ChainState, records: ChainstateRecords, now: Milli
   state.log.info(
     `Loaded best chain: hashBestChain=${hashToHex(state.coins.bestBlock!)} height=${state.height}`,
   );
+  if (records.bestBlock !== undefined || records.headBlocks !== undefined) yield* checkLoaded(state, now);
   yield* activateBestChain(state, now);
+}
+
+/** What was loaded is what was written, as far as a look at the last blocks tells (Core: VerifyLoadedChainstate). */
+function* checkLoaded(state: ChainState, now: Milliseconds): WriterTask<void> {
+  if (state.startupCheck === undefined) return;
+  if (state.headers.timeOf(state.tip()) > toUnixSeconds(now) + FUTURE_SECONDS_MAX) {
+    throw new StoreError(
+      'corrupted',
+      "The block database contains a block which appears to be from the future. This may be due to your computer's date and time being set incorrectly. Only rebuild the block database if you are sure that your computer's date and time are correct",
+    );
+  }
+  const { mustBeWhole, ...options } = state.startupCheck;
+  const result = yield* verifyChain(state, options);
+  if (result === 'corrupted') throw new StoreError('corrupted', 'Corrupted block database detected');
+  if (result === 'no room for coins' && mustBeWhole)
+    throw new StoreError('io', 'Insufficient dbcache for block verification');
 }
 
 /** The block files have been read: from here on the index holds, and the way to the best chain is free. */

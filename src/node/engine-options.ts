@@ -2,6 +2,7 @@
 import { hexToHash } from '../base/bytes.ts';
 import { HOUR_MS } from '../base/clock.ts';
 import type { ChainOptions, PruneOptions } from '../chain/chain-state.ts';
+import { CHECK_BLOCKS_DEFAULT, CHECK_LEVEL_DEFAULT } from '../chain/verify-chain.ts';
 import { COIN } from '../consensus/amount.ts';
 import type { ChainParams } from '../consensus/params.ts';
 import type { VerifierChoice } from '../crypto/verifier.ts';
@@ -45,6 +46,11 @@ export function chainOptions(settings: Settings, params: ChainParams): ChainOpti
     tipAgeMaxSeconds: settings.number('maxtipage', 24 * 60 * 60),
     coinsCacheBytes: Math.max(4, settings.number('dbcache', 450)) * MEBIBYTE,
     ...(prune !== undefined && { prune }),
+    startupCheck: {
+      blocks: settings.number('checkblocks', CHECK_BLOCKS_DEFAULT),
+      level: settings.number('checklevel', CHECK_LEVEL_DEFAULT),
+      mustBeWhole: settings.isSet('checkblocks') || settings.isSet('checklevel'),
+    },
     ...(settings.number('stopatheight', 0) > 0 && { stopAtHeight: settings.number('stopatheight', 0) }),
   };
 }

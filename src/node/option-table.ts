@@ -97,6 +97,8 @@ export const OPTIONS = {
   prune: number(
     'Delete old blocks: 1 when `pruneblockchain` says so, N ≥ 550 to keep the files under N MiB (default 0: never)',
   ),
+  checkblocks: number('Blocks that a start looks through, 0 for all (default 6)'),
+  checklevel: number('How thoroughly it does, 0 to 4 (default 3)'),
   reindex: flag('Make index and coins anew from the block files'),
   'reindex-chainstate': flag('Make the coins anew from the blocks that the index knows'),
   loadblock: list('Read blocks from this file at the start'),
@@ -179,8 +181,6 @@ export const OPTIONS = {
   prevoutfetchthreads: number(),
   unsafesqlitesync: flag(),
   persistmempool: flag(),
-  checkblocks: number(),
-  checklevel: number(),
   checkmempool: number(),
   checkblockindex: number(),
 } as const satisfies Record<string, OptionDeclaration>;

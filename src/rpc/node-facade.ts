@@ -59,6 +59,8 @@ export interface BlockAccess {
   pruneHeight(): number | undefined;
   /** Deletes block files that hold nothing above `height`, as far as they may go. */
   pruneTo(height: number): Promise<void>;
+  /** Looks through the last `blocks` blocks once more (0: all); false when something is wrong, or could not be seen. */
+  verify(options: { readonly level: number; readonly blocks: number }): Promise<boolean>;
   invalidateBlock(id: HeaderId): Promise<void>;
   reconsiderBlock(id: HeaderId): Promise<void>;
   preciousBlock(id: HeaderId): Promise<void>;

@@ -240,6 +240,7 @@ export class MemoryNode {
           this.loose.push(header.hash);
         },
         testBlock: async block => this.#judge(block, 'unsolved'),
+        verify: async () => true,
         pruning: undefined,
         pruneHeight: () => undefined,
         pruneTo: async () => {},

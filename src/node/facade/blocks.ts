@@ -42,6 +42,7 @@ export function blockAccess({
       engine.enqueue('testBlock', () =>
         chain.testBlock(block, { checkPow: false, checkMerkleRoot, now: clock.now() }),
       ),
+    verify: async options => (await engine.enqueue('verify', () => chain.verify(options))) === 'good',
     pruning: chain.prune,
     pruneHeight: () => chain.pruneHeight(),
     pruneTo: height => engine.enqueue('prune', () => chain.pruneTo(height, clock.now())),

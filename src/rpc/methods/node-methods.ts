@@ -14,6 +14,7 @@ import {
 } from './blockchain/mempool.ts'; // biome-ignore format: one list
 import { pruneblockchain } from './blockchain/prune.ts';
 import { scantxoutset } from './blockchain/scan.ts';
+import { verifychain } from './blockchain/verify.ts';
 import {
   invalidateblock, preciousblock, reconsiderblock, syncwithvalidationinterfacequeue, waitforblock, waitforblockheight, waitfornewblock,
 } from './blockchain/writer.ts'; // biome-ignore format: one list
@@ -42,7 +43,7 @@ const ON_NODE: readonly RpcMethod<NodeFacade>[] = [
   getbestblockhash, getblock, getblockchaininfo, getblockcount, getblockhash, getblockheader, getchaintips,
   getdeploymentinfo, getdifficulty, getmempoolancestors, getmempoolcluster, getmempooldescendants, getmempoolentry,
   getmempoolfeeratediagram, getmempoolinfo,
-  getrawmempool, gettxout, invalidateblock, preciousblock, pruneblockchain, reconsiderblock, scantxoutset,
+  getrawmempool, gettxout, invalidateblock, preciousblock, pruneblockchain, verifychain, reconsiderblock, scantxoutset,
   syncwithvalidationinterfacequeue, waitforblock, waitforblockheight, waitfornewblock,
   echo, echojson, getmemoryinfo, logging, mockscheduler, setmocktime,
   generate, generateblock, generatetoaddress, generatetodescriptor, getblocktemplate, getmininginfo, getnetworkhashps,
