@@ -4,7 +4,7 @@
  */
 import { assert } from '../base/assert.ts';
 import { hashToHex, type Txid, type Wtxid } from '../base/bytes.ts';
-import { type Milliseconds, SECOND_MS } from '../base/clock.ts';
+import { type Milliseconds, SECOND_MS, toUnixSeconds } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { ChainView } from '../chain/chain-view.ts';
 import type { ChainNotice } from '../chain/effects.ts';
@@ -16,6 +16,7 @@ import { type Acceptance, type AcceptOptions, checkAcceptance, checkScripts } fr
 import type { AcceptContext, CoinReader } from './accept-context.ts';
 import { clusterOf } from './cluster.ts';
 import type { MempoolTask } from './effects.ts';
+import type { MempoolDump } from './mempool-file.ts';
 import type {
   MempoolEntry, MempoolNotice, MempoolView, PackageResult, RemovalReason, TxResult,
 } from './mempool-view.ts'; // biome-ignore format: one list
@@ -41,6 +42,8 @@ export interface SubmitOptions {
   readonly origin: 'local' | 'peer';
   /** Satoshi; a higher fee is taken for a mistake of the user. */
   readonly maxFee?: number;
+  /** When it came, if that was before: read from disk. */
+  readonly entryTime?: Milliseconds;
 }
 
 export class Mempool implements MempoolView {
@@ -204,7 +207,8 @@ export class Mempool implements MempoolView {
 
   // What the writer does.
   /** Adds `tx` if it may enter; what it replaces, and what no longer fits, leaves. */
-  *submit(tx: Transaction, { now, origin, maxFee }: SubmitOptions): MempoolTask<TxResult> {
+  *submit(tx: Transaction, options: SubmitOptions): MempoolTask<TxResult> {
+    const { now, origin, maxFee, entryTime } = options;
     let acceptance: Acceptance;
     try {
       acceptance = yield* this.#check(tx.detached(), now);
@@ -212,6 +216,10 @@ export class Mempool implements MempoolView {
     } catch (error) {
       if (error instanceof Reject) return this.#refused(tx, error);
       throw error;
+    }
+    if (entryTime !== undefined) {
+      const { facts } = acceptance;
+      acceptance = { ...acceptance, facts: { ...facts, time: entryTime } };
     }
     const replaced = yield* this.#add([acceptance]);
     yield* this.#limit(now);
@@ -284,6 +292,18 @@ export class Mempool implements MempoolView {
     else this.#feeDeltas.set(txid, sum);
     const entry = this.#pool.get(txid);
     if (entry) this.#pool.setFeeDelta(entry, sum);
+  }
+
+  /** As `mempool.dat` holds it, best first. */
+  dump(): MempoolDump {
+    const entries = [...this.#pool.entries()].sort(compareMiningOrder);
+    const feeDeltas = new Map(this.#feeDeltas);
+    for (const { tx } of entries) feeDeltas.delete(tx.txid);
+    return {
+      txs: entries.map(({ tx, time, feeDelta }) => ({ tx, time: toUnixSeconds(time), feeDelta })),
+      feeDeltas,
+      unbroadcast: [...this.#unbroadcast],
+    };
   }
 
   /** Satoshi added by `prioritise`, by transaction. */
@@ -372,7 +392,8 @@ export class Mempool implements MempoolView {
     const ordered = [...entries].sort((a, b) => depths.get(b)! - depths.get(a)!);
     return ordered.map(entry => {
       this.#pool.remove(entry);
-      this.#unbroadcast.delete(entry.tx.txid);
+      if (this.#unbroadcast.delete(entry.tx.txid))
+        this.#log.debug('mempool', () => `Removed ${hashToHex(entry.tx.txid)} from set of unbroadcast txns before confirmation that txn was sent out`); // biome-ignore format: one line of the log
       if (reason !== 'block') this.#sequence += 1;
       return { kind: 'txRemoved', entry, reason };
     });

@@ -39,6 +39,7 @@ import { Gossip } from './gossip.ts';
 import { enabledIndexes } from './index-options.ts';
 import { Indexes, type IndexName } from './indexes.ts';
 import { logFile, openLog } from './log-options.ts';
+import { MempoolStore } from './mempool-store.ts';
 import { BackgroundMiner } from './miner.ts';
 import { networkOptions } from './network-options.ts';
 import { rpcOptions } from './rpc-options.ts';
@@ -97,8 +98,6 @@ class HearsayNode implements RunningNode {
   readonly #running: { readonly name: string; stop(): Promise<void> | void }[] = [];
   #server: RpcServer | undefined;
   #isStopping = false;
-  /** Nothing is being read from files any more (Core: `loaded` of getmempoolinfo). */
-  #isLoaded = false;
 
   /** Takes the directories and opens the log. */
   constructor(config: NodeConfig) {
@@ -147,6 +146,7 @@ class HearsayNode implements RunningNode {
     dispatcher.setWarmup('Loading P2P addresses…');
     const onFatal = (error: unknown) => this.#end(error ?? new Error('unknown'));
     const { clock, scheduler } = { clock: this.#clock, scheduler: this.#scheduler };
+    const store = this.#mempoolStore(engine);
     const gossip = new Gossip(
       { engine, clock, random: this.#random, log: this.#log, onFatal },
       { params, directory },
@@ -154,7 +154,7 @@ class HearsayNode implements RunningNode {
     );
     this.#running.push({ name: 'gossip', stop: () => gossip.stop() });
     const maker = blockMaker({ engine, clock }, templateOptions(settings));
-    const facade = this.#facade({ engine, warnings, indexes, gossip, maker, network });
+    const facade = this.#facade({ engine, warnings, indexes, gossip, maker, network, store });
     dispatcher.register(nodeMethods(facade, dispatcher));
     const wallets = settings.flag('disablewallet', false)
       ? undefined
@@ -170,7 +170,7 @@ class HearsayNode implements RunningNode {
       await gossip.start();
       await engine.enqueue('prune', () => engine.chain.pruneIfFull(clock.now()));
       this.#startMiner(engine, maker);
-      this.#isLoaded = true;
+      store.startLoading();
     };
     scheduler.every(EXPIRY_INTERVAL_MS, () => this.#chore('expire', engine.enqueue('expire', () => engine.mempool.expire(clock.now())))); // biome-ignore format: one step
     scheduler.every(FLUSH_INTERVAL_MS, () => this.#chore('flush', engine.enqueue('flush', () => engine.chain.flush(clock.now())))); // biome-ignore format: one step
@@ -359,12 +359,28 @@ class HearsayNode implements RunningNode {
     return indexes;
   }
 
+  /** Stops after the gossip: what still comes is kept too. */
+  #mempoolStore(engine: Engine): MempoolStore {
+    const { settings, directory } = this.#config;
+    const store = new MempoolStore(
+      { engine, clock: this.#clock, random: this.#random, log: this.#log },
+      {
+        directory,
+        isPersistent: settings.flag('persistmempool', true),
+        withoutKey: settings.flag('persistmempoolv1', false),
+      },
+    );
+    this.#running.push({ name: 'mempool', stop: () => store.stop() });
+    return store;
+  }
+
   #facade(parts: {
     readonly engine: Engine;
     readonly indexes: Indexes;
     readonly warnings: Warnings;
     readonly gossip: Gossip;
     readonly maker: BlockMaker;
+    readonly store: MempoolStore;
     readonly network: ReturnType<typeof networkOptions>;
   }): NodeFacade {
     const { engine, warnings, indexes, gossip, maker, network } = parts;
@@ -380,7 +396,7 @@ class HearsayNode implements RunningNode {
         engine,
         clock,
         announce: txid => void gossip.command({ kind: 'announceTx', txid }),
-        isLoaded: () => this.#isLoaded,
+        store: parts.store,
       }),
       mining: maker,
       network: networkAccess({ gossip, clock }, network),

@@ -120,6 +120,8 @@ export const OPTIONS = {
 
   // Mempool and mining
   maxmempool: number('Megabytes of the mempool (default 300)'),
+  persistmempool: flag('Keep the mempool over restarts (default: yes)'),
+  persistmempoolv1: flag('Write it as nodes of old read it'),
   mempoolexpiry: number('Hours that a transaction may wait (default 336)'),
   minrelaytxfee: text('Fee rate (coins per kvB) below which nothing is relayed (default 0.00000100)'),
   incrementalrelayfee: text('Fee rate that a replacement must add'),
@@ -180,7 +182,6 @@ export const OPTIONS = {
   rpcthreads: number(),
   prevoutfetchthreads: number(),
   unsafesqlitesync: flag(),
-  persistmempool: flag(),
   checkmempool: number(),
   checkblockindex: number(),
 } as const satisfies Record<string, OptionDeclaration>;

@@ -4,7 +4,7 @@
  */
 import { equalBytes } from '../base/bytes.ts';
 import { sha256d } from '../crypto/sha256.ts';
-import { DecodeError, Reader, Writer } from '../wire/codec.ts';
+import { DecodeError, EndOfDataError, Reader, Writer } from '../wire/codec.ts';
 import {
   addressFrom16,
   BIP155_NETWORKS,
@@ -71,7 +71,7 @@ export function decodePeersFile(file: Uint8Array, magic: Uint8Array): AddressBoo
   try {
     return decode(file, magic);
   } catch (error) {
-    if (!(error instanceof DecodeError) || !error.message.startsWith('End of data')) throw error;
+    if (!(error instanceof EndOfDataError)) throw error;
     throw new DecodeError(`AutoFile::read: end of file${SUFFIX}`);
   }
 }

@@ -134,7 +134,7 @@ export interface PoolAccess {
    * as 'max-fee-exceeded' before it enters.
    */
   submit(tx: Transaction, options: { readonly maxFee: number | undefined }): Promise<TxResult>;
-  /** Announces to all peers again what is in the mempool, until one has asked for it. */
+  /** Announces to all peers again what is in the mempool. */
   announce(txid: Txid): void;
   /** Takes a child and its parents; a transaction of a higher fee rate (satoshi per 1000 virtual bytes) is refused. */
   submitPackage(
@@ -143,6 +143,17 @@ export interface PoolAccess {
   ): Promise<PackageResult>;
   /** What `submit` would say of each, as if those before it were in. */
   test(txs: readonly Transaction[]): Promise<PackageTest>;
+  /** Writes it to disk; returns the file, or undefined when that failed. */
+  save(): string | undefined;
+  /** Takes in what a file holds; false when it cannot be read. */
+  import(
+    file: string,
+    options: {
+      readonly useCurrentTime: boolean;
+      readonly applyFeeDeltas: boolean;
+      readonly applyUnbroadcast: boolean;
+    },
+  ): Promise<boolean>;
   /** Lets it count as if it paid `feeDelta` satoshi more. */
   prioritise(txid: Txid, feeDelta: number): void;
   feeDeltas(): ReadonlyMap<Txid, number>;

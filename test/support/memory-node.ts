@@ -306,6 +306,8 @@ export class MemoryNode {
             ),
           };
         },
+        save: () => 'mempool.dat',
+        import: async () => false,
         prioritise: (txid, feeDelta) => this.mempool.prioritise(txid, feeDelta),
         feeDeltas: () => this.mempool.feeDeltas(),
         chunkOf: txid => {

@@ -6,6 +6,7 @@ import type { ClockAccess, PoolAccess, ProcessAccess, TestAcceptance } from '../
 import { type NodeClock, type Scheduler, steadyNow } from '../clocks.ts';
 import type { DebugLog } from '../debug-log.ts';
 import type { Engine } from '../engine.ts';
+import type { MempoolStore } from '../mempool-store.ts';
 
 /** As Core counts: 31.99.0, whose behaviour this node follows. Clients compare it to know what they may ask. */
 const CLIENT_VERSION = 319_900;
@@ -15,22 +16,20 @@ export function poolAccess(deps: {
   readonly clock: NodeClock;
   /** Tells the gossip layer to announce it to everybody again. */
   readonly announce: PoolAccess['announce'];
-  /** What a start reads from files has been read. */
-  readonly isLoaded: () => boolean;
+  readonly store: MempoolStore;
 }): PoolAccess {
-  const { engine, clock, announce } = deps;
+  const { engine, clock, announce, store } = deps;
   const { mempool } = engine;
   return {
     options: mempool.options,
     get isLoaded() {
-      return deps.isLoaded();
+      return store.isLoaded;
     },
+    save: () => store.save(),
+    import: (file, options) => store.import(file, options),
     submit: (tx, { maxFee }) =>
       engine.submitTx(tx, { origin: 'local', ...(maxFee !== undefined && { maxFee }) }),
-    announce(txid) {
-      mempool.markUnbroadcast(txid);
-      announce(txid);
-    },
+    announce,
     submitPackage: (txs, { maxFeeRate }) =>
       engine.submitPackage(txs, maxFeeRate === undefined ? {} : { maxFeeRate }),
     test: async txs => {

@@ -12,6 +12,7 @@ import { gettxout } from './blockchain/coins.ts';
 import {
   getmempoolancestors, getmempooldescendants, getmempoolentry, getmempoolinfo, getrawmempool,
 } from './blockchain/mempool.ts'; // biome-ignore format: one list
+import { importmempool, savemempool } from './blockchain/mempool-file.ts';
 import { pruneblockchain } from './blockchain/prune.ts';
 import { scantxoutset } from './blockchain/scan.ts';
 import { verifychain } from './blockchain/verify.ts';
@@ -42,7 +43,7 @@ const ON_NODE: readonly RpcMethod<NodeFacade>[] = [
   ...PSBT_METHODS,
   getbestblockhash, getblock, getblockchaininfo, getblockcount, getblockhash, getblockheader, getchaintips,
   getdeploymentinfo, getdifficulty, getmempoolancestors, getmempoolcluster, getmempooldescendants, getmempoolentry,
-  getmempoolfeeratediagram, getmempoolinfo,
+  getmempoolfeeratediagram, getmempoolinfo, importmempool, savemempool,
   getrawmempool, gettxout, invalidateblock, preciousblock, pruneblockchain, verifychain, reconsiderblock, scantxoutset,
   syncwithvalidationinterfacequeue, waitforblock, waitforblockheight, waitfornewblock,
   echo, echojson, getmemoryinfo, logging, mockscheduler, setmocktime,
