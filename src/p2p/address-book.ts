@@ -312,7 +312,8 @@ export class AddressBook {
     }
     if (holder) this.#clearNew(slot, holder);
     this.#fresh.put(slot, entry);
-    entry.newSlots.push(slot);
+    // Exactly as long as it is: pushing would make room for sixteen more.
+    entry.newSlots = [...entry.newSlots, slot];
     return true;
   }
 

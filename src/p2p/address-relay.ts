@@ -63,7 +63,8 @@ interface PeerState {
   readonly known: RollingFilter;
   readonly flush: Alarm;
   readonly announce: Alarm;
-  readonly timeout: Alarm;
+  /** Of connections for addresses only. */
+  timeout: Alarm | undefined;
   toSend: TimedAddress[];
   /** Before it, nothing is sent. */
   nextFlush: Milliseconds;
@@ -81,6 +82,9 @@ export class AddressRelay implements Concern {
   readonly #slots: { addressesAdded(): void };
   readonly #options: AddressRelayOptions;
   readonly #peers = new Map<PeerId, PeerState>();
+  readonly #ringFlush = (peer: Peer, now: Milliseconds) => this.#flush(this.#peers.get(peer.id)!, now);
+  readonly #ringAnnounce = (peer: Peer, now: Milliseconds) =>
+    this.#announceSelf(this.#peers.get(peer.id)!, now);
   readonly #answers = new Map<string, { readonly until: Milliseconds; readonly addresses: TimedAddress[] }>();
   readonly #key: SipKey;
 
@@ -112,7 +116,10 @@ export class AddressRelay implements Concern {
     const state = this.#peers.get(peer.id);
     if (!state) return;
     this.#announceSelf(state, now);
-    if (peer.type === 'addr-fetch') state.timeout.set(peer.connectedAt + FETCH_TIMEOUT_MS);
+    if (peer.type !== 'addr-fetch') return;
+    const { outbox, timers } = this.#context;
+    state.timeout = timers.alarm(() => outbox.disconnect(peer, 'addrfetch connection timeout'));
+    state.timeout.set(peer.connectedAt + FETCH_TIMEOUT_MS);
   }
 
   onDisconnected(peer: Peer): void {
@@ -146,9 +153,9 @@ export class AddressRelay implements Concern {
     const state: PeerState = {
       peer,
       known: new RollingFilter(random, KNOWN),
-      flush: timers.alarm(at => this.#flush(state, at)),
-      announce: timers.alarm(at => this.#announceSelf(state, at)),
-      timeout: timers.alarm(() => this.#context.outbox.disconnect(peer, 'addrfetch connection timeout')),
+      flush: timers.alarmOf(peer, this.#ringFlush),
+      announce: timers.alarmOf(peer, this.#ringAnnounce),
+      timeout: undefined,
       toSend: [],
       nextFlush: now,
       hasAnnounced: false,

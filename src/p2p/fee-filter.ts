@@ -38,6 +38,7 @@ interface PeerState {
 export class FeeFilters implements Concern {
   readonly #context: P2pContext;
   readonly #peers = new Map<PeerId, PeerState>();
+  readonly #ring = (peer: Peer, now: Milliseconds) => this.#send(this.#peers.get(peer.id)!, now);
 
   readonly handlers: Handlers = {
     feefilter: (peer, { feeRate }) => {
@@ -58,7 +59,7 @@ export class FeeFilters implements Concern {
   onHandshakeDone(peer: Peer, now: Milliseconds): void {
     const state: PeerState = {
       peer,
-      alarm: this.#context.timers.alarm(at => this.#send(state, at)),
+      alarm: this.#context.timers.alarmOf(peer, this.#ring),
       sent: undefined,
       received: 0,
     };

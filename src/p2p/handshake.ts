@@ -59,6 +59,8 @@ export class Handshake implements Concern {
     this.#reconciliation = new Reconciliation(context);
   }
 
+  readonly #ring = (peer: Peer) => this.#timedOut(peer);
+
   readonly handlers: Handlers = {
     version: (peer, message, now) => this.#version(peer as PeerRecord, message, now),
     verack: (peer, _message, now) => this.#verack(peer as PeerRecord, now),
@@ -76,7 +78,7 @@ export class Handshake implements Concern {
 
   onConnected(peer: Peer, now: Milliseconds): void {
     const { options, random, timers } = this.#context;
-    const timeout = timers.alarm(() => this.#timedOut(peer));
+    const timeout = timers.alarmOf(peer, this.#ring);
     timeout.set(now + options.peerTimeoutMs + 1);
     this.#states.set(peer.id, { nonce: randomU64(random), timeout });
     if (!isInbound(peer)) this.#sendVersion(peer, now);

@@ -58,6 +58,7 @@ export class HeadersSync implements Concern {
   readonly #states = new Map<PeerId, SyncState>();
   /** Ready peers with blocks that we have not begun to sync headers from. */
   readonly #waiting = new Set<Peer>();
+  readonly #ring = (peer: Peer, now: Milliseconds) => this.#timedOut(peer, now);
   #lastTriggeringInv: BlockHash | undefined;
   #starts = 0;
 
@@ -84,7 +85,7 @@ export class HeadersSync implements Concern {
   };
 
   onHandshakeDone(peer: Peer): void {
-    const timeout = this.#context.timers.alarm(now => this.#timedOut(peer, now));
+    const timeout = this.#context.timers.alarmOf(peer, this.#ring);
     this.#states.set(peer.id, {
       askedAt: undefined,
       isStarted: false,

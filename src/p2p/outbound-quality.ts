@@ -49,6 +49,7 @@ export class OutboundQuality implements Concern {
   readonly #slots: OutboundSlots;
   readonly #states = new Map<PeerId, ChainSync>();
   readonly #chore: Alarm;
+  readonly #ring = (peer: Peer, now: Milliseconds) => this.#timedOut(peer, now);
   #lastBlockAt: Milliseconds | undefined;
   #nextStaleCheck: Milliseconds = 0;
   #isInitialSyncDone = false;
@@ -80,7 +81,7 @@ export class OutboundQuality implements Concern {
 
   onHandshakeDone(peer: Peer): void {
     if (!isChosenOutbound(peer)) return;
-    const alarm = this.#context.timers.alarm(now => this.#timedOut(peer, now));
+    const alarm = this.#context.timers.alarmOf(peer, this.#ring);
     this.#states.set(peer.id, { isProtected: false, benchmark: undefined, wasAsked: false, alarm });
   }
 

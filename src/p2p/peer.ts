@@ -72,14 +72,22 @@ export type PeerRecord = { -readonly [K in keyof Peer]: Peer[K] };
 /** Connected peers, in order of their ids. */
 export type PeerTable = ReadonlyMap<PeerId, Peer>;
 
+/** Nearly everybody has none: one set for all. */
+const NO_PERMISSIONS: ReadonlySet<Permission> = new Set();
+
+function withImplied(granted: readonly Permission[]): Set<Permission> {
+  const permissions = new Set(granted);
+  if (permissions.has('noban')) permissions.add('download');
+  if (permissions.has('forcerelay')) permissions.add('relay');
+  return permissions;
+}
+
 /** A connection that has just come to stand. */
 export function createPeer(
   event: Extract<P2pEvent, { readonly kind: 'connected' }>,
   now: Milliseconds,
 ): PeerRecord {
-  const permissions = new Set(event.permissions);
-  if (permissions.has('noban')) permissions.add('download');
-  if (permissions.has('forcerelay')) permissions.add('relay');
+  const permissions = event.permissions.length === 0 ? NO_PERMISSIONS : withImplied(event.permissions);
   return {
     id: event.peer,
     type: event.type,

@@ -31,6 +31,7 @@ interface PingState {
 export class Ping implements Concern {
   readonly #context: P2pContext;
   readonly #states = new Map<PeerId, PingState>();
+  readonly #ring = (peer: Peer, now: Milliseconds) => this.#check(peer, now);
 
   constructor(context: P2pContext) {
     this.#context = context;
@@ -45,7 +46,7 @@ export class Ping implements Concern {
   };
 
   onHandshakeDone(peer: Peer, now: Milliseconds): void {
-    const alarm = this.#context.timers.alarm(time => this.#check(peer, time));
+    const alarm = this.#context.timers.alarmOf(peer, this.#ring);
     this.#states.set(peer.id, { nonce: undefined, start: 0, lastPing: undefined, alarm });
     this.#send(peer, now);
   }

@@ -22,12 +22,18 @@ class HeapAlarm implements Alarm {
   at: Milliseconds | undefined;
   /** The key of its entry that counts. */
   queuedAt: Milliseconds | undefined;
-  readonly ring: (now: Milliseconds) => void;
+  readonly #ring: (subject: unknown, now: Milliseconds) => void;
+  readonly #subject: unknown;
   readonly #queue: AlarmQueue;
 
-  constructor(queue: AlarmQueue, ring: (now: Milliseconds) => void) {
+  constructor(queue: AlarmQueue, ring: (subject: unknown, now: Milliseconds) => void, subject: unknown) {
     this.#queue = queue;
-    this.ring = ring;
+    this.#ring = ring;
+    this.#subject = subject;
+  }
+
+  ring(now: Milliseconds): void {
+    this.#ring(this.#subject, now);
   }
 
   set(at: Milliseconds): void {
@@ -78,12 +84,17 @@ export class Timers {
 
   /** Not set yet. `ring` may set it again. */
   alarm(ring: (now: Milliseconds) => void): Alarm {
-    return new HeapAlarm(this.#node, ring);
+    return new HeapAlarm(this.#node, (_, now) => ring(now), undefined);
+  }
+
+  /** As `alarm`, for what each peer has one of: `ring` is made once for all of them. */
+  alarmOf<Subject>(subject: Subject, ring: (subject: Subject, now: Milliseconds) => void): Alarm {
+    return new HeapAlarm(this.#node, ring as (subject: unknown, now: Milliseconds) => void, subject);
   }
 
   /** As `alarm`, for chores that Core gives its scheduler. */
   scheduled(ring: (now: Milliseconds) => void): Alarm {
-    return new HeapAlarm(this.#scheduler, ring);
+    return new HeapAlarm(this.#scheduler, (_, now) => ring(now), undefined);
   }
 
   /** `mockscheduler`: scheduled alarms ring this much sooner. */

@@ -57,6 +57,7 @@ export class TxRelay implements Concern, TxSource {
   readonly #feeFilters: FeeFilters;
   readonly #filters: PeerFilters;
   readonly #peers = new Map<PeerId, PeerState>();
+  readonly #ring = (peer: Peer, now: Milliseconds) => this.#sendBatch(this.#peers.get(peer.id)!, now);
   /** The clocks that inbound peers share, by their way in. */
   readonly #inboundClocks = new Map<string, Milliseconds>();
   readonly #unbroadcast: Alarm;
@@ -89,7 +90,7 @@ export class TxRelay implements Concern, TxSource {
     const state: PeerState = {
       peer,
       known: new RollingFilter(random, KNOWN),
-      alarm: timers.alarm(at => this.#sendBatch(state, at)),
+      alarm: timers.alarmOf(peer, this.#ring),
       toSend: new Set(),
       nextBatch: now,
       lastBatch: now,

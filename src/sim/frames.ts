@@ -8,7 +8,8 @@ import { bytesToBinary, type Wtxid } from '../base/bytes.ts';
 import type { P2pEvent, PeerId } from '../p2p/events.ts';
 import { DecodeError } from '../wire/codec.ts';
 import { encodeFrame, encodeMessageFrame, FrameDecoder } from '../wire/frame.ts';
-import { decodeMessage, isKnownCommand, type Message } from '../wire/messages.ts';
+import { decodeMessage, isKnownCommand, type Message, type MessageOf, SERVICES } from '../wire/messages.ts';
+import type { TimedAddress } from '../wire/net-address.ts';
 
 /** Payloads of `headers` up to this are announcements, which all nodes send alike. */
 const ANNOUNCEMENT_BYTES_MAX = 1_000;
@@ -24,6 +25,11 @@ export class Frames {
   readonly #blockFrames = new WeakMap<Uint8Array, Uint8Array>();
   readonly #decoded = new WeakMap<Uint8Array, Message>();
   readonly #announcements = new BoundedMap<string, Message>(MEMO_ENTRIES_MAX);
+
+  /** Of hosts: each address is known to many nodes. */
+  readonly #addressBytes = new Map<string, Uint8Array>();
+  /** What nearly all nodes offer: one bigint for all. */
+  readonly #services = SERVICES.network | SERVICES.witness | SERVICES.networkLimited;
 
   constructor(magic: Uint8Array, options: { readonly memo: boolean }) {
     this.#magic = magic;
@@ -69,7 +75,31 @@ export class Frames {
     }
   }
 
+  /** The same address with the bytes that everybody else has of it, too. */
+  #shared({ network, bytes, port, time, services }: TimedAddress): TimedAddress {
+    const key = bytesToBinary(bytes);
+    let known = this.#addressBytes.get(key);
+    if (known === undefined) {
+      known = bytes;
+      this.#addressBytes.set(key, bytes);
+    }
+    return {
+      network,
+      bytes: known,
+      port,
+      time,
+      services: services === this.#services ? this.#services : services,
+    };
+  }
+
   #decodePayload(command: Message['command'], payload: Uint8Array, frame: Uint8Array): Message {
+    if (this.#usesMemo && (command === 'addrv2' || command === 'addr')) {
+      const message = decodeMessage(command, payload) as MessageOf<'addrv2'>;
+      return {
+        command,
+        addresses: message.addresses.map(address => address && this.#shared(address)),
+      } as Message;
+    }
     if (this.#usesMemo && (command === 'tx' || command === 'block')) {
       // A copy with nothing around it: whoever keeps it need not copy it again.
       const message = decodeMessage(command, payload.slice());
