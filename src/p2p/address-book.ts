@@ -313,7 +313,7 @@ export class AddressBook {
     if (holder) this.#clearNew(slot, holder);
     this.#fresh.put(slot, entry);
     // Exactly as long as it is: pushing would make room for sixteen more.
-    entry.newSlots = [...entry.newSlots, slot];
+    entry.newSlots = entry.newSlots.length === 0 ? [slot] : [...entry.newSlots, slot];
     return true;
   }
 
