@@ -5,6 +5,7 @@ import type { AddressBookOptions } from '../p2p/address-book.ts';
 import type { DialTarget, Permission } from '../p2p/events.ts';
 import { networkOf } from '../p2p/netgroup.ts';
 import type { PeerManagerOptions } from '../p2p/peer-manager.ts';
+import { FLOOD, parseRelayStrategy, type RelayStrategyOptions } from '../p2p/relay-strategy.ts';
 import { SERVICES } from '../wire/messages.ts';
 import { type AddressNetwork, type NetAddress, parseAddress } from '../wire/net-address.ts';
 import type { NodeConfig } from './config.ts';
@@ -81,6 +82,7 @@ export function networkOptions({ settings, params, persona }: NodeConfig): Netwo
       blocksOnly: settings.flag('blocksonly', false),
       txReconciliation: settings.flag('txreconciliation', false),
       privateNetwork,
+      relayStrategy: relayStrategy(settings, privateNetwork),
       peerTimeoutMs: peerTimeoutS * 1_000,
       banTimeS: settings.number('bantime', BAN_TIME_DEFAULT_S),
       maxConnections,
@@ -108,6 +110,18 @@ export function networkOptions({ settings, params, persona }: NodeConfig): Netwo
     resolvers: settings.list('resolver').map(text => toHostPort(text, DNS_PORT)),
     permissionsOf: permissionsOf(settings),
   };
+}
+
+/** Others than Core's way would make a public node stand out, and fail to relay what it should. */
+function relayStrategy(settings: Settings, privateNetwork: boolean): RelayStrategyOptions {
+  const text = settings.text('relay-strategy');
+  if (text === undefined) return FLOOD;
+  const strategy = parseRelayStrategy(text);
+  if (strategy === undefined)
+    throw new ConfigError(`--relay-strategy ${text} is none of flood, gossip-1 … gossip-125, tree`);
+  if (!privateNetwork && strategy.kind !== 'flood')
+    throw new ConfigError(`--relay-strategy ${text} is for private networks only: give --private-network`);
+  return strategy;
 }
 
 /** What we offer; services that need an index are added where that is (Core: g_local_services). */

@@ -5,6 +5,7 @@
  * - The three peers that were the last to bring us a new tip first are asked to send new blocks at once, without an
  *   announcement before (high bandwidth). One of them stays an outbound peer if one was: inbound peers, who may be one
  *   attacker's, must not take all three places. Without transactions (`-blocksonly`) nobody is asked.
+ * - With the relay strategy `tree` it is one peer from the start, our first outbound one: transactions go along the same links.
  * - Other versions than 2 are not spoken: they have no witnesses.
  */
 import type { Concern, Handlers, P2pContext } from './concern.ts';
@@ -56,12 +57,17 @@ export class CompactPeers implements Concern {
   }
 
   onHandshakeDone(peer: Peer): void {
-    if (peer.version >= COMPACT_BLOCKS_MIN_VERSION) this.#ask(peer, false);
+    if (peer.version < COMPACT_BLOCKS_MIN_VERSION) return;
+    if (this.#isTree && this.#announcers.length === 0 && peer.type === 'outbound-full-relay') {
+      this.#announcers = [peer];
+      this.#ask(peer, true);
+    } else this.#ask(peer, false);
   }
 
   onDisconnected(peer: Peer): void {
     this.#states.delete(peer.id);
     this.#announcers = this.#announcers.filter(other => other !== peer);
+    if (this.#isTree && this.#announcers.length === 0) this.#chooseParent();
   }
 
   describe(peer: Peer): Partial<PeerInfo> {
@@ -93,6 +99,8 @@ export class CompactPeers implements Concern {
 
   /** It was the first to bring us a block that became our tip. */
   broughtTip(peer: Peer): void {
+    // A tree's one link stays where it is.
+    if (this.#isTree) return;
     if (this.#context.options.blocksOnly || peer.phase !== 'ready' || !this.isSpokenBy(peer)) return;
     const isNew = !this.isAnnouncer(peer);
     const others = this.#announcers.filter(other => other !== peer);
@@ -110,6 +118,20 @@ export class CompactPeers implements Concern {
     if (!isNew) return;
     this.#ask(peer, true);
     if (this.#announcers.length > ANNOUNCERS_MAX) this.#ask(this.#announcers.shift()!, false);
+  }
+
+  get #isTree(): boolean {
+    return this.#context.options.relayStrategy?.kind === 'tree';
+  }
+
+  /** Of the `tree` strategy: our oldest outbound peer takes the place of the one that left. */
+  #chooseParent(): void {
+    for (const peer of this.#context.peers.values()) {
+      if (peer.phase !== 'ready' || peer.type !== 'outbound-full-relay') continue;
+      this.#announcers = [peer];
+      this.#ask(peer, true);
+      return;
+    }
   }
 
   #ask(peer: Peer, atOnce: boolean): void {

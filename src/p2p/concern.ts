@@ -20,6 +20,7 @@ import type { Outbox } from './outbox.ts';
 import type { Peer, PeerTable } from './peer.ts';
 import type { PeerInfo } from './peer-info.ts';
 import type { Penalties } from './penalty.ts';
+import type { RelayStrategyOptions } from './relay-strategy.ts';
 import type { Timers } from './timers.ts';
 
 /** Several concerns may listen to one command; each takes its part (blocks or transactions of an `inv`). */
@@ -77,6 +78,8 @@ export interface P2pContext {
 
 /** What more than one concern reads. Options of one concern alone are declared beside it. */
 export interface P2pOptions {
+  /** Which peers are told of new transactions; absent: `flood`, as Core. */
+  readonly relayStrategy?: RelayStrategyOptions;
   /** As `version` carries it: `/Name:1.2.3/`. */
   readonly userAgent: string;
   /** What we offer (SERVICES). */

@@ -39,6 +39,7 @@ import { type PeerInfo, UNKNOWN_PEER_INFO } from './peer-info.ts';
 import { Penalties } from './penalty.ts';
 import { Ping } from './ping.ts';
 import { RecentBlock } from './recent-block.ts';
+import { createRelayStrategy, FLOOD } from './relay-strategy.ts';
 import { Serve } from './serve.ts';
 import { Slots, type SlotsOptions, slotCounts } from './slots.ts';
 import { Timers } from './timers.ts';
@@ -112,7 +113,11 @@ export class PeerManager {
     const relay = new BlockRelay(context, { ...blocks, recent });
     const feeFilters = new FeeFilters(context);
     const filters = new PeerFilters(context);
-    const txRelay = new TxRelay(context, { feeFilters, filters });
+    const strategy = createRelayStrategy(options.relayStrategy ?? FLOOD, {
+      random: deps.random,
+      isTreeLink: peer => compactPeers.isAnnouncer(peer) || compactPeers.wantsAnnouncements(peer),
+    });
+    const txRelay = new TxRelay(context, { feeFilters, filters, strategy });
     const txDownload = new TxDownload(context, txRelay);
     this.#slots = slots;
     this.#txDownload = txDownload;

@@ -7,6 +7,7 @@
  */
 import type { Hash256, Txid, Wtxid } from '../base/bytes.ts';
 import { MINUTE_MS, type Milliseconds, SECOND_MS } from '../base/clock.ts';
+import { MinHeap } from '../base/heap.ts';
 import { randomBelow, randomExponential } from '../base/random.ts';
 import type { ChainNotice } from '../chain/effects.ts';
 import { feeAt } from '../mempool/fee-rate.ts';
@@ -23,6 +24,7 @@ import { networkOf } from './netgroup.ts';
 import { isInbound, isTxConnection, type Peer, servicesFor } from './peer.ts';
 import type { PeerFilters } from './peer-filters.ts';
 import type { PeerInfo } from './peer-info.ts';
+import type { RelayStrategy } from './relay-strategy.ts';
 import type { TxSource } from './serve.ts';
 import type { Alarm } from './timers.ts';
 
@@ -60,6 +62,10 @@ export class TxRelay implements Concern, TxSource {
   readonly #ring = (peer: Peer, now: Milliseconds) => this.#sendBatch(this.#peers.get(peer.id)!, now);
   /** The clocks that inbound peers share, by their way in. */
   readonly #inboundClocks = new Map<string, Milliseconds>();
+  readonly #strategy: RelayStrategy;
+  /** What the strategy holds back, by when it is due; and a waker for the first. */
+  readonly #held = new MinHeap<{ readonly id: PeerId; readonly wtxid: Wtxid }>();
+  readonly #heldAlarm: Alarm;
   readonly #unbroadcast: Alarm;
   #lastBlock: Block | undefined;
   #lastBlockTxs: Map<Hash256, Transaction> | undefined;
@@ -70,9 +76,15 @@ export class TxRelay implements Concern, TxSource {
 
   constructor(
     context: P2pContext,
-    others: { readonly feeFilters: FeeFilters; readonly filters: PeerFilters },
+    others: {
+      readonly feeFilters: FeeFilters;
+      readonly filters: PeerFilters;
+      readonly strategy: RelayStrategy;
+    },
   ) {
     this.#context = context;
+    this.#strategy = others.strategy;
+    this.#heldAlarm = context.timers.alarm(now => this.#releaseHeld(now));
     this.#feeFilters = others.feeFilters;
     this.#filters = others.filters;
     this.#unbroadcast = context.timers.scheduled(now => this.#broadcastAgain(now));
@@ -121,12 +133,37 @@ export class TxRelay implements Concern, TxSource {
     return state ? { lastInvSequence: state.lastSequence, invToSend: state.toSend.size } : {};
   }
 
-  /** Queues it for all who do not know it. */
+  /** Queues it for those whom the strategy chooses and who do not know it. */
   announce(entry: MempoolEntry, now: Milliseconds): void {
+    const delayOf = this.#strategy.begin(this.#peers.size);
     for (const state of this.#peers.values()) {
-      if (state.known.has(itemFor(state.peer, entry.tx).hash)) continue;
-      state.toSend.add(entry.tx.wtxid);
-      this.#wakeFor(state, now);
+      const delay = delayOf(state.peer);
+      if (delay === undefined || state.known.has(itemFor(state.peer, entry.tx).hash)) continue;
+      if (delay > 0) this.#hold(state, entry.tx.wtxid, now + delay);
+      else this.#queue(state, entry.tx.wtxid, now);
+    }
+  }
+
+  #queue(state: PeerState, wtxid: Wtxid, now: Milliseconds): void {
+    state.toSend.add(wtxid);
+    this.#wakeFor(state, now);
+  }
+
+  #hold({ peer }: PeerState, wtxid: Wtxid, at: Milliseconds): void {
+    this.#held.push(at, { id: peer.id, wtxid });
+    if (this.#heldAlarm.at === undefined) this.#heldAlarm.set(at);
+  }
+
+  /** Peers who came to know it meanwhile drop out when their batch is made. */
+  #releaseHeld(now: Milliseconds): void {
+    for (let at = this.#held.peekKey(); at !== undefined; at = this.#held.peekKey()) {
+      if (at > now) {
+        this.#heldAlarm.set(at);
+        return;
+      }
+      const { id, wtxid } = this.#held.pop()!;
+      const state = this.#peers.get(id);
+      if (state) this.#queue(state, wtxid, now);
     }
   }
 

@@ -3,6 +3,7 @@
  * virtual second a step, so that whoever runs it can show how far it is.
  */
 import { type Milliseconds, SECOND_MS } from '../base/clock.ts';
+import type { RelayStrategyOptions } from '../p2p/relay-strategy.ts';
 import type { NetworkOptions } from './network.ts';
 import { DEFAULT_COSTS, World, type WorldDeps } from './world.ts';
 
@@ -17,6 +18,7 @@ export interface ScenarioOptions {
   readonly blockInterval: Milliseconds;
   readonly network: NetworkOptions;
   readonly memo: boolean;
+  readonly strategy: RelayStrategyOptions;
 }
 
 export interface Figure {
@@ -50,10 +52,10 @@ export interface Scenario {
 
 /** With coins for the traffic that is to be expected, and some. */
 export function createWorld(deps: WorldDeps, options: ScenarioOptions): World {
-  const { seed, network, memo, txPerSecond, duration } = options;
+  const { seed, network, memo, strategy, txPerSecond, duration } = options;
   const expected = (txPerSecond * duration) / SECOND_MS;
   const coins = Math.ceil(expected + 5 * Math.sqrt(expected) + 10);
-  return new World(deps, { seed, network, memo, coins, costs: DEFAULT_COSTS });
+  return new World(deps, { seed, network, memo, strategy, coins, costs: DEFAULT_COSTS });
 }
 
 /** Lets `duration` pass, a second a step; ends early when `until` holds. */

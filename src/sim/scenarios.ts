@@ -1,5 +1,6 @@
 /** Every scenario, and the options of a run that says nothing. */
 import { MINUTE_MS } from '../base/clock.ts';
+import { FLOOD } from '../p2p/relay-strategy.ts';
 import type { Scenario, ScenarioOptions } from './scenario.ts';
 import { bootstrap } from './scenarios/bootstrap.ts';
 import { partition } from './scenarios/partition.ts';
@@ -17,6 +18,7 @@ const DEFAULTS: ScenarioOptions = {
   blockInterval: 10 * MINUTE_MS,
   network: DEFAULT_NETWORK,
   memo: true,
+  strategy: FLOOD,
 };
 
 export function optionsOf(scenario: Scenario, chosen: Partial<ScenarioOptions>): ScenarioOptions {

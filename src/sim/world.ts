@@ -7,6 +7,7 @@ import { randomBelow, SeededRandom } from '../base/random.ts';
 import type { SignatureVerifier } from '../crypto/verifier.ts';
 import { isRoutable } from '../p2p/netgroup.ts';
 import type { PeerManagerOptions } from '../p2p/peer-manager.ts';
+import type { RelayStrategyOptions } from '../p2p/relay-strategy.ts';
 import { SERVICES } from '../wire/messages.ts';
 import { addressKey, type NetAddress } from '../wire/net-address.ts';
 import { Agenda } from './agenda.ts';
@@ -26,8 +27,17 @@ export interface WorldOptions {
   readonly costs: ValidationCosts;
   /** Share what is decoded and verified alike; see frames.ts. */
   readonly memo: boolean;
+  readonly strategy: RelayStrategyOptions;
   /** Coins for the traffic: as many transactions can be made. */
   readonly coins: number;
+}
+
+/** A node to be made. */
+export interface NewNode {
+  readonly listens: boolean;
+  /** Absent: one that nobody has. */
+  readonly address?: NetAddress;
+  readonly options?: Partial<PeerManagerOptions>;
 }
 
 export interface WorldDeps {
@@ -86,7 +96,7 @@ export class World {
   }
 
   /** Not started yet. */
-  addNode(shape: { readonly listens: boolean; readonly options?: Partial<PeerManagerOptions> }): SimNode {
+  addNode({ listens, address, options }: NewNode): SimNode {
     const { agenda, network, metrics, trace, base, checks } = this;
     const index = this.nodes.length;
     const node = new SimNode(
@@ -102,7 +112,12 @@ export class World {
         random: this.#stream(FIRST_NODE_STREAM + index),
         wiretap: checks,
       },
-      { index, address: this.freshAddress(), ...shape },
+      {
+        index,
+        address: address ?? this.freshAddress(),
+        listens,
+        options: { relayStrategy: this.options.strategy, ...options },
+      },
     );
     this.nodes.push(node);
     network.add(node);

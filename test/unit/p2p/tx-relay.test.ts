@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { SeededRandom } from '../../../src/base/random.ts';
 import { FeeFilters, roundFeeFilter } from '../../../src/p2p/fee-filter.ts';
 import { PeerFilters } from '../../../src/p2p/peer-filters.ts';
+import { createRelayStrategy, FLOOD, parseRelayStrategy } from '../../../src/p2p/relay-strategy.ts';
 import { TxRelay } from '../../../src/p2p/tx-relay.ts';
 import type { createBlock } from '../../../src/wire/block.ts';
 import { INV, INV_WITNESS_TX } from '../../../src/wire/messages.ts';
@@ -12,7 +13,11 @@ function start(seed = 1, options: object = {}) {
   const h = new Harness(seed, options);
   const fees = new FeeFilters(h.context);
   const filters = new PeerFilters(h.context);
-  const relay = new TxRelay(h.context, { feeFilters: fees, filters });
+  const strategy = createRelayStrategy(h.context.options.relayStrategy ?? FLOOD, {
+    random: h.context.random,
+    isTreeLink: peer => peer.id === 0,
+  });
+  const relay = new TxRelay(h.context, { feeFilters: fees, filters, strategy });
   h.use(fees, filters, relay);
   return { h, relay };
 }
@@ -224,4 +229,56 @@ describe('fee filters', () => {
     expect(seen.get(low!)!).toBeGreaterThan(1_850);
     expect(roundFeeFilter(random, 0)).toBe(0);
   });
+});
+
+describe('strategies', () => {
+  const told = (h: Harness) => h.sent('inv').map(({ peer }) => peer);
+
+  test('gossip tells so many peers, whoever they are', () => {
+    const counts = new Map<number, number>();
+    for (let seed = 0; seed < 60; seed += 1) {
+      const { h } = start(seed, { relayStrategy: { kind: 'gossip', fanout: 2 } });
+      for (let i = 0; i < 6; i += 1) h.connect();
+      h.accept(A);
+      h.pass(60_000);
+      const peers = told(h);
+      expect(peers).toHaveLength(2);
+      for (const peer of peers) counts.set(peer, (counts.get(peer) ?? 0) + 1);
+    }
+    // Twenty of sixty each, give or take three standard deviations.
+    for (const count of counts.values()) expect(Math.abs(count - 20)).toBeLessThan(11);
+    expect(counts.size).toBe(6);
+  });
+
+  test('a peer that was drawn and knows it already costs its place', () => {
+    const { h, relay } = start(1, { relayStrategy: { kind: 'gossip', fanout: 3 } });
+    const peers = [h.connect(), h.connect(), h.connect()];
+    relay.markKnown(peers[1]!, A.wtxid);
+    h.accept(A);
+    h.pass(60_000);
+    expect(told(h).sort()).toEqual([peers[0]!.id, peers[2]!.id]);
+  });
+
+  test('tree tells along its links at once, and all others half a minute later unless they know it by then', () => {
+    const { h, relay } = start(1, { relayStrategy: { kind: 'tree' } });
+    const [tree, beside, informed] = [h.connect(), h.connect(), h.connect()];
+    h.accept(A);
+    h.pass(29_000);
+    expect(told(h)).toEqual([tree.id]);
+    relay.markKnown(informed, A.wtxid);
+    h.pass(60_000);
+    expect(told(h)).toEqual([beside.id]);
+  });
+
+  test.each([
+    ['flood', { kind: 'flood' }],
+    ['tree', { kind: 'tree' }],
+    ['gossip-1', { kind: 'gossip', fanout: 1 }],
+    ['gossip-125', { kind: 'gossip', fanout: 125 }],
+    ['gossip-0', undefined],
+    ['gossip-126', undefined],
+    ['gossip', undefined],
+    ['gossip-x', undefined],
+    ['', undefined],
+  ])('"%s"', (text, options) => expect(parseRelayStrategy(text)).toEqual(options));
 });

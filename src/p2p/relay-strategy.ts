@@ -1,0 +1,70 @@
+/**
+ * Which peers are told of a transaction that is new to us. `flood` is Core's way and the default; the others are for
+ * private networks and the simulator, to be compared with it:
+ *
+ * - `flood`: everybody who does not know it.
+ * - `gossip`: so many peers drawn at random, anew for each transaction, whether they know it or not. Peers who were not
+ *   drawn are not told. In theory a share x stays without it where x = exp(−K(1 − x)) (Kermack and McKendrick 1927).
+ * - `tree`: at once those with whom we have a high-bandwidth link: the one peer that each node asks to send compact blocks
+ *   at once (BIP152), and all that have asked us. Everybody else half a minute later, so that a broken tree costs time,
+ *   not transactions (Plumtree: Leitão, Pereira, Rodrigues 2007).
+ */
+import { type Milliseconds, SECOND_MS } from '../base/clock.ts';
+import { type Random, randomBelow } from '../base/random.ts';
+import type { Peer } from './peer.ts';
+
+export type RelayStrategyOptions =
+  | { readonly kind: 'flood' }
+  /** `fanout`: peers told (the infection factor K). */
+  | { readonly kind: 'gossip'; readonly fanout: number }
+  | { readonly kind: 'tree' };
+
+export const FLOOD: RelayStrategyOptions = { kind: 'flood' };
+/** More than any node has peers is flooding. */
+export const GOSSIP_FANOUT_MAX = 125;
+/** How long `tree` holds back what goes to peers beside the tree. */
+const TREE_LAZY_MS = 30 * SECOND_MS;
+
+/** How long a peer's announcement is held back before it waits for the peer's next batch; undefined: it is not told. */
+export type Delay = Milliseconds | undefined;
+
+export interface RelayStrategy {
+  /** A transaction is new to us, and there are `count` peers who may want it: what is to be done with each, in turn. */
+  begin(count: number): (peer: Peer) => Delay;
+}
+
+export function createRelayStrategy(
+  options: RelayStrategyOptions,
+  deps: { readonly random: Random; readonly isTreeLink: (peer: Peer) => boolean },
+): RelayStrategy {
+  const { random, isTreeLink } = deps;
+  const atOnce = () => 0;
+  const alongTree = (peer: Peer) => (isTreeLink(peer) ? 0 : TREE_LAZY_MS);
+  switch (options.kind) {
+    case 'flood':
+      return { begin: () => atOnce };
+    case 'tree':
+      return { begin: () => alongTree };
+    case 'gossip':
+      return { begin: count => drawOf(random, options.fanout, count) };
+  }
+}
+
+/** Yes for `wanted` of `count`, each choice as likely as any other (Knuth, TAOCP 3.4.2, algorithm S). */
+function drawOf(random: Random, wanted: number, count: number): () => Delay {
+  let left = count;
+  let open = wanted;
+  return () => {
+    const isDrawn = left > 0 && randomBelow(random, left) < open;
+    left -= 1;
+    if (isDrawn) open -= 1;
+    return isDrawn ? 0 : undefined;
+  };
+}
+
+/** `flood`, `gossip-4`, `tree`; undefined for anything else. */
+export function parseRelayStrategy(text: string): RelayStrategyOptions | undefined {
+  if (text === 'flood' || text === 'tree') return { kind: text };
+  const fanout = Number(/^gossip-(\d{1,3})$/.exec(text)?.[1] ?? Number.NaN);
+  return fanout >= 1 && fanout <= GOSSIP_FANOUT_MAX ? { kind: 'gossip', fanout } : undefined;
+}
