@@ -100,7 +100,7 @@ export async function main(args: readonly string[]): Promise<void> {
     )
     .command(
       'simulate <scenario>',
-      'Run a network of whole nodes in virtual time: propagation, partition or bootstrap',
+      'Run a network of whole nodes in virtual time: propagation, bandwidth, strategies, withholding, partition, rule-fork, churn, bootstrap or eclipse',
       argv => simulateOptions(argv),
       async argv => {
         const { runSimulation } = await import('./simulate.ts');
@@ -150,6 +150,10 @@ function simulateOptions<T>(argv: Argv<T>) {
     .option('sigma', { type: 'number', describe: 'Spread of latencies (lognormal); 0: all alike' })
     .option('bandwidth', { type: 'number', describe: 'Of each node and direction, Mbit/s (0: no limit)' })
     .option('loss', { type: 'number', describe: 'Share of messages that are lost once' })
+    .option('relay-strategy', {
+      type: 'string',
+      describe: 'Who is told of transactions: flood, gossip-K or tree',
+    })
     .option('memo', { type: 'boolean', default: true, describe: 'Decode alike bytes once for all nodes' })
     .option('json', { type: 'string', describe: 'File for the figures' })
     .option('report', { type: 'string', describe: 'File for a page with pictures' });

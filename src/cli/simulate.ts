@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import { HOUR_MS, MINUTE_MS, type Milliseconds, SECOND_MS } from '../base/clock.ts';
 import { loadVerifierSync } from '../crypto/verifier.ts';
 import { ConfigError } from '../node/settings.ts';
+import { FLOOD, parseRelayStrategy } from '../p2p/relay-strategy.ts';
 import { CheckFailure } from '../sim/checks.ts';
 import { createReport, reportText } from '../sim/report.ts';
 import { reportHtml } from '../sim/report-html.ts';
@@ -27,6 +28,7 @@ export interface SimulateArguments {
   readonly bandwidth?: number | undefined;
   readonly loss?: number | undefined;
   readonly memo: boolean;
+  readonly relayStrategy?: string | undefined;
   readonly json?: string | undefined;
   readonly report?: string | undefined;
 }
@@ -82,9 +84,15 @@ function optionsFrom(args: SimulateArguments): Partial<ScenarioOptions> {
       throw new ConfigError(`--${name} ${share} is not between 0 and 1`);
   for (const [name, value] of Object.entries({ tx, latency, sigma, bandwidth }))
     if (value !== undefined && !(value >= 0)) throw new ConfigError(`--${name} ${value} is below zero`);
+  const strategy = args.relayStrategy === undefined ? FLOOD : parseRelayStrategy(args.relayStrategy);
+  if (strategy === undefined)
+    throw new ConfigError(
+      `--relay-strategy ${args.relayStrategy} is none of flood, gossip-1 … gossip-125, tree`,
+    );
   return {
     seed,
     memo,
+    strategy,
     ...(nodes !== undefined && { nodes }),
     ...(duration !== undefined && { duration: parseDuration(duration, 'duration') }),
     ...(reachable !== undefined && { reachable }),

@@ -15,10 +15,9 @@ import type { World } from './world.ts';
 
 const TRIES_MAX = 1_000_000;
 
-/** `node` finds a block now. */
-function mineBlock(world: World, node: SimNode): Block {
-  const { params } = world.base;
-  const { chain, mempool } = node;
+/** `node` finds a block now. `version`: of its header, if not what the rules ask for. */
+function mineBlock(world: World, node: SimNode, version: number | undefined): Block {
+  const { chain, mempool, params } = node;
   const template = createTemplate(
     {
       params,
@@ -30,6 +29,7 @@ function mineBlock(world: World, node: SimNode): Block {
       scriptPubKey: payToWitness(0, hash160(Uint8Array.of(node.index, node.index >> 8, node.index >> 16))),
     },
     mempool,
+    version === undefined ? {} : { version },
   );
   const block = solveBlock(template.block, TRIES_MAX, params);
   assert(block !== undefined, 'regtest blocks are solved at once');
@@ -51,6 +51,8 @@ export function startMining(
     readonly interval: Milliseconds;
     readonly end: Milliseconds;
     readonly miners: readonly SimNode[];
+    readonly versionOf?: (miner: SimNode) => number | undefined;
+    readonly onMined?: (block: Block, miner: SimNode) => void;
   },
 ): void {
   const random = world.random('miner');
@@ -59,7 +61,12 @@ export function startMining(
     const at = world.now + randomExponential(random, interval);
     if (at > end) return;
     world.agenda.at(at, () => {
-      mineBlock(world, miners[randomBelow(random, miners.length)]!);
+      const running = miners.filter(node => node.isStarted);
+      if (running.length > 0) {
+        const miner = running[randomBelow(random, running.length)]!;
+        const block = mineBlock(world, miner, options.versionOf?.(miner));
+        options.onMined?.(block, miner);
+      }
       next();
     });
   };

@@ -124,6 +124,11 @@ export class Network {
     this.#lines[host.index] = { upFreeAt: 0, downFreeAt: 0 };
   }
 
+  /** `host` answers at this address too. */
+  addAlias(host: Host, address: NetAddress): void {
+    this.#hosts.set(addressKey(address), host);
+  }
+
   setZone(name: string, addresses: readonly NetAddress[]): void {
     this.#zones.set(name, addresses);
   }

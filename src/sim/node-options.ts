@@ -1,6 +1,7 @@
 /** What a simulated node is told: a daemon's defaults, on addresses of the simulated Internet. */
+import type { ChainParams } from '../consensus/params.ts';
 import type { PeerManagerOptions } from '../p2p/peer-manager.ts';
-import { SERVICES } from '../wire/messages.ts';
+import { type Command, SERVICES } from '../wire/messages.ts';
 import type { NetAddress } from '../wire/net-address.ts';
 
 export interface NodeShape {
@@ -9,6 +10,10 @@ export interface NodeShape {
   /** Can be dialed by others. */
   readonly listens: boolean;
   readonly options?: Partial<PeerManagerOptions>;
+  /** Rules of its own; absent: the world's. */
+  readonly params?: ChainParams;
+  /** It sends none of these: a node that takes and does not give. */
+  readonly withholds?: ReadonlySet<Command>;
 }
 
 const REACHABLE_NETWORKS = new Set(['ipv4', 'ipv6'] as const);

@@ -2,7 +2,7 @@
 import { type Milliseconds, SECOND_MS } from '../base/clock.ts';
 import { randomBelow } from '../base/random.ts';
 import type { SimNode } from './sim-node.ts';
-import type { World } from './world.ts';
+import type { NewNode, World } from './world.ts';
 
 /** Addresses that each knows at first: enough for ten outbound peers in different groups. */
 const ADDRESSES_KNOWN = 40;
@@ -14,11 +14,18 @@ export const SETTLING_MS: Milliseconds = 30 * SECOND_MS;
 /** `count` nodes, of which a share listens (one at least); all start within five seconds. */
 export function addNetwork(
   world: World,
-  shape: { readonly nodes: number; readonly reachable: number },
+  shape: {
+    readonly nodes: number;
+    readonly reachable: number;
+    /** What sets the node of this index apart. */
+    readonly traits?: (index: number) => Partial<NewNode>;
+  },
 ): SimNode[] {
   const random = world.random('scenario');
   const reachable = Math.max(1, Math.round(shape.nodes * shape.reachable));
-  const nodes = Array.from({ length: shape.nodes }, (_, i) => world.addNode({ listens: i < reachable }));
+  const nodes = Array.from({ length: shape.nodes }, (_, i) =>
+    world.addNode({ listens: i < reachable, ...shape.traits?.(i) }),
+  );
   const known = nodes.filter(node => node.listens);
   for (const node of nodes) {
     world.introduce(node, known, ADDRESSES_KNOWN, random);

@@ -2,12 +2,20 @@
 import { MINUTE_MS } from '../base/clock.ts';
 import { FLOOD } from '../p2p/relay-strategy.ts';
 import type { Scenario, ScenarioOptions } from './scenario.ts';
+import { bandwidth } from './scenarios/bandwidth.ts';
 import { bootstrap } from './scenarios/bootstrap.ts';
+import { churn } from './scenarios/churn.ts';
+import { eclipse } from './scenarios/eclipse.ts';
 import { partition } from './scenarios/partition.ts';
 import { propagation } from './scenarios/propagation.ts';
+import { ruleFork } from './scenarios/rule-fork.ts';
+import { strategies } from './scenarios/strategies.ts';
+import { withholding } from './scenarios/withholding.ts';
 import { DEFAULT_NETWORK } from './world.ts';
 
-export const SCENARIOS: readonly Scenario[] = [propagation, partition, bootstrap];
+export const SCENARIOS: readonly Scenario[] = [
+  propagation, bandwidth, strategies, withholding, partition, ruleFork, churn, bootstrap, eclipse,
+]; // biome-ignore format: a list
 
 const DEFAULTS: ScenarioOptions = {
   nodes: 200,

@@ -9,12 +9,14 @@ import { SILENT_LOG } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Chain } from '../chain/chain.ts';
 import type { BlockResult, ChainNotice } from '../chain/effects.ts';
+import type { ChainParams } from '../consensus/params.ts';
 import type { Mempool } from '../mempool/mempool.ts';
 import type { MempoolNotice, TxResult } from '../mempool/mempool-view.ts';
 import { AddressBook } from '../p2p/address-book.ts';
 import type { ConnectionType, P2pEffect, P2pEvent, PeerId } from '../p2p/events.ts';
 import { PeerManager, type PeerManagerOptions } from '../p2p/peer-manager.ts';
 import type { Block } from '../wire/block.ts';
+import type { Command } from '../wire/messages.ts';
 import type { NetAddress } from '../wire/net-address.ts';
 import type { Transaction } from '../wire/transaction.ts';
 import type { Target } from './agenda.ts';
@@ -39,12 +41,14 @@ export class SimNode implements Host, Listener, WriterListener, Target<Milliseco
   readonly index: number;
   readonly address: NetAddress;
   readonly listens: boolean;
+  readonly params: ChainParams;
   readonly chain: Chain;
   readonly mempool: Mempool;
   /** Why connections were closed by this node: reason → times. */
   readonly disconnects = new Map<string, number>();
   readonly #deps: NodeDeps;
   readonly #options: PeerManagerOptions;
+  readonly #withholds: ReadonlySet<Command> | undefined;
   readonly #writer: SimWriter;
   readonly #connections = new Map<PeerId, Connection>();
   #addressBook: AddressBook;
@@ -61,8 +65,10 @@ export class SimNode implements Host, Listener, WriterListener, Target<Milliseco
     this.index = shape.index;
     this.address = shape.address;
     this.listens = shape.listens;
+    this.params = shape.params ?? deps.base.params;
+    this.#withholds = shape.withholds;
     this.#options = { ...nodeOptions(shape, deps.base.params.defaultPort), ...shape.options };
-    this.#writer = new SimWriter(deps, shape.index, this);
+    this.#writer = new SimWriter(deps, shape.index, this.params, this);
     this.chain = this.#writer.chain;
     this.mempool = this.#writer.mempool;
     this.#addressBook = new AddressBook(deps, this.#options);
@@ -104,8 +110,8 @@ export class SimNode implements Host, Listener, WriterListener, Target<Milliseco
   }
 
   /** A clean stop: everybody is hung up on, and what a daemon writes to disk is there at the next start. */
-  stop(): void {
-    const anchors = this.#manager.anchors();
+  stop({ keepAnchors }: { readonly keepAnchors: boolean } = { keepAnchors: true }): void {
+    const anchors = keepAnchors ? this.#manager.anchors() : [];
     const book = this.#addressBook.data();
     for (const { link, side } of this.#connections.values()) this.#deps.network.close(link, side);
     this.#connections.clear();
@@ -241,13 +247,15 @@ export class SimNode implements Host, Listener, WriterListener, Target<Milliseco
       case 'send': {
         const connection = this.#connections.get(effect.peer);
         if (connection === undefined || connection.isClosed) return;
+        if (this.#withholds?.has(effect.message.command) === true) return;
         wiretap.sent(this.index, connection.link, effect.message);
         this.#transmit(connection, effect.message.command, frames.encode(effect.message));
         return;
       }
       case 'sendRawBlock': {
         const connection = this.#connections.get(effect.peer);
-        if (connection !== undefined) this.#transmit(connection, 'block', frames.encodeBlock(effect.raw));
+        if (connection === undefined || this.#withholds?.has('block') === true) return;
+        this.#transmit(connection, 'block', frames.encodeBlock(effect.raw));
         return;
       }
       case 'disconnect': {

@@ -9,6 +9,7 @@ import { runTask } from '../base/task.ts';
 import { Chain } from '../chain/chain.ts';
 import type { BlockResult, ChainNotice } from '../chain/effects.ts';
 import { isScriptEffect, performScripts } from '../chain/script-effects.ts';
+import type { ChainParams } from '../consensus/params.ts';
 import type { MempoolEffect, MempoolTask } from '../mempool/effects.ts';
 import { Mempool } from '../mempool/mempool.ts';
 import type { MempoolNotice, PackageResult, TxResult } from '../mempool/mempool-view.ts';
@@ -64,13 +65,13 @@ export class SimWriter {
   #source = -1;
 
   /** `node`: its index, for metrics and trace. */
-  constructor(deps: WriterDeps, node: number, listener: WriterListener) {
+  constructor(deps: WriterDeps, node: number, params: ChainParams, listener: WriterListener) {
     const { base } = deps;
     this.#deps = deps;
     this.#node = node;
     this.#listener = listener;
     const log = SILENT_LOG;
-    this.chain = new Chain({ params: base.params, log }, { coinsCacheBytes: COINS_CACHE_BYTES });
+    this.chain = new Chain({ params, log }, { coinsCacheBytes: COINS_CACHE_BYTES });
     this.mempool = new Mempool({ chain: this.chain, coins: this.chain, log }, DEFAULT_MEMPOOL_OPTIONS);
     this.#storage = new NodeStorage(base.snapshot);
     this.#run(this.chain.start(this.#storage.load(this.chain), deps.agenda.now));

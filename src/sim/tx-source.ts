@@ -35,7 +35,8 @@ export function startTraffic(
       // The coins are reckoned to last; by chance they may not.
       if (coin === undefined) return;
       const tx = spend(coin, FEE_MIN + randomBelow(random, FEE_SPREAD), randomBelow(random, COIN_VALUE / 2));
-      send(world, senders[randomBelow(random, senders.length)]!, tx);
+      const sender = senders[randomBelow(random, senders.length)]!;
+      if (sender.isStarted) send(world, sender, tx);
       next();
     });
   };

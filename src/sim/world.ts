@@ -6,7 +6,6 @@ import { type Milliseconds, SECOND_MS, toUnixSeconds } from '../base/clock.ts';
 import { randomBelow, SeededRandom } from '../base/random.ts';
 import type { SignatureVerifier } from '../crypto/verifier.ts';
 import { isRoutable } from '../p2p/netgroup.ts';
-import type { PeerManagerOptions } from '../p2p/peer-manager.ts';
 import type { RelayStrategyOptions } from '../p2p/relay-strategy.ts';
 import { SERVICES } from '../wire/messages.ts';
 import { addressKey, type NetAddress } from '../wire/net-address.ts';
@@ -16,6 +15,7 @@ import { Checks } from './checks.ts';
 import { Frames } from './frames.ts';
 import { Metrics } from './metrics.ts';
 import { Network, type NetworkOptions } from './network.ts';
+import type { NodeShape } from './node-options.ts';
 import { ScriptVerdicts } from './script-verdicts.ts';
 import { SimNode } from './sim-node.ts';
 import type { ValidationCosts } from './sim-writer.ts';
@@ -32,12 +32,9 @@ export interface WorldOptions {
   readonly coins: number;
 }
 
-/** A node to be made. */
-export interface NewNode {
-  readonly listens: boolean;
-  /** Absent: one that nobody has. */
+/** A node to be made; without `address`, at one that nobody has. */
+export interface NewNode extends Omit<NodeShape, 'index' | 'address'> {
   readonly address?: NetAddress;
-  readonly options?: Partial<PeerManagerOptions>;
 }
 
 export interface WorldDeps {
@@ -55,7 +52,7 @@ export const DEFAULT_NETWORK: NetworkOptions = {
 };
 
 /** Streams that belong to no node. */
-const STREAMS = { network: 1, addresses: 2, traffic: 3, miner: 4, scenario: 5 } as const;
+const STREAMS = { network: 1, addresses: 2, traffic: 3, miner: 4, scenario: 5, churn: 6 } as const;
 export type Stream = keyof typeof STREAMS;
 /** Nodes' streams come after them. */
 const FIRST_NODE_STREAM = 1_000;
@@ -96,7 +93,7 @@ export class World {
   }
 
   /** Not started yet. */
-  addNode({ listens, address, options }: NewNode): SimNode {
+  addNode({ listens, address, options, params, withholds }: NewNode): SimNode {
     const { agenda, network, metrics, trace, base, checks } = this;
     const index = this.nodes.length;
     const node = new SimNode(
@@ -117,6 +114,8 @@ export class World {
         address: address ?? this.freshAddress(),
         listens,
         options: { relayStrategy: this.options.strategy, ...options },
+        ...(params !== undefined && { params }),
+        ...(withholds !== undefined && { withholds }),
       },
     );
     this.nodes.push(node);

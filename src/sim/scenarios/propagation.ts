@@ -3,12 +3,11 @@
  * minute in which they find their peers, users send and miners mine for as long as is measured.
  */
 import { MINUTE_MS, SECOND_MS } from '../../base/clock.ts';
-import { delayAtShare, mean, type Spread } from '../metrics.ts';
+import { spreadFigures, txCostFigures } from '../figures.ts';
 import { startMining } from '../miner.ts';
 import { addNetwork, outboundCounts, SETTLING_MS } from '../overlay.ts';
 import { createWorld, type Figure, pass, type Scenario } from '../scenario.ts';
 import { startTraffic } from '../tx-source.ts';
-import type { World } from '../world.ts';
 
 /** After the last transaction or block, it may still travel. */
 const DRAIN_MS = 60 * SECOND_MS;
@@ -36,7 +35,7 @@ export const propagation: Scenario = {
       { name: 'full-relay outbound peers of a node, mean', value: overlay.fullRelay, unit: '' },
       { name: 'block-relay-only outbound peers of a node, mean', value: overlay.blockRelay, unit: '' },
       ...spreadFigures('transaction', txs),
-      ...txMessages(world, world.metrics.made.tx),
+      ...txCostFigures(world),
       ...spreadFigures('block', blocks),
     ];
     const tips = world.tips();
@@ -53,38 +52,3 @@ export const propagation: Scenario = {
     };
   },
 };
-
-/** Means over all that were followed of the times at which shares of the nodes had them. */
-function spreadFigures(what: string, spreads: readonly Spread[]): Figure[] {
-  if (spreads.length === 0) return [];
-  const at = (share: number) => mean(spreads.map(spread => delayAtShare(spread, share))) / SECOND_MS;
-  return [
-    { name: `${what}s followed`, value: spreads.length, unit: '' },
-    { name: `${what}: half of the nodes have it after`, value: at(0.5), unit: 's' },
-    { name: `${what}: 90 % have it after`, value: at(0.9), unit: 's' },
-    { name: `${what}: 99 % have it after`, value: at(0.99), unit: 's' },
-    { name: `${what}: all have it after`, value: at(1), unit: 's' },
-  ];
-}
-
-/** What a transaction costs a node: sent, so each message counts once; theory counts both ends. */
-function txMessages(world: World, txCount: number): Figure[] {
-  if (txCount === 0) return [];
-  const commands = ['inv', 'getdata', 'tx', 'notfound'];
-  let messages = 0;
-  let bytes = 0;
-  for (const command of commands) {
-    const count = world.metrics.commands.get(command);
-    messages += count?.messages ?? 0;
-    bytes += count?.bytes ?? 0;
-  }
-  const shares = txCount * world.nodes.length;
-  return [
-    {
-      name: 'messages sent for a transaction, a node (inv, getdata, tx)',
-      value: messages / shares,
-      unit: '',
-    },
-    { name: 'bytes sent for a transaction, a node', value: bytes / shares, unit: 'B' },
-  ];
-}

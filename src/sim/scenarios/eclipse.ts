@@ -1,0 +1,136 @@
+/**
+ * Eclipse on restart (Heilman, Kendler, Zohar, Goldberg 2015): an attacker with addresses in thousands of netgroups fills
+ * the books of its victims and waits until they restart. A victim is eclipsed when all its outbound peers are the attacker's.
+ *
+ * The attacker gets what no attacker has: its addresses are put into the books at once, past the limit of one address in
+ * ten seconds, and told from as many groups as it has, which is the best for it. The books' own rules decide what they
+ * keep. The victims had an hour to come to know honest peers and to test them with feelers; their anchors are taken away.
+ */
+import { MINUTE_MS, toUnixSeconds } from '../../base/clock.ts';
+import { randomBelow } from '../../base/random.ts';
+import { SERVICES } from '../../wire/messages.ts';
+import type { TimedAddress } from '../../wire/net-address.ts';
+import { addNetwork, SETTLING_MS } from '../overlay.ts';
+import { createWorld, pass, type Scenario } from '../scenario.ts';
+import type { SimNode } from '../sim-node.ts';
+import type { World } from '../world.ts';
+
+/** Netgroups, and addresses in each: the botnet of the paper's title figure. */
+const ATTACKER_GROUPS = 4_600;
+const ADDRESSES_PER_GROUP = 2;
+/** One node in so many is a victim; so many hosts answer for all of the attacker's addresses. */
+const VICTIM_EVERY = 5;
+const ATTACKER_HOSTS = 8;
+const ATTACKER_CONNECTIONS = 100_000;
+/** Eight full-relay and two block-relay-only peers, at half a second and some in vain. */
+const DIALING_MS = 2 * MINUTE_MS;
+const RESTARTS = 3;
+const ECLIPSED_MAX = 0.001;
+const OUTBOUND = 10;
+
+export const eclipse: Scenario = {
+  name: 'eclipse',
+  about: 'victims restart with books that an attacker of 4,600 netgroups has filled',
+  defaults: { nodes: 400, duration: 60 * MINUTE_MS, txPerSecond: 0 },
+  *run(deps, options) {
+    const world = createWorld(deps, options);
+    const nodes = addNetwork(world, options);
+    const victims = nodes.filter(node => node.index % VICTIM_EVERY === 0);
+    yield* pass(world, SETTLING_MS + options.duration);
+    const before = victims.map(({ addressBook }) => ({ size: addressBook.size, tried: addressBook.triedCount }));
+    const attackers = Array.from({ length: ATTACKER_HOSTS }, () =>
+      world.addNode({ listens: true, options: { maxConnections: ATTACKER_CONNECTIONS, dialing: { kind: 'connect', targets: [] } } }),
+    );
+    for (const attacker of attackers) attacker.start();
+    const addresses = attackerAddresses(world, attackers);
+    const isAttacker = (index: number) => index >= nodes.length;
+    let [slots, taken, eclipsed, fewest] = [0, 0, 0, OUTBOUND];
+    let inBooks = 0;
+    world.checks.start(world.now + RESTARTS * DIALING_MS);
+    for (let round = 0; round < RESTARTS; round += 1) {
+      for (const victim of victims) {
+        victim.stop({ keepAnchors: false });
+        fill(world, victim, addresses);
+        victim.start();
+      }
+      if (round === 0) inBooks = victims.reduce((sum, { addressBook }) => sum + addressBook.size, 0);
+      yield* pass(world, DIALING_MS);
+      for (const victim of victims) {
+        const peers = outboundOf(victim);
+        const theirs = peers.filter(isAttacker).length;
+        slots += peers.length;
+        taken += theirs;
+        fewest = Math.min(fewest, peers.length - theirs);
+        if (peers.length > 0 && theirs === peers.length) eclipsed += 1;
+      }
+    }
+    const restarts = RESTARTS * victims.length;
+    const share = taken / slots;
+    const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+    return {
+      world,
+      figures: [
+        { name: 'victims', value: victims.length, unit: '' },
+        { name: 'addresses in a victim’s book before, mean', value: mean(before.map(({ size }) => size)), unit: '' },
+        { name: 'of which tried', value: mean(before.map(({ tried }) => tried)), unit: '' },
+        { name: 'addresses of the attacker told to each', value: addresses.length, unit: '' },
+        { name: 'addresses in a victim’s book after, mean', value: inBooks / victims.length, unit: '' },
+        { name: 'restarts', value: restarts, unit: '' },
+        { name: 'outbound slots that the attacker got', value: 100 * share, unit: '%' },
+        { name: 'all ten by chance, if slots were independent', value: 100 * share ** OUTBOUND, unit: '%' },
+        { name: 'restarts after which all outbound peers were the attacker’s', value: (100 * eclipsed) / restarts, unit: '%' },
+        { name: 'fewest honest outbound peers of any victim', value: fewest, unit: '' },
+      ],
+      verdicts: [
+        { promise: 'at most one restart in a thousand ends eclipsed', holds: eclipsed / restarts <= ECLIPSED_MAX },
+      ],
+    };
+  },
+}; // biome-ignore format: tables
+
+/** Outbound peers that last, by the index of their nodes. */
+function outboundOf(node: SimNode): number[] {
+  const peers: number[] = [];
+  for (const { type, isReady, link } of node.connections()) {
+    if (isReady && (type === 'outbound-full-relay' || type === 'block-relay-only'))
+      peers.push(link.hosts[1].index);
+  }
+  return peers;
+}
+
+/** Two addresses in each of so many groups of two bytes, all answered by the attacker's hosts. */
+function attackerAddresses(world: World, hosts: readonly SimNode[]): TimedAddress[] {
+  const services = SERVICES.network | SERVICES.witness | SERVICES.networkLimited;
+  const groups = new Set<number>();
+  const addresses: TimedAddress[] = [];
+  while (groups.size < ATTACKER_GROUPS) {
+    const first = world.freshAddress();
+    const group = (first.bytes[0]! << 8) | first.bytes[1]!;
+    if (groups.has(group)) continue;
+    groups.add(group);
+    for (let i = 0; i < ADDRESSES_PER_GROUP; i += 1) {
+      const bytes = Uint8Array.of(
+        first.bytes[0]!,
+        first.bytes[1]!,
+        first.bytes[2]!,
+        (first.bytes[3]! + i) & 0xff,
+      );
+      const address = { ...first, bytes };
+      world.network.addAlias(hosts[addresses.length % hosts.length]!, address);
+      addresses.push({ ...address, time: 0, services });
+    }
+  }
+  return addresses;
+}
+
+/** Each address is told by sources in several groups, as if they were news. */
+function fill(world: World, victim: SimNode, addresses: readonly TimedAddress[]): void {
+  const random = world.random('scenario');
+  const time = toUnixSeconds(world.now);
+  for (let round = 0; round < 4; round += 1) {
+    for (const address of addresses) {
+      const source = addresses[randomBelow(random, addresses.length)]!;
+      victim.addressBook.add([{ ...address, time }], source, world.now);
+    }
+  }
+}

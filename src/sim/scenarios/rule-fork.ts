@@ -1,0 +1,88 @@
+/**
+ * A soft fork that a minority has not heard of: a third of the nodes does not know a rule and mines a third of the blocks,
+ * all of which break it. Those who enforce it must never follow such a block, and stay connected among themselves; the
+ * others follow whatever has most work, so the majority's chain takes them back.
+ */
+import { HOUR_MS, MINUTE_MS } from '../../base/clock.ts';
+import { startMining } from '../miner.ts';
+import { addNetwork, SETTLING_MS } from '../overlay.ts';
+import { createWorld, pass, type Scenario } from '../scenario.ts';
+import type { SimNode } from '../sim-node.ts';
+
+/** One node in so many does not know the rule. */
+const LENIENT_EVERY = 3;
+/** Who knows of BIP65 refuses this version. */
+const OLD_VERSION = 3;
+const NEVER = 1_000_000_000;
+/** When the last block is found, how long until all must agree. */
+const SETTLED_MS = HOUR_MS;
+
+export const ruleFork: Scenario = {
+  name: 'rule-fork',
+  about: 'a third of the nodes mines blocks that break a rule it does not know',
+  defaults: { nodes: 120, duration: 3 * HOUR_MS, blockInterval: 5 * MINUTE_MS, txPerSecond: 0 },
+  *run(deps, options) {
+    const world = createWorld(deps, options);
+    const { params } = world.base;
+    const lenientParams = { ...params, buried: { ...params.buried, bip65: NEVER } };
+    const isLenient = (node: { readonly index: number }) => node.index % LENIENT_EVERY === 0;
+    const nodes = addNetwork(world, {
+      ...options,
+      traits: index => (isLenient({ index }) ? { params: lenientParams } : {}),
+    });
+    const enforcing = nodes.filter(node => !isLenient(node));
+    const lenient = nodes.filter(isLenient);
+    const baseHeight = nodes[0]!.height;
+    yield* pass(world, SETTLING_MS);
+    const end = world.now + options.duration;
+    world.checks.start(end + SETTLED_MS);
+    const seen = { broken: 0, led: 0, apart: 0 };
+    startMining(world, {
+      interval: options.blockInterval,
+      end,
+      miners: nodes.filter(node => node.listens),
+      versionOf: miner => (isLenient(miner) ? OLD_VERSION : undefined),
+      onMined: (_, miner) => {
+        if (isLenient(miner)) seen.broken += 1;
+      },
+    });
+    let wasLed = false;
+    yield* pass(world, options.duration, () => {
+      wasLed ||= enforcing.some(node => hasOldVersion(node, baseHeight));
+      const led = lenient.filter(node => hasOldVersion(node, baseHeight)).length;
+      seen.led = Math.max(seen.led, led);
+      if (led > 0) seen.apart += 1;
+      return false;
+    });
+    const crossing = [...world.network.links].filter(({ hosts: [a, b] }) => isLenient(a) !== isLenient(b)).length;
+    // The minority stops; one block more of the majority decides.
+    startMining(world, { interval: options.blockInterval, end: end + SETTLED_MS / 2, miners: enforcing.filter(node => node.listens) });
+    yield* pass(world, SETTLED_MS);
+    const share = (count: number) => (100 * count) / nodes.length;
+    return {
+      world,
+      figures: [
+        { name: 'nodes that do not know the rule', value: lenient.length, unit: '' },
+        { name: 'blocks that broke it', value: seen.broken, unit: '' },
+        { name: 'valid chain at the end', value: enforcing[0]!.height - baseHeight, unit: 'blocks' },
+        { name: 'most nodes on a broken branch at one time', value: share(seen.led), unit: '% of all' },
+        { name: 'time with any node on a broken branch', value: (100 * seen.apart * 1_000) / options.duration, unit: '%' },
+        { name: 'links between the two kinds when mining ended', value: crossing, unit: '' },
+        { name: 'links in all', value: world.network.links.size, unit: '' },
+      ],
+      verdicts: [
+        { promise: 'nobody who enforces the rule ever followed a block that breaks it', holds: !wasLed },
+        { promise: 'those who enforce it end on one tip', holds: world.tips(enforcing).length === 1 },
+        { promise: 'the others end there too', holds: world.tips().length === 1 },
+      ],
+    };
+  },
+}; // biome-ignore format: tables
+
+/** Its chain holds a block of the old version above `baseHeight`. */
+function hasOldVersion({ chain }: SimNode, baseHeight: number): boolean {
+  for (let height = chain.height; height > baseHeight; height -= 1) {
+    if (chain.headers.versionOf(chain.atHeight(height)!) === OLD_VERSION) return true;
+  }
+  return false;
+}

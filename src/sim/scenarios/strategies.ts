@@ -1,0 +1,112 @@
+/**
+ * All ways of relaying transactions side by side: the same world, the same traffic, one after the other. Gossip with a
+ * fixed number of peers is compared with its theory: a share x stays without a transaction where x = exp(−K(1 − x)).
+ */
+import { MINUTE_MS, SECOND_MS } from '../../base/clock.ts';
+import { FLOOD, type RelayStrategyOptions } from '../../p2p/relay-strategy.ts';
+import { missedShare, txCost } from '../figures.ts';
+import { delayAtShare, mean, type Spread } from '../metrics.ts';
+import { addNetwork, SETTLING_MS } from '../overlay.ts';
+import { createWorld, type Figure, pass, type Scenario, type ScenarioOptions } from '../scenario.ts';
+import { startTraffic } from '../tx-source.ts';
+import type { World, WorldDeps } from '../world.ts';
+
+/** Gossip with two peers takes more than a minute. */
+const DRAIN_MS = 4 * MINUTE_MS;
+const FANOUTS: readonly number[] = [2, 3, 4, 6, 8];
+
+const CONTESTANTS: readonly { readonly name: string; readonly strategy: RelayStrategyOptions }[] = [
+  { name: 'flood', strategy: FLOOD },
+  ...FANOUTS.map(fanout => ({ name: `gossip-${fanout}`, strategy: { kind: 'gossip', fanout } as const })),
+  { name: 'tree', strategy: { kind: 'tree' } },
+];
+
+interface Result {
+  readonly name: string;
+  readonly missed: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly messages: number;
+  readonly bytes: number;
+}
+
+export const strategies: Scenario = {
+  name: 'strategies',
+  about: 'flood, gossip with K peers and tree, one after the other in the same world',
+  defaults: { nodes: 300, duration: 3 * MINUTE_MS, txPerSecond: 0.2 },
+  *run(deps, options) {
+    const results: Result[] = [];
+    let shown: World | undefined;
+    for (const { name, strategy } of CONTESTANTS) {
+      const world = yield* measure(deps, { ...options, strategy });
+      results.push(resultOf(name, world));
+      // The pictures are of Core's way.
+      shown ??= world;
+    }
+    const [flood] = results;
+    const gossip = results.filter(({ name }) => name.startsWith('gossip-'));
+    const isUniform = options.reachable === 1;
+    return {
+      world: shown!,
+      figures: results.flatMap(figuresOf),
+      verdicts: [
+        { promise: 'flood misses nobody', holds: flood!.missed === 0 },
+        { promise: 'tree misses nobody', holds: results.at(-1)!.missed === 0 },
+        ...(isUniform
+          ? [{ promise: 'gossip with more peers misses fewer', holds: gossip.every(({ missed }, i) => i === 0 || missed <= gossip[i - 1]!.missed) }]
+          : [{ promise: 'gossip with six peers fails behind few reachable nodes', holds: gossip.find(({ name }) => name === 'gossip-6')!.missed > 0.01 }]),
+      ],
+    };
+  },
+}; // biome-ignore format: tables
+
+function* measure(deps: WorldDeps, options: ScenarioOptions): Generator<World, World, void> {
+  const world = createWorld(deps, options);
+  const nodes = addNetwork(world, options);
+  yield* pass(world, SETTLING_MS);
+  world.metrics.reset();
+  const end = world.now + options.duration;
+  world.checks.start(end + DRAIN_MS);
+  startTraffic(world, { interval: SECOND_MS / options.txPerSecond, end, senders: nodes });
+  yield* pass(world, options.duration + DRAIN_MS);
+  return world;
+}
+
+function resultOf(name: string, world: World): Result {
+  const spreads = world.metrics.spreads('tx');
+  const cost = txCost(world)!;
+  return {
+    name,
+    missed: missedShare(spreads),
+    p50: mean(spreads.map(spread => delayOfReached(spread, 0.5))) / SECOND_MS,
+    p99: mean(spreads.map(spread => delayOfReached(spread, 0.99))) / SECOND_MS,
+    messages: 2 * cost.messages,
+    bytes: cost.bytes,
+  };
+}
+
+/** Over the nodes that it reached, so that a strategy that misses some has a time too. */
+function delayOfReached(spread: Spread, share: number): number {
+  return delayAtShare(spread, (share * spread.reached) / spread.delays.length);
+}
+
+function figuresOf({ name, missed, p50, p99, messages, bytes }: Result): Figure[] {
+  const fanout = Number(/^gossip-(\d+)$/.exec(name)?.[1] ?? Number.NaN);
+  return [
+    { name: `${name}: nodes missed`, value: 100 * missed, unit: '%' },
+    ...(Number.isNaN(fanout)
+      ? []
+      : [{ name: `${name}: in theory, each peer drawn from all nodes`, value: 100 * missedInTheory(fanout), unit: '%' }]),
+    { name: `${name}: half of those reached have it after`, value: p50, unit: 's' },
+    { name: `${name}: 99 % of those reached`, value: p99, unit: 's' },
+    { name: `${name}: messages for a transaction, a node, both ends`, value: messages, unit: '' },
+    { name: `${name}: bytes sent for a transaction, a node`, value: bytes, unit: 'B' },
+  ];
+} // biome-ignore format: tables
+
+/** The solution below one of x = exp(−K(1 − x)), by iteration. */
+export function missedInTheory(fanout: number): number {
+  let x = 0;
+  for (let i = 0; i < 200; i += 1) x = Math.exp(-fanout * (1 - x));
+  return x;
+}
