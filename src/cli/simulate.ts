@@ -144,7 +144,8 @@ function durationText(duration: Milliseconds): string {
 function replayCommand(args: SimulateArguments): string {
   const options = Object.entries(args).flatMap(([name, value]) => {
     if (['scenario', 'json', 'report'].includes(name) || value === undefined || value === true) return [];
-    return value === false ? [`--no-${name}`] : [`--${name} ${value}`];
+    const option = name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
+    return value === false ? [`--no-${option}`] : [`--${option} ${value}`];
   });
   return ['bin/node simulate', args.scenario, ...options].join(' ');
 }

@@ -1,17 +1,14 @@
-/** The pictures that belong to gossip: how something spread, whom it came from, and who is connected to whom. */
+/** The pictures that belong to gossip: how something spread, and whom it came from. */
 import { type Milliseconds, SECOND_MS } from '../base/clock.ts';
 import { delayAtShare, mean, type Spread } from './metrics.ts';
 import { escapeText, type Line, lineChart, pathOf, px, roundUp, svg, text } from './svg.ts';
-import type { World } from './world.ts';
 
 /** Single spreads drawn behind the mean. */
 const FAINT_MAX = 40;
 const CURVE_STEPS = 100;
-/** Nodes up to which the overlay is drawn: beyond, it is a ball of wool. */
-export const OVERLAY_NODES_MAX = 150;
+/** Nodes whose ways are drawn: more would be a stain. */
+export const TREE_NODES_MAX = 600;
 const TREE = { width: 720, height: 420, left: 12, right: 16, top: 8, bottom: 44 } as const;
-const OVERLAY_SIZE = 560;
-const OVERLAY_ROUNDS = 200;
 
 /** Share of the nodes over time: the mean of all spreads, and single ones behind it. */
 export function spreadChart(title: string, spreads: readonly Spread[], color: Line['color']): string {
@@ -42,11 +39,12 @@ export function spreadChart(title: string, spreads: readonly Spread[], color: Li
   });
 }
 
-/** Each node at the time when it had it, joined to the node that it came from. */
+/** Each node at the time when it had it, joined to the node that it came from; of many nodes some, and the ways to them. */
 export function spreadTree(spread: Spread): string {
+  const drawn = drawnNodes(spread);
   const children = new Map<number, number[]>();
   for (const [node, source] of spread.sources.entries()) {
-    if (source < 0) continue;
+    if (source < 0 || !drawn.has(node)) continue;
     const siblings = children.get(source);
     if (siblings === undefined) children.set(source, [node]);
     else siblings.push(node);
@@ -95,10 +93,19 @@ export function spreadTree(spread: Spread): string {
   const radius = order.length > 400 ? 1.2 : order.length > 100 ? 2 : 3;
   for (const node of order)
     parts.push(
-      `<circle class="node ${color}" cx="${px(x(node))}" cy="${px(y(node))}" r="${radius}"><title>node ${node}, hop ${hops.get(node)}, ${px(spread.delays[node]! / SECOND_MS)} s</title></circle>`,
+      `<circle class="node ${color}" cx="${px(x(node))}" cy="${px(y(node))}" r="${node === spread.origin ? 5 : radius}"><title>node ${node}, hop ${hops.get(node)}, ${px(spread.delays[node]! / SECOND_MS)} s</title></circle>`,
     );
   parts.push(text(width / 2, height - 6, 'seconds after it was made', 'middle'));
   return svg(width, height, escapeText(`the way of one ${spread.kind}`), parts);
+}
+
+/** The origin, and evenly many of the others with all that lie on the way to them. */
+function drawnNodes({ sources, origin }: Spread): ReadonlySet<number> {
+  const drawn = new Set([origin]);
+  const step = Math.max(1, Math.ceil((1.5 * sources.length) / TREE_NODES_MAX));
+  for (let node = 0; node < sources.length; node += step)
+    for (let at = node; at >= 0 && !drawn.has(at) && sources[at]! >= 0; at = sources[at]!) drawn.add(at);
+  return drawn;
 }
 
 /** The mean number of hops to a node that has it. */
@@ -109,69 +116,4 @@ export function meanHops(spread: Spread): number {
     return count;
   };
   return mean([...spread.sources.keys()].filter(node => spread.sources[node]! >= 0).map(hops));
-}
-
-/** Connections as they stand at the end, laid out by springs. */
-export function overlayGraph(world: World): string {
-  const count = world.nodes.length;
-  const edges = [...world.network.links].map(({ hosts, type }) => ({
-    a: hosts[0].index,
-    b: hosts[1].index,
-    type,
-  }));
-  const positions = springLayout(count, edges);
-  const parts: string[] = [];
-  for (const { a, b, type } of edges) {
-    const kind = type === 'block-relay-only' ? 'thin' : 'full';
-    parts.push(`<path class="edge ${kind}" d="${pathOf([positions[a]!, positions[b]!])}"/>`);
-  }
-  const degree = new Array<number>(count).fill(0);
-  for (const { a, b } of edges) {
-    degree[a]! += 1;
-    degree[b]! += 1;
-  }
-  for (const [i, [x, y]] of positions.entries())
-    parts.push(
-      `<circle class="host" cx="${px(x)}" cy="${px(y)}" r="${px(2 + Math.sqrt(degree[i]!) * 0.8)}"><title>node ${i}: ${degree[i]} connections</title></circle>`,
-    );
-  return svg(OVERLAY_SIZE, OVERLAY_SIZE, 'who is connected to whom', parts);
-}
-
-/** Fruchterman and Reingold, from a spiral: the same graph gives the same picture. */
-function springLayout(
-  count: number,
-  edges: readonly { readonly a: number; readonly b: number }[],
-): [number, number][] {
-  const ideal = 1 / Math.sqrt(count);
-  const at = Array.from({ length: count }, (_, i): [number, number] => {
-    const [angle, radius] = [i * 2.399_963, Math.sqrt((i + 0.5) / count) * 0.5];
-    return [radius * Math.cos(angle), radius * Math.sin(angle)];
-  });
-  for (let round = 0; round < OVERLAY_ROUNDS; round += 1) {
-    const push = at.map((): [number, number] => [0, 0]);
-    const force = (i: number, j: number, strength: (distance: number) => number) => {
-      const [dx, dy] = [at[i]![0] - at[j]![0], at[i]![1] - at[j]![1]];
-      const distance = Math.max(1e-3, Math.hypot(dx, dy));
-      const by = strength(distance) / distance;
-      push[i]![0] += dx * by;
-      push[i]![1] += dy * by;
-      push[j]![0] -= dx * by;
-      push[j]![1] -= dy * by;
-    };
-    for (let i = 0; i < count; i += 1)
-      for (let j = i + 1; j < count; j += 1) force(i, j, distance => (ideal * ideal) / distance);
-    for (const { a, b } of edges) force(a, b, distance => (-0.15 * (distance * distance)) / ideal);
-    const limit = 0.05 * (1 - round / OVERLAY_ROUNDS);
-    for (const [i, [dx, dy]] of push.entries()) {
-      const length = Math.max(1e-9, Math.hypot(dx, dy));
-      at[i]![0] += (dx / length) * Math.min(length, limit);
-      at[i]![1] += (dy / length) * Math.min(length, limit);
-    }
-  }
-  const xs = at.map(([x]) => x);
-  const ys = at.map(([, y]) => y);
-  const [left, top] = [Math.min(...xs), Math.min(...ys)];
-  const span = Math.max(Math.max(...xs) - left, Math.max(...ys) - top, 1e-9);
-  const room = OVERLAY_SIZE - 40;
-  return at.map(([x, y]) => [20 + ((x - left) / span) * room, 20 + ((y - top) / span) * room]);
 }

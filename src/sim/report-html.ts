@@ -2,7 +2,8 @@
 import { hashToHex } from '../base/bytes.ts';
 import { SECOND_MS } from '../base/clock.ts';
 import { delayAtShare, type Spread } from './metrics.ts';
-import { meanHops, OVERLAY_NODES_MAX, overlayGraph, spreadChart, spreadTree } from './pictures.ts';
+import { OVERLAY_NODES_MAX, overlayGraph } from './overlay-picture.ts';
+import { meanHops, spreadChart, spreadTree, TREE_NODES_MAX } from './pictures.ts';
 import { formatNumber, type RunReport } from './report.ts';
 import { barChart, escapeText } from './svg.ts';
 import type { World } from './world.ts';
@@ -16,7 +17,7 @@ table { border-collapse: collapse; width: 100%; } td { padding: 4px 0; border-bo
 svg { width: 100%; height: auto; display: block; } svg text { fill: var(--soft); font: 12px system-ui, sans-serif; }
 .grid { stroke: var(--rule); } .line { fill: none; } .main { stroke-width: 2.5; } .faint { stroke-width: 1; opacity: .22; } .branch { fill: none; stroke-width: .7; opacity: .45; }
 .tx { stroke: var(--tx); } .block { stroke: var(--block); } circle.tx { fill: var(--tx); stroke: none; } circle.block { fill: var(--block); stroke: none; }
-.bar { fill: var(--bar); } .edge { stroke: var(--soft); stroke-width: .6; opacity: .35; } .edge.thin { stroke-dasharray: 2 3; } .host { fill: var(--tx); stroke: var(--paper); }
+.bar { fill: var(--bar); } .edge { stroke: var(--soft); stroke-width: .6; opacity: .35; } .edge.thin { stroke-dasharray: 2 3; } .host { fill: var(--tx); stroke: var(--paper); } .host.quiet { fill: var(--paper); stroke: var(--tx); }
 .good { color: var(--tx); } .bad { color: var(--block); font-weight: 600; } code { font-size: 13px; }
 `;
 
@@ -38,9 +39,8 @@ export function reportHtml(report: RunReport, world: World): string {
       'messages by type',
       [...commands].sort((a, b) => b.messages - a.messages).map(({ command, messages }) => ({ label: command, value: messages, text: formatNumber(messages) })),
     ),
-    ...(world.nodes.length <= OVERLAY_NODES_MAX
-      ? ['<h2>The overlay</h2><p>Connections at the end; dashed ones relay blocks only. A larger dot has more of them.</p>', overlayGraph(world)]
-      : []),
+    `<h2>The overlay</h2><p>Connections at the end; dashed ones relay blocks only. A larger dot has more of them${world.nodes.some(node => !node.listens) ? ', a hollow one takes none' : ''}.${world.nodes.length > OVERLAY_NODES_MAX ? ` Of ${formatNumber(world.nodes.length)} nodes, ${OVERLAY_NODES_MAX} are drawn: one and its neighbours, and theirs.` : ''}</p>`,
+    overlayGraph(world),
     ...(disconnects.length > 0
       ? ['<h2>Connections closed by nodes</h2>', rows(disconnects.map(({ reason, count }) => [reason, formatNumber(count)] as const))]
       : []),
@@ -61,7 +61,7 @@ function spreadParts(
   return [
     `<h2>${title}: share of the nodes over time</h2><p>${spreads.length} followed; the thick line is their mean.</p>`,
     spreadChart(`${noun}s over time`, spreads, kind),
-    `<h2>The way of one ${noun}</h2><p><code>${hash.slice(0, 16)}…</code> from node ${typical.origin}: each dot is a node at the time when it had it, joined to the node that it came from; ${formatNumber(meanHops(typical))} hops on average.</p>`,
+    `<h2>The way of one ${noun}</h2><p><code>${hash.slice(0, 16)}…</code> from node ${typical.origin}: each dot is a node at the time when it had it, joined to the node that it came from; ${formatNumber(meanHops(typical))} hops on average.${typical.reached > TREE_NODES_MAX ? ` Of ${formatNumber(typical.reached)} nodes, every so many are drawn, with all that lie on the way to them.` : ''}</p>`,
     spreadTree(typical),
   ];
 }
