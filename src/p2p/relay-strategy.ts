@@ -21,7 +21,7 @@ export type RelayStrategyOptions =
 
 export const FLOOD: RelayStrategyOptions = { kind: 'flood' };
 /** More than any node has peers is flooding. */
-export const GOSSIP_FANOUT_MAX = 125;
+const GOSSIP_FANOUT_MAX = 125;
 /** How long `tree` holds back what goes to peers beside the tree. */
 const TREE_LAZY_MS = 30 * SECOND_MS;
 

@@ -105,7 +105,7 @@ function figuresOf({ name, missed, p50, p99, messages, bytes }: Result): Figure[
 } // biome-ignore format: tables
 
 /** The solution below one of x = exp(−K(1 − x)), by iteration. */
-export function missedInTheory(fanout: number): number {
+function missedInTheory(fanout: number): number {
   let x = 0;
   for (let i = 0; i < 200; i += 1) x = Math.exp(-fanout * (1 - x));
   return x;
