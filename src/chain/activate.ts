@@ -158,9 +158,17 @@ export function* disconnectTip(
 ): WriterTask<void> {
   assert(state.connecting.length === 0, 'coins stand at the tip');
   const id = state.tip();
-  const block = yield* readBlock(state, id);
-  const undo = yield* readUndo(state, id);
-  disconnectBlock(state, id, block, undo);
+  let block: Block;
+  let undo: BlockUndo;
+  try {
+    block = yield* readBlock(state, id);
+    undo = yield* readUndo(state, id);
+    disconnectBlock(state, id, block, undo);
+  } catch (error) {
+    if (!(error instanceof StoreError || error instanceof DecodeError)) throw error;
+    state.log.warn(error.message);
+    throw new StoreError('corrupted', 'Failed to disconnect block.', { cause: error });
+  }
   state.popTip();
   yield { kind: 'notify', notice: { kind: 'blockDisconnected', id, block, undo, givesBack } };
   if (isFlushDue(state, now)) yield* flush(state, now);

@@ -140,7 +140,12 @@ export class Indexes implements IndexAccess {
   #refuseGaps(): void {
     const { chain } = this.#engine;
     const { headers } = chain;
-    for (const runner of this.#runners) {
+    // The one that needs most is told of; of equals in Core's order of starting them, where coin statistics come last.
+    const isLast = (runner: IndexRunner) => Number(runner.index.name === 'coinstatsindex');
+    const hungriest = this.#runners.toSorted(
+      (a, b) => a.nextHeight() - b.nextHeight() || isLast(a) - isLast(b),
+    );
+    for (const runner of hungriest) {
       if (runner.isSynced) continue;
       const { name, needsUndo } = runner.index;
       const tip = headers.heightOf(chain.tip());

@@ -172,6 +172,8 @@ export const OPTIONS = {
   discover: flag(),
   listenonion: flag(),
   natpmp: flag(),
+  maxreceivebuffer: number(),
+  maxsendbuffer: number(),
   loglevel: list(),
   logips: flag(),
   logthreadnames: flag(),

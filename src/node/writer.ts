@@ -137,7 +137,7 @@ export class Writer<Effect> {
       task.resolve(run.result);
     } catch (error) {
       this.#waiting -= 1;
-      task.reject(this.#failed(task.name, error));
+      task.reject(this.#failed(error));
     }
   }
 
@@ -152,13 +152,14 @@ export class Writer<Effect> {
   }
 
   /** What the task's caller is told; closes the queue if it was a failure of the node. */
-  #failed(name: string, error: unknown): unknown {
+  #failed(error: unknown): unknown {
     if (this.#closed !== undefined || !isFatal(error)) return error;
     const reason =
       error instanceof StoreError
-        ? new FatalStorageError(`A fatal storage error occurred (${name}): ${error.message}`, {
-            cause: error,
-          })
+        ? new FatalStorageError(
+            `A fatal internal error occurred, see debug.log for details: ${error.message}`,
+            { cause: error },
+          )
         : error;
     this.#closed = reason;
     this.#deps.onFatal(reason);

@@ -54,7 +54,9 @@ describe('writer', () => {
     const first = writer.enqueue('flush', () => failing(full));
     const second = writer.enqueue('b', () => steps('b', 1));
     await expect(first).rejects.toThrow(FatalStorageError);
-    await expect(first).rejects.toThrow('A fatal storage error occurred (flush): No space left on device');
+    await expect(first).rejects.toThrow(
+      'A fatal internal error occurred, see debug.log for details: No space left on device',
+    );
     await expect(second).rejects.toThrow(FatalStorageError);
     expect(fatal).toHaveLength(1);
   });
@@ -132,7 +134,7 @@ describe('writer', () => {
       const [first, second, queued] = [start('a', true), start('b', true), start('c', false)];
       await quiet();
       gates.get('a')!.break(new StoreError('io', 'gone'));
-      await expect(first).rejects.toThrow('A fatal storage error occurred (a): gone');
+      await expect(first).rejects.toThrow('A fatal internal error occurred, see debug.log for details: gone');
       await expect(second).rejects.toThrow(FatalStorageError);
       await expect(queued).rejects.toThrow(FatalStorageError);
       expect(writer.length).toBe(0);
