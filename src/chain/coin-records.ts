@@ -53,7 +53,11 @@ export function encodeCoin(coin: Coin): Uint8Array {
 
 /** Throws DecodeError. */
 export function decodeCoin(record: Uint8Array): Coin {
-  const r = new Reader(record);
+  return readCoin(new Reader(record));
+}
+
+/** As `decodeCoin`, of a record that is followed by others. */
+export function readCoin(r: Reader): Coin {
   const code = readVarInt(r);
   const { value, scriptPubKey } = readCompressedOutput(r);
   return { value, scriptPubKey, height: Math.floor(code / 2), isCoinbase: (code & 1) === 1 };

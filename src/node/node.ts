@@ -35,6 +35,7 @@ import { blockAccess, coinAccess } from './facade/blocks.ts';
 import { type BlockMaker, blockMaker } from './facade/mining.ts';
 import { networkAccess } from './facade/network.ts';
 import { clockAccess, poolAccess, processAccess } from './facade/pool.ts';
+import { snapshotAccess } from './facade/snapshots.ts';
 import { Gossip } from './gossip.ts';
 import { enabledIndexes } from './index-options.ts';
 import { Indexes, type IndexName } from './indexes.ts';
@@ -392,6 +393,7 @@ class HearsayNode implements RunningNode {
       blocks: blockAccess({ engine, clock, indexes }),
       coins: coinAccess({ engine, clock }),
       indexes,
+      snapshots: snapshotAccess({ engine, clock, log: this.#log }, this.#config.directory),
       pool: poolAccess({
         engine,
         clock,

@@ -20,12 +20,14 @@ import type { AddressNetwork, NetAddress, TimedAddress } from '../wire/net-addre
 import type { Subnet } from '../wire/subnet.ts';
 import type { OutPoint, Transaction } from '../wire/transaction.ts';
 import type { IndexAccess } from './index-access.ts';
+import type { SnapshotAccess } from './snapshot-access.ts';
 
 export interface NodeFacade {
   readonly chain: ChainView;
   readonly blocks: BlockAccess;
   readonly coins: CoinAccess;
   readonly indexes: IndexAccess;
+  readonly snapshots: SnapshotAccess;
   readonly mempool: MempoolView;
   readonly pool: PoolAccess;
   readonly mining: MiningAccess;

@@ -276,6 +276,10 @@ export class MemoryNode {
         filterScans: new FilterScanner(this.chain),
         summaries: () => [],
       },
+      snapshots: {
+        directory: '/nowhere',
+        dump: () => Promise.reject(new Error('A node in memory writes no files')),
+      },
       pool: {
         options: this.mempool.options,
         isLoaded: true,

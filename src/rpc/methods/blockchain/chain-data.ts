@@ -9,10 +9,12 @@ import { getblockfrompeer } from './fetch.ts';
 import { getblockfilter } from './filters.ts';
 import { gettxoutproof, verifytxoutproof } from './proofs.ts';
 import { scanblocks } from './scan-blocks.ts';
+import { dumptxoutset } from './snapshots.ts';
 import { gettxspendingprevout } from './spending.ts';
 import { getblockstats, getchaintxstats } from './stats.ts';
 
 export const CHAIN_DATA: readonly RpcMethod<NodeFacade>[] = [
+  dumptxoutset,
   getblockfilter,
   getblockfrompeer,
   getblockstats,

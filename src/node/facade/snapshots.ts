@@ -1,0 +1,14 @@
+/** What RPC sees of files with all coins, over the engine. */
+import type { Log } from '../../base/log.ts';
+import type { SnapshotAccess } from '../../rpc/snapshot-access.ts';
+import type { NodeClock } from '../clocks.ts';
+import type { Engine } from '../engine.ts';
+import { dumpCoins } from '../snapshot-dump.ts';
+
+export function snapshotAccess(
+  { engine, clock, log }: { readonly engine: Engine; readonly clock: NodeClock; readonly log: Log },
+  directory: string,
+): SnapshotAccess {
+  const openCoins = () => engine.host.coinSnapshot(engine.chain, engine.writer, clock.now());
+  return { directory, dump: request => dumpCoins({ engine, log, openCoins }, request) };
+}
