@@ -2,6 +2,7 @@
 import { blockScenario } from './block.ts';
 import { cryptoScenario } from './crypto.ts';
 import { importScenario } from './import.ts';
+import { mempoolBlockScenario } from './mempool-block.ts';
 import { nodeScenario } from './node.ts';
 import { propagationScenario } from './propagation.ts';
 import type { Scenario } from './scenario.ts';
@@ -13,6 +14,7 @@ export const SCENARIOS: readonly Scenario[] = [
   scriptScenario,
   blockScenario,
   importScenario,
+  mempoolBlockScenario,
   nodeScenario,
   propagationScenario,
   simulatorScenario,

@@ -14,6 +14,7 @@ import { taprootSignatureHash } from '../../src/script/taproot-sighash.ts';
 import { payToPublicKeyHash, payToTaproot, payToWitness } from '../../src/script/templates.ts';
 import {
   createTransaction,
+  type OutPoint,
   SEQUENCE_FINAL,
   type Transaction,
   type TxOutput,
@@ -26,12 +27,22 @@ export interface SignedSpend {
 
 const SECRET = new Uint8Array(32).fill(7);
 
+/** Where `signedKeyHashSpendOf` spends from. */
+export function keyHashScript(): Uint8Array {
+  return payToWitness(0, hash160(publicKeyOf(SECRET)));
+}
+
 /** A transaction that spends `inputs` P2WPKH outputs of one key; the outpoints come from `seed`. */
 export function signedKeyHashSpend(seed: number, inputs: number): SignedSpend {
+  return signedKeyHashSpendOf(madeUp(seed, inputs));
+}
+
+/** The same of outputs that exist. Half of what they are worth is fee. */
+export function signedKeyHashSpendOf(coins: readonly SpentCoin[]): SignedSpend {
   const publicKey = publicKeyOf(SECRET);
   const keyHash = hash160(publicKey);
   const scriptCode = payToPublicKeyHash(keyHash);
-  return signEach(seed, inputs, payToWitness(0, keyHash), (precomputed, i) => {
+  return signEach(coins, payToWitness(0, keyHash), (precomputed, i) => {
     const hash = witnessV0SignatureHash(precomputed, i, scriptCode, SIGHASH_ALL);
     return [concatBytes(signEcdsa(hash, SECRET), Uint8Array.of(SIGHASH_ALL)), publicKey];
   });
@@ -42,7 +53,7 @@ export function signedTaprootSpend(seed: number, inputs: number): SignedSpend {
   const internalKey = publicKeyOf(SECRET).subarray(1);
   const tweaked = taprootTweakSecretKey(SECRET, undefined);
   const scriptPubKey = payToTaproot(taprootTweakPublicKey(internalKey, undefined)!.key);
-  return signEach(seed, inputs, scriptPubKey, (precomputed, i) => {
+  return signEach(madeUp(seed, inputs), scriptPubKey, (precomputed, i) => {
     const hash = taprootSignatureHash(precomputed, i, SIGHASH_DEFAULT, {
       annexHash: undefined,
       leafHash: undefined,
@@ -52,23 +63,32 @@ export function signedTaprootSpend(seed: number, inputs: number): SignedSpend {
   });
 }
 
+interface SpentCoin {
+  readonly prevout: OutPoint;
+  readonly value: number;
+}
+
+function madeUp(seed: number, count: number): SpentCoin[] {
+  const txid = hexToHash<Txid>(seed.toString(16).padStart(64, '0'));
+  return Array.from({ length: count }, (_, index) => ({ prevout: { txid, index }, value: 1_000 + index }));
+}
+
 function signEach(
-  seed: number,
-  inputs: number,
+  coins: readonly SpentCoin[],
   scriptPubKey: Uint8Array,
   sign: (precomputed: PrecomputedTx, input: number) => readonly Uint8Array[],
 ): SignedSpend {
-  const spent = Array.from({ length: inputs }, (_, i) => ({ value: 1_000 + i, scriptPubKey }));
-  const txid = hexToHash<Txid>(seed.toString(16).padStart(64, '0'));
+  const spent = coins.map(({ value }) => ({ value, scriptPubKey }));
+  const total = coins.reduce((sum, { value }) => sum + value, 0);
   const parts = {
     version: 2,
-    inputs: spent.map((_, index) => ({
-      prevout: { txid, index },
+    inputs: coins.map(({ prevout }) => ({
+      prevout,
       scriptSig: EMPTY_BYTES,
       sequence: SEQUENCE_FINAL,
       witness: [] as readonly Uint8Array[],
     })),
-    outputs: [{ value: 500, scriptPubKey }],
+    outputs: [{ value: Math.floor(total / 2), scriptPubKey }],
     lockTime: 0,
   };
   const precomputed = new PrecomputedTx(parts, spent);
