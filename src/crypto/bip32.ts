@@ -90,6 +90,11 @@ export function derivePublicChild(
   };
 }
 
+/** What is added to an unhardened parent's key to make the child's: 32 bytes. */
+export function publicChildTweak(parent: ExtendedPublicKey, childNumber: number): Uint8Array {
+  return childDigest(parent.chainCode, parent.publicKey, childNumber).slice(0, 32);
+}
+
 /** Without the secret. */
 export function neuter(key: ExtendedPublicKey): ExtendedPublicKey {
   const { depth, parentFingerprint, childNumber, chainCode, publicKey } = key;

@@ -143,7 +143,8 @@ export function taprootTweakSecretKey(secretKey: Uint8Array, merkleRoot: Uint8Ar
   return tweaked;
 }
 
-function tapTweak(internalKey: Uint8Array, merkleRoot: Uint8Array | undefined): Uint8Array {
+/** The tweak of `taprootTweakPublicKey`: 32 bytes. */
+export function tapTweak(internalKey: Uint8Array, merkleRoot: Uint8Array | undefined): Uint8Array {
   return merkleRoot === undefined
     ? taggedHash('TapTweak', internalKey)
     : taggedHash('TapTweak', internalKey, merkleRoot);

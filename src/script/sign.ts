@@ -8,7 +8,8 @@ import { binaryToBytes, bytesToBinary, concatBytes, EMPTY_BYTES, equalBytes } fr
 import { hash160, ripemd160 } from '../crypto/hashes.ts';
 import { STANDARD_SCRIPT_FLAGS } from './flags.ts';
 import { OPCODES, pushData, pushNumber } from './opcodes.ts';
-import type { SignatureCreator } from './signature-creator.ts';
+import { signMusig } from './sign-musig.ts';
+import type { KeyTweak, SignatureCreator } from './signature-creator.ts';
 import type { SignatureData } from './signature-data.ts';
 import { type SigningProvider, xOnlyIds } from './signing-provider.ts';
 import { LEAF_VERSION_TAPSCRIPT, tapLeafHash } from './taproot.ts';
@@ -176,17 +177,10 @@ class InputSigner {
     this.#learnTaproot(outputKey);
     if (data.internalKey !== undefined) this.#learnTapKey(data.internalKey, undefined);
     this.#learnTapKey(outputKey, undefined);
-    if (data.tapKeySignature === undefined && data.internalKey !== undefined) {
-      const tweak = { merkleRoot: data.merkleRoot };
-      data.tapKeySignature = this.#creator.schnorr(this.#provider, data.internalKey, {
-        tweak,
-        leafHash: undefined,
-      });
+    if (data.internalKey !== undefined) {
+      data.tapKeySignature ??= this.#schnorr(data.internalKey, { merkleRoot: data.merkleRoot }, undefined);
     }
-    data.tapKeySignature ??= this.#creator.schnorr(this.#provider, outputKey, {
-      tweak: 'none',
-      leafHash: undefined,
-    });
+    data.tapKeySignature ??= this.#schnorr(outputKey, 'none', undefined);
     if (data.tapKeySignature !== undefined) return [data.tapKeySignature];
     let smallest: { readonly items: readonly Uint8Array[]; readonly bytes: number } | undefined;
     for (const [control, { script, leafVersion }] of data.tapScripts) {
@@ -254,9 +248,18 @@ class InputSigner {
     const name = bytesToBinary(xOnly) + bytesToBinary(leafHash);
     const known = tapScriptSignatures.get(name);
     if (known !== undefined) return known;
-    const signature = this.#creator.schnorr(this.#provider, xOnly, { tweak: 'none', leafHash });
+    const signature = this.#schnorr(xOnly, 'none', leafHash);
     if (signature !== undefined) tapScriptSignatures.set(name, signature);
     return signature;
+  }
+
+  /** By the key alone, or by those that it is an aggregate of. */
+  #schnorr(xOnly: Uint8Array, tweak: KeyTweak, leafHash: Uint8Array | undefined): Uint8Array | undefined {
+    const provider = this.#provider;
+    return (
+      this.#creator.schnorr(provider, xOnly, { tweak, leafHash }) ??
+      signMusig(provider, this.#creator, this.#data, { xOnly, tweak, leafHash })
+    );
   }
 
   #scriptOf(id: Uint8Array): Uint8Array | undefined {

@@ -32,6 +32,10 @@ export interface SignatureCreator {
     xOnly: Uint8Array,
     options: { readonly tweak: KeyTweak; readonly leafHash: Uint8Array | undefined },
   ): Uint8Array | undefined;
+  /** What a Schnorr signature signs; undefined while not everything that is spent is known. */
+  schnorrHash(leafHash: Uint8Array | undefined): Uint8Array | undefined;
+  /** A Schnorr signature with the hash type, where one is written. */
+  withHashType(signature: Uint8Array): Uint8Array;
 }
 
 /**
@@ -46,7 +50,15 @@ export function transactionSigner(options: {
   readonly allSpentKnown: boolean;
 }): SignatureCreator {
   const { precomputed, index, hashType, verifier, allSpentKnown } = options;
+  const schnorrHash = (leafHash: Uint8Array | undefined): Uint8Array | undefined => {
+    const spend = { annexHash: undefined, leafHash, codeSeparatorPosition: NO_CODE_SEPARATOR };
+    return allSpentKnown ? taprootSignatureHash(precomputed, index, hashType, spend) : undefined;
+  };
+  const withHashType = (signature: Uint8Array): Uint8Array =>
+    hashType === SIGHASH_DEFAULT ? signature : concatBytes(signature, Uint8Array.of(hashType));
   return {
+    schnorrHash,
+    withHashType,
     checker: checkerOfPartlyKnown(precomputed, index, verifier),
     ecdsa(provider, publicKey, scriptCode, sigVersion) {
       const secretKey = provider.secretKeyOf(hash160(publicKey));
@@ -61,15 +73,11 @@ export function transactionSigner(options: {
       return concatBytes(signEcdsa(hash, secretKey), Uint8Array.of(type));
     },
     schnorr(provider, xOnly, { tweak, leafHash }) {
-      if (!allSpentKnown) return undefined;
       const secretKey = secretKeyOfXOnly(provider, xOnly);
-      if (secretKey === undefined) return undefined;
-      const spend = { annexHash: undefined, leafHash, codeSeparatorPosition: NO_CODE_SEPARATOR };
-      const hash = taprootSignatureHash(precomputed, index, hashType, spend);
+      const hash = secretKey && schnorrHash(leafHash);
       if (hash === undefined) return undefined;
-      const key = tweak === 'none' ? secretKey : taprootTweakSecretKey(secretKey, tweak.merkleRoot);
-      const signature = signSchnorr(hash, key, new Uint8Array(32));
-      return hashType === SIGHASH_DEFAULT ? signature : concatBytes(signature, Uint8Array.of(hashType));
+      const key = tweak === 'none' ? secretKey! : taprootTweakSecretKey(secretKey!, tweak.merkleRoot);
+      return withHashType(signSchnorr(hash, key, new Uint8Array(32)));
     },
   };
 }
@@ -84,6 +92,8 @@ export const DUMMY_SIGNER: SignatureCreator = {
   },
   ecdsa: () => dummyEcdsaSignature(),
   schnorr: () => new Uint8Array(SCHNORR_SIGNATURE_BYTES),
+  schnorrHash: () => undefined,
+  withHashType: signature => signature,
 };
 
 /** Strict DER with a low r and s, and SIGHASH_ALL. */

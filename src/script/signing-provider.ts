@@ -17,7 +17,16 @@ export interface TaprootOutput {
   readonly leaves: readonly TapLeaf[];
 }
 
+/** What signing with others needs beside keys: randomness, and nonces until they have signed (by public nonce). */
+export interface MusigSecrets {
+  /** 32 fresh bytes. */
+  random(): Uint8Array;
+  readonly secretNonces: Map<string, Uint8Array>;
+}
+
 export interface SigningProvider {
+  /** Without, nonces are not made and nothing is signed with others. */
+  readonly musig?: MusigSecrets | undefined;
   scriptOf(id: Uint8Array): Uint8Array | undefined;
   publicKeyOf(id: Uint8Array): Uint8Array | undefined;
   /** `id` is HASH160 of the public key, in the form in which the script has it. */
@@ -29,11 +38,16 @@ export interface SigningProvider {
 
 /** Collects what is known. */
 export class KeyStore implements SigningProvider {
+  readonly musig: MusigSecrets | undefined;
   readonly #scripts = new Map<string, Uint8Array>();
   readonly #publicKeys = new Map<string, Uint8Array>();
   readonly #secretKeys = new Map<string, Uint8Array>();
   readonly #origins = new Map<string, KeyOrigin>();
   readonly #taproot = new Map<string, TaprootOutput>();
+
+  constructor(musig?: MusigSecrets) {
+    this.musig = musig;
+  }
 
   addScript(script: Uint8Array): void {
     this.#scripts.set(idText(script), script);
@@ -92,6 +106,7 @@ export function hiding(
   hidden: { readonly secrets: boolean; readonly origins: boolean },
 ): SigningProvider {
   return {
+    musig: hidden.secrets ? undefined : provider.musig,
     scriptOf: id => provider.scriptOf(id),
     publicKeyOf: id => provider.publicKeyOf(id),
     secretKeyOf: id => (hidden.secrets ? undefined : provider.secretKeyOf(id)),
