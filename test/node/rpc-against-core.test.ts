@@ -257,13 +257,19 @@ describe.skipIf(!BITCOIND)('our answers and Core’s', () => {
     );
     const broken = [...invalid!, ...invalid_with_msg!].map(each => (Array.isArray(each) ? each[0]! : each));
     for (const text of broken) await same('decodepsbt', `["${text}"]`);
-    for (const text of valid as string[]) {
+    const { bip174, finalizeAllInputs } = readSharedJson<Record<string, never>>(
+      'vectors/bitcoinjs/psbt.json.gz',
+    );
+    const others = [...new Set(JSON.stringify([bip174, finalizeAllInputs]).match(/cHNidP[A-Za-z0-9+/=]+/g))];
+    for (const text of [...(valid as string[]), ...others]) {
       await same('decodepsbt', `["${text}"]`);
       for (const method of ['analyzepsbt', 'finalizepsbt', 'utxoupdatepsbt']) {
         await same(method, `["${text}"]`);
       }
       await same('finalizepsbt', `["${text}",false]`);
       await same('combinepsbt', `[["${text}","${text}"]]`);
+      // Of final signatures that are not valid, which some of the others have, Core says that it found a bug in itself.
+      if (!valid!.includes(text)) continue;
       await same('descriptorprocesspsbt', `["${text}",[{"desc":"wpkh(${xpub}/*)","range":5}]]`);
     }
     const input = `{"txid":"${spendTxid}","vout":1}`;

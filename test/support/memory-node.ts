@@ -120,15 +120,16 @@ export class MemoryNode {
   /** Makes `block` the tip, without a look at its rules. */
   connect(block: Block): void {
     const height = this.stored.length;
-    const undo: BlockUndo = {
-      spent: block.transactions.slice(1).map(tx => tx.inputs.map(input => this.#spend(input.prevout))),
-    };
+    // One after the other: a transaction may spend what one before it made.
+    const spent: Coin[][] = [];
     for (const tx of block.transactions) {
+      if (!tx.isCoinbase) spent.push(tx.inputs.map(input => this.#spend(input.prevout)));
       tx.outputs.forEach((output, index) => {
         if (output.scriptPubKey[0] === 0x6a) return;
         this.coins.set(outPointKey(tx.txid, index), { ...output, height, isCoinbase: tx.isCoinbase });
       });
     }
+    const undo: BlockUndo = { spent };
     this.stored.push(block);
     this.#undo.push(undo);
     this.#ids.set(block.header.hash, height);
