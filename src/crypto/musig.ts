@@ -21,7 +21,7 @@ import { noble } from './noble.ts';
 import { CURVE_ORDER, modOrder, readScalar, scalarToBytes } from './scalar.ts';
 
 /** Two points; and two scalars with the public key of their signer. */
-export const PUBLIC_NONCE_BYTES = 66;
+const PUBLIC_NONCE_BYTES = 66;
 const SECRET_NONCE_BYTES = 97;
 
 export interface MusigTweak {
