@@ -6,10 +6,13 @@ import net from 'node:net';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { ConnectionType, DialTarget, PeerId, Permission } from '../p2p/events.ts';
+import { networkOf } from '../p2p/netgroup.ts';
 import { isKnownCommand } from '../wire/messages.ts';
-import { addressText, hostText, type NetAddress, parseAddress } from '../wire/net-address.ts';
+import { addressText, asCjdns, hostText, type NetAddress, parseAddress } from '../wire/net-address.ts';
 import { type Received, type Transport, type TransportKind, V1Transport } from '../wire/transport.ts';
 import { V2Transport } from '../wire/v2-transport.ts';
+import { dialSocket } from './dial.ts';
+import { CredentialsGenerator, type Proxies, type SocksProxy } from './proxies.ts';
 
 /** Undecoded bytes of one peer above which its socket is read no further (Core: -maxreceivebuffer). */
 const RECEIVE_BUFFER_BYTES_MAX = 5_000_000;
@@ -17,6 +20,8 @@ const RECEIVE_BUFFER_BYTES_MAX = 5_000_000;
 const SEND_BUFFER_BYTES_MAX = 1_000_000;
 /** How long a dial may take by default (Core: DEFAULT_CONNECT_TIMEOUT). */
 const CONNECT_TIMEOUT_MS = 5_000;
+/** Of a peer that only a proxy knows, and of our end where there is none. */
+const UNKNOWN_ADDRESS: NetAddress = { network: 'ipv6', bytes: new Uint8Array(16), port: 0 };
 /** Core counts commands that it does not know under this name. */
 const OTHER_COMMANDS = '*other*';
 
@@ -26,9 +31,17 @@ export interface ConnectionInfo {
   readonly address: NetAddress;
   readonly localAddress: NetAddress;
   readonly permissions: readonly Permission[];
+  /** It came in where only Tor delivers. */
+  readonly isOnion?: true;
   /** The name or address that was asked for; only of outbound connections. */
   readonly dialedName?: string;
   readonly attempt?: number;
+}
+
+export interface ListenOptions {
+  readonly permissions: readonly Permission[];
+  /** Only Tor delivers here (`-bind=…=onion`). */
+  readonly isOnion: boolean;
 }
 
 /** Called for each thing that happens; of `send` only `sendPaused` comes before it returns. */
@@ -54,6 +67,14 @@ export interface TransportOptions {
   /** Outbound sockets leave from this address: how nodes of a private network are told apart. */
   readonly localAddress?: string;
   readonly connectTimeoutMs?: number;
+  /** Absent: everybody is dialed straight. */
+  readonly proxies?: Proxies;
+  /** False: hosts are given by address, or looked up by a proxy (`-dns=0`). */
+  readonly looksUpNames?: boolean;
+  /** fc00::/8 is CJDNS. */
+  readonly isCjdnsReachable?: boolean;
+  /** Told of all bytes that are sent. */
+  readonly onSent?: (bytes: number) => void;
   permissionsOf(address: NetAddress, direction: 'in' | 'out'): readonly Permission[];
 }
 
@@ -72,6 +93,7 @@ export class Connection {
   readonly #log: Log;
   readonly #socket: net.Socket;
   readonly #total: TrafficCounters;
+  readonly #onSent: ((bytes: number) => void) | undefined;
   readonly #handler: TransportHandler;
   /** What `transportChanged` was told last. */
   #toldKind: TransportKind | undefined;
@@ -88,6 +110,7 @@ export class Connection {
       transport: Transport;
       total: TrafficCounters;
       handler: TransportHandler;
+      onSent: ((bytes: number) => void) | undefined;
       onClosed(): void;
     },
   ) {
@@ -96,6 +119,7 @@ export class Connection {
     this.transport = context.transport;
     this.#log = context.log;
     this.#total = context.total;
+    this.#onSent = context.onSent;
     const { handler } = context;
     this.#handler = handler;
     this.#toldKind = this.transport.kind === 'v1' ? 'v1' : undefined;
@@ -165,6 +189,7 @@ export class Connection {
         this.#log.debug('net', () => `start sending v2 handshake to peer=${this.info.peer}`);
       this.traffic.sent += bytes.length;
       this.#total.sent += bytes.length;
+      this.#onSent?.(bytes.length);
       if (command !== undefined)
         count(this.traffic.sentByCommand, isKnownCommand(command) ? command : OTHER_COMMANDS, bytes.length);
       this.#socket.write(bytes);
@@ -200,12 +225,14 @@ export class TcpTransport {
   readonly #options: TransportOptions;
   readonly #connections = new Map<PeerId, Connection>();
   readonly #dialing = new Set<net.Socket>();
+  readonly #credentials: CredentialsGenerator;
   readonly #servers: net.Server[] = [];
   #nextPeer: PeerId = 0;
 
   constructor(deps: { readonly log: Log; readonly handler: TransportHandler }, options: TransportOptions) {
     this.#deps = deps;
     this.#options = options;
+    this.#credentials = new CredentialsGenerator(options.random);
   }
 
   get(peer: PeerId): Connection | undefined {
@@ -213,11 +240,16 @@ export class TcpTransport {
   }
 
   /** Resolves to the address in use (the port, when 0 was asked for); rejects with the system's error. */
-  listen(host: string, port: number, permissions: readonly Permission[] = []): Promise<NetAddress> {
-    const server = net.createServer({ noDelay: true }, socket => this.#accept(socket, permissions));
+  listen(host: string, port: number, how: Partial<ListenOptions> = {}): Promise<NetAddress> {
+    const { permissions = [], isOnion = false } = how;
+    const server = net.createServer({ noDelay: true }, socket =>
+      this.#accept(socket, { permissions, isOnion }),
+    );
     return new Promise((resolve, reject) => {
       server.once('error', reject);
-      server.listen({ host, port, exclusive: true }, () => {
+      // Each family has a socket of its own.
+      const ipv6Only = host.includes(':');
+      server.listen({ host, port, exclusive: true, ipv6Only }, () => {
         server.removeListener('error', reject);
         server.on('error', error => this.#deps.log.warn(`Listening on ${host}:${port}: ${error.message}`));
         this.#servers.push(server);
@@ -234,42 +266,49 @@ export class TcpTransport {
   ): void {
     const { handler } = this.#deps;
     const { localAddress, connectTimeoutMs = CONNECT_TIMEOUT_MS } = this.#options;
-    if (target.kind === 'address' && !isDialable(target.address)) {
-      // Asking DNS for such a name would tell strangers whom we look for.
-      setImmediate(() => handler.dialFailed(attempt, `no way to ${target.address.network} hosts`));
+    const proxy = this.#proxyFor(target);
+    const refusal = proxy === undefined && this.#refusalOf(target);
+    if (refusal) {
+      setImmediate(() => handler.dialFailed(attempt, refusal));
       return;
     }
     const [host, port] =
       target.kind === 'name' ? [target.host, target.port] : [hostText(target.address), target.address.port];
     const dialedName = target.kind === 'name' ? `${host}:${port}` : addressText(target.address);
-    const socket = net.connect({
+    const credentials = proxy?.randomizesCredentials ? this.#credentials.next() : undefined;
+    const route = {
       host,
       port,
-      noDelay: true,
-      ...(localAddress !== undefined && { localAddress }),
+      ...(proxy && { proxy: proxy.place }),
+      ...(credentials && { credentials }),
+    };
+    const address = target.kind === 'address' ? target.address : proxy && UNKNOWN_ADDRESS;
+    const socket = dialSocket(route, { localAddress, connectTimeoutMs }, outcome => {
+      this.#dialing.delete(socket);
+      if (outcome.kind === 'failed') handler.dialFailed(attempt, outcome.reason);
+      else this.#open(socket, { ...how, attempt, dialedName, permissions: [], ...(address && { address }) });
     });
     this.#dialing.add(socket);
-    const timer = setTimeout(() => socket.destroy(new Error('timed out')), connectTimeoutMs);
-    const settle = () => {
-      clearTimeout(timer);
-      this.#dialing.delete(socket);
-    };
-    const fail = (error: NodeJS.ErrnoException) => {
-      settle();
-      // Several addresses of one name that all fail come as one error without text.
-      handler.dialFailed(attempt, error.message || (error.code ?? 'failed'));
-    };
-    socket.once('error', fail);
-    socket.once('close', settle);
-    socket.once('connect', () => {
-      settle();
-      socket.removeListener('error', fail);
-      this.#open(socket, { ...how, attempt, dialedName, permissions: [] });
-    });
   }
 
-  #accept(socket: net.Socket, permissions: readonly Permission[]): void {
-    this.#open(socket, { type: 'inbound', transport: this.#options.acceptsV2 ? 'v2' : 'v1', permissions });
+  #proxyFor(target: DialTarget): SocksProxy | undefined {
+    const { proxies = {} } = this.#options;
+    if (target.kind === 'name') return proxies.name;
+    const network = networkOf(target.address, { privateNetwork: false });
+    return network === 'unroutable' || network === 'internal' ? undefined : proxies[network];
+  }
+
+  /** Why it cannot be dialed straight. */
+  #refusalOf(target: DialTarget): string | undefined {
+    // Asking DNS for such a name would tell strangers whom we look for.
+    if (target.kind === 'address')
+      return isDialable(target.address) ? undefined : `no way to ${target.address.network} hosts`;
+    return this.#options.looksUpNames === false ? 'names are not looked up (-dns=0)' : undefined;
+  }
+
+  #accept(socket: net.Socket, { permissions, isOnion }: ListenOptions): void {
+    const transport = this.#options.acceptsV2 ? 'v2' : 'v1';
+    this.#open(socket, { type: 'inbound', transport, permissions, ...(isOnion && { isOnion }) });
   }
 
   #open(
@@ -280,10 +319,15 @@ export class TcpTransport {
       permissions: readonly Permission[];
       attempt?: number;
       dialedName?: string;
+      isOnion?: true;
+      /** Whom we asked for: a proxy is not the peer. */
+      address?: NetAddress;
     },
   ): void {
-    const address = parseAddress(stripZone(socket.remoteAddress), socket.remotePort ?? 0);
-    const localAddress = parseAddress(stripZone(socket.localAddress), socket.localPort ?? 0);
+    const remote = parseAddress(stripZone(socket.remoteAddress), socket.remotePort ?? 0);
+    const address = how.address ?? (remote && this.#options.isCjdnsReachable ? asCjdns(remote) : remote);
+    const bound = parseAddress(stripZone(socket.localAddress), socket.localPort ?? 0);
+    const localAddress = bound ?? (how.address && UNKNOWN_ADDRESS);
     if (address === undefined || localAddress === undefined) {
       // Reset between connecting and now: there is nobody at the other end to name.
       socket.destroy();
@@ -312,6 +356,7 @@ export class TcpTransport {
         transport,
         total: this.total,
         handler,
+        onSent: this.#options.onSent,
         onClosed: () => this.#connections.delete(peer),
       },
     );

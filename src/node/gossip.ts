@@ -14,12 +14,14 @@ import type { P2pCommand, P2pCommandResult } from '../p2p/commands.ts';
 import type { P2pEvent } from '../p2p/events.ts';
 import { PeerManager } from '../p2p/peer-manager.ts';
 import { decodePeersFile, encodePeersFile, PeersFileVersionError } from '../p2p/peers-file.ts';
+import { UploadTarget } from '../p2p/upload-target.ts';
 import { DecodeError } from '../wire/codec.ts';
 import { SERVICES } from '../wire/messages.ts';
 import { type NetAddress, parseAddress, type TimedAddress } from '../wire/net-address.ts';
 import { decodeAnchors, encodeAnchors } from './anchors-file.ts';
 import type { NodeClock } from './clocks.ts';
 import type { Engine } from './engine.ts';
+import { machineAddresses } from './machine-addresses.ts';
 import { isAnnounceable, type NetworkOptions } from './network-options.ts';
 import { type Operation, PeerPump } from './peer-pump.ts';
 import { ConfigError } from './settings.ts';
@@ -45,6 +47,7 @@ export class Gossip {
   readonly manager: PeerManager;
   readonly pump: PeerPump;
   readonly book: AddressBook;
+  readonly upload: UploadTarget;
   /** What we listen on and tell others. */
   readonly announced: readonly NetAddress[];
   readonly #deps: GossipDeps;
@@ -60,12 +63,17 @@ export class Gossip {
     const { engine, random, log, clock } = deps;
     const { privateNetwork } = options.manager;
     this.book = new AddressBook({ random }, { privateNetwork, ...options.addressBook }, this.#readPeers());
-    const listenAddresses = options.listen.flatMap(
-      ({ host, port }) => parseAddress(host.includes(':') ? `[${host}]` : host, port) ?? [],
-    );
+    const bound = options.listen
+      .filter(({ isOnion }) => !isOnion)
+      .flatMap(({ host, port }) => parseAddress(host.includes(':') ? `[${host}]` : host, port) ?? []);
+    const listenAddresses = options.discoversAddresses
+      ? [...bound, ...machineAddresses(bound[0]!.port)]
+      : bound;
     this.announced = listenAddresses.filter(address => isAnnounceable(address, privateNetwork));
+    this.upload = new UploadTarget(options.uploadTarget);
     this.manager = new PeerManager(
       {
+        upload: this.upload,
         chain: engine.chain,
         mempool: engine.mempool,
         random,
@@ -95,6 +103,10 @@ export class Gossip {
         acceptsV2: (options.manager.services & SERVICES.v2Transport) !== 0n,
         permissionsOf: options.permissionsOf,
         connectTimeoutMs: options.connectTimeoutMs,
+        proxies: options.proxies,
+        looksUpNames: options.looksUpNames,
+        isCjdnsReachable: options.isCjdnsReachable,
+        onSent: bytes => this.upload.record(bytes, clock.now()),
         ...local(options.localAddress),
       },
     );
@@ -107,19 +119,20 @@ export class Gossip {
   /** Listens, and begins to dial. Throws ConfigError when a port cannot be had. */
   async start(): Promise<void> {
     const { transport } = this.pump;
-    for (const { host, port, permissions } of this.#options.listen) {
+    for (const { host, port, isOptional, ...rest } of this.#options.listen) {
       try {
-        await transport.listen(host, port, permissions);
+        await transport.listen(host, port, rest);
       } catch (error) {
+        if (isOptional) continue;
         const { code, message } = error as NodeJS.ErrnoException;
-        const where = `${host}:${port}`;
+        const where = placeText(host, port);
         throw new ConfigError(
           code === 'EADDRINUSE'
             ? `Unable to bind to ${where} on this computer. Another node is probably already running there.`
             : `Unable to bind to ${where} on this computer (${message}).`,
         );
       }
-      this.#deps.log.info(`Bound to ${host}:${port}`);
+      this.#deps.log.info(`Bound to ${placeText(host, port)}`);
     }
     if (!fs.existsSync(this.#path(BANS_FILE))) {
       this.#deps.log.info('Recreating the banlist database');
@@ -289,6 +302,10 @@ export class Gossip {
       fs.rmSync(file, { force: true });
     }
   }
+}
+
+function placeText(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 function local(localAddress: string | undefined): { localAddress?: string } {

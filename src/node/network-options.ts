@@ -1,16 +1,19 @@
 /** What the user said about peers, as the gossip layer and the sockets take it. Throws ConfigError. */
-import type { ChainParams } from '../consensus/params.ts';
 import type { DnsServer } from '../net/dns-client.ts';
 import type { AddressBookOptions } from '../p2p/address-book.ts';
+import type { Proxies } from '../net/proxies.ts';
 import type { DialTarget, Permission } from '../p2p/events.ts';
 import { networkOf } from '../p2p/netgroup.ts';
 import type { PeerManagerOptions } from '../p2p/peer-manager.ts';
 import { FLOOD, parseRelayStrategy, type RelayStrategyOptions } from '../p2p/relay-strategy.ts';
 import { SERVICES } from '../wire/messages.ts';
-import { type AddressNetwork, type NetAddress, parseAddress } from '../wire/net-address.ts';
+import { asCjdns, type NetAddress, parseAddress } from '../wire/net-address.ts';
+import { bindsToAny, type ListenAddress, listenAddresses, listenPort } from './bind-options.ts';
+import { parseByteUnits } from './byte-units.ts';
 import type { NodeConfig } from './config.ts';
 import { type HostPort, splitHostPort } from './host-port.ts';
-import { permissionsOf, whiteBinds } from './permission-options.ts';
+import { permissionsOf } from './permission-options.ts';
+import { onlyNetworks, reachability } from './reachability.ts';
 import { ConfigError, type Settings } from './settings.ts';
 
 const DNS_PORT = 53;
@@ -24,15 +27,6 @@ const USER_AGENT_BYTES_MAX = 256;
 /** Core: LoadAddrman. */
 const CHECK_ONE_IN_MAX = 1_000_000;
 const COMMENT = /^[0-9A-Za-z .,;\-_?@]*$/;
-/** Networks that this node can dial. */
-const REACHABLE: ReadonlySet<AddressNetwork> = new Set(['ipv4', 'ipv6']);
-
-export interface ListenAddress {
-  readonly host: string;
-  readonly port: number;
-  readonly permissions: readonly Permission[];
-}
-
 export interface NetworkOptions {
   readonly manager: Omit<
     PeerManagerOptions,
@@ -42,39 +36,55 @@ export interface NetworkOptions {
   readonly addressBook: Omit<AddressBookOptions, 'privateNetwork'>;
   /** Empty: no connections are taken. */
   readonly listen: readonly ListenAddress[];
+  /** Addresses of the machine are told to others, as far as they can be reached (`-discover`). */
+  readonly discoversAddresses: boolean;
+  /** On its way in and out: fc00::/8 is CJDNS where that is reachable. */
+  readonly isCjdnsReachable: boolean;
+  readonly proxies: Proxies;
+  /** `-dns`. */
+  readonly looksUpNames: boolean;
   /** Dial from here. */
   readonly localAddress: string | undefined;
   /** How long a dial may take (`-timeout`). */
   readonly connectTimeoutMs: number;
+  /** Bytes a day (`-maxuploadtarget`); 0: any. */
+  readonly uploadTarget: number;
   /** Empty: the system's. */
   readonly resolvers: readonly DnsServer[];
   permissionsOf(address: NetAddress, direction: 'in' | 'out'): readonly Permission[];
 }
 
-export function networkOptions({ settings, params, persona }: NodeConfig): NetworkOptions {
+export function networkOptions(config: NodeConfig): NetworkOptions {
+  const { settings, params, persona } = config;
   const privateNetwork = persona === 'hearsay' && settings.flag('private-network', false);
-  const connect = settings.list('connect');
-  const isConnectMode = connect.length > 0 || settings.isNegated('connect');
-  const connectTargets = connect
-    .filter(text => text !== '0')
-    .map(text => parseTarget(text, params.defaultPort));
-  const listens = settings.flag(
-    'listen',
-    !isConnectMode || settings.isSet('bind') || settings.isSet('whitebind'),
-  );
-  if (!listens && (settings.list('bind').length > 0 || settings.list('whitebind').length > 0))
-    throw new ConfigError('Cannot set -bind or -whitebind together with -listen=0');
-  const seeds = chooseSeeds(settings, params, isConnectMode);
+  const { networks, proxies, isCjdnsReachable } = reachability(settings);
+  const target = (text: string) => parseTarget(text, { defaultPort: params.defaultPort, isCjdnsReachable });
   const maxConnections = settings.number('maxconnections', MAX_CONNECTIONS_DEFAULT);
   if (maxConnections < 0) throw new ConfigError('-maxconnections must be greater or equal than zero');
+  const connect = settings.list('connect');
+  const isConnectMode = connect.length > 0 || settings.isNegated('connect');
+  const connectTargets = connect.filter(text => text !== '0').map(target);
+  // To protect privacy, who uses a proxy does not listen, and tells no addresses, unless he says so.
+  const proxyText = settings.text('proxy') ?? '';
+  const isProxied = proxyText !== '' && proxyText !== '0';
+  const isQuiet = isConnectMode || maxConnections === 0 || isProxied;
+  const listens = settings.flag('listen', !isQuiet || settings.isSet('bind') || settings.isSet('whitebind'));
+  if (!listens && (settings.list('bind').length > 0 || settings.list('whitebind').length > 0))
+    throw new ConfigError('Cannot set -bind or -whitebind together with -listen=0');
+  const seeds = chooseSeeds(config, { isConnectMode, target });
   const externalAddresses = settings.list('externalip').map(text => {
-    const address = parseAddress(text, params.defaultPort);
+    const address = parseAddress(text, listenPort(config));
     if (address === undefined) throw new ConfigError(`Cannot resolve -externalip address: '${text}'`);
-    return address;
+    return isCjdnsReachable ? asCjdns(address) : address;
   });
   const peerTimeoutS = settings.number('peertimeout', PEER_TIMEOUT_DEFAULT_S);
   if (peerTimeoutS <= 0) throw new ConfigError('peertimeout must be a positive integer.');
   const bind = settings.list('bind');
+  const listen = listenAddresses(config);
+  const discovers = settings.flag(
+    'discover',
+    listens && !isProxied && externalAddresses.length === 0 && !privateNetwork,
+  );
   return {
     manager: {
       userAgent: userAgent(settings, persona),
@@ -87,7 +97,7 @@ export function networkOptions({ settings, params, persona }: NodeConfig): Netwo
       banTimeS: settings.number('bantime', BAN_TIME_DEFAULT_S),
       maxConnections,
       dialing: isConnectMode ? { kind: 'connect', targets: connectTargets } : { kind: 'book' },
-      addNodes: settings.list('addnode').map(text => parseTarget(text, params.defaultPort)),
+      addNodes: settings.list('addnode').map(target),
       networkActive: settings.flag('networkactive', true),
       dnsSeeds: seeds.hosts,
       forceDnsSeeds: settings.flag('forcednsseed', false),
@@ -97,15 +107,20 @@ export function networkOptions({ settings, params, persona }: NodeConfig): Netwo
           ? params.fixedSeeds.flatMap(text => parseAddress(text, params.defaultPort) ?? [])
           : [],
       defaultPort: params.defaultPort,
-      reachableNetworks: REACHABLE,
+      reachableNetworks: networks,
       externalAddresses,
     },
     addressBook: {
       checkOneIn: Math.min(Math.max(settings.number('checkaddrman', 0), 0), CHECK_ONE_IN_MAX),
       hasTestKey: settings.list('test').includes('addrman'),
     },
-    listen: listens ? listenAddresses(settings, params) : [],
+    listen: listens ? listen : [],
+    discoversAddresses: discovers && bindsToAny(listen),
+    isCjdnsReachable,
+    proxies,
+    looksUpNames: settings.flag('dns', true),
     connectTimeoutMs: Math.max(1, settings.number('timeout', CONNECT_TIMEOUT_DEFAULT_MS)),
+    uploadTarget: uploadTarget(settings),
     localAddress: privateNetwork && bind.length > 0 ? toHostPort(bind[0]!, 0).host : undefined,
     resolvers: settings.list('resolver').map(text => toHostPort(text, DNS_PORT)),
     permissionsOf: permissionsOf(settings),
@@ -124,6 +139,13 @@ function relayStrategy(settings: Settings, privateNetwork: boolean): RelayStrate
   return strategy;
 }
 
+function uploadTarget(settings: Settings): number {
+  const text = settings.text('maxuploadtarget') ?? '0';
+  const bytes = parseByteUnits(text, 'M');
+  if (bytes === undefined) throw new ConfigError(`Unable to parse -maxuploadtarget: '${text}'`);
+  return bytes;
+}
+
 /** What we offer; services that need an index are added where that is (Core: g_local_services). */
 function services(settings: Settings): bigint {
   let offered = SERVICES.witness | SERVICES.networkLimited;
@@ -136,17 +158,22 @@ function services(settings: Settings): bigint {
 
 /**
  * `--seed` alone means the chain's DNS seeds; with values, those hosts, and `ADDR:PORT` peers that are asked for
- * addresses. Without it, the chain's seeds are used unless `-dnsseed=0` or `-connect` says otherwise.
+ * addresses. Without it, the chain's seeds are used unless something says otherwise: -dnsseed=0, -connect,
+ * -maxconnections=0, or -onlynet without the networks that seeds are on.
  */
 function chooseSeeds(
-  settings: Settings,
-  params: ChainParams,
-  isConnectMode: boolean,
+  { settings, params }: NodeConfig,
+  how: { readonly isConnectMode: boolean; target(text: string): DialTarget },
 ): { readonly hosts: readonly string[]; readonly nodes: readonly DialTarget[] } {
-  const nodes = settings.list('seednode').map(text => parseTarget(text, params.defaultPort));
-  if (!settings.isSet('seed') || settings.isNegated('seed')) {
-    return { hosts: settings.flag('dnsseed', !isConnectMode) ? params.dnsSeeds : [], nodes };
-  }
+  const nodes = settings.list('seednode').map(how.target);
+  const only = onlyNetworks(settings);
+  const isOnInternet = only === undefined || only.has('ipv4') || only.has('ipv6');
+  const hasNone = how.isConnectMode || settings.number('maxconnections', 1) === 0 || !isOnInternet;
+  const usesDns = settings.flag('dnsseed', !hasNone);
+  if (settings.flag('forcednsseed', false) && !usesDns)
+    throw new ConfigError('Cannot set -forcednsseed to true when setting -dnsseed to false.');
+  if (!settings.isSet('seed') || settings.isNegated('seed'))
+    return { hosts: usesDns ? params.dnsSeeds : [], nodes };
   const named = settings.list('seed').filter(text => text !== '');
   if (named.length === 0) {
     if (params.dnsSeeds.length === 0) {
@@ -159,25 +186,19 @@ function chooseSeeds(
   const isPeer = (text: string) => parseAddress(text, params.defaultPort) !== undefined;
   return {
     hosts: named.filter(text => !isPeer(text)),
-    nodes: [...nodes, ...named.filter(isPeer).map(text => parseTarget(text, params.defaultPort))],
+    nodes: [...nodes, ...named.filter(isPeer).map(how.target)],
   };
 }
 
-function listenAddresses(settings: Settings, params: ChainParams): ListenAddress[] {
-  const port = settings.number('port', params.defaultPort);
-  const binds = settings.list('bind').map(text => ({
-    ...toHostPort(text.replace(/=onion$/, ''), port),
-    permissions: [],
-  }));
-  const all = [...binds, ...whiteBinds(settings)];
-  return all.length > 0 ? all : [{ host: '0.0.0.0', port, permissions: [] }];
-}
-
 /** A numeric address, or a name that is looked up when it is dialed. */
-export function parseTarget(text: string, defaultPort: number): DialTarget {
-  const address = parseAddress(text, defaultPort);
-  if (address !== undefined) return { kind: 'address', address };
-  const { host, port } = toHostPort(text, defaultPort);
+export function parseTarget(
+  text: string,
+  how: { readonly defaultPort: number; readonly isCjdnsReachable: boolean },
+): DialTarget {
+  const address = parseAddress(text, how.defaultPort);
+  if (address !== undefined)
+    return { kind: 'address', address: how.isCjdnsReachable ? asCjdns(address) : address };
+  const { host, port } = toHostPort(text, how.defaultPort);
   return { kind: 'name', host, port };
 }
 

@@ -54,7 +54,23 @@ export const OPTIONS = {
   dnsseed: flag('Query DNS seeds when addresses run low (default: yes, unless --connect is given)'),
   forcednsseed: flag('Always query DNS seeds'),
   fixedseeds: flag('Use addresses built into the program when nothing else helps (default: yes)'),
+  discover: flag('Tell peers the addresses of this machine (default: yes, when it listens on all of them)'),
+  dns: flag('Look up names of peers (default: yes)'),
+  proxy: list(
+    'Connect through this SOCKS5 proxy: HOST:PORT or unix:PATH, with =NETWORK for one network only',
+  ),
+  onion: text('SOCKS5 proxy for Tor onion services (default: -proxy), 0 for none'),
+  proxyrandomize: flag('Credentials of its own for each connection through a proxy (default: yes)'),
+  onlynet: list('Dial only these networks: ipv4, ipv6, onion, i2p, cjdns'),
+  cjdnsreachable: flag('This machine is on CJDNS: fc00::/8 are its addresses'),
+  i2psam: text('SAM proxy HOST:PORT that leads to I2P'),
+  i2pacceptincoming: flag(),
+  torcontrol: text(),
+  torpassword: text(),
   externalip: list('Our own address as others see it'),
+  maxuploadtarget: text(
+    'Bytes to send a day at most: old blocks are refused first; units k to T, default M (default 0: any)',
+  ),
   maxconnections: number('Peers at most (default 125)'),
   networkactive: flag('Start with the network on (default: yes)'),
   whitelist: list('Permissions for peers: [PERMISSION,…@]SUBNET'),
@@ -169,7 +185,6 @@ export const OPTIONS = {
 
   // Accepted without effect: threads, databases and transports that are not ours
   daemon: flag(),
-  discover: flag(),
   listenonion: flag(),
   natpmp: flag(),
   maxreceivebuffer: number(),

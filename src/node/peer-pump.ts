@@ -66,6 +66,8 @@ export class PeerPump implements TransportHandler {
   /** Closed while busy: the machine hears of that after the operation, so that nothing of a peer follows its end. */
   readonly #closedBusy = new Set<PeerId>();
   readonly #sendPaused = new Set<PeerId>();
+  /** Who waits for the end of a dial, by its number. */
+  readonly #dialWaiters = new Map<number, (isConnected: boolean) => void>();
   #turn: NodeJS.Immediate | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -104,6 +106,16 @@ export class PeerPump implements TransportHandler {
     if (this.transport.get(peer) === undefined) return false;
     this.#send(peer, command, () => payload);
     return true;
+  }
+
+  /** Whether the open dial of this number led to a connection, once that is known. */
+  dialed(attempt: number): Promise<boolean> {
+    return new Promise(resolve => this.#dialWaiters.set(attempt, resolve));
+  }
+
+  #endDial(attempt: number, isConnected: boolean): void {
+    this.#dialWaiters.get(attempt)?.(isConnected);
+    this.#dialWaiters.delete(attempt);
   }
 
   async stop(): Promise<void> {
@@ -174,7 +186,7 @@ export class PeerPump implements TransportHandler {
   // What the transport tells.
 
   opened(connection: Connection): void {
-    const { peer, type, address, localAddress, permissions, attempt } = connection.info;
+    const { peer, type, address, localAddress, permissions, attempt, isOnion } = connection.info;
     const outbound = attempt === undefined ? {} : { attempt };
     const transport = connection.transport.kind === 'v1' ? {} : { transport: 'detecting' as const };
     this.#deps.log.debug('net', () => `Added connection peer=${peer}`);
@@ -187,11 +199,14 @@ export class PeerPump implements TransportHandler {
       permissions,
       ...outbound,
       ...transport,
+      ...(isOnion && { isOnion }),
     });
+    if (attempt !== undefined) this.#endDial(attempt, true);
   }
 
   dialFailed(attempt: number, reason: string): void {
     this.dispatch({ kind: 'connectFailed', attempt, reason });
+    this.#endDial(attempt, false);
   }
 
   readable(connection: Connection): void {

@@ -56,8 +56,7 @@ export class CommandRunner {
       case 'addedNodes':
         return slots.addedNodes();
       case 'addConnection':
-        this.#addConnection(command);
-        return undefined;
+        return this.#addConnection(command);
       case 'disconnect':
         this.#disconnect(command.peer);
         return undefined;
@@ -99,7 +98,7 @@ export class CommandRunner {
     }
   }
 
-  #addConnection({ target, type, transport }: Extract<P2pCommand, { readonly kind: 'addConnection' }>): void {
+  #addConnection({ target, type, transport }: Extract<P2pCommand, { readonly kind: 'addConnection' }>): number {
     const counts = slotCounts(this.#options.maxConnections);
     const limit = { 'outbound-full-relay': counts.fullRelay, 'block-relay-only': counts.blockRelay, feeler: Infinity, 'addr-fetch': Infinity }[type]; // biome-ignore format: a table
     const count = [...this.#context.peers.values()].filter(peer => peer.type === type).length;
@@ -108,7 +107,7 @@ export class CommandRunner {
         'capacity-reached',
         'Error: Already at capacity for specified connection type.',
       );
-    this.#concerns.slots.dialOnce(target, type, transport);
+    return this.#concerns.slots.dialOnce(target, type, transport).attempt;
   }
 
   #disconnect(wanted: PeerId | string): void {

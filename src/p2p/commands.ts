@@ -40,6 +40,8 @@ export type P2pCommand =
 export interface P2pCommandResults {
   readonly addedNodes: readonly AddedNode[];
   readonly bans: readonly Ban[];
+  /** The number of the dial. */
+  readonly addConnection: number;
   readonly addAddress: 'added' | 'failed-adding-to-new' | 'failed-adding-to-tried';
 }
 export type P2pCommandResult<C extends P2pCommand> = C['kind'] extends keyof P2pCommandResults

@@ -22,6 +22,7 @@ import type { PeerInfo } from './peer-info.ts';
 import type { Penalties } from './penalty.ts';
 import type { RelayStrategyOptions } from './relay-strategy.ts';
 import type { Timers } from './timers.ts';
+import type { UploadTarget } from './upload-target.ts';
 
 /** Several concerns may listen to one command; each takes its part (blocks or transactions of an `inv`). */
 export type Handlers = {
@@ -74,6 +75,7 @@ export interface P2pContext {
   readonly penalties: Penalties;
   readonly bans: Bans;
   readonly addressBook: AddressBook;
+  readonly upload: UploadTarget;
 }
 
 /** What more than one concern reads. Options of one concern alone are declared beside it. */

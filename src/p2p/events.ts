@@ -53,6 +53,8 @@ export type P2pEvent =
       readonly permissions: readonly Permission[];
       /** Outbound: which `connect` effect this answers. */
       readonly attempt?: number;
+      /** Tor delivered it, so its address says nothing of its network. */
+      readonly isOnion?: true;
       /** Absent: frames in the clear. */
       readonly transport?: 'detecting';
     }

@@ -9,8 +9,8 @@ import { randomU64 } from '../base/random.ts';
 import { sipHash24 } from '../crypto/siphash.ts';
 import type { Concern, P2pContext } from './concern.ts';
 import { type EvictionCandidate, selectPeerToEvict } from './eviction.ts';
-import { isLocalHost, netgroupOf, networkOf } from './netgroup.ts';
-import { isInbound, type Peer } from './peer.ts';
+import { isLocalHost, netgroupOf } from './netgroup.ts';
+import { isInbound, networkOfPeer, type Peer } from './peer.ts';
 
 const PUBLIC = { privateNetwork: false } as const;
 
@@ -59,7 +59,7 @@ export class InboundSlots implements Concern {
       keyedNetgroup: sipHash24(this.#key[0], this.#key[1], group),
       isDiscouraged: this.#context.penalties.isDiscouraged(peer.address),
       isLocal: isLocalHost(peer.address),
-      network: networkOf(peer.address, PUBLIC),
+      network: networkOfPeer(peer, PUBLIC),
       isNoban: peer.permissions.has('noban'),
     };
   }

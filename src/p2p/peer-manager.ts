@@ -29,11 +29,10 @@ import { FeeFilters } from './fee-filter.ts';
 import { Handshake } from './handshake.ts';
 import { HeadersSync } from './headers-sync.ts';
 import { InboundSlots } from './inbound-slots.ts';
-import { networkOf } from './netgroup.ts';
 import type { Orphanage } from './orphanage.ts';
 import { OutboundQuality } from './outbound-quality.ts';
 import { Outbox } from './outbox.ts';
-import { createPeer, type Peer, type PeerRecord } from './peer.ts';
+import { createPeer, networkOfPeer, type Peer, type PeerRecord } from './peer.ts';
 import { PeerFilters } from './peer-filters.ts';
 import { type PeerInfo, UNKNOWN_PEER_INFO } from './peer-info.ts';
 import { Penalties } from './penalty.ts';
@@ -45,6 +44,7 @@ import { Slots, type SlotsOptions, slotCounts } from './slots.ts';
 import { Timers } from './timers.ts';
 import { TxDownload } from './tx-download.ts';
 import { TxRelay } from './tx-relay.ts';
+import { UploadTarget } from './upload-target.ts';
 
 export interface PeerManagerDeps {
   readonly chain: ChainView & HeaderAcceptor;
@@ -52,6 +52,8 @@ export interface PeerManagerDeps {
   readonly random: Random;
   readonly log: Log;
   readonly addressBook: AddressBook;
+  /** Absent: none. The shell records in it what it sends. */
+  readonly upload?: UploadTarget;
   /** As `decodeBans` read them. */
   readonly bans: readonly Ban[];
 }
@@ -88,6 +90,7 @@ export class PeerManager {
       random: deps.random,
       log: deps.log,
       addressBook: deps.addressBook,
+      upload: deps.upload ?? new UploadTarget(0),
       options,
       outbox,
       timers: this.#timers,
@@ -383,7 +386,7 @@ export class PeerManager {
       address: peer.address,
       localAddress: peer.localAddress,
       seenAs: peer.seenAs,
-      network: networkOf(peer.address, { privateNetwork: false }),
+      network: networkOfPeer(peer, { privateNetwork: false }),
       type: peer.type,
       permissions: PERMISSIONS.filter(permission => peer.permissions.has(permission)),
       connectedAt: peer.connectedAt,

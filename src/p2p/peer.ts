@@ -7,6 +7,7 @@ import { SERVICES } from '../wire/messages.ts';
 import type { NetAddress } from '../wire/net-address.ts';
 import type { TransportKind } from '../wire/transport.ts';
 import type { ConnectionType, P2pEvent, PeerId, Permission } from './events.ts';
+import { type NetworkClass, networkClassOf, type RoutingOptions } from './netgroup.ts';
 
 /** `greeted`: its version is here; `ready`: its verack too; `leaving`: we closed it, nothing counts any more. */
 export type PeerPhase = 'connected' | 'greeted' | 'ready' | 'leaving';
@@ -22,6 +23,8 @@ export interface Peer {
   readonly connectedAt: Milliseconds;
   /** Outbound: the `connect` effect that it answers. */
   readonly attempt: number | undefined;
+  /** Inbound, and Tor delivered it. */
+  readonly isOnionInbound: boolean;
   readonly transport: TransportKind;
   /** It has left without an answer to our encrypted dial. */
   readonly shouldRetryV1: boolean;
@@ -96,6 +99,7 @@ export function createPeer(
     permissions,
     connectedAt: now,
     attempt: event.attempt,
+    isOnionInbound: event.isOnion ?? false,
     transport: event.transport ?? 'v1',
     shouldRetryV1: false,
     phase: 'connected',
@@ -152,6 +156,11 @@ export function isLimited(peer: Peer): boolean {
 
 export function servesWitnesses(peer: Peer): boolean {
   return (peer.services & SERVICES.witness) !== 0n;
+}
+
+/** By which network it came to us (Core: ConnectedThroughNetwork). */
+export function networkOfPeer(peer: Peer, options: RoutingOptions): NetworkClass {
+  return peer.isOnionInbound ? 'onion' : networkClassOf(peer.address, options);
 }
 
 /** Transactions may flow at all, as far as the kind of connection tells. */

@@ -42,6 +42,8 @@ import type { Alarm } from './timers.ts';
 const GETBLOCKS_COUNT_MAX = 500;
 /** Blocks off our chain that are older are not given out (Core: STALE_RELAY_AGE_LIMIT). */
 const STALE_AGE_MAX_MS = 30 * DAY_MS;
+/** Blocks older than the best one by so much are history (Core: HISTORICAL_BLOCK_AGE). */
+const HISTORICAL_AGE_MS = 7 * DAY_MS;
 /** Depth of compact blocks, and of some transactions of one (Core: MAX_CMPCTBLOCK_DEPTH, MAX_BLOCKTXN_DEPTH). */
 const COMPACT_DEPTH_MAX = 5;
 const BLOCKTXN_DEPTH_MAX = 10;
@@ -250,6 +252,10 @@ export class Serve implements Concern {
       return;
     }
     if (id === undefined || !this.#isRequestAllowed(id)) return;
+    if (this.#isTooOldToUpload(id, item, now) && !peer.permissions.has('download')) {
+      outbox.disconnect(peer, 'historical block serving limit reached');
+      return;
+    }
     const isLimitedNode =
       (options.services & (SERVICES.network | SERVICES.networkLimited)) === SERVICES.networkLimited;
     if (isLimitedNode && this.#depthOf(id) > LIMITED_DEPTH && !peer.permissions.has('noban')) {
@@ -270,6 +276,15 @@ export class Serve implements Concern {
     }
     state.reading = item;
     outbox.start({ kind: 'readBlock', peer: peer.id, hash }, peer);
+  }
+
+  /** The upload target is near, and this is no news (Core: ProcessGetBlockData). */
+  #isTooOldToUpload(id: HeaderId, { type }: InventoryItem, now: Milliseconds): boolean {
+    const { chain, upload } = this.#context;
+    if (!upload.isReached('historical', now)) return false;
+    const { headers } = chain;
+    const ageMs = (headers.timeOf(chain.bestHeader()) - headers.timeOf(id)) * SECOND_MS;
+    return ageMs > HISTORICAL_AGE_MS || type === INV.filteredBlock;
   }
 
   /** On our chain; or valid once, and young by its time as well as by the work on top (Core: BlockRequestAllowed). */

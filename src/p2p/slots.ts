@@ -180,8 +180,8 @@ export class Slots implements Concern, OutboundSlots {
   }
 
   /** `addnode onetry` and `addconnection`: one dial, whatever the slots say. */
-  dialOnce(target: DialTarget, type: Dial['type'], transport?: DialTransport): void {
-    this.#dialer.dial(target, type, transport);
+  dialOnce(target: DialTarget, type: Dial['type'], transport?: DialTransport): Dial {
+    return this.#dialer.dial(target, type, transport);
   }
 
   /** `setnetworkactive`: when off, all connections end and none is made. */

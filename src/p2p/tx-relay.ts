@@ -207,6 +207,11 @@ export class TxRelay implements Concern, TxSource {
         this.#context.outbox.disconnect(peer, 'mempool request with bloom filters disabled');
       return;
     }
+    if (this.#context.upload.isReached('all', now) && !peer.permissions.has('mempool')) {
+      if (!peer.permissions.has('noban'))
+        this.#context.outbox.disconnect(peer, 'mempool request with bandwidth limit reached');
+      return;
+    }
     const state = this.#peers.get(peer.id);
     if (!state) return;
     state.wantsAll = true;

@@ -283,17 +283,29 @@ export interface NetworkAccess {
   /** Median of what outbound peers' clocks say. */
   readonly timeOffsetS: number;
   readonly reachable: ReadonlySet<AddressNetwork>;
+  /** `text`: where it listens, as the user says it. */
+  proxyOf(
+    network: AddressNetwork,
+  ): { readonly text: string; readonly randomizesCredentials: boolean } | undefined;
   localAddresses(): readonly { readonly address: NetAddress; readonly score: number }[];
   /** Ascending by id. */
   peers(): readonly PeerInfo[];
   totals(): { readonly received: number; readonly sent: number };
+  uploadTarget(): {
+    /** Bytes a day; 0: any. */
+    readonly limit: number;
+    readonly isReached: boolean;
+    readonly servesHistoricalBlocks: boolean;
+    readonly bytesLeft: number;
+    readonly timeLeftS: number;
+  };
   /** Dials once (`onetry`), as a manual connection. */
   connectOnce(node: string, transport?: 'v1' | 'v2'): void;
   /** Keeps it connected; false if it was in the list. */
   addNode(node: string, transport?: 'v1' | 'v2'): boolean;
   removeNode(node: string): boolean;
   addedNodes(): readonly string[];
-  /** False when all places of that type are taken. */
+  /** False when all places of that type are taken, or nobody answers there. */
   addConnection(
     address: string,
     type: Exclude<ConnectionType, 'inbound' | 'manual'>,

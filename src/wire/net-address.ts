@@ -41,6 +41,9 @@ const ONIONCAT = Uint8Array.of(0xfd, 0x87, 0xd8, 0x7e, 0xeb, 0x43);
 /** Core's own prefix for names inside addrman; never valid on the wire. */
 const INTERNAL = Uint8Array.of(0xfd, 0x6b, 0x88, 0xc0, 0x87, 0x24);
 
+/** CJDNS is fc00::/8. */
+const CJDNS_FIRST_BYTE = 0xfc;
+
 const UNSPECIFIED: Omit<NetAddress, 'port'> = { network: 'ipv6', bytes: new Uint8Array(16) };
 
 function startsWith(bytes: Uint8Array, prefix: Uint8Array): boolean {
@@ -159,6 +162,12 @@ export const timedAddressV2: Codec<TimedAddress | undefined> = {
     w.u16BE(v.port);
   },
 };
+
+/** CJDNS, where the address has the look of it and we are on that network (Core: MaybeFlipIPv6toCJDNS). */
+export function asCjdns(address: NetAddress): NetAddress {
+  const isCjdns = address.network === 'ipv6' && address.bytes[0] === CJDNS_FIRST_BYTE;
+  return isCjdns ? { ...address, network: 'cjdns' } : address;
+}
 
 /** A Map key: network, bytes and port. */
 export function addressKey({ network, bytes, port }: NetAddress): string {

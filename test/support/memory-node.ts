@@ -390,6 +390,14 @@ export class MemoryNode {
       reachable: new Set(['ipv4', 'ipv6'] as const),
       localAddresses: () => [],
       peers: () => peerInfos,
+      proxyOf: () => undefined,
+      uploadTarget: () => ({
+        limit: 0,
+        isReached: false,
+        servesHistoricalBlocks: true,
+        bytesLeft: 0,
+        timeLeftS: 0,
+      }),
       totals: () => ({ received: 0, sent: 0 }),
       connectOnce: () => {},
       addNode(node) {

@@ -1,12 +1,14 @@
 /** What RPC sees and asks of the gossip layer. */
 
 import { bytesToHex, EMPTY_BYTES } from '../../base/bytes.ts';
+import { SECOND_MS } from '../../base/clock.ts';
+import { proxyText } from '../../net/proxies.ts';
 import type { P2pCommand } from '../../p2p/commands.ts';
 import { P2pCommandError } from '../../p2p/commands.ts';
 import { PROTOCOL_VERSION } from '../../p2p/handshake.ts';
 import type { PeerInfo as GossipPeer } from '../../p2p/peer-info.ts';
 import type { NetworkAccess, PeerInfo } from '../../rpc/node-facade.ts';
-import { addressText } from '../../wire/net-address.ts';
+import { addressText, asCjdns } from '../../wire/net-address.ts';
 import type { NodeClock } from '../clocks.ts';
 import type { Gossip } from '../gossip.ts';
 import { type NetworkOptions, parseTarget } from '../network-options.ts';
@@ -17,10 +19,12 @@ const SCORE_NAMED = 4;
 
 export function networkAccess(
   { gossip, clock }: { readonly gossip: Gossip; readonly clock: NodeClock },
-  { manager: options }: NetworkOptions,
+  networkOptions: NetworkOptions,
 ): NetworkAccess {
+  const { manager: options } = networkOptions;
   const { manager, pump, book } = gossip;
-  const target = (text: string) => parseTarget(text, options.defaultPort);
+  const { isCjdnsReachable } = networkOptions;
+  const target = (text: string) => parseTarget(text, { defaultPort: options.defaultPort, isCjdnsReachable });
   /** False when the command is refused for the reason `expected`. */
   const tryCommand = (command: P2pCommand, expected: P2pCommandError['code']): boolean => {
     try {
@@ -43,12 +47,27 @@ export function networkAccess(
       return manager.timeOffsetS();
     },
     reachable: options.reachableNetworks,
+    proxyOf: network => {
+      const proxy = networkOptions.proxies[network];
+      return proxy && { text: proxyText(proxy), randomizesCredentials: proxy.randomizesCredentials };
+    },
     localAddresses: () => [
       ...options.externalAddresses.map(address => ({ address, score: SCORE_NAMED })),
       ...gossip.announced.map(address => ({ address, score: SCORE_BOUND })),
     ],
     peers: () => manager.peers(clock.now()).map(peer => completed(peer, gossip)),
     totals: () => ({ received: pump.transport.total.received, sent: pump.transport.total.sent }),
+    uploadTarget: () => {
+      const now = clock.now();
+      const { upload } = gossip;
+      return {
+        limit: upload.limit,
+        isReached: upload.isReached('all', now),
+        servesHistoricalBlocks: !upload.isReached('historical', now),
+        bytesLeft: upload.bytesLeft(),
+        timeLeftS: upload.timeLeft(now) / SECOND_MS,
+      };
+    },
     connectOnce: (text, transport) =>
       void gossip.command({ kind: 'connectOnce', target: target(text), ...wish(transport) }),
     addNode: (text, transport) =>
@@ -69,11 +88,20 @@ export function networkAccess(
         .map(({ target: added }) =>
           added.kind === 'name' ? `${added.host}:${added.port}` : addressText(added.address),
         ),
-    addConnection: async (address, type, transport) =>
-      tryCommand(
-        { kind: 'addConnection', target: target(address), type, ...wish(transport) },
-        'capacity-reached',
-      ),
+    async addConnection(address, type, transport) {
+      try {
+        const attempt = gossip.command({
+          kind: 'addConnection',
+          target: target(address),
+          type,
+          ...wish(transport),
+        });
+        return await pump.dialed(attempt);
+      } catch (error) {
+        if (error instanceof P2pCommandError && error.code === 'capacity-reached') return false;
+        throw error;
+      }
+    },
     disconnect: peer =>
       tryCommand({ kind: 'disconnect', peer: 'id' in peer ? peer.id : peer.name }, 'not-connected'),
     sendMessage: (peer, command, payload) => pump.sendRaw(peer, command, payload),
@@ -87,7 +115,12 @@ export function networkAccess(
     },
     addresses: (count, network) =>
       book.addresses(clock.now(), { max: count, percent: 0, ...(network !== undefined && { network }) }),
-    addAddress: (address, table) => gossip.command({ kind: 'addAddress', address, table }),
+    addAddress: (address, table) =>
+      gossip.command({
+        kind: 'addAddress',
+        address: isCjdnsReachable ? asCjdns(address) : address,
+        table,
+      }),
     bans: () => gossip.command({ kind: 'bans' }),
     ban: (subnet, until) => void gossip.command({ kind: 'ban', subnet, until }),
     defaultBanTimeS: options.banTimeS,

@@ -106,7 +106,7 @@ async function pair(): Promise<{
   address: NetAddress;
 }> {
   const [server, client] = [newNode(), newNode()];
-  const address = await server.transport.listen('127.0.0.1', 0, ['noban']);
+  const address = await server.transport.listen('127.0.0.1', 0, { permissions: ['noban'] });
   client.transport.dial(3, { kind: 'address', address }, { type: 'manual', transport: 'v1' });
   await Promise.all([server.saw('opened inbound'), client.saw('opened manual')]);
   return { server, client, there: server.connection!, here: client.connection!, address };

@@ -23,6 +23,7 @@ import { Outbox } from '../../../src/p2p/outbox.ts';
 import type { Peer, PeerRecord } from '../../../src/p2p/peer.ts';
 import { Penalties } from '../../../src/p2p/penalty.ts';
 import { Timers } from '../../../src/p2p/timers.ts';
+import { UploadTarget } from '../../../src/p2p/upload-target.ts';
 import type { Command, Message, MessageOf } from '../../../src/wire/messages.ts';
 import type { NetAddress } from '../../../src/wire/net-address.ts';
 import type { Transaction } from '../../../src/wire/transaction.ts';
@@ -130,6 +131,7 @@ export class Harness {
       peers,
       penalties: new Penalties({ outbox, log: SILENT_LOG, random, peers }),
       bans: new Bans(),
+      upload: new UploadTarget(0),
       addressBook: new AddressBook({ random }, all),
     };
   }
@@ -151,6 +153,7 @@ export class Harness {
       permissions: new Set(shape.permissions),
       connectedAt: this.now,
       attempt: shape.attempt,
+      isOnionInbound: false,
       transport: 'v1',
       shouldRetryV1: false,
       phase: 'connected',

@@ -30,7 +30,7 @@ export const getnetworkinfo: RpcMethod<NodeFacade> = {
       res.number('connections_out', 'those that we made'),
       res.array('networks', 'by network', [
         res.object('', '', [
-          res.string('name', `one of ${NETWORK_NAMES.join(', ')}`),
+          res.string('name', `the network (${NETWORK_NAMES.join(', ')})`),
           res.boolean('limited', 'whether it is excluded'),
           res.boolean('reachable', 'whether it can be reached'),
           res.string('proxy', 'the proxy used, or empty'),
@@ -65,13 +65,16 @@ export const getnetworkinfo: RpcMethod<NodeFacade> = {
       connections: peers.length,
       connections_in: inbound,
       connections_out: peers.length - inbound,
-      networks: NETWORK_NAMES.map(name => ({
-        name,
-        limited: !network.reachable.has(name),
-        reachable: network.reachable.has(name),
-        proxy: '',
-        proxy_randomize_credentials: false,
-      })),
+      networks: NETWORK_NAMES.map(name => {
+        const proxy = network.proxyOf(name);
+        return {
+          name,
+          limited: !network.reachable.has(name),
+          reachable: network.reachable.has(name),
+          proxy: proxy?.text ?? '',
+          proxy_randomize_credentials: proxy?.randomizesCredentials ?? false,
+        };
+      }),
       relayfee: amount(pool.options.minRelayFeeRate),
       incrementalfee: amount(pool.options.incrementalRelayFeeRate),
       localaddresses: network.localAddresses().map(({ address, score }) => ({
@@ -117,17 +120,18 @@ export const getnettotals: RpcMethod<NodeFacade> = {
   examples: [[]],
   run({ network, clock }) {
     const { received, sent } = network.totals();
+    const upload = network.uploadTarget();
     return {
       totalbytesrecv: received,
       totalbytessent: sent,
       timemillis: clock.systemNow(),
       uploadtarget: {
         timeframe: UPLOAD_TIMEFRAME_S,
-        target: 0,
-        target_reached: false,
-        serve_historical_blocks: true,
-        bytes_left_in_cycle: 0,
-        time_left_in_cycle: 0,
+        target: upload.limit,
+        target_reached: upload.isReached,
+        serve_historical_blocks: upload.servesHistoricalBlocks,
+        bytes_left_in_cycle: upload.bytesLeft,
+        time_left_in_cycle: upload.timeLeftS,
       },
     };
   },
