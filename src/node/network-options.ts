@@ -1,7 +1,7 @@
 /** What the user said about peers, as the gossip layer and the sockets take it. Throws ConfigError. */
 import type { DnsServer } from '../net/dns-client.ts';
-import type { AddressBookOptions } from '../p2p/address-book.ts';
 import type { Proxies } from '../net/proxies.ts';
+import type { AddressBookOptions } from '../p2p/address-book.ts';
 import type { DialTarget, Permission } from '../p2p/events.ts';
 import { networkOf } from '../p2p/netgroup.ts';
 import type { PeerManagerOptions } from '../p2p/peer-manager.ts';

@@ -90,7 +90,7 @@ function generalProxies(settings: Settings): Proxies {
     } else if (network === 'onion' || network === 'cjdns') proxies[network] = proxy;
     else throw new ConfigError(`Unrecognized network in -proxy='${value}': '${network}'`);
   }
-  return proxies as Proxies;
+  return Object.fromEntries(Object.entries(proxies).filter(([, proxy]) => proxy !== undefined));
 }
 
 function onionProxy(

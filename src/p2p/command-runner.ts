@@ -98,7 +98,11 @@ export class CommandRunner {
     }
   }
 
-  #addConnection({ target, type, transport }: Extract<P2pCommand, { readonly kind: 'addConnection' }>): number {
+  #addConnection({
+    target,
+    type,
+    transport,
+  }: Extract<P2pCommand, { readonly kind: 'addConnection' }>): number {
     const counts = slotCounts(this.#options.maxConnections);
     const limit = { 'outbound-full-relay': counts.fullRelay, 'block-relay-only': counts.blockRelay, feeler: Infinity, 'addr-fetch': Infinity }[type]; // biome-ignore format: a table
     const count = [...this.#context.peers.values()].filter(peer => peer.type === type).length;
