@@ -3,6 +3,7 @@
  * about encodings, and grow a tree of right and wrong blocks on top; then both nodes must stand at the same place.
  */
 import { type BlockHash, bytesToHex, hashToHex, hexToHash } from '../../src/base/bytes.ts';
+import { keyOf } from '../../src/consensus/coin.ts';
 import { type Block, createBlock } from '../../src/wire/block.ts';
 import type { Transaction } from '../../src/wire/transaction.ts';
 import {
@@ -17,10 +18,11 @@ import {
   placeOf,
 } from './blocks.ts';
 import { bytesCase, children, feeOf, mempoolCase, packageCase, sigopCostOf } from './cases.ts';
-import { outcome } from './compare.ts';
+import { compare, outcome } from './compare.ts';
 import { Dice } from './dice.ts';
 import { type Coin, coinOf, fund, type Spend, spendCoins } from './generate.ts';
 import { ANYONE, randomLock } from './locks.ts';
+import { BURN_MAX, levelMempools } from './mempools.ts';
 import { mutateBytes, mutateSpend, withOtherWitness } from './mutate.ts';
 import type { Case, Session } from './session.ts';
 
@@ -41,8 +43,6 @@ const PACKAGES = 0.25;
 const TREE_BLOCKS = 14;
 /** Transactions that each round sends into the mempools. */
 const MINED_A_ROUND = 12;
-/** Of `sendrawtransaction`, in coins: no output is refused because nobody can spend it. */
-const BURN_MAX = 21_000_000;
 /** Of rounds; blocks that one takes back at most. */
 const DEEP_REORGANISATIONS = 0.15;
 const DEPTH_MAX = 25;
@@ -343,7 +343,15 @@ export class Fuzzer {
       { method: 'getbestblockhash', params: [], story },
       { method: 'gettxoutsetinfo', params: ['hash_serialized_3', null, false], story },
     ]);
-    await this.#session.check('mempool', [{ method: 'getrawmempool', params: [], story }], 'counted');
+    const [pools] = await this.#session.check(
+      'mempool',
+      [{ method: 'getrawmempool', params: [], story }],
+      'counted',
+    );
+    if (compare(pools!) !== 'equal') {
+      const apart = await levelMempools(this.#session.pair);
+      this.#oldCoins = this.#oldCoins.filter(coin => !apart.has(keyOf(coin.outPoint)));
+    }
     const hash = (tip!.core as { result: string }).result;
     await this.#session.check('chain as JSON', [
       { method: 'getchaintips', params: [], story },
