@@ -87,6 +87,9 @@ export class KeyRing {
   /** The range of each keeper whose scripts are in `#owners`. */
   readonly #derived = new Map<DescriptorKeeper, { readonly start: number; readonly end: number }>();
 
+  /** Of MuSig2, until they have signed; gone with the process, as they must never sign twice. */
+  readonly #secretNonces = new Map<string, Uint8Array>();
+
   constructor(deps: KeyRingDeps, options: KeyRingOptions) {
     this.#deps = deps;
     this.#options = options;
@@ -265,15 +268,34 @@ export class KeyRing {
     return { ...keeper.expand(index), secretKeys: keeper.secretKeys(index, this.#deps.vault) };
   }
 
+  /** As `providerFor`, for all descriptors that have one of these public keys (as characters) in their range. */
+  providerForKeys(publicKeys: ReadonlySet<string>): KeyStore {
+    const store = this.#emptyStore();
+    if (publicKeys.size === 0) return store;
+    for (const [keeper, { start, end }] of this.#derived) {
+      for (let index = start; index < end; index += 1) {
+        const expansion = keeper.expand(index);
+        if (!expansion.keys.some(({ publicKey }) => publicKeys.has(bytesToBinary(publicKey)))) continue;
+        store.addExpansion(expansion, keeper.secretKeys(index, this.#deps.vault));
+      }
+    }
+    return store;
+  }
+
   /** Everything that signs for those of the scripts that are the wallet's; secrets only while it is unlocked. */
   providerFor(scripts: Iterable<Uint8Array>): KeyStore {
-    const store = new KeyStore();
+    const store = this.#emptyStore();
     for (const script of scripts) {
       for (const { keeper, index } of this.owners(script)) {
         store.addExpansion(keeper.expand(index), keeper.secretKeys(index, this.#deps.vault));
       }
     }
     return store;
+  }
+
+  #emptyStore(): KeyStore {
+    const { random } = this.#deps;
+    return new KeyStore({ random: () => random.bytes(32), secretNonces: this.#secretNonces });
   }
 
   /** Seals all secrets that are in the clear. The vault has just been encrypted. */

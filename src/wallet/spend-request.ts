@@ -1,8 +1,10 @@
 /** What a transaction is asked to do, and what it is made with. */
 import type { UnixSeconds } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
+import type { OutPointKey } from '../chain/coin.ts';
 import type { SignatureVerifier } from '../crypto/verifier.ts';
 import type { MempoolView } from '../mempool/mempool-view.ts';
+import type { OutputType } from './descriptor-keeper.ts';
 import type { FeeSource, FeeWishes } from './fees.ts';
 import type { OwnCoin } from './tx-history.ts';
 
@@ -25,8 +27,23 @@ export interface SpendRequest extends FeeWishes {
   readonly preset?: readonly OwnCoin[];
   /** Confirmations of the coins that are added. */
   readonly minDepth?: number;
+  /** With these, in this order, before others that are added; otherwise the order is random. */
+  readonly keepsOrder?: true;
+  /** No others are added. */
+  readonly onlyPreset?: true;
+  readonly maxDepth?: number;
+  /** Also coins that may vanish. */
+  readonly includeUnsafe?: boolean;
   readonly changeScript?: Uint8Array;
+  readonly changeType?: OutputType;
+  /** Its index among the outputs; otherwise a random one. */
+  readonly changePosition?: number;
   readonly avoidReuse?: boolean;
+  readonly version?: number;
+  /** Otherwise one that discourages fee sniping. */
+  readonly lockTime?: number;
+  /** Of inputs that have one of their own. */
+  readonly sequences?: ReadonlyMap<OutPointKey, number>;
 }
 
 export interface SpendContext {

@@ -37,8 +37,15 @@ export function chooseCoins(
     coins.reduce((all, coin) => all + amountOf(coin, params), 0);
   const rest = target - total(preset);
   if (rest <= 0) return preset;
+  if (request.onlyPreset) {
+    throw new SpendError(
+      'The preselected coins total amount does not cover the transaction target. Please allow other inputs to be automatically selected or include more coins manually',
+    );
+  }
   const available = availableCoins(wallet, context.mempool, rates, {
     minDepth: request.minDepth ?? 0,
+    ...(request.maxDepth !== undefined && { maxDepth: request.maxDepth }),
+    ...(request.includeUnsafe !== undefined && { includeUnsafe: request.includeUnsafe }),
     includeUsed: request.avoidReuse === false,
     except: new Set(preset.map(({ coin }) => coin.key)),
   }).filter(coin => coin.weight > 0);

@@ -16,6 +16,7 @@ import {
   type TxOutput,
   WITNESS_SCALE_FACTOR,
 } from '../wire/transaction.ts';
+import type { AvailableCoin } from './available.ts';
 import { valueOut } from './balance.ts';
 import { changeOf, type SelectionParams } from './coin-select.ts';
 import type { OutputType } from './descriptor-keeper.ts';
@@ -24,6 +25,7 @@ import { compactSizeBytes, outputBytes, signedInputWeight, signedTxWeight } from
 import { KeyRingError } from './key-ring.ts';
 import { type Recipient, type SpendContext, SpendError, type SpendRequest } from './spend-request.ts';
 import { chooseCoins } from './spend-select.ts';
+import type { OwnCoin } from './tx-history.ts';
 import type { Wallet } from './wallet.ts';
 
 /** Highest sequences that signal replaceability (BIP125), and that leave lock times in force without it. */
@@ -44,8 +46,34 @@ export interface SpendPlan {
   readonly changePosition: number | undefined;
 }
 
-/** Throws SpendError. The wallet must be unlocked. */
+/** Signed. Throws SpendError. The wallet must be unlocked. */
 export function createSpend(wallet: Wallet, request: SpendRequest, context: SpendContext): SpendPlan {
+  const { coins, change, ...plan } = planSpend(wallet, request, context);
+  const { tx, errors } = signTransaction({
+    tx: plan.tx,
+    spent: coins.map(({ output }) => output),
+    provider: wallet.keys.providerFor(coins.map(({ output }) => output.scriptPubKey)),
+    hashType: SIGHASH_DEFAULT,
+    verifier: context.verifier,
+  });
+  if (errors.size > 0) throw new SpendError('Signing transaction failed');
+  change.keep();
+  return { ...plan, tx };
+}
+
+/** Not signed, for others to sign; its change address counts as used. Throws SpendError. */
+export function fundTransaction(wallet: Wallet, request: SpendRequest, context: SpendContext): SpendPlan {
+  const { coins: _, change, ...plan } = planSpend(wallet, request, context);
+  change.keep();
+  return plan;
+}
+
+interface UnsignedPlan extends SpendPlan {
+  readonly coins: readonly OwnCoin[];
+  readonly change: ChangeTarget;
+}
+
+function planSpend(wallet: Wallet, request: SpendRequest, context: SpendContext): UnsignedPlan {
   const { recipients } = request;
   if (recipients.length === 0) throw new SpendError('Transaction must have at least one recipient');
   const subtracting = recipients.filter(recipient => recipient.subtractsFee).length;
@@ -78,10 +106,10 @@ export function createSpend(wallet: Wallet, request: SpendRequest, context: Spen
   let changePosition: number | undefined;
   if (changeAmount > 0) {
     if (change.script === undefined) throw new SpendError(change.error);
-    changePosition = randomBelow(context.random, outputs.length + 1);
+    changePosition = request.changePosition ?? randomBelow(context.random, outputs.length + 1);
     outputs.splice(changePosition, 0, { value: changeAmount, scriptPubKey: change.script });
   }
-  const coins = shuffle(context.random, [...selected]).map(({ coin }) => coin);
+  const coins = inputOrder(selected, request, context).map(({ coin }) => coin);
   const weight = signedTxWeight(
     coins.map(({ output }) => ({ output, data: wallet.keys.spendData(output.scriptPubKey) })),
     outputs,
@@ -107,31 +135,35 @@ export function createSpend(wallet: Wallet, request: SpendRequest, context: Spen
 
   const signalsRbf = request.signalsRbf ?? wallet.options.signalsRbf;
   const sequence = signalsRbf ? SEQUENCE_RBF : SEQUENCE_NONFINAL;
-  const unsigned = createTransaction({
-    version: TX_VERSION,
-    inputs: coins.map(({ outPoint }) => ({
-      prevout: outPoint,
-      scriptSig: new Uint8Array(0),
-      sequence,
-      witness: [],
-    })),
-    outputs,
-    lockTime: antiFeeSnipingHeight(wallet, context),
-  });
-  const { tx, errors } = signTransaction({
-    tx: unsigned,
-    spent: coins.map(({ output }) => output),
-    provider: wallet.keys.providerFor(coins.map(({ output }) => output.scriptPubKey)),
-    hashType: SIGHASH_DEFAULT,
-    verifier: context.verifier,
-  });
-  if (errors.size > 0) throw new SpendError('Signing transaction failed');
-  if (tx.weight > STANDARD_WEIGHT_MAX) throw new SpendError('Transaction too large');
+  if (weight > STANDARD_WEIGHT_MAX) throw new SpendError('Transaction too large');
   if (fee > wallet.options.maxTxFee) {
     throw new SpendError('Fee exceeds maximum configured by user (e.g. -maxtxfee, maxfeerate)');
   }
-  change.keep();
-  return { tx, fee, feeReason: estimate.reason, changePosition };
+  const tx = createTransaction({
+    version: request.version ?? TX_VERSION,
+    inputs: coins.map(({ outPoint, key }) => ({
+      prevout: outPoint,
+      scriptSig: new Uint8Array(0),
+      sequence: request.sequences?.get(key) ?? sequence,
+      witness: [],
+    })),
+    outputs,
+    lockTime: request.lockTime ?? antiFeeSnipingHeight(wallet, context),
+  });
+  return { tx, fee, feeReason: estimate.reason, changePosition, coins, change };
+}
+
+/** At random, so that the order tells nothing; or what was asked for first. */
+function inputOrder(
+  selected: readonly AvailableCoin[],
+  { keepsOrder, preset = [] }: SpendRequest,
+  { random }: SpendContext,
+): readonly AvailableCoin[] {
+  const shuffled = shuffle(random, [...selected]);
+  if (!keepsOrder) return shuffled;
+  const places = new Map(preset.map(({ key }, i) => [key, i]));
+  const place = ({ coin }: AvailableCoin) => places.get(coin.key) ?? places.size;
+  return shuffled.sort((a, b) => place(a) - place(b));
 }
 
 /** Where change goes: like the recipients, so that it does not stand out. */
@@ -159,7 +191,10 @@ interface ChangeTarget {
 function changeFor(wallet: Wallet, request: SpendRequest): ChangeTarget {
   if (request.changeScript !== undefined) return { script: request.changeScript, error: '', keep() {} };
   try {
-    const { script, keep } = wallet.keys.reserve(changeTypeFor(wallet, request.recipients), 'change');
+    const { script, keep } = wallet.keys.reserve(
+      request.changeType ?? changeTypeFor(wallet, request.recipients),
+      'change',
+    );
     return { script, error: '', keep };
   } catch (error) {
     if (!(error instanceof KeyRingError)) throw error;

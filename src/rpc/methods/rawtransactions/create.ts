@@ -120,13 +120,13 @@ export function constructTransaction(args: Arguments, params: ChainParams): Tran
   return createTransaction({ version, inputs, outputs, lockTime });
 }
 
-function lockTimeOf(args: Arguments): number {
+export function lockTimeOf(args: Arguments): number {
   const lockTime = args.bigInteger('locktime', 'i64');
   if (lockTime < 0n || lockTime > LOCK_TIME_MAX) invalid('Invalid parameter, locktime out of range');
   return Number(lockTime);
 }
 
-function toInputs(inputs: readonly JsonValue[], isReplaceable: boolean, lockTime: number): TxInput[] {
+export function toInputs(inputs: readonly JsonValue[], isReplaceable: boolean, lockTime: number): TxInput[] {
   const sequenceByDefault = isReplaceable
     ? SEQUENCE_REPLACEABLE
     : lockTime > 0

@@ -20,7 +20,7 @@ import { res } from '../../result-doc.ts';
 import { constructTransaction, createParams } from './create.ts';
 
 export const psbtParam: Param = { name: 'psbt', type: 'string', doc: 'The PSBT in base64' };
-const psbtVersionParam: Param = {
+export const psbtVersionParam: Param = {
   name: 'psbt_version',
   type: 'number',
   default: 2,

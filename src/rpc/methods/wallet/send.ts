@@ -148,7 +148,10 @@ export const sendmany = walletMethod({
     const amounts = args.object('amounts');
     const wishes = toFeeWishes(args, args.optionalBoolean('replaceable'));
     const outputs = toOutputs(amounts, host.node.chain.params);
-    const subtracting = toSubtracting(args, amounts.keys);
+    const subtracting = toSubtracting(
+      args.has('subtractfeefrom') ? args.array('subtractfeefrom') : [],
+      amounts.keys,
+    );
     const recipients = outputs.map(({ value, scriptPubKey }, i) => ({
       script: scriptPubKey,
       amount: value,
@@ -227,18 +230,18 @@ function asRpcError<T>(work: () => T): T {
 }
 
 /** Which recipients pay the fee: by address or by number. */
-function toSubtracting(args: Arguments, addresses: readonly string[]): Set<number> {
+export function toSubtracting(given: readonly JsonValue[], addresses: readonly string[]): Set<number> {
   const found = new Set<number>();
   const refuse = (why: string): never => {
     throw new RpcError(RpcCode.INVALID_PARAMETER, `Invalid parameter 'subtract fee from output', ${why}`);
   };
-  for (const given of args.has('subtractfeefrom') ? args.array('subtractfeefrom') : []) {
+  for (const each of given) {
     let position = -1;
-    if (typeof given === 'string') {
-      position = addresses.indexOf(given);
-      if (position < 0) refuse(`destination ${given} not found in tx outputs`);
-    } else if (given instanceof JsonNumber) position = toInteger(given);
-    else refuse(`invalid value type: ${typeName(given)}`);
+    if (typeof each === 'string') {
+      position = addresses.indexOf(each);
+      if (position < 0) refuse(`destination ${each} not found in tx outputs`);
+    } else if (each instanceof JsonNumber) position = toInteger(each);
+    else refuse(`invalid value type: ${typeName(each)}`);
     if (found.has(position)) refuse(`duplicated position: ${position}`);
     if (position < 0) refuse(`negative position: ${position}`);
     if (position >= addresses.length) refuse(`position too large: ${position}`);

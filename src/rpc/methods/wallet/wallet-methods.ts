@@ -1,4 +1,4 @@
-/** All methods that need wallets. Those of the first wave of Core's that are missing: everything about PSBTs. */
+/** All methods that need wallets. */
 import { type BoundMethod, bindMethods, type RpcMethod } from '../../method.ts';
 import type { WalletHost } from '../../wallet-host.ts';
 import { getaddressinfo } from './address-info.ts';
@@ -9,10 +9,12 @@ import { bumpfee } from './bump-fee.ts';
 import { getbalance, getbalances, listlockunspent, listunspent, lockunspent } from './coins.ts';
 import { getwalletmnemonic, importdescriptors, listdescriptors } from './descriptors.ts';
 import { encryptwallet, walletlock, walletpassphrase, walletpassphrasechange } from './encryption.ts';
+import { fundrawtransaction } from './fund.ts';
 import {
   abortrescan, backupwallet, createwallet, getwalletinfo, listwalletdir, listwallets, loadwallet, rescanblockchain,
   setwalletflag, unloadwallet,
 } from './manage.ts'; // biome-ignore format: one list
+import { walletcreatefundedpsbt, walletprocesspsbt } from './psbt.ts';
 import {
   getreceivedbyaddress, getreceivedbylabel, listaddressgroupings, listreceivedbyaddress, listreceivedbylabel,
 } from './received.ts'; // biome-ignore format: one list
@@ -21,13 +23,13 @@ import { signrawtransactionwithwallet } from './sign.ts';
 import { abandontransaction, gettransaction, listsinceblock, listtransactions } from './transactions.ts';
 
 const ON_WALLETS: readonly RpcMethod<WalletHost>[] = [
-  abandontransaction, abortrescan, backupwallet, bumpfee, createwallet, encryptwallet, getaddressesbylabel,
+  abandontransaction, abortrescan, backupwallet, bumpfee, createwallet, encryptwallet, fundrawtransaction, getaddressesbylabel,
   getaddressinfo, getbalance, getbalances, getnewaddress, getrawchangeaddress, getreceivedbyaddress,
   getreceivedbylabel, gettransaction, getwalletinfo, getwalletmnemonic, importdescriptors, keypoolrefill,
   listaddressgroupings, listdescriptors, listlabels, listlockunspent, listreceivedbyaddress, listreceivedbylabel,
   listsinceblock, listtransactions, listunspent, listwalletdir, listwallets, loadwallet, lockunspent,
   rescanblockchain, sendmany, sendtoaddress, setlabel, setwalletflag, signrawtransactionwithwallet, unloadwallet,
-  walletlock, walletpassphrase, walletpassphrasechange,
+  walletcreatefundedpsbt, walletlock, walletpassphrase, walletpassphrasechange, walletprocesspsbt,
 ]; // biome-ignore format: one list
 
 /** For clients: what these methods take, without what runs them. */
