@@ -14,6 +14,7 @@ import { DEFAULT_NETWORK, type World } from '../sim/world.ts';
 /** Between two lines of progress. */
 const PROGRESS_MS = 5 * SECOND_MS;
 const SEED_MAX = 0xffff_ffff;
+const NODES_MIN = 2;
 
 export interface SimulateArguments {
   readonly scenario: string;
@@ -50,6 +51,9 @@ export function runSimulation(args: SimulateArguments): number {
   } catch (error) {
     if (!(error instanceof CheckFailure)) throw error;
     process.stdout.write(`${error.message}\nTo see it again: ${replayCommand(args)}\n`);
+    const nodes = smallestFailing(scenario, options);
+    if (nodes < options.nodes)
+      process.stdout.write(`Fewer nodes fail too: ${replayCommand({ ...args, nodes })}\n`);
     return 1;
   }
   const seconds = (performance.now() - began) / SECOND_MS;
@@ -126,6 +130,30 @@ function follow(scenario: Scenario, options: ScenarioOptions): Outcome {
     told = now;
     done = agenda.done;
   }
+}
+
+/** The smallest count of nodes found that breaks an invariant with the same seed: by halving, then between. */
+export function smallestFailing(scenario: Scenario, options: ScenarioOptions): number {
+  const deps = { verifier: loadVerifierSync('auto') };
+  const fails = (nodes: number): boolean => {
+    try {
+      const course = scenario.run(deps, { ...options, nodes });
+      while (course.next().done !== true);
+      return false;
+    } catch (error) {
+      if (error instanceof CheckFailure) return true;
+      throw error;
+    }
+  };
+  let failing = options.nodes;
+  let passing = NODES_MIN - 1;
+  while (failing - passing > 1) {
+    const middle = passing < NODES_MIN ? failing >> 1 : (failing + passing) >> 1;
+    if (middle < NODES_MIN) break;
+    if (fails(middle)) failing = middle;
+    else passing = middle;
+  }
+  return failing;
 }
 
 function progressLine(world: World, eventsPerSecond: number): string {

@@ -1,78 +1,129 @@
 /**
  * Messages to frames and back, with the daemon's own codecs: every message is encoded, given its checksum, checked and
- * decoded. What thousands of nodes get alike, transactions, blocks and announced headers, is decoded once for each
- * distinct string of bytes, and the nodes share the result, as nothing ever changes it. Without the memo all is decoded
- * each time, to the same effect: a test compares the two.
+ * decoded. What thousands of nodes send alike, a transaction, its announcement, a block, a new header, is encoded and
+ * decoded once for each distinct string of bytes, and the nodes share the result, as nothing ever changes it. Without the
+ * memo all is done each time, and with pipes even the bytes are cut up and put together again by a decoder for each
+ * connection, to the same effect: a test compares the traces of the three.
  */
-import { bytesToBinary, type Wtxid } from '../base/bytes.ts';
+import { bytesToBinary } from '../base/bytes.ts';
 import type { P2pEvent, PeerId } from '../p2p/events.ts';
 import { DecodeError } from '../wire/codec.ts';
-import { encodeFrame, encodeMessageFrame, FrameDecoder } from '../wire/frame.ts';
-import { decodeMessage, isKnownCommand, type Message, type MessageOf, SERVICES } from '../wire/messages.ts';
+import { encodeFrame, encodeMessageFrame, type Frame, FrameDecoder } from '../wire/frame.ts';
+import { decodeMessage, isKnownCommand, type Message, SERVICES } from '../wire/messages.ts';
 import type { TimedAddress } from '../wire/net-address.ts';
 
-/** Payloads of `headers` up to this are announcements, which all nodes send alike. */
-const ANNOUNCEMENT_BYTES_MAX = 1_000;
 /** Entries kept before they are forgotten, the old half first. */
 const MEMO_ENTRIES_MAX = 20_000;
+
+export interface FramesOptions {
+  /** Share what is encoded and decoded alike. */
+  readonly memo: boolean;
+  /** Bytes go as on a socket: a copy, in pieces, through a decoder of each connection. Then nothing is shared. */
+  readonly pipes?: boolean;
+}
+
+/** Who gets a frame. */
+export interface FrameReceiver {
+  readonly peer: PeerId;
+  /** With pipes, its own. */
+  decoder?: FrameDecoder;
+}
+
+/** Sizes of the pieces in which pipes give a frame: within the header, to its end, within the payload. */
+const PIECES: readonly number[] = [1, 9, 14, 3, 40, 1_000];
 
 export class Frames {
   readonly #magic: Uint8Array;
   readonly #usesMemo: boolean;
+  readonly #usesPipes: boolean;
   /** Frames come whole, so one decoder serves all links. */
   readonly #decoder: FrameDecoder;
-  readonly #txFrames = new BoundedMap<Wtxid, Uint8Array>(MEMO_ENTRIES_MAX);
+  /** What many send alike, by what it says; and what it was decoded to, once somebody has got it. */
+  readonly #frames = new BoundedMap<string, Uint8Array>(MEMO_ENTRIES_MAX);
   readonly #blockFrames = new WeakMap<Uint8Array, Uint8Array>();
-  readonly #decoded = new WeakMap<Uint8Array, Message>();
-  readonly #announcements = new BoundedMap<string, Message>(MEMO_ENTRIES_MAX);
-
+  readonly #decoded = new WeakMap<Uint8Array, Message | 'not yet'>();
   /** Of hosts: each address is known to many nodes. */
   readonly #addressBytes = new Map<string, Uint8Array>();
   /** What nearly all nodes offer: one bigint for all. */
   readonly #services = SERVICES.network | SERVICES.witness | SERVICES.networkLimited;
 
-  constructor(magic: Uint8Array, options: { readonly memo: boolean }) {
+  constructor(magic: Uint8Array, { memo, pipes = false }: FramesOptions) {
     this.#magic = magic;
-    this.#usesMemo = options.memo;
+    this.#usesMemo = memo && !pipes;
+    this.#usesPipes = pipes;
     this.#decoder = new FrameDecoder(magic);
   }
 
   encode(message: Message): Uint8Array {
-    if (!this.#usesMemo || message.command !== 'tx') return encodeMessageFrame(this.#magic, message);
-    const { wtxid } = message.tx;
-    let frame = this.#txFrames.get(wtxid);
-    if (frame === undefined) {
-      frame = encodeMessageFrame(this.#magic, message);
-      this.#txFrames.set(wtxid, frame);
-    }
+    const key = this.#usesMemo ? contentKey(message) : undefined;
+    if (key === undefined) return encodeMessageFrame(this.#magic, message);
+    const known = this.#frames.get(key);
+    if (known !== undefined) return known;
+    const frame = encodeMessageFrame(this.#magic, message);
+    this.#frames.set(key, frame);
+    this.#decoded.set(frame, 'not yet');
     return frame;
   }
 
   /** A stored block as a `block` message. */
   encodeBlock(raw: Uint8Array): Uint8Array {
-    let frame = this.#usesMemo ? this.#blockFrames.get(raw) : undefined;
-    if (frame === undefined) {
-      frame = encodeFrame(this.#magic, 'block', raw);
-      if (this.#usesMemo) this.#blockFrames.set(raw, frame);
+    const known = this.#usesMemo ? this.#blockFrames.get(raw) : undefined;
+    if (known !== undefined) return known;
+    const frame = encodeFrame(this.#magic, 'block', raw);
+    if (this.#usesMemo) {
+      this.#blockFrames.set(raw, frame);
+      this.#decoded.set(frame, 'not yet');
     }
     return frame;
   }
 
-  /** What the node is told of a frame that came from `peer`. */
-  decode(peer: PeerId, frame: Uint8Array): P2pEvent {
-    const known = this.#decoded.get(frame);
-    if (known !== undefined) return { kind: 'message', peer, message: known, size: frame.length };
-    this.#decoder.push(frame);
-    const found = this.#decoder.next();
+  /** What the node is told of a frame that has come. */
+  decode(receiver: FrameReceiver, frame: Uint8Array): P2pEvent {
+    const { peer } = receiver;
+    const known = this.#usesMemo ? this.#decoded.get(frame) : undefined;
+    if (known !== undefined && known !== 'not yet')
+      return { kind: 'message', peer, message: known, size: frame.length };
+    const found = this.#usesPipes ? this.#throughPipe(receiver, frame) : this.#whole(frame);
     if (found?.kind !== 'frame') throw new Error('A frame of our own is whole');
     const { command, payload, size } = found;
     if (!isKnownCommand(command)) return { kind: 'unknownMessage', peer, command, size };
     try {
-      return { kind: 'message', peer, message: this.#decodePayload(command, payload, frame), size };
+      const isShared = known === 'not yet';
+      // A copy with nothing around it: whoever keeps a transaction need not copy it again.
+      const message = this.#decodePayload(command, isShared ? payload.slice() : payload);
+      if (isShared) this.#decoded.set(frame, message);
+      return { kind: 'message', peer, message, size };
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error;
       return { kind: 'undecodable', peer, command, defect: 'payload', detail: error.message };
     }
+  }
+
+  #whole(frame: Uint8Array): Frame | undefined {
+    this.#decoder.push(frame);
+    return this.#decoder.next();
+  }
+
+  #throughPipe(receiver: FrameReceiver, frame: Uint8Array): Frame | undefined {
+    receiver.decoder ??= new FrameDecoder(this.#magic);
+    const { decoder } = receiver;
+    const bytes = frame.slice();
+    let found = decoder.next();
+    for (let at = 0, piece = 0; at < bytes.length; piece += 1) {
+      if (found !== undefined) throw new Error('A frame is not whole before its last byte');
+      const length = PIECES[piece % PIECES.length]!;
+      decoder.push(bytes.subarray(at, at + length));
+      at += length;
+      found = decoder.next();
+    }
+    return found;
+  }
+
+  #decodePayload(command: Message['command'], payload: Uint8Array): Message {
+    const message = decodeMessage(command, payload);
+    if (!this.#usesMemo || (message.command !== 'addrv2' && message.command !== 'addr')) return message;
+    const addresses = message.addresses.map(address => address && this.#shared(address));
+    return { command, addresses } as Message;
   }
 
   /** The same address with the bytes that everybody else has of it, too. */
@@ -83,38 +134,26 @@ export class Frames {
       known = bytes;
       this.#addressBytes.set(key, bytes);
     }
-    return {
-      network,
-      bytes: known,
-      port,
-      time,
-      services: services === this.#services ? this.#services : services,
-    };
+    const offered = services === this.#services ? this.#services : services;
+    return { network, bytes: known, port, time, services: offered };
   }
+}
 
-  #decodePayload(command: Message['command'], payload: Uint8Array, frame: Uint8Array): Message {
-    if (this.#usesMemo && (command === 'addrv2' || command === 'addr')) {
-      const message = decodeMessage(command, payload) as MessageOf<'addrv2'>;
-      return {
-        command,
-        addresses: message.addresses.map(address => address && this.#shared(address)),
-      } as Message;
+/** The same for messages of the same bytes, where many nodes send them; undefined for all others. */
+function contentKey(message: Message): string | undefined {
+  switch (message.command) {
+    case 'tx':
+      return `t${message.tx.wtxid}`;
+    case 'inv':
+    case 'getdata': {
+      if (message.items.length !== 1) return undefined;
+      const { type, hash } = message.items[0]!;
+      return `${message.command}${type} ${hash}`;
     }
-    if (this.#usesMemo && (command === 'tx' || command === 'block')) {
-      // A copy with nothing around it: whoever keeps it need not copy it again.
-      const message = decodeMessage(command, payload.slice());
-      this.#decoded.set(frame, message);
-      return message;
-    }
-    if (this.#usesMemo && command === 'headers' && payload.length <= ANNOUNCEMENT_BYTES_MAX) {
-      const key = bytesToBinary(payload);
-      const known = this.#announcements.get(key);
-      if (known !== undefined) return known;
-      const message = decodeMessage(command, payload);
-      this.#announcements.set(key, message);
-      return message;
-    }
-    return decodeMessage(command, payload);
+    case 'headers':
+      return message.headers.length === 1 ? `h${message.headers[0]!.hash}` : undefined;
+    default:
+      return undefined;
   }
 }
 

@@ -4,7 +4,7 @@ import { pathOf, px, svg } from './svg.ts';
 import type { World } from './world.ts';
 
 /** Nodes that are drawn: more would be a ball of wool. */
-export const OVERLAY_NODES_MAX = 150;
+export const OVERLAY_NODES_MAX = 100;
 const OVERLAY_SIZE = 560;
 const OVERLAY_ROUNDS = 200;
 

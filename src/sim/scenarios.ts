@@ -26,6 +26,7 @@ const DEFAULTS: ScenarioOptions = {
   blockInterval: 10 * MINUTE_MS,
   network: DEFAULT_NETWORK,
   memo: true,
+  pipes: false,
   strategy: FLOOD,
 };
 

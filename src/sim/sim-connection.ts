@@ -3,6 +3,7 @@
  * that it hung up is told when the operation has ended.
  */
 import type { ConnectionType, PeerId } from '../p2p/events.ts';
+import type { FrameDecoder } from '../wire/frame.ts';
 import type { Link, LinkEnd, Side } from './network.ts';
 
 /** What a connection needs of its node. */
@@ -20,6 +21,8 @@ export class Connection implements LinkEnd {
   isClosed = false;
   /** The other side's verack came. */
   isReady = false;
+  /** Of bytes that come in pieces (see frames.ts). */
+  decoder?: FrameDecoder;
   readonly #listener: Listener;
   /** Frames that wait. */
   #inbox: Uint8Array[] | undefined;

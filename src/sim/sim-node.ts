@@ -157,7 +157,7 @@ export class SimNode implements Host, Listener, WriterListener, Target<Milliseco
     const { frames, trace, agenda, wiretap } = this.#deps;
     const { peer, link } = connection;
     trace.delivery(agenda.now, this.index, peer, frame);
-    const event = frames.decode(peer, frame);
+    const event = frames.decode(connection, frame);
     if (event.kind === 'message') {
       wiretap.received(this.index, link, event.message);
       if (event.message.command === 'verack') connection.isReady = true;

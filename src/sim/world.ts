@@ -27,6 +27,8 @@ export interface WorldOptions {
   readonly costs: ValidationCosts;
   /** Share what is decoded and verified alike; see frames.ts. */
   readonly memo: boolean;
+  /** Bytes as on sockets; see frames.ts. */
+  readonly pipes: boolean;
   readonly strategy: RelayStrategyOptions;
   /** Coins for the traffic: as many transactions can be made. */
   readonly coins: number;

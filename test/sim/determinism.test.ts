@@ -10,12 +10,14 @@ const TINY = { ...SMALL, nodes: 8, duration: 20 * SECOND_MS } as const;
 
 const PROPAGATION = SCENARIOS.find(({ name }) => name === 'propagation')!;
 
-test('one seed, one trace, one report; with and without shared decoding', () => {
+test('one seed, one trace, one report; with and without shared decoding, and over pipes of bytes', () => {
   const options = optionsOf(PROPAGATION, { ...SMALL, seed: 7 });
   const [first, second] = [runScenario('propagation', options), runScenario('propagation', options)];
   const alone = runScenario('propagation', { ...options, memo: false });
+  const piped = runScenario('propagation', { ...options, pipes: true });
   expect(second.world.trace.hash).toBe(first.world.trace.hash);
   expect(alone.world.trace.hash).toBe(first.world.trace.hash);
+  expect(piped.world.trace.hash).toBe(first.world.trace.hash);
   const report = createReport('propagation', options, first);
   expect(createReport('propagation', options, second)).toEqual(report);
   expect(createReport('propagation', options, alone)).toEqual(report);

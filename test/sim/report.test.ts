@@ -1,10 +1,12 @@
 /** What is told of a run: numbers, curves and a page that stands by itself. */
 import { describe, expect, test } from 'vitest';
 import type { Hash256 } from '../../src/base/bytes.ts';
-import { parseDuration } from '../../src/cli/simulate.ts';
+import { parseDuration, smallestFailing } from '../../src/cli/simulate.ts';
+import { CheckFailure } from '../../src/sim/checks.ts';
 import { delayAtShare, Metrics } from '../../src/sim/metrics.ts';
 import { createReport, formatNumber, reportText } from '../../src/sim/report.ts';
 import { reportHtml } from '../../src/sim/report-html.ts';
+import type { Scenario } from '../../src/sim/scenario.ts';
 import { optionsOf, SCENARIOS } from '../../src/sim/scenarios.ts';
 import { roundUp } from '../../src/sim/svg.ts';
 import { runScenario, SMALL } from './run.ts';
@@ -60,4 +62,21 @@ describe('numbers', () => {
   test.each(['', 'm', '-1s', '1d', '1 m'])('“%s” is no duration', text =>
     expect(() => parseDuration(text, 'duration')).toThrow('is no duration'),
   );
+});
+
+test('a broken invariant is looked for in smaller worlds', () => {
+  const counts: number[] = [];
+  const scenario: Scenario = {
+    name: 'broken',
+    about: 'fails with 13 nodes or more',
+    defaults: {},
+    // biome-ignore lint/correctness/useYield: it fails before its first second, or never.
+    *run(_, { nodes }) {
+      counts.push(nodes);
+      if (nodes >= 13) throw new CheckFailure('broken');
+      return { world: undefined as never, figures: [], verdicts: [] };
+    },
+  };
+  expect(smallestFailing(scenario, optionsOf(scenario, { nodes: 100 }))).toBe(13);
+  expect(counts.length).toBeLessThan(12);
 });
