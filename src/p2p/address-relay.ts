@@ -13,7 +13,7 @@ import type { SipKey } from '../crypto/siphash.ts';
 import { ADDR_COUNT_MAX, SERVICES } from '../wire/messages.ts';
 import { type AddressNetwork, addressKey, addressText, isAddrV1Compatible, type NetAddress, type TimedAddress } from '../wire/net-address.ts'; // biome-ignore format: one list
 import { relayTargets } from './address-targets.ts';
-import { RollingFilter } from './bloom.ts';
+import { FilterKeys, RollingFilter } from './bloom.ts';
 import type { Concern, Handlers, P2pContext } from './concern.ts';
 import type { PeerId } from './events.ts';
 import { isRoutable, isValidHost, networkOf } from './netgroup.ts';
@@ -87,6 +87,7 @@ export class AddressRelay implements Concern {
     this.#announceSelf(this.#peers.get(peer.id)!, now);
   readonly #answers = new Map<string, { readonly until: Milliseconds; readonly addresses: TimedAddress[] }>();
   readonly #key: SipKey;
+  readonly #filterKeys: FilterKeys;
 
   readonly handlers: Handlers = {
     addr: (peer, message, now) => this.#heard(peer, message.addresses, now),
@@ -100,6 +101,7 @@ export class AddressRelay implements Concern {
     this.#slots = slots;
     this.#options = options;
     const { random } = context;
+    this.#filterKeys = new FilterKeys(random);
     this.#key = [random.u32(), random.u32(), random.u32(), random.u32()];
   }
 
@@ -149,10 +151,10 @@ export class AddressRelay implements Concern {
   #enable(peer: Peer, now: Milliseconds): PeerState {
     const known = this.#peers.get(peer.id);
     if (known) return known;
-    const { random, timers } = this.#context;
+    const { timers } = this.#context;
     const state: PeerState = {
       peer,
-      known: new RollingFilter(random, KNOWN),
+      known: new RollingFilter(this.#filterKeys, KNOWN),
       flush: timers.alarmOf(peer, this.#ringFlush),
       announce: timers.alarmOf(peer, this.#ringAnnounce),
       timeout: undefined,

@@ -8,6 +8,9 @@ import { type Random, randomBelow } from '../base/random.ts';
 /** Slots in a bucket (Core: ADDRMAN_BUCKET_SIZE). */
 export const BUCKET_SIZE = 64;
 
+/** Two small numbers in one: above any count of items in a bucket. */
+const USAGE_BASE = 128;
+
 /** Bucket × 64 + position. */
 export type Slot = number;
 
@@ -21,9 +24,9 @@ export function bucketOfSlot(slot: Slot): number {
 
 export class AddressTable<T> {
   readonly #slots = new Map<Slot, T>();
-  /** Buckets with something in them, in no order; and where each stands there, with its number of items. */
+  /** Buckets with something in them, in no order; and where each stands there (× USAGE_BASE) plus its number of items. */
   readonly #used: number[] = [];
-  readonly #usage = new Map<number, { index: number; count: number }>();
+  readonly #usage = new Map<number, number>();
 
   get size(): number {
     return this.#slots.size;
@@ -42,9 +45,9 @@ export class AddressTable<T> {
     this.#slots.set(slot, item);
     const bucket = bucketOfSlot(slot);
     const usage = this.#usage.get(bucket);
-    if (usage) usage.count += 1;
+    if (usage !== undefined) this.#usage.set(bucket, usage + 1);
     else {
-      this.#usage.set(bucket, { index: this.#used.length, count: 1 });
+      this.#usage.set(bucket, this.#used.length * USAGE_BASE + 1);
       this.#used.push(bucket);
     }
   }
@@ -52,14 +55,17 @@ export class AddressTable<T> {
   remove(slot: Slot): void {
     assert(this.#slots.delete(slot), 'only a filled slot is emptied');
     const bucket = bucketOfSlot(slot);
-    const usage = this.#usage.get(bucket)!;
-    usage.count -= 1;
-    if (usage.count > 0) return;
+    const usage = this.#usage.get(bucket)! - 1;
+    if (usage % USAGE_BASE > 0) {
+      this.#usage.set(bucket, usage);
+      return;
+    }
     this.#usage.delete(bucket);
     const last = this.#used.pop()!;
     if (last === bucket) return;
-    this.#used[usage.index] = last;
-    this.#usage.get(last)!.index = usage.index;
+    // `usage` is now the freed place alone.
+    this.#used[usage / USAGE_BASE] = last;
+    this.#usage.set(last, usage + (this.#usage.get(last)! % USAGE_BASE));
   }
 
   /** A random non-empty bucket, and in it the first item that `fits` from a random position on; undefined if none there does. */

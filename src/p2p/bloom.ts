@@ -27,9 +27,29 @@ export interface RollingFilterOptions {
   readonly falsePositiveRate: number;
 }
 
+/** Where keys stand in filters that share it: one secret, and the last answer, as one key is often asked of many filters. */
+export class FilterKeys {
+  readonly #tweak: number;
+  #lastKey = '';
+  #lastPrint: number;
+
+  constructor(random: Random) {
+    this.#tweak = randomBelow(random, 0x1_0000_0000);
+    this.#lastPrint = fingerprint('', this.#tweak);
+  }
+
+  printOf(key: string): number {
+    if (key !== this.#lastKey) {
+      this.#lastPrint = fingerprint(key, this.#tweak);
+      this.#lastKey = key;
+    }
+    return this.#lastPrint;
+  }
+}
+
 export class RollingFilter {
   readonly #options: RollingFilterOptions;
-  readonly #tweak: number;
+  readonly #keys: FilterKeys;
   /** Fingerprints of the newest generation, by open addressing; none until the first key. */
   #slots: number[] | undefined;
   #count = 0;
@@ -37,21 +57,22 @@ export class RollingFilter {
   #older: number[][] | undefined;
   #bits: GenerationBits | undefined;
 
-  constructor(random: Random, options: RollingFilterOptions) {
+  /** `keys`: of its own, or shared with other filters. */
+  constructor(keys: Random | FilterKeys, options: RollingFilterOptions) {
     this.#options = options;
-    this.#tweak = randomBelow(random, 0x1_0000_0000);
+    this.#keys = keys instanceof FilterKeys ? keys : new FilterKeys(keys);
   }
 
   /** `key` is a binary string: its characters are bytes. */
   add(key: string): void {
-    const print = fingerprint(key, this.#tweak);
+    const print = this.#keys.printOf(key);
     if (this.#bits) this.#bits.add(print);
     else if (this.#slots === undefined || !holds(this.#slots, print)) this.#insert(print);
   }
 
   has(key: string): boolean {
-    if (this.#slots === undefined) return this.#bits?.has(fingerprint(key, this.#tweak)) === true;
-    const print = fingerprint(key, this.#tweak);
+    if (this.#slots === undefined) return this.#bits?.has(this.#keys.printOf(key)) === true;
+    const print = this.#keys.printOf(key);
     if (holds(this.#slots, print)) return true;
     return this.#older?.some(generation => holds(generation, print)) === true;
   }

@@ -16,7 +16,7 @@ import type { Block } from '../wire/block.ts';
 import { INV, INV_COUNT_MAX, type InventoryItem, SERVICES } from '../wire/messages.ts';
 import { addressKey } from '../wire/net-address.ts';
 import type { Transaction } from '../wire/transaction.ts';
-import { RollingFilter } from './bloom.ts';
+import { FilterKeys, RollingFilter } from './bloom.ts';
 import type { Concern, Handlers, P2pContext } from './concern.ts';
 import type { PeerId } from './events.ts';
 import type { FeeFilters } from './fee-filter.ts';
@@ -62,6 +62,7 @@ export class TxRelay implements Concern, TxSource {
   readonly #ring = (peer: Peer, now: Milliseconds) => this.#sendBatch(this.#peers.get(peer.id)!, now);
   /** The clocks that inbound peers share, by their way in. */
   readonly #inboundClocks = new Map<string, Milliseconds>();
+  readonly #filterKeys: FilterKeys;
   readonly #strategy: RelayStrategy;
   /** What the strategy holds back, by when it is due; and a waker for the first. */
   readonly #held = new MinHeap<{ readonly id: PeerId; readonly wtxid: Wtxid }>();
@@ -83,6 +84,7 @@ export class TxRelay implements Concern, TxSource {
     },
   ) {
     this.#context = context;
+    this.#filterKeys = new FilterKeys(context.random);
     this.#strategy = others.strategy;
     this.#heldAlarm = context.timers.alarm(now => this.#releaseHeld(now));
     this.#feeFilters = others.feeFilters;
@@ -95,13 +97,13 @@ export class TxRelay implements Concern, TxSource {
   }
 
   onHandshakeDone(peer: Peer, now: Milliseconds): void {
-    const { options, random, timers } = this.#context;
+    const { options, timers } = this.#context;
     // With a bloom filter it may want transactions later, whatever its version said (BIP37).
     const mayWantLater = isTxConnection(peer) && (servicesFor(peer, options) & SERVICES.bloom) !== 0n;
     if (!peer.relaysTxs && !mayWantLater) return;
     const state: PeerState = {
       peer,
-      known: new RollingFilter(random, KNOWN),
+      known: new RollingFilter(this.#filterKeys, KNOWN),
       alarm: timers.alarmOf(peer, this.#ring),
       toSend: new Set(),
       nextBatch: now,

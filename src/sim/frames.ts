@@ -29,6 +29,8 @@ export interface FrameReceiver {
   decoder?: FrameDecoder;
 }
 
+type ServiceAddress = Omit<TimedAddress, 'time'>;
+
 /** Sizes of the pieces in which pipes give a frame: within the header, to its end, within the payload. */
 const PIECES: readonly number[] = [1, 9, 14, 3, 40, 1_000];
 
@@ -121,21 +123,33 @@ export class Frames {
 
   #decodePayload(command: Message['command'], payload: Uint8Array): Message {
     const message = decodeMessage(command, payload);
+    if (this.#usesMemo && message.command === 'version') {
+      const { to, from } = message;
+      return {
+        ...message,
+        to: this.#sharedHost(to),
+        ...(from !== undefined && { from: this.#sharedHost(from) }),
+      };
+    }
     if (!this.#usesMemo || (message.command !== 'addrv2' && message.command !== 'addr')) return message;
     const addresses = message.addresses.map(address => address && this.#shared(address));
     return { command, addresses } as Message;
   }
 
   /** The same address with the bytes that everybody else has of it, too. */
-  #shared({ network, bytes, port, time, services }: TimedAddress): TimedAddress {
+  #shared(address: TimedAddress): TimedAddress {
+    const { network, bytes, port, services } = this.#sharedHost(address);
+    return { network, bytes, port, time: address.time, services };
+  }
+
+  #sharedHost({ network, bytes, port, services }: ServiceAddress): ServiceAddress {
     const key = bytesToBinary(bytes);
     let known = this.#addressBytes.get(key);
     if (known === undefined) {
       known = bytes;
       this.#addressBytes.set(key, bytes);
     }
-    const offered = services === this.#services ? this.#services : services;
-    return { network, bytes: known, port, time, services: offered };
+    return { network, bytes: known, port, services: services === this.#services ? this.#services : services };
   }
 }
 
