@@ -21,7 +21,7 @@ import { decodeBestBlock, decodeHeadBlocks } from './coin-records.ts';
 import { applyBlock, unapplyBlock } from './connect-block.ts';
 import type { FilePosition, WriterTask } from './effects.ts';
 import { flush } from './flush.ts';
-import { HAVE_DATA, HAVE_UNDO, VALID_SCRIPTS } from './header-tree.ts';
+import { HAVE_DATA, HAVE_UNDO, VALID_SCRIPTS, WITNESS_DATA } from './header-tree.ts';
 import { verifyChain } from './verify-chain.ts';
 
 /** How far ahead of the clock a block may be (Core: MAX_FUTURE_BLOCK_TIME). */
@@ -125,8 +125,26 @@ export function* start(state: ChainState, records: ChainstateRecords, now: Milli
   state.log.info(
     `Loaded best chain: hashBestChain=${hashToHex(state.coins.bestBlock!)} height=${state.height}`,
   );
+  checkWitnesses(state);
   if (records.bestBlock !== undefined || records.headBlocks !== undefined) yield* checkLoaded(state, now);
   yield* activateBestChain(state, now);
+}
+
+/**
+ * Blocks that came when segwit was thought to begin later were taken without their witnesses, and were judged without
+ * them (Core: NeedsRedownload). Blocks that were never here, below a snapshot, are none of these.
+ */
+function checkWitnesses(state: ChainState): void {
+  const { headers, params } = state;
+  const { segwit } = params.buried;
+  for (let id: HeaderId | undefined = state.tip(); id !== undefined; id = headers.parentOf(id)) {
+    if (headers.heightOf(id) < segwit) return;
+    if (headers.txCountOf(id) === 0 || (headers.statusOf(id) & WITNESS_DATA) !== 0) continue;
+    throw new StoreError(
+      'corrupted',
+      `Witness data for blocks after height ${segwit} requires validation. Please restart with -reindex.`,
+    );
+  }
 }
 
 /** What was loaded is what was written, as far as a look at the last blocks tells (Core: VerifyLoadedChainstate). */

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { randomBelow, SeededRandom } from '../../../src/base/random.ts';
+import { MemoryStorage } from '../../../src/chain/memory-storage.ts';
+import { overrideParams } from '../../../src/consensus/overrides.ts';
 import type { Block } from '../../../src/wire/block.ts';
 import {
   coinbaseOf,
@@ -221,4 +223,19 @@ test('random trees end on the same coins as their best branch alone', () => {
       if (status !== 'invalid')
         expect(chain.headers.heightOf(id), `seed ${seed}`).toBeLessThanOrEqual(chain.height);
   }
+});
+
+test('blocks that came before segwit was thought to hold have to come again', () => {
+  const late = overrideParams(REGTEST, { activationHeights: ['segwit@10'] });
+  const early = overrideParams(REGTEST, { activationHeights: ['segwit@5'] });
+  const storage = new MemoryStorage({ crashable: true });
+  const test = new TestChain({}, storage, late);
+  for (const block of mineBlocks(genesis, 0, 8)) test.submit(block);
+  test.run(test.chain.flush(NOW));
+  expect(new TestChain({}, storage, late).chain.height).toBe(8);
+  expect(
+    new TestChain({}, storage, overrideParams(REGTEST, { activationHeights: ['segwit@9'] })).chain.height,
+  ).toBe(8);
+  const text = 'Witness data for blocks after height 5 requires validation. Please restart with -reindex.';
+  expect(() => new TestChain({}, storage, early)).toThrow(text);
 });
