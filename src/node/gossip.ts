@@ -15,12 +15,14 @@ import type { P2pEvent } from '../p2p/events.ts';
 import { PeerManager } from '../p2p/peer-manager.ts';
 import { decodePeersFile, encodePeersFile, PeersFileVersionError } from '../p2p/peers-file.ts';
 import { UploadTarget } from '../p2p/upload-target.ts';
+import type { FilterLookup } from '../rpc/index-access.ts';
 import { DecodeError } from '../wire/codec.ts';
 import { SERVICES } from '../wire/messages.ts';
 import { type NetAddress, parseAddress, type TimedAddress } from '../wire/net-address.ts';
 import { decodeAnchors, encodeAnchors } from './anchors-file.ts';
 import type { NodeClock } from './clocks.ts';
 import type { Engine } from './engine.ts';
+import { readFilters } from './filter-reader.ts';
 import { machineAddresses } from './machine-addresses.ts';
 import { isAnnounceable, type NetworkOptions } from './network-options.ts';
 import { type Operation, PeerPump } from './peer-pump.ts';
@@ -32,6 +34,8 @@ const ANCHORS_FILE = 'anchors.dat';
 
 export interface GossipDeps {
   readonly engine: Engine;
+  /** For compact filters; only where they are offered. */
+  readonly filters: FilterLookup | undefined;
   readonly clock: NodeClock;
   readonly random: Random;
   readonly log: Log;
@@ -168,6 +172,8 @@ export class Gossip {
         return this.#submitPackage(operation);
       case 'readBlock':
         return this.#readBlock(operation);
+      case 'readFilters':
+        return this.#readFilters(operation);
       case 'resolveSeeds':
         for (const host of operation.hosts) this.#resolveSeed(host);
         return undefined;
@@ -200,6 +206,12 @@ export class Gossip {
   async #submitPackage({ peer, txs }: Extract<Operation, { kind: 'submitPackage' }>): Promise<P2pEvent> {
     const result = await this.#deps.engine.submitPackage(txs, {});
     return { kind: 'packageProcessed', peer, txs, result };
+  }
+
+  async #readFilters(request: Extract<Operation, { kind: 'readFilters' }>): Promise<P2pEvent> {
+    const { engine, filters } = this.#deps;
+    const answer = filters && (await readFilters(engine.chain, filters, request));
+    return { kind: 'filtersRead', peer: request.peer, answer };
   }
 
   async #readBlock({ peer, hash }: Extract<Operation, { kind: 'readBlock' }>): Promise<P2pEvent> {

@@ -7,11 +7,12 @@ import { networkOf } from '../p2p/netgroup.ts';
 import type { PeerManagerOptions } from '../p2p/peer-manager.ts';
 import { FLOOD, parseRelayStrategy, type RelayStrategyOptions } from '../p2p/relay-strategy.ts';
 import { SERVICES } from '../wire/messages.ts';
-import { asCjdns, type NetAddress, parseAddress } from '../wire/net-address.ts';
+import { asCjdns, type NetAddress, parseAddress, parseShortIpv4 } from '../wire/net-address.ts';
 import { bindsToAny, type ListenAddress, listenAddresses, listenPort } from './bind-options.ts';
 import { parseByteUnits } from './byte-units.ts';
 import type { NodeConfig } from './config.ts';
 import { type HostPort, splitHostPort } from './host-port.ts';
+import { enabledIndexes } from './index-options.ts';
 import { permissionsOf } from './permission-options.ts';
 import { onlyNetworks, reachability } from './reachability.ts';
 import { ConfigError, type Settings } from './settings.ts';
@@ -152,6 +153,11 @@ function services(settings: Settings): bigint {
   // A node that deletes old blocks promises the recent ones only (BIP159).
   if (settings.number('prune', 0) === 0) offered |= SERVICES.network;
   if (settings.flag('peerbloomfilters', false)) offered |= SERVICES.bloom;
+  if (settings.flag('peerblockfilters', false)) {
+    if (!enabledIndexes(settings).has('basicfilter'))
+      throw new ConfigError('Cannot set -peerblockfilters without -blockfilterindex.');
+    offered |= SERVICES.compactFilters;
+  }
   if (settings.flag('v2transport', true)) offered |= SERVICES.v2Transport;
   return offered;
 }
@@ -195,9 +201,9 @@ export function parseTarget(
   text: string,
   how: { readonly defaultPort: number; readonly isCjdnsReachable: boolean },
 ): DialTarget {
-  const address = parseAddress(text, how.defaultPort);
+  const address = parseAddress(text, how.defaultPort) ?? parseShortIpv4(text, how.defaultPort);
   if (address !== undefined)
-    return { kind: 'address', address: how.isCjdnsReachable ? asCjdns(address) : address };
+    return { kind: 'address', address: how.isCjdnsReachable ? asCjdns(address) : address, text };
   const { host, port } = toHostPort(text, how.defaultPort);
   return { kind: 'name', host, port };
 }

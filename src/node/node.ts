@@ -149,7 +149,7 @@ class HearsayNode implements RunningNode {
     const { clock, scheduler } = { clock: this.#clock, scheduler: this.#scheduler };
     const store = this.#mempoolStore(engine);
     const gossip = new Gossip(
-      { engine, clock, random: this.#random, log: this.#log, onFatal },
+      { engine, filters: indexes.filters, clock, random: this.#random, log: this.#log, onFatal },
       { params, directory },
       network,
     );

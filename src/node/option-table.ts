@@ -75,6 +75,7 @@ export const OPTIONS = {
   networkactive: flag('Start with the network on (default: yes)'),
   whitelist: list('Permissions for peers: [PERMISSION,…@]SUBNET'),
   whitebind: list('Listen on [PERMISSION,…@]ADDR:PORT and give permissions to who comes there'),
+  peerblockfilters: flag('Serve compact block filters to peers (BIP157); needs -blockfilterindex'),
   peerbloomfilters: flag('Serve filtered blocks and transactions to peers with bloom filters (BIP37)'),
   txreconciliation: flag('Agree with peers to reconcile transactions (BIP330), when there will be a way to'),
   whitelistrelay: flag(

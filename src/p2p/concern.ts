@@ -16,6 +16,7 @@ import type { NetAddress } from '../wire/net-address.ts';
 import type { Transaction } from '../wire/transaction.ts';
 import type { AddressBook } from './address-book.ts';
 import type { Bans } from './bans.ts';
+import type { FilterAnswer } from './events.ts';
 import type { Outbox } from './outbox.ts';
 import type { Peer, PeerTable } from './peer.ts';
 import type { PeerInfo } from './peer-info.ts';
@@ -49,6 +50,7 @@ export interface Concern {
   /** `peer` undefined: it has left meanwhile. */
   onBlockProcessed?(peer: Peer | undefined, hash: BlockHash, result: BlockResult, now: Milliseconds): void;
   onBlockRead?(peer: Peer, hash: BlockHash, raw: Uint8Array | undefined, now: Milliseconds): void;
+  onFiltersRead?(peer: Peer, answer: FilterAnswer | undefined, now: Milliseconds): void;
   onTxProcessed?(peer: Peer | undefined, tx: Transaction, result: TxResult, now: Milliseconds): void;
   onPackageProcessed?(
     peer: Peer | undefined,

@@ -8,7 +8,7 @@
  * validation of the block before it. Only blocks that we have asked for may follow each other closer (`mayOverlap`): while
  * all that is open of a peer are blocks, several may be with the chain, which decides on them in order.
  */
-import type { BlockHash, Txid } from '../base/bytes.ts';
+import type { BlockHash, Hash256, Txid } from '../base/bytes.ts';
 import type { Milliseconds } from '../base/clock.ts';
 import type { BlockResult, ChainNotice } from '../chain/effects.ts';
 import type { MempoolNotice, PackageResult, TxResult } from '../mempool/mempool-view.ts';
@@ -39,8 +39,26 @@ export type Permission = (typeof PERMISSIONS)[number];
 
 /** A target as the user wrote it (`addnode example.org`) or as the address book holds it. */
 export type DialTarget =
-  | { readonly kind: 'address'; readonly address: NetAddress }
+  | {
+      readonly kind: 'address';
+      readonly address: NetAddress /** As the user wrote it. */;
+      readonly text?: string;
+    }
   | { readonly kind: 'name'; readonly host: string; readonly port: number };
+
+/** Compact filters (BIP157) of the branch that ends in `stopHash`; checkpoints are every 1000th filter header. */
+export interface FilterRequest {
+  readonly what: 'filters' | 'hashes' | 'checkpoints';
+  readonly startHeight: number;
+  readonly stopHash: BlockHash;
+}
+export type FilterAnswer =
+  | {
+      readonly what: 'filters';
+      readonly filters: readonly { readonly blockHash: BlockHash; readonly filter: Uint8Array }[];
+    }
+  | { readonly what: 'hashes'; readonly previousHeader: Hash256; readonly hashes: Hash256[] }
+  | { readonly what: 'checkpoints'; readonly headers: Hash256[] };
 
 export type P2pEvent =
   | {
@@ -114,6 +132,8 @@ export type P2pEvent =
       readonly hash: BlockHash;
       readonly raw: Uint8Array | undefined;
     }
+  /** `answer` undefined: the index has not got it. */
+  | { readonly kind: 'filtersRead'; readonly peer: PeerId; readonly answer: FilterAnswer | undefined }
   | { readonly kind: 'namesResolved'; readonly host: string; readonly addresses: readonly NetAddress[] }
   /** From the writer, whoever caused it, in order. */
   | { readonly kind: 'chain'; readonly notice: ChainNotice }
@@ -149,6 +169,8 @@ export type P2pEffect =
   | { readonly kind: 'submitPackage'; readonly peer: PeerId; readonly txs: readonly Transaction[] }
   /** → blockRead. */
   | { readonly kind: 'readBlock'; readonly peer: PeerId; readonly hash: BlockHash }
+  /** → filtersRead. Only where compact filters are offered (SERVICES.compactFilters). */
+  | ({ readonly kind: 'readFilters'; readonly peer: PeerId } & FilterRequest)
   /** → namesResolved, one for each host. Asked through `x<services hex>.` names where a seed offers them. */
   | { readonly kind: 'resolveSeeds'; readonly hosts: readonly string[] }
   | { readonly kind: 'saveAddresses' }

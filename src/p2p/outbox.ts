@@ -12,7 +12,7 @@ import type { Peer, PeerRecord } from './peer.ts';
 /** Effects that end with a completion event of the same peer. */
 type Operation = Extract<
   P2pEffect,
-  { readonly kind: 'submitBlock' | 'submitTx' | 'submitPackage' | 'readBlock' }
+  { readonly kind: 'submitBlock' | 'submitTx' | 'submitPackage' | 'readBlock' | 'readFilters' }
 >;
 
 export class Outbox {

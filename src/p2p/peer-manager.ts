@@ -26,6 +26,7 @@ import { CompactPeers } from './compact-peers.ts';
 import type { Concern, P2pContext, P2pOptions } from './concern.ts';
 import { type P2pEffect, type P2pEvent, PERMISSIONS, type PeerId } from './events.ts';
 import { FeeFilters } from './fee-filter.ts';
+import { FilterServe } from './filter-serve.ts';
 import { Handshake } from './handshake.ts';
 import { HeadersSync } from './headers-sync.ts';
 import { InboundSlots } from './inbound-slots.ts';
@@ -143,6 +144,7 @@ export class PeerManager {
       feeFilters,
       filters,
       new Serve(context, { knowledge, download, recent, filters, txs: txRelay }),
+      new FilterServe(context),
       txRelay,
       txDownload,
     ];
@@ -266,6 +268,11 @@ export class PeerManager {
       case 'blockRead':
         this.#completed(event.peer, now, (concern, peer) => {
           if (peer !== undefined) concern.onBlockRead?.(peer, event.hash, event.raw, now);
+        });
+        return;
+      case 'filtersRead':
+        this.#completed(event.peer, now, (concern, peer) => {
+          if (peer !== undefined) concern.onFiltersRead?.(peer, event.answer, now);
         });
         return;
       case 'message':

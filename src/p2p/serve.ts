@@ -15,7 +15,6 @@ import { DAY_MS, type Milliseconds, SECOND_MS } from '../base/clock.ts';
 import { randomU64 } from '../base/random.ts';
 import type { HeaderId } from '../chain/chain-view.ts';
 import type { ChainNotice } from '../chain/effects.ts';
-import { blockProof } from '../consensus/pow.ts';
 import { type Block, decodeBlock, encodeStrippedBlock } from '../wire/block.ts';
 import {
   HEADERS_COUNT_MAX,
@@ -36,12 +35,11 @@ import { findFork } from './locator.ts';
 import type { Peer } from './peer.ts';
 import type { PeerFilters } from './peer-filters.ts';
 import type { RecentBlock } from './recent-block.ts';
+import { isServable } from './servable.ts';
 import type { Alarm } from './timers.ts';
 
 /** Hashes in the answer to getblocks (Core: nLimit). */
 const GETBLOCKS_COUNT_MAX = 500;
-/** Blocks off our chain that are older are not given out (Core: STALE_RELAY_AGE_LIMIT). */
-const STALE_AGE_MAX_MS = 30 * DAY_MS;
 /** Blocks older than the best one by so much are history (Core: HISTORICAL_BLOCK_AGE). */
 const HISTORICAL_AGE_MS = 7 * DAY_MS;
 /** Depth of compact blocks, and of some transactions of one (Core: MAX_CMPCTBLOCK_DEPTH, MAX_BLOCKTXN_DEPTH). */
@@ -251,7 +249,7 @@ export class Serve implements Concern {
       outbox.start({ kind: 'readBlock', peer: peer.id, hash }, peer);
       return;
     }
-    if (id === undefined || !this.#isRequestAllowed(id)) return;
+    if (id === undefined || !isServable(chain, id)) return;
     if (this.#isTooOldToUpload(id, item, now) && !peer.permissions.has('download')) {
       outbox.disconnect(peer, 'historical block serving limit reached');
       return;
@@ -287,19 +285,6 @@ export class Serve implements Concern {
     return ageMs > HISTORICAL_AGE_MS || type === INV.filteredBlock;
   }
 
-  /** On our chain; or valid once, and young by its time as well as by the work on top (Core: BlockRequestAllowed). */
-  #isRequestAllowed(id: HeaderId): boolean {
-    const { chain } = this.#context;
-    const { headers } = chain;
-    if (chain.isActive(id)) return true;
-    const best = chain.bestHeader();
-    const ageMs = (headers.timeOf(best) - headers.timeOf(id)) * SECOND_MS;
-    const missingWork = headers.chainWorkOf(best) - headers.chainWorkOf(id);
-    const blocks = missingWork / blockProof(headers.bitsOf(best));
-    const workAgeMs = Number(blocks) * chain.params.powTargetSpacing * SECOND_MS;
-    return headers.isFullyValid(id) && ageMs < STALE_AGE_MAX_MS && workAgeMs < STALE_AGE_MAX_MS;
-  }
-
   #getHeaders(peer: Peer, { locator, stopHash }: MessageOf<'getheaders'>): void {
     const { chain, log, options, outbox } = this.#context;
     const { headers } = chain;
@@ -317,7 +302,7 @@ export class Serve implements Concern {
     let height: number;
     if (locator.length === 0) {
       const id = headers.find(stopHash);
-      if (id === undefined || !this.#isRequestAllowed(id)) return;
+      if (id === undefined || !isServable(chain, id)) return;
       if (!chain.isActive(id)) {
         this.#sendHeaders(peer, [id], id);
         return;

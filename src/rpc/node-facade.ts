@@ -304,7 +304,8 @@ export interface NetworkAccess {
   /** Keeps it connected; false if it was in the list. */
   addNode(node: string, transport?: 'v1' | 'v2'): boolean;
   removeNode(node: string): boolean;
-  addedNodes(): readonly string[];
+  /** `node`: as it was added; `place`: with its port. */
+  addedNodes(): readonly { readonly node: string; readonly place: string }[];
   /** False when all places of that type are taken, or nobody answers there. */
   addConnection(
     address: string,

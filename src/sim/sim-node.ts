@@ -282,7 +282,8 @@ export class SimNode implements Host, Listener, WriterListener, Target<Milliseco
         return;
       case 'saveAddresses':
       case 'saveBans':
-        // A stop keeps the addresses; nobody bans.
+      case 'readFilters':
+        // A stop keeps the addresses; nobody bans, and nobody offers filters.
         return;
     }
   }

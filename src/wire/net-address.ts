@@ -236,6 +236,22 @@ function parseIpv4(text: string): Uint8Array | undefined {
   return parts.length === 4 && isNumeric ? Uint8Array.from(parts, Number) : undefined;
 }
 
+/**
+ * `127.1`, `127.1:8333`: an IPv4 address with zeros left out before the last number, which fills what is missing, as the
+ * system's own reader of addresses takes it (inet_aton). Only where a user names a peer.
+ */
+export function parseShortIpv4(text: string, defaultPort: number): NetAddress | undefined {
+  const match = /^(\d{1,3}(?:\.\d{1,3}){0,2})\.(\d{1,8})(?::(\d{1,5}))?$/.exec(text);
+  if (match === null) return undefined;
+  const head = match[1]!.split('.').map(Number);
+  const last = Number(match[2]);
+  const port = match[3] === undefined ? defaultPort : Number(match[3]);
+  const missing = 4 - head.length;
+  if (head.some(part => part > 255) || last >= 256 ** missing || port > 0xffff) return undefined;
+  const tail = Array.from({ length: missing }, (_, i) => (last >>> (8 * (missing - 1 - i))) & 0xff);
+  return { network: 'ipv4', bytes: Uint8Array.from([...head, ...tail]), port };
+}
+
 /** 16 bytes. */
 function parseIpv6(text: string): Uint8Array | undefined {
   const halves = text.split('::');

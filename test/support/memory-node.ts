@@ -410,7 +410,7 @@ export class MemoryNode {
         if (at >= 0) addedNodes.splice(at, 1);
         return at >= 0;
       },
-      addedNodes: () => addedNodes,
+      addedNodes: () => addedNodes.map(node => ({ node, place: node })),
       addConnection: async () => true,
       disconnect: peer =>
         peerInfos.some(info => ('id' in peer ? info.id === peer.id : info.name === peer.name)),

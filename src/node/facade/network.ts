@@ -83,11 +83,10 @@ export function networkAccess(
       }
     },
     addedNodes: () =>
-      gossip
-        .command({ kind: 'addedNodes' })
-        .map(({ target: added }) =>
-          added.kind === 'name' ? `${added.host}:${added.port}` : addressText(added.address),
-        ),
+      gossip.command({ kind: 'addedNodes' }).map(({ target: added }) => {
+        const place = added.kind === 'name' ? `${added.host}:${added.port}` : addressText(added.address);
+        return { node: (added.kind === 'address' && added.text) || place, place };
+      }),
     async addConnection(address, type, transport) {
       try {
         const attempt = gossip.command({

@@ -10,6 +10,7 @@ import {
   hostKey,
   hostText,
   parseAddress,
+  parseShortIpv4,
 } from '../../../src/wire/net-address.ts';
 import { parseSubnet, subnetContains, subnetText } from '../../../src/wire/subnet.ts';
 
@@ -148,4 +149,21 @@ describe('subnets', () => {
   test.each(members)('%s holds %s: %s', (subnet, address, holds) => {
     expect(subnetContains(parseSubnet(subnet)!, parseAddress(address, 0)!)).toBe(holds);
   });
+});
+
+test.each([
+  ['127.1', '127.0.0.1:7'],
+  ['127.1:8333', '127.0.0.1:8333'],
+  ['10.2.3', '10.2.0.3:7'],
+  ['10.65536', '10.1.0.0:7'],
+  ['1.2.3.4', '1.2.3.4:7'],
+  ['127', undefined],
+  ['1.2.3.256', undefined],
+  ['1.16777216', undefined],
+  ['256.1', undefined],
+  ['127.1:65536', undefined],
+  ['a.1', undefined],
+])('the short form %s', (text, expected) => {
+  const address = parseShortIpv4(text, 7);
+  expect(address && addressText(address)).toBe(expected);
 });

@@ -83,13 +83,13 @@ export const getaddednodeinfo: RpcMethod<NodeFacade> = {
   examples: [[EXAMPLE_NODE]],
   run({ network }, args) {
     const only = args.optionalString('node');
-    const nodes = network.addedNodes().filter(node => only === undefined || node === only);
+    const nodes = network.addedNodes().filter(({ node }) => only === undefined || node === only);
     if (only !== undefined && nodes.length === 0) {
       throw new RpcError(RpcCode.CLIENT_NODE_NOT_ADDED, 'Error: Node has not been added.');
     }
     const peers = network.peers();
-    return nodes.map(node => {
-      const peer = peers.find(({ name, address }) => name === node || addressText(address) === node);
+    return nodes.map(({ node, place }) => {
+      const peer = peers.find(({ name, address }) => name === place || addressText(address) === place);
       const direction = peer?.type === 'inbound' ? 'inbound' : 'outbound';
       return {
         addednode: node,
