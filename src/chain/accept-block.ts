@@ -73,7 +73,7 @@ function checkInTree(
 export function addHeader(state: ChainState, header: BlockHeader): HeaderId {
   const { headers } = state;
   const id = headers.add(header);
-  if (headers.chainWorkOf(id) > headers.chainWorkOf(state.bestHeader)) state.bestHeader = id;
+  if (headers.chainWorkOf(id) > headers.chainWorkOf(state.tree.bestHeader)) state.tree.bestHeader = id;
   return id;
 }
 
@@ -147,21 +147,21 @@ export function receiveBlock(state: ChainState, id: HeaderId, block: Block, posi
 
 /** Makes `id` and what was waiting for it connectable, if all ancestors are; else it waits itself. */
 export function linkBlock(state: ChainState, id: HeaderId): void {
-  const { headers, unlinked } = state;
+  const { headers, tree } = state;
   const parent = headers.parentOf(id);
   if (parent !== undefined && !headers.hasChainData(parent)) {
-    state.addUnlinked(id);
+    tree.addUnlinked(id);
     return;
   }
   const queue = [id];
   for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
     const above = headers.parentOf(next);
     const before = above === undefined ? 0 : headers.chainTxCountOf(above);
-    headers.setConnectable(next, before + headers.txCountOf(next), state.nextSequence);
-    state.nextSequence += 1;
-    if (state.isConnectable(next)) state.addCandidate(next);
-    queue.push(...(unlinked.get(next) ?? []));
-    unlinked.delete(next);
+    headers.setConnectable(next, before + headers.txCountOf(next), tree.nextSequence);
+    tree.nextSequence += 1;
+    if (state.isConnectable(next)) for (const follower of tree.followers) follower.addCandidate(next);
+    queue.push(...(tree.unlinked.get(next) ?? []));
+    tree.unlinked.delete(next);
   }
 }
 
@@ -174,7 +174,7 @@ function isWanted(state: ChainState, id: HeaderId): boolean {
     headers.txCountOf(id) === 0 &&
     work >= headers.chainWorkOf(state.tip()) &&
     headers.heightOf(id) <= state.height + BLOCKS_AHEAD_MAX &&
-    work >= state.minimumChainWork
+    work >= state.tree.minimumChainWork
   );
 }
 
@@ -184,7 +184,7 @@ function checkInContext(state: ChainState, id: HeaderId, block: Block): void {
     const parent = state.headers.parentOf(id)!;
     contextualCheckBlock(block, parent, { headers: state.headers, params: state.params });
   } catch (error) {
-    if (error instanceof Reject && error.kind !== 'mutated') state.markInvalid(id);
+    if (error instanceof Reject && error.kind !== 'mutated') state.tree.markInvalid(id, state.tip());
     throw error;
   }
 }

@@ -22,10 +22,10 @@ import { isUpkeepDue, upkeep } from './upkeep.ts';
 
 /** `block` is one that was just stored: it need not be read again. */
 export function* activateBestChain(state: ChainState, now: Milliseconds, block?: Block): WriterTask<void> {
-  if (state.isImporting) return;
+  if (state.tree.isImporting) return;
   if (block !== undefined && (yield* connectNext(state, block, now))) return;
   yield* settle(state);
-  while (state.height < state.stopAtHeight && !state.isInterrupted) {
+  while (state.height < state.tree.stopAtHeight && !state.tree.isInterrupted) {
     const target = state.findMostWork();
     if (target === undefined || target === state.tip()) return;
     if (state.forkWithActive(target) === state.tip()) yield* extend(state, target, block, now);
@@ -47,7 +47,7 @@ function* connectNext(state: ChainState, block: Block, now: Milliseconds): Write
     yield* upkeep(state, now);
   }
   if (state.findMostWork() !== id || headers.parentOf(id) !== state.coinsTip()) return false;
-  if (headers.heightOf(id) > state.stopAtHeight) return false;
+  if (headers.heightOf(id) > state.tree.stopAtHeight) return false;
   const entry = yield* tryBegin(state, id, block, { now, tellsTip: 'each' });
   if (entry === undefined) return false;
   yield* standAside(state, entry);
@@ -66,7 +66,7 @@ function* extend(
   now: Milliseconds,
 ): WriterTask<void> {
   const { headers, connecting } = state;
-  const end = Math.min(headers.heightOf(target), state.stopAtHeight);
+  const end = Math.min(headers.heightOf(target), state.tree.stopAtHeight);
   while (state.height < end && !headers.isInvalid(target)) {
     while (connecting.length === 0 || (hasRoom(state) && !isUpkeepDue(state, now))) {
       const height = headers.heightOf(state.coinsTip()) + 1;
@@ -80,7 +80,7 @@ function* extend(
     }
     yield* settleFirst(state);
     yield* upkeep(state, now);
-    if (state.isInterrupted) {
+    if (state.tree.isInterrupted) {
       yield* settle(state);
       return;
     }
@@ -117,7 +117,7 @@ function* moveTowards(
   const { headers } = state;
   const fork = state.forkWithActive(target);
   while (state.tip() !== fork) yield* disconnectTip(state, now);
-  while (state.tip() !== target && state.height < state.stopAtHeight) {
+  while (state.tip() !== target && state.height < state.tree.stopAtHeight) {
     const id = headers.ancestorOf(target, state.height + 1);
     // One by one: what the notices tell of is then what the coins are at.
     const entry = yield* tryBegin(state, id, yield* blockOf(state, id, known), { now, tellsTip: 'later' });
@@ -170,7 +170,8 @@ export function* disconnectTip(
     throw new StoreError('corrupted', 'Failed to disconnect block.', { cause: error });
   }
   state.popTip();
-  yield { kind: 'notify', notice: { kind: 'blockDisconnected', id, block, undo, givesBack } };
+  if (state.target === undefined)
+    yield { kind: 'notify', notice: { kind: 'blockDisconnected', id, block, undo, givesBack } };
   if (isFlushDue(state, now)) yield* flush(state, now);
 }
 

@@ -1,21 +1,20 @@
 /**
- * What the writer keeps in memory: the header tree, the active chain, the candidates for the next tip and the coins
- * cache. The tasks that change it are in accept-block.ts, activate.ts, invalidate.ts, flush.ts and startup.ts.
+ * A chainstate: the coins of one chain of blocks, and how that chain goes on: its tip, and the candidates for the next one.
+ * What it has in common with another chainstate is in block-tree.ts. The tasks that change it are in accept-block.ts, activate.ts, invalidate.ts, flush.ts and startup.ts.
  *
  * A candidate is a block with at least the work of the tip whose ancestors are all stored (Core:
  * setBlockIndexCandidates). The tip itself is always one, so there is one to go back to.
  */
 import { assert } from '../base/assert.ts';
-import type { BlockHash } from '../base/bytes.ts';
 import { type Milliseconds, toUnixSeconds } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { ChainParams } from '../consensus/params.ts';
-import type { Reject } from '../consensus/reject.ts';
 import type { Block } from '../wire/block.ts';
+import type { BlockTree, Follower, TreeOptions } from './block-tree.ts';
 import type { HeaderId } from './chain-view.ts';
 import { CoinsCache } from './coins.ts';
-import type { BegunScripts, ScriptCheck } from './effects.ts';
-import { FAILED, HAVE_DATA, HeaderTree, VALID_MASK, VALID_TRANSACTIONS } from './header-tree.ts';
+import type { BegunScripts, CoinsStore, ScriptCheck } from './effects.ts';
+import { FAILED, HAVE_DATA, type HeaderTree, VALID_MASK, VALID_TRANSACTIONS } from './header-tree.ts';
 import type { ScriptCache } from './script-cache.ts';
 import type { BlockUndo } from './undo.ts';
 
@@ -23,39 +22,10 @@ import type { BlockUndo } from './undo.ts';
 const TIP_AGE_MAX_SECONDS = 24 * 60 * 60;
 /** Memory for the coins cache (Core: DEFAULT_DB_CACHE, of which the coins get nearly all). */
 const COINS_CACHE_BYTES = 440 * 1024 * 1024;
-/** Of one batch to a store: larger ones stall the event loop (a million coins: 600 ms). */
-const BATCH_BYTES_MAX = 4 * 1024 * 1024;
-
-/** Deleting old block files (`-prune`). */
-export interface PruneOptions {
-  /** Bytes that block and undo files may take; undefined: only what the user asks for is deleted. */
-  readonly targetBytes: number | undefined;
-  /** A chain that is not higher keeps everything (Core: nPruneAfterHeight). */
-  readonly afterHeight: number;
-}
-
-export interface StartupCheck {
-  readonly blocks: number;
-  readonly level: number;
-  /** A check that memory does not allow for is a failure. */
-  readonly mustBeWhole: boolean;
-}
-
-export interface ChainOptions {
-  /** undefined: the network's; null: check every script. */
-  readonly assumedValidBlock?: BlockHash | null;
-  /** undefined: the network's. */
-  readonly minimumChainWork?: bigint;
+export interface ChainOptions extends TreeOptions {
   readonly tipAgeMaxSeconds?: number;
+  /** Of all chainstates together. */
   readonly coinsCacheBytes?: number;
-  /** `-dbbatchsize`. */
-  readonly batchBytesMax?: number;
-  /** The chain stands still from this height on (`-stopatheight`): whoever watches it stops the node. */
-  readonly stopAtHeight?: number;
-  /** undefined: every block is kept. */
-  readonly prune?: PruneOptions;
-  /** What a start looks through before it goes on (`-checkblocks`, `-checklevel`); undefined: nothing. */
-  readonly startupCheck?: StartupCheck;
 }
 
 /** A block on its way to becoming the tip (connecting.ts). */
@@ -86,38 +56,24 @@ export interface ChainDeps {
   readonly coinsSalt?: number;
 }
 
-export class ChainState {
-  readonly params: ChainParams;
-  readonly log: Log;
-  readonly scriptCache: ScriptCache | undefined;
-  readonly assumedValidBlock: BlockHash | null;
-  readonly minimumChainWork: bigint;
-  readonly coinsCacheBytes: number;
-  readonly batchBytesMax: number;
-  readonly stopAtHeight: number;
-  readonly prune: PruneOptions | undefined;
-  readonly startupCheck: StartupCheck | undefined;
-  readonly headers = new HeaderTree();
+export class ChainState implements Follower {
+  readonly tree: BlockTree;
+  readonly store: CoinsStore;
   readonly coins: CoinsCache;
   readonly candidates = new Set<HeaderId>();
-  /** Stored blocks that wait for an ancestor's data: parent → children (Core: m_blocks_unlinked). */
-  readonly unlinked = new Map<HeaderId, HeaderId[]>();
   /** Blocks above the tip that the coins have taken in while their scripts are being checked, lowest first. */
   readonly connecting: Connecting[] = [];
-  /** Why blocks that were stored turned out to be invalid, as far as this process has seen it. */
-  readonly invalidReasons = new Map<HeaderId, Reject>();
-  /** Who still needs blocks, by name: from this height on (Core: m_prune_locks). */
-  readonly pruneLocks = new Map<string, number>();
-  /** The block files are being read: blocks are stored, and none is connected before that ends (Core: m_blockfiles_indexed). */
-  isImporting = false;
-  /** The node stops: no further block is connected. */
-  isInterrupted = false;
-  /** Some block file was deleted once: the index says so too. */
-  hasPruned = false;
+  /**
+   * The chain ends here: its blocks lie below a snapshot that somebody else goes on from (Core: m_target_blockhash).
+   * Then nobody but the indexes is told of them.
+   */
+  target: HeaderId | undefined;
+  /** The coins came out of a snapshot of this block; undefined too once all before it were validated. */
+  assumedBase: HeaderId | undefined;
+  /** Of the coins cache. */
+  coinsCacheBytes: number;
   /** Of the last look at what storage needs. */
   upkeepHeight = 0;
-  bestHeader: HeaderId = 0;
-  nextSequence = 1;
   /** What `preciousblock` gives next, and the tip's work at its last call (Core: nBlockReverseSequenceId). */
   precious = { nextSequence: -1, lastWork: 0n };
   /** When the last flush ended; undefined before the first. */
@@ -126,20 +82,34 @@ export class ChainState {
   readonly #active: HeaderId[] = [];
   #catchingUp = true;
 
-  constructor({ params, log, scriptCache, coinsSalt = 0 }: ChainDeps, options: ChainOptions) {
-    this.params = params;
-    this.log = log;
-    this.scriptCache = scriptCache;
-    this.coins = new CoinsCache(coinsSalt);
-    this.assumedValidBlock =
-      options.assumedValidBlock === undefined ? params.assumedValidBlock : options.assumedValidBlock;
-    this.minimumChainWork = options.minimumChainWork ?? params.minimumChainWork;
+  constructor(
+    tree: BlockTree,
+    store: CoinsStore,
+    options: {
+      readonly coinsSalt?: number;
+      readonly coinsCacheBytes?: number;
+      readonly tipAgeMaxSeconds?: number;
+    },
+  ) {
+    this.tree = tree;
+    this.store = store;
+    this.coins = new CoinsCache(options.coinsSalt ?? 0);
     this.coinsCacheBytes = options.coinsCacheBytes ?? COINS_CACHE_BYTES;
-    this.batchBytesMax = options.batchBytesMax ?? BATCH_BYTES_MAX;
-    this.stopAtHeight = options.stopAtHeight ?? Number.POSITIVE_INFINITY;
-    this.prune = options.prune;
-    this.startupCheck = options.startupCheck;
     this.#tipAgeMaxSeconds = options.tipAgeMaxSeconds ?? TIP_AGE_MAX_SECONDS;
+  }
+
+  // What the tree holds, under the names that all tasks know.
+
+  get params(): ChainParams {
+    return this.tree.params;
+  }
+
+  get log(): Log {
+    return this.tree.log;
+  }
+
+  get headers(): HeaderTree {
+    return this.tree.headers;
   }
 
   get height(): number {
@@ -196,10 +166,10 @@ export class ChainState {
 
   /** Core: IsInitialBlockDownload. Once false, false for ever. */
   isInitialBlockDownload(now: Milliseconds): boolean {
-    if (this.isImporting) return true;
+    if (this.tree.isImporting) return true;
     if (!this.#catchingUp || !this.hasTip) return this.#catchingUp;
     const tip = this.tip();
-    if (this.headers.chainWorkOf(tip) < this.minimumChainWork) return true;
+    if (this.headers.chainWorkOf(tip) < this.tree.minimumChainWork) return true;
     if (this.headers.timeOf(tip) < toUnixSeconds(now) - this.#tipAgeMaxSeconds) return true;
     this.log.info('Leaving InitialBlockDownload (latching to false)');
     this.#catchingUp = false;
@@ -215,6 +185,9 @@ export class ChainState {
 
   /** Makes `id` a candidate if it could replace the tip. */
   addCandidate(id: HeaderId): void {
+    if (this.target !== undefined && !this.headers.isAncestor(id, this.target)) return;
+    // What is below a snapshot cannot be undone while nobody has seen it.
+    if (this.assumedBase !== undefined && !this.headers.isAncestor(this.assumedBase, id)) return;
     if (!this.hasTip || !this.headers.isBetter(this.tip(), id)) this.candidates.add(id);
   }
 
@@ -246,7 +219,7 @@ export class ChainState {
       const isMissing = (status & FAILED) === 0;
       for (const id of path) {
         // What stands on a missing block is tried again when that arrives.
-        if (isMissing && id !== at) this.addUnlinked(id);
+        if (isMissing && id !== at) this.tree.addUnlinked(id);
         this.candidates.delete(id);
       }
       return false;
@@ -254,38 +227,8 @@ export class ChainState {
     return true;
   }
 
-  addUnlinked(id: HeaderId): void {
-    const parent = this.headers.parentOf(id)!;
-    const children = this.unlinked.get(parent);
-    if (children === undefined) this.unlinked.set(parent, [id]);
-    else if (!children.includes(id)) children.push(id);
-  }
-
-  /** Its data are gone: when they come again, they are news. */
-  forgetUnlinked(id: HeaderId): void {
-    const parent = this.headers.parentOf(id);
-    const children = parent === undefined ? undefined : this.unlinked.get(parent);
-    if (children === undefined || !children.includes(id)) return;
-    const others = children.filter(each => each !== id);
-    if (others.length > 0) this.unlinked.set(parent!, others);
-    else this.unlinked.delete(parent!);
-  }
-
-  /** The valid header with the most work, found anew (Core: RecalculateBestHeader). */
-  recomputeBestHeader(): void {
-    let best = this.hasTip ? this.tip() : 0;
-    for (let id = 0; id < this.headers.size; id += 1)
-      if (!this.headers.isInvalid(id) && this.headers.chainWorkOf(id) > this.headers.chainWorkOf(best))
-        best = id;
-    this.bestHeader = best;
-  }
-
-  /** Marks `id` and everything on it as invalid, and finds the best header anew if it was among them. */
-  markInvalid(id: HeaderId): void {
-    for (const each of this.headers.descendantsOf(id)) {
-      this.headers.setStatus(each, FAILED);
-      this.candidates.delete(each);
-    }
-    if (this.headers.isInvalid(this.bestHeader)) this.recomputeBestHeader();
+  /** The block cannot be connected. */
+  forget(id: HeaderId): void {
+    this.candidates.delete(id);
   }
 }

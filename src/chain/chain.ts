@@ -5,24 +5,35 @@
  * A start is `loadIndex`, then `adoptStoredBlock` for each block in the files from `lastStoredPosition` on, then the
  * task `start`.
  */
+import { assert } from '../base/assert.ts';
+import { type BlockHash, hashToHex } from '../base/bytes.ts';
 import type { Milliseconds } from '../base/clock.ts';
 import { Deployments } from '../consensus/deployments.ts';
 import type { ChainParams } from '../consensus/params.ts';
 import type { Reject } from '../consensus/reject.ts';
+import { StoreError } from '../store/errors.ts';
 import type { Entry } from '../store/store.ts';
 import type { Block, BlockHeader } from '../wire/block.ts';
 import type { OutPoint } from '../wire/transaction.ts';
-import { acceptHeader, adoptStoredBlock, type SubmitBlockOptions, submitBlock } from './accept-block.ts';
-import { readBlock, readUndo } from './activate.ts';
-import { type ChainDeps, type ChainOptions, ChainState, type PruneOptions } from './chain-state.ts';
+import {
+  acceptHeader,
+  adoptStoredBlock,
+  linkBlock,
+  type SubmitBlockOptions,
+  submitBlock,
+} from './accept-block.ts';
+import { activateBestChain, readBlock, readUndo } from './activate.ts';
+import { BlockTree, type PruneOptions } from './block-tree.ts';
+import { type ChainDeps, type ChainOptions, ChainState } from './chain-state.ts';
 import type { ChainView, HeaderAcceptor, HeaderId } from './chain-view.ts';
 import type { Coin } from './coin.ts';
 import { fetchCoins } from './connect-block.ts';
 import { settle } from './connecting.ts';
-import type { BlockFileUsage, BlockResult, FilePosition, WriterTask } from './effects.ts';
+import type { BlockFileUsage, BlockResult, CoinsStore, FilePosition, WriterTask } from './effects.ts';
 import { flush } from './flush.ts';
 import type { HeaderTree } from './header-tree.ts';
-import { invalidateBlock, preciousBlock, reconsiderBlock } from './invalidate.ts';
+import { assumeBase, extendHistory } from './history.ts';
+import { addAllCandidates, invalidateBlock, preciousBlock, reconsiderBlock } from './invalidate.ts';
 import { abandonedFiles, pruneHeight, pruneIfFull, pruneTo } from './prune.ts';
 import {
   type ChainstateRecords,
@@ -36,6 +47,9 @@ import { type TestBlockOptions, testBlock } from './test-block.ts';
 import type { BlockUndo } from './undo.ts';
 import { type VerifyOptions, type VerifyResult, verifyChain } from './verify-chain.ts';
 
+/** Of the coins caches, while a history is validated beside the chain. */
+const HISTORY_CACHE_PART = 0.05;
+
 /** A branch's end, as `getchaintips` tells of it. */
 export interface ChainTip {
   readonly id: HeaderId;
@@ -45,21 +59,34 @@ export interface ChainTip {
 }
 
 export class Chain implements ChainView, HeaderAcceptor {
-  readonly #state: ChainState;
+  readonly #tree: BlockTree;
+  readonly #coinsOptions: ConstructorParameters<typeof ChainState>[2];
+  /** The chainstate that everybody sees. */
+  #state: ChainState;
+  /** The chainstate that validates what lies below a snapshot (history.ts). */
+  #history: ChainState | undefined;
+  /** The chain whose blocks have all been validated, whatever lies below the tip: what indexes follow. */
+  readonly validated: ValidatedChain;
   /** How far soft forks are, at any block. */
   readonly deployments: Deployments;
 
   constructor(deps: ChainDeps, options: ChainOptions = {}) {
-    this.#state = new ChainState(deps, options);
-    this.deployments = new Deployments(this.#state.headers, deps.params);
+    this.#tree = new BlockTree(deps, options);
+    this.#coinsOptions = {
+      ...options,
+      ...(deps.coinsSalt === undefined ? {} : { coinsSalt: deps.coinsSalt }),
+    };
+    this.#state = this.#addChainstate('main');
+    this.deployments = new Deployments(this.#tree.headers, deps.params);
+    this.validated = validatedChain(this, () => this.#history ?? this.#state);
   }
 
   get params(): ChainParams {
-    return this.#state.params;
+    return this.#tree.params;
   }
 
   get headers(): HeaderTree {
-    return this.#state.headers;
+    return this.#tree.headers;
   }
 
   tip(): HeaderId {
@@ -71,7 +98,7 @@ export class Chain implements ChainView, HeaderAcceptor {
   }
 
   bestHeader(): HeaderId {
-    return this.#state.bestHeader;
+    return this.#tree.bestHeader;
   }
 
   atHeight(height: number): HeaderId | undefined {
@@ -88,13 +115,7 @@ export class Chain implements ChainView, HeaderAcceptor {
 
   /** Below this work the chain is not believed to be the whole one. */
   get minimumChainWork(): bigint {
-    return this.#state.minimumChainWork;
-  }
-
-  /** Where the coins on disk stand: a start finds the chain there or above. Undefined before the first flush. */
-  flushedBlock(): HeaderId | undefined {
-    const { storedBlock } = this.#state.coins;
-    return storedBlock === undefined ? undefined : this.headers.find(storedBlock);
+    return this.#tree.minimumChainWork;
   }
 
   /** Memory of the coins cache, roughly. */
@@ -126,7 +147,7 @@ export class Chain implements ChainView, HeaderAcceptor {
 
   /** Why a stored block could not be connected; undefined too when that was before this process started. */
   invalidReason(id: HeaderId): Reject | undefined {
-    return this.#state.invalidReasons.get(id);
+    return this.#tree.invalidReasons.get(id);
   }
 
   /** Throws Reject. */
@@ -138,9 +159,22 @@ export class Chain implements ChainView, HeaderAcceptor {
     return acceptHeader(this.#state, header, { now, ...options });
   }
 
-  /** First step of a start: all records of `BLOCK_INDEX_KEYS`. Throws StoreError. */
-  loadIndex(entries: Iterable<Entry>, flags?: IndexFlags): void {
+  /**
+   * First step of a start: all records of `BLOCK_INDEX_KEYS`; `snapshot` is the block of a snapshot that was loaded and is
+   * not validated yet. Throws StoreError.
+   */
+  loadIndex(
+    entries: Iterable<Entry>,
+    flags: IndexFlags & { readonly snapshot?: BlockHash | undefined } = {},
+  ): void {
     loadIndex(this.#state, entries, flags);
+    if (flags.snapshot === undefined) return;
+    const base = this.headers.find(flags.snapshot);
+    if (base === undefined) {
+      const hash = hashToHex(flags.snapshot);
+      throw new StoreError('corrupted', `The snapshot stands at block ${hash}, which the index does not know`);
+    }
+    this.#split(base);
   }
 
   /** Of the block files found at a start, those that were to be deleted. */
@@ -159,23 +193,100 @@ export class Chain implements ChainView, HeaderAcceptor {
   }
 
   /** Third step. Throws StoreError. */
-  start(records: ChainstateRecords, now: Milliseconds): WriterTask<void> {
-    return start(this.#state, records, now);
+  *start(records: ChainstateRecords, now: Milliseconds): WriterTask<void> {
+    yield* start(this.#history ?? this.#state, records, now);
+    if (this.#history === undefined) return;
+    assert(records.snapshot !== undefined, 'a snapshot has a store');
+    yield* start(this.#state, records.snapshot, now);
+    yield* this.#extendHistory(now);
+  }
+
+  /**
+   * The coins of a snapshot of block `base` lie in the other store: the chain goes on from there at once, while the
+   * history is validated. Returns false when the chain is better already.
+   */
+  *activateSnapshot(base: HeaderId, now: Milliseconds): WriterTask<boolean> {
+    assert(this.#history === undefined && this.#state.assumedBase === undefined, 'there is one snapshot at most');
+    yield* settle(this.#state);
+    const before = this.#state.tip();
+    if (!this.headers.isBetter(base, before)) return false;
+    yield* flush(this.#state, now);
+    this.#split(base);
+    const hash = this.headers.hashOf(base);
+    this.#state.coins.bestBlock = hash;
+    this.#state.coins.storedBlock = hash;
+    this.#state.setTip(base);
+    addAllCandidates(this.#state);
+    this.#state.log.info(`[snapshot] successfully activated snapshot ${hashToHex(hash)}`);
+    const fork = this.headers.forkOf(base, before);
+    yield { kind: 'notify', notice: { kind: 'tipChanged', tip: base, fork } };
+    yield* activateBestChain(this.#state, now);
+    yield* this.#extendHistory(now);
+    return true;
+  }
+
+  /** While the history below a snapshot is validated: how far it is, and where it ends. */
+  history(): { readonly tip: HeaderId; readonly end: HeaderId } | undefined {
+    const history = this.#history;
+    return history && { tip: history.tip(), end: history.target! };
+  }
+
+  /** The snapshot that the tip stands on. */
+  get snapshotBase(): HeaderId | undefined {
+    return this.#state.assumedBase;
+  }
+
+  #addChainstate(store: CoinsStore): ChainState {
+    const state = new ChainState(this.#tree, store, this.#coinsOptions);
+    this.#tree.followers.add(state);
+    return state;
+  }
+
+  /** The chainstate that there is becomes the history of one that begins at `base`. */
+  #split(base: HeaderId): void {
+    const history = this.#state;
+    history.target = base;
+    for (const id of [...history.candidates])
+      if (!this.headers.isAncestor(id, base)) history.candidates.delete(id);
+    if (history.hasTip) history.candidates.add(history.tip());
+    assumeBase(history, base);
+    this.#history = history;
+    this.#state = this.#addChainstate('snapshot');
+    this.#state.assumedBase = base;
+    // What waited for the snapshot's block waits no longer.
+    for (const child of this.#tree.unlinked.get(base) ?? []) linkBlock(this.#state, child);
+    this.#tree.unlinked.delete(base);
+    // Nearly all memory for the chain that somebody looks at until it has caught up (Core: MaybeRebalanceCaches).
+    const total = history.coinsCacheBytes;
+    history.coinsCacheBytes = total * HISTORY_CACHE_PART;
+    this.#state.coinsCacheBytes = total - history.coinsCacheBytes;
+  }
+
+  *#extendHistory(now: Milliseconds, block?: Block): WriterTask<void> {
+    const history = this.#history;
+    if (history === undefined || this.#tree.isImporting) return;
+    if (yield* extendHistory(history, this.#state, now, block)) {
+      this.#history = undefined;
+      this.#state.coinsCacheBytes += history.coinsCacheBytes;
+    }
   }
 
   /** All block files have been read (`IndexFlags.isImporting`). */
-  endImport(now: Milliseconds): WriterTask<void> {
-    return endImport(this.#state, now);
+  *endImport(now: Milliseconds): WriterTask<void> {
+    yield* endImport(this.#state, now);
+    yield* this.#extendHistory(now);
   }
 
   /** The node stops: the task that is on its way to the best chain ends at the next block. */
   interrupt(): void {
-    this.#state.isInterrupted = true;
+    this.#tree.isInterrupted = true;
   }
 
   /** Checks and stores a block and moves to the best chain. What became of it in the chain, the view tells. */
-  submitBlock(block: Block, options: SubmitBlockOptions): WriterTask<BlockResult> {
-    return submitBlock(this.#state, block, options);
+  *submitBlock(block: Block, options: SubmitBlockOptions): WriterTask<BlockResult> {
+    const result = yield* submitBlock(this.#state, block, options);
+    yield* this.#extendHistory(options.now, block);
+    return result;
   }
 
   /** Whether `block` would connect to the tip; nothing is stored (Core: TestBlockValidity). */
@@ -217,7 +328,7 @@ export class Chain implements ChainView, HeaderAcceptor {
 
   /** Old blocks are deleted, by themselves or when asked for. */
   get prune(): PruneOptions | undefined {
-    return this.#state.prune;
+    return this.#tree.prune;
   }
 
   /** Height of the last block of the active chain of which block or undo data are gone; undefined when none are. */
@@ -239,13 +350,40 @@ export class Chain implements ChainView, HeaderAcceptor {
 
   /** Keeps all blocks from `first` on until the next call (Core: UpdatePruneLock); undefined lifts the lock. */
   setPruneLock(name: string, first: number | undefined): void {
-    if (first === undefined) this.#state.pruneLocks.delete(name);
-    else this.#state.pruneLocks.set(name, first);
+    if (first === undefined) this.#tree.pruneLocks.delete(name);
+    else this.#tree.pruneLocks.set(name, first);
   }
 
   /** Brings everything to disk. */
   *flush(now: Milliseconds): WriterTask<void> {
-    yield* settle(this.#state);
-    yield* flush(this.#state, now);
+    for (const state of [this.#history, this.#state]) {
+      if (state === undefined) continue;
+      yield* settle(state);
+      yield* flush(state, now);
+    }
   }
+}
+
+/** What indexes see: the chain up to where each block was validated by this node. */
+export interface ValidatedChain extends Pick<ChainView, 'tip' | 'atHeight' | 'isActive'> {
+  readonly headers: HeaderTree;
+  /** Where its coins on disk stand. */
+  flushedBlock(): HeaderId | undefined;
+  setPruneLock(name: string, first: number): void;
+}
+
+function validatedChain(chain: Chain, state: () => ChainState): ValidatedChain {
+  return {
+    get headers() {
+      return chain.headers;
+    },
+    tip: () => state().tip(),
+    atHeight: height => state().atHeight(height),
+    isActive: id => state().isActive(id),
+    flushedBlock() {
+      const { storedBlock } = state().coins;
+      return storedBlock === undefined ? undefined : chain.headers.find(storedBlock);
+    },
+    setPruneLock: (name, first) => chain.setPruneLock(name, first),
+  };
 }

@@ -62,13 +62,14 @@ export function* checkOntoTip(state: ChainState, block: Block): WriterTask<void>
 
 /** Coins of the active chain; undefined where spent or never made. Reads past the cache, which blocks alone fill. */
 export function* fetchCoins(
-  { coins, connecting }: ChainState,
+  state: ChainState,
   outPoints: readonly OutPoint[],
 ): WriterTask<(Coin | undefined)[]> {
+  const { coins, connecting } = state;
   assert(connecting.length === 0, 'coins stand at the tip');
   const cached = outPoints.map(outPoint => coins.get(outPoint));
   const missing = outPoints.filter(({ txid, index }) => !coins.isKnown(txid, index));
-  const found = (yield* readCoins(missing)).values();
+  const found = (yield* readCoins(state, missing)).values();
   return outPoints.map(({ txid, index }, i) =>
     coins.isKnown(txid, index) ? (cached[i] ?? undefined) : found.next().value,
   );
@@ -122,7 +123,7 @@ export function unapplyBlock(
 function* checkCoins(state: ChainState, parent: HeaderId, block: Block): WriterTask<Connection> {
   const { headers, params, coins } = state;
   const wanted = unknownCoins(state, parent, block);
-  const found = yield* readCoins(wanted);
+  const found = yield* readCoins(state, wanted);
   found.forEach((coin, i) => {
     if (coin !== undefined) coins.load(wanted[i]!, coin);
   });
@@ -152,16 +153,16 @@ function unknownCoins({ headers, params, coins }: ChainState, parent: HeaderId, 
 }
 
 /** What the store has, in the order asked. */
-export function* readCoins(outPoints: readonly OutPoint[]): WriterTask<(Coin | undefined)[]> {
+export function* readCoins({ store }: ChainState, outPoints: readonly OutPoint[]): WriterTask<(Coin | undefined)[]> {
   if (outPoints.length === 0) return [];
   const keys = outPoints.map(({ txid, index }) => coinRecordKeyFor(txid, index));
-  const records = (yield { kind: 'readCoins', keys }) as (Uint8Array | undefined)[];
+  const records = (yield { kind: 'readCoins', store, keys }) as (Uint8Array | undefined)[];
   return records.map(record => record && decodeCoin(record));
 }
 
 /** What was not run with these very flags before. */
 function scriptChecks(
-  { scriptCache }: ChainState,
+  { tree: { scriptCache } }: ChainState,
   { transactions }: Block,
   spent: Connection['spent'],
   flags: number,
@@ -197,7 +198,8 @@ export function* storeUndo({ headers }: ChainState, id: HeaderId, undo: BlockUnd
  * below the best header that faking that would cost two weeks of mining (Core: ConnectBlock).
  */
 export function isAssumedValid(state: ChainState, id: HeaderId): boolean {
-  const { headers, assumedValidBlock, bestHeader, minimumChainWork } = state;
+  const { headers } = state;
+  const { assumedValidBlock, bestHeader, minimumChainWork } = state.tree;
   const assumed = assumedValidBlock === null ? undefined : headers.find(assumedValidBlock);
   if (assumed === undefined || !isAncestor(state, id, assumed) || !isAncestor(state, id, bestHeader))
     return false;

@@ -86,7 +86,8 @@ export function* settleFirst(state: ChainState): WriterTask<void> {
   first.outcome = 'connected';
   state.pushTip(id);
   state.pruneCandidates();
-  yield { kind: 'notify', notice: { kind: 'blockConnected', id, block, undo } };
+  if (state.target === undefined) yield { kind: 'notify', notice: { kind: 'blockConnected', id, block, undo } };
+  else yield { kind: 'notify', notice: { kind: 'historyMoved', tip: id } };
   if (first.options.tellsTip === 'each') yield* tellTip(state, headers.parentOf(id)!, first.options.now);
 }
 
@@ -95,14 +96,15 @@ export function* refuse(state: ChainState, id: HeaderId, reason: Reject): Writer
   const hash = state.headers.hashOf(id);
   const where = `${hashToHex(hash)} at height ${state.headers.heightOf(id)}`;
   state.log.warn(`Block validation error: ${reason.message}, block ${where}`);
-  state.markInvalid(id);
-  state.invalidReasons.set(id, reason);
+  state.tree.markInvalid(id, state.tip());
+  state.tree.invalidReasons.set(id, reason);
   yield { kind: 'notify', notice: { kind: 'blockInvalid', hash, reason } };
 }
 
 /** The tip has moved, from a chain that has `fork` in common with the new one. */
 export function* tellTip(state: ChainState, fork: HeaderId, now: Milliseconds): WriterTask<void> {
   logTip(state);
+  if (state.target !== undefined) return;
   state.isInitialBlockDownload(now);
   yield { kind: 'notify', notice: { kind: 'tipChanged', tip: state.tip(), fork } };
 }
@@ -124,8 +126,9 @@ function logTip(state: ChainState): void {
   const tip = state.tip();
   const work = Math.log2(Number(headers.chainWorkOf(tip))).toFixed(6);
   const version = (headers.versionOf(tip) >>> 0).toString(16).padStart(8, '0');
+  const prefix = state.target === undefined ? '' : '[background validation] ';
   log.info(
-    `UpdateTip: new best=${hashToHex(headers.hashOf(tip))} height=${state.height} version=0x${version} ` +
+    `${prefix}UpdateTip: new best=${hashToHex(headers.hashOf(tip))} height=${state.height} version=0x${version} ` +
       `log2_work=${work} tx=${headers.chainTxCountOf(tip)} ` +
       `cache=${(state.coins.bytes / 1024 / 1024).toFixed(1)}MiB(${state.coins.size}txo)`,
   );

@@ -12,6 +12,9 @@ import type { Transaction, TxOutput } from '../wire/transaction.ts';
 import type { HeaderId } from './chain-view.ts';
 import type { BlockUndo } from './undo.ts';
 
+/** Where a chainstate's coins are kept: the usual store, or that of a snapshot that was loaded. */
+export type CoinsStore = 'main' | 'snapshot';
+
 /** Where a record's payload lies: file number and byte offset (after magic and length, as Core counts). */
 export interface FilePosition {
   readonly file: number;
@@ -73,12 +76,14 @@ export type ChainNotice =
    * tip itself after `invalidateblock`, and when a branch turned out to be invalid and the old one was taken back.
    */
   | { readonly kind: 'tipChanged'; readonly tip: HeaderId; readonly fork: HeaderId }
+  /** Below a snapshot, the history was validated up to this block; undefined: all of it (Core: the background chainstate). */
+  | { readonly kind: 'historyMoved'; readonly tip: HeaderId | undefined }
   /** A block turned out to be invalid (Core: BlockChecked): peers that sent it are judged by this. */
   | { readonly kind: 'blockInvalid'; readonly hash: BlockHash; readonly reason: Reject };
 
 export type WriterEffect =
-  /** → (Uint8Array | undefined)[]: records of the chainstate store. */
-  | { readonly kind: 'readCoins'; readonly keys: readonly Uint8Array[] }
+  /** → (Uint8Array | undefined)[]: records of a chainstate's store. */
+  | { readonly kind: 'readCoins'; readonly store: CoinsStore; readonly keys: readonly Uint8Array[] }
   /** → Uint8Array: the block's bytes. */
   | { readonly kind: 'readBlock'; readonly position: FilePosition }
   /** → Uint8Array: the undo record's bytes, checksum verified. */
@@ -101,7 +106,16 @@ export type WriterEffect =
   /** → void. */
   | { readonly kind: 'writeIndex'; readonly ops: readonly BatchOp[]; readonly durable: boolean }
   /** → void. */
-  | { readonly kind: 'writeCoins'; readonly ops: readonly BatchOp[]; readonly durable: boolean }
+  | {
+      readonly kind: 'writeCoins';
+      readonly store: CoinsStore;
+      readonly ops: readonly BatchOp[];
+      readonly durable: boolean;
+    }
+  /** → Hash256: of all coins in the store (`hash_serialized_3`). */
+  | { readonly kind: 'hashCoins'; readonly store: CoinsStore }
+  /** → void: it is on disk that the snapshot's coins are right, or that they are not. */
+  | { readonly kind: 'judgeSnapshot'; readonly verdict: 'valid' | 'invalid' }
   /** → ScriptFailure | undefined. */
   | {
       readonly kind: 'checkScripts';

@@ -42,7 +42,7 @@ export function* flush(state: ChainState, now: Milliseconds): WriterTask<void> {
 
 /** What the index has not heard of yet, and `first`; durable when done. */
 export function* writeIndex(
-  { headers, batchBytesMax }: ChainState,
+  { headers, tree: { batchBytesMax } }: ChainState,
   first: readonly BatchOp[] = [],
 ): WriterTask<void> {
   let ops: BatchOp[] = [...first];
@@ -61,7 +61,7 @@ export function* writeIndex(
   yield { kind: 'writeIndex', ops, durable: true };
 }
 
-function* writeCoins({ coins, coinsCacheBytes, batchBytesMax }: ChainState): WriterTask<void> {
+function* writeCoins({ coins, coinsCacheBytes, store, tree }: ChainState): WriterTask<void> {
   const { bestBlock, storedBlock } = coins;
   assert(bestBlock !== undefined, 'coins are flushed after genesis');
   if (bestBlock !== storedBlock) {
@@ -74,8 +74,8 @@ function* writeCoins({ coins, coinsCacheBytes, batchBytesMax }: ChainState): Wri
     for (const op of coins.changes()) {
       ops.push(op);
       bytes += opBytes(op);
-      if (bytes < batchBytesMax) continue;
-      yield { kind: 'writeCoins', ops, durable: false };
+      if (bytes < tree.batchBytesMax) continue;
+      yield { kind: 'writeCoins', store, ops, durable: false };
       yield { kind: 'pause' };
       ops = [];
       bytes = 0;
@@ -84,7 +84,7 @@ function* writeCoins({ coins, coinsCacheBytes, batchBytesMax }: ChainState): Wri
       { type: 'del', key: HEAD_BLOCKS_KEY },
       { type: 'put', key: BEST_BLOCK_KEY, value: encodeBestBlock(bestBlock) },
     );
-    yield { kind: 'writeCoins', ops, durable: true };
+    yield { kind: 'writeCoins', store, ops, durable: true };
   }
   coins.flushed(coinsCacheBytes * KEPT_PART);
 }

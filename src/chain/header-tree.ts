@@ -164,6 +164,12 @@ export class HeaderTree implements HeaderView {
     return at;
   }
 
+  /** `id` is `of` or lies below it. */
+  isAncestor(id: HeaderId, of: HeaderId): boolean {
+    const height = this.#height[id]!;
+    return height <= this.#height[of]! && this.ancestorOf(of, height) === id;
+  }
+
   forkOf(a: HeaderId, b: HeaderId): HeaderId {
     const height = Math.min(this.#height[a]!, this.#height[b]!);
     a = this.ancestorOf(a, height);

@@ -24,7 +24,7 @@ export function* invalidateBlock(state: ChainState, id: HeaderId, now: Milliseco
   for (let count = 1; state.isActive(id); count += 1) {
     yield* disconnectTip(state, now, { givesBack: count <= BLOCKS_GIVEN_BACK_MAX });
   }
-  state.markInvalid(id);
+  state.tree.markInvalid(id, state.tip());
   addAllCandidates(state);
   if (wasActive) {
     const tip = state.tip();
@@ -42,10 +42,10 @@ export function* reconsiderBlock(state: ChainState, id: HeaderId, now: Milliseco
   for (let at = headers.parentOf(id); at !== undefined; at = headers.parentOf(at)) cleared.push(at);
   for (const each of cleared) {
     headers.clearStatus(each, FAILED);
-    state.invalidReasons.delete(each);
+    state.tree.invalidReasons.delete(each);
   }
   addAllCandidates(state);
-  state.recomputeBestHeader();
+  state.tree.recomputeBestHeader(state.hasTip ? state.tip() : 0);
   yield* activateBestChain(state, now);
   yield* flush(state, now);
 }
@@ -69,6 +69,6 @@ export function* preciousBlock(state: ChainState, id: HeaderId, now: Millisecond
 }
 
 /** Every block that could replace the tip, and the tip. */
-function addAllCandidates(state: ChainState): void {
+export function addAllCandidates(state: ChainState): void {
   for (let id = 0; id < state.headers.size; id += 1) if (state.isConnectable(id)) state.addCandidate(id);
 }

@@ -3,15 +3,16 @@
  * Made `crashable`, it can lose power as a disk does: any of what was written after the last sync, last things first.
  */
 import { assert } from '../base/assert.ts';
-import type { BlockHash } from '../base/bytes.ts';
+import { type BlockHash, type Hash256, hexToHash } from '../base/bytes.ts';
 import { type Random, randomBelow } from '../base/random.ts';
 import { Reject } from '../consensus/reject.ts';
 import { MemoryStore } from '../store/memory.ts';
 import { type Block, decodeBlock } from '../wire/block.ts';
 import { BLOCK_INDEX_KEYS, PRUNED_KEY } from './block-index.ts';
 import type { Chain } from './chain.ts';
-import { BEST_BLOCK_KEY, HEAD_BLOCKS_KEY } from './coin-records.ts';
-import type { BlockFileUsage, FilePosition, StorageEffect } from './effects.ts';
+import { BEST_BLOCK_KEY, COIN_KEYS, HEAD_BLOCKS_KEY } from './coin-records.ts';
+import { CoinStatistics } from './coin-stats.ts';
+import type { BlockFileUsage, CoinsStore, FilePosition, StorageEffect } from './effects.ts';
 import type { ChainstateRecords } from './startup.ts';
 
 /** As on disk, a record's payload comes after magic and length. */
@@ -30,9 +31,18 @@ interface Log {
   durable: number;
 }
 
+export interface MemorySnapshot {
+  readonly base: BlockHash;
+  readonly coins: MemoryStore;
+  /** What came out of validating it. */
+  readonly verdict?: 'valid' | 'invalid';
+}
+
 export class MemoryStorage {
   readonly index: MemoryStore;
-  readonly coins: MemoryStore;
+  coins: MemoryStore;
+  /** Of a snapshot that was loaded. */
+  snapshot: MemorySnapshot | undefined;
   readonly #files = new Map<number, File>([[0, emptyFile()]]);
   readonly #fileBytesMax: number;
   #lastFile = 0;
@@ -48,7 +58,7 @@ export class MemoryStorage {
   perform(effect: StorageEffect): unknown {
     switch (effect.kind) {
       case 'readCoins':
-        return effect.keys.map(key => this.coins.get(key));
+        return effect.keys.map(key => this.#coinsOf(effect.store).get(key));
       case 'readBlock':
         return read(this.#fileOf(effect.position).blocks, effect.position);
       case 'readUndo':
@@ -68,7 +78,12 @@ export class MemoryStorage {
       case 'writeIndex':
         return this.index.batchSync(effect.ops, effect);
       case 'writeCoins':
-        return this.coins.batchSync(effect.ops, effect);
+        return this.#coinsOf(effect.store).batchSync(effect.ops, effect);
+      case 'hashCoins':
+        return hashCoins(this.#coinsOf(effect.store));
+      case 'judgeSnapshot':
+        this.snapshot = { ...this.snapshot!, verdict: effect.verdict };
+        return;
       case 'pause':
         return;
     }
@@ -77,7 +92,8 @@ export class MemoryStorage {
   /** The first two steps of a chain's start; the records are for the third. */
   load(chain: Chain): ChainstateRecords {
     const hasPruned = this.index.get(PRUNED_KEY) !== undefined;
-    chain.loadIndex(this.index.entries(BLOCK_INDEX_KEYS), { hasPruned });
+    this.#applyVerdict();
+    chain.loadIndex(this.index.entries(BLOCK_INDEX_KEYS), { hasPruned, snapshot: this.snapshot?.base });
     for (const file of chain.abandonedFiles(this.usage())) this.#files.delete(file);
     const orphans = new Map<BlockHash, { position: FilePosition; raw: Uint8Array }[]>();
     for (const record of this.#recordsFrom(chain.lastStoredPosition() ?? { file: 0, offset: 0 })) {
@@ -90,7 +106,20 @@ export class MemoryStorage {
         else pending.push(...(orphans.get(hash) ?? []));
       }
     }
-    return { bestBlock: this.coins.get(BEST_BLOCK_KEY), headBlocks: this.coins.get(HEAD_BLOCKS_KEY) };
+    const { snapshot } = this;
+    return { ...recordsOf(this.coins), ...(snapshot && { snapshot: recordsOf(snapshot.coins) }) };
+  }
+
+  /** A snapshot that turned out to be right takes the place of the other coins; a wrong one goes. */
+  #applyVerdict(): void {
+    if (this.snapshot?.verdict === 'valid') this.coins = this.snapshot.coins;
+    if (this.snapshot?.verdict !== undefined) this.snapshot = undefined;
+  }
+
+  #coinsOf(store: CoinsStore): MemoryStore {
+    if (store === 'main') return this.coins;
+    assert(this.snapshot !== undefined, 'a snapshot was loaded');
+    return this.snapshot.coins;
   }
 
   /** Bytes of each block file with its undo file, ascending by number. */
@@ -130,7 +159,8 @@ export class MemoryStorage {
   /** Loses power: of each store and file, some of what was not durable survives, the first things first. */
   crash(random: Random): void {
     this.index.crash(randomBelow(random, this.index.volatileBatches + 1));
-    this.coins.crash(randomBelow(random, this.coins.volatileBatches + 1));
+    for (const store of [this.coins, this.snapshot?.coins])
+      store?.crash(randomBelow(random, store.volatileBatches + 1));
     for (const log of this.#logs()) {
       const kept = log.durable + randomBelow(random, log.records.length - log.durable + 1);
       for (const { offset } of log.records.splice(kept).reverse()) log.end = offset - RECORD_HEADER_BYTES;
@@ -174,4 +204,14 @@ function read({ records }: Log, { offset }: FilePosition): Uint8Array {
   const found = records[low];
   assert(found?.offset === offset, 'what is read was written');
   return found.raw;
+}
+
+function recordsOf(store: MemoryStore): ChainstateRecords {
+  return { bestBlock: store.get(BEST_BLOCK_KEY), headBlocks: store.get(HEAD_BLOCKS_KEY) };
+}
+
+function hashCoins(store: MemoryStore): Hash256 {
+  const statistics = new CoinStatistics('hash_serialized_3');
+  for (const entry of store.entries(COIN_KEYS)) statistics.add(entry);
+  return hexToHash(statistics.finish().hash!);
 }

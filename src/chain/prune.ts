@@ -27,14 +27,15 @@ const MEBIBYTE = 2 ** 20;
 
 /** After a block: when the files take too much. */
 export function* pruneIfFull(state: ChainState, now: Milliseconds): WriterTask<void> {
-  const { prune, headers, height } = state;
+  const { headers, height } = state;
+  const { prune } = state.tree;
   if (prune?.targetBytes === undefined || height <= prune.afterHeight) return;
   const usage = (yield { kind: 'blockFileUsage' }) as readonly BlockFileUsage[];
   let total = usage.reduce((sum, { bytes }) => sum + bytes, 0);
   let buffer = BUFFER_BYTES;
   if (total + buffer < prune.targetBytes) return;
   // While catching up, more goes at once: each time costs a flush.
-  const missing = headers.heightOf(state.bestHeader) - height;
+  const missing = headers.heightOf(state.tree.bestHeader) - height;
   if (missing > 0 && state.isInitialBlockDownload(now)) buffer += COMING_BLOCK_BYTES * missing;
   const lastHeight = lastPrunable(state, height);
   const doomed: number[] = [];
@@ -56,7 +57,7 @@ export function* pruneIfFull(state: ChainState, now: Milliseconds): WriterTask<v
 
 /** Files that hold nothing above `height`. */
 export function* pruneTo(state: ChainState, height: number, now: Milliseconds): WriterTask<void> {
-  assert(state.prune !== undefined, 'only a node that prunes deletes blocks');
+  assert(state.tree.prune !== undefined, 'only a node that prunes deletes blocks');
   const usage = (yield { kind: 'blockFileUsage' }) as readonly BlockFileUsage[];
   const lastHeight = lastPrunable(state, height);
   const doomed = usage
@@ -69,7 +70,7 @@ export function* pruneTo(state: ChainState, height: number, now: Milliseconds): 
 
 /** Of the files on disk, those that a crash left behind after the index had forgotten them. */
 export function abandonedFiles(state: ChainState, usage: readonly BlockFileUsage[]): number[] {
-  if (!state.hasPruned) return [];
+  if (!state.tree.hasPruned) return [];
   const known = usage.filter(({ file }) => state.headers.heightsInFile(file) !== undefined);
   const last = known.at(-1)?.file ?? 0;
   // What lies behind the last known file may hold blocks that the index has not heard of yet.
@@ -94,7 +95,7 @@ function isPrunable({ headers }: ChainState, file: number, lastHeight: number): 
 /** The last height that may go, `wanted` or lower. */
 function lastPrunable(state: ChainState, wanted: number): number {
   let last = wanted;
-  for (const [name, first] of state.pruneLocks) {
+  for (const [name, first] of state.tree.pruneLocks) {
     const lockedFrom = Math.max(1, first - LOCK_BUFFER_BLOCKS - 1);
     if (lockedFrom >= last) continue;
     last = lockedFrom;
@@ -107,9 +108,9 @@ function* deleteFiles(state: ChainState, files: readonly number[], now: Millisec
   if (files.length === 0) return;
   yield* flush(state, now);
   for (const file of files) {
-    for (const id of state.headers.forgetFile(file)) state.forgetUnlinked(id);
+    for (const id of state.headers.forgetFile(file)) state.tree.forgetUnlinked(id);
   }
-  state.hasPruned = true;
+  state.tree.hasPruned = true;
   yield* writeIndex(state, [{ type: 'put', key: PRUNED_KEY, value: FLAG_SET }]);
   yield { kind: 'deleteBlockFiles', files };
 }

@@ -33,6 +33,8 @@ const PROGRESS_BLOCKS = 1000;
 export interface ChainstateRecords {
   readonly bestBlock: Uint8Array | undefined;
   readonly headBlocks: Uint8Array | undefined;
+  /** What the store of a loaded snapshot says. */
+  readonly snapshot?: ChainstateRecords;
 }
 
 /** What the index says besides its records of headers. */
@@ -46,9 +48,9 @@ export interface IndexFlags {
 /** Throws StoreError for an index that cannot be ours. */
 export function loadIndex(state: ChainState, entries: Iterable<Entry>, flags: IndexFlags = {}): void {
   const { headers, params } = state;
-  state.hasPruned = flags.hasPruned ?? false;
-  state.isImporting = flags.isImporting ?? false;
-  if (state.hasPruned && state.prune === undefined) {
+  state.tree.hasPruned = flags.hasPruned ?? false;
+  state.tree.isImporting = flags.isImporting ?? false;
+  if (state.tree.hasPruned && state.tree.prune === undefined) {
     throw new StoreError(
       'corrupted',
       'You need to rebuild the database using -reindex to go back to unpruned mode.  This will redownload the entire blockchain',
@@ -77,7 +79,7 @@ export function loadIndex(state: ChainState, entries: Iterable<Entry>, flags: In
     headers.restoreStatus(id, record.status);
     if (record.txCount > 0) linkBlock(state, id);
   }
-  state.recomputeBestHeader();
+  state.tree.recomputeBestHeader(state.hasTip ? state.tip() : 0);
   // Nothing of this is news to the index.
   headers.takeDirty();
 }
@@ -104,7 +106,7 @@ export function lastStoredPosition({ headers }: ChainState): FilePosition | unde
 
 /** Throws StoreError. */
 export function* start(state: ChainState, records: ChainstateRecords, now: Milliseconds): WriterTask<void> {
-  if (!state.headers.hasData(0) && !state.isImporting) yield* storeGenesis(state);
+  if (!state.headers.hasData(0) && !state.tree.isImporting) yield* storeGenesis(state);
   if (records.headBlocks !== undefined) yield* replay(state, records.headBlocks, now);
   else if (records.bestBlock !== undefined) {
     state.coins.bestBlock = decodeBestBlock(records.bestBlock);
@@ -149,14 +151,14 @@ function checkWitnesses(state: ChainState): void {
 
 /** What was loaded is what was written, as far as a look at the last blocks tells (Core: VerifyLoadedChainstate). */
 function* checkLoaded(state: ChainState, now: Milliseconds): WriterTask<void> {
-  if (state.startupCheck === undefined) return;
+  if (state.tree.startupCheck === undefined) return;
   if (state.headers.timeOf(state.tip()) > toUnixSeconds(now) + FUTURE_SECONDS_MAX) {
     throw new StoreError(
       'corrupted',
       "The block database contains a block which appears to be from the future. This may be due to your computer's date and time being set incorrectly. Only rebuild the block database if you are sure that your computer's date and time are correct",
     );
   }
-  const { mustBeWhole, ...options } = state.startupCheck;
+  const { mustBeWhole, ...options } = state.tree.startupCheck;
   const result = yield* verifyChain(state, options);
   if (result === 'corrupted') throw new StoreError('corrupted', 'Corrupted block database detected');
   if (result === 'no room for coins' && mustBeWhole)
@@ -165,7 +167,7 @@ function* checkLoaded(state: ChainState, now: Milliseconds): WriterTask<void> {
 
 /** The block files have been read: from here on the index holds, and the way to the best chain is free. */
 export function* endImport(state: ChainState, now: Milliseconds): WriterTask<void> {
-  state.isImporting = false;
+  state.tree.isImporting = false;
   if (!state.headers.hasData(0)) yield* storeGenesis(state);
   yield* flush(state, now);
   yield { kind: 'writeIndex', ops: [{ type: 'del', key: REINDEXING_KEY }], durable: true };

@@ -14,12 +14,12 @@ const PRUNE_CHECK_BLOCKS = 32;
 /** No further block should be begun before those on their way are settled and `upkeep` was done. */
 export function isUpkeepDue(state: ChainState, now: Milliseconds): boolean {
   if (isFlushDue(state, now)) return true;
-  return state.prune?.targetBytes !== undefined && state.height - state.upkeepHeight >= PRUNE_CHECK_BLOCKS;
+  return state.tree.prune?.targetBytes !== undefined && state.height - state.upkeepHeight >= PRUNE_CHECK_BLOCKS;
 }
 
 export function* upkeep(state: ChainState, now: Milliseconds): WriterTask<void> {
   if (state.connecting.length > 0) return;
   if (isFlushDue(state, now)) yield* flush(state, now);
-  yield* pruneIfFull(state, now);
+  if (state.target === undefined) yield* pruneIfFull(state, now);
   state.upkeepHeight = state.height;
 }

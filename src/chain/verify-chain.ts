@@ -103,11 +103,12 @@ class Verification {
 
   /** Levels 0 to 3, from the tip; returns the last block that was not looked at. */
   *#down(): WriterTask<HeaderId> {
-    const { headers, prune, height, log } = this.#state;
+    const { headers, height, log, assumedBase, tree } = this.#state;
+    const mayLack = tree.prune !== undefined || assumedBase !== undefined;
     let id = this.#state.tip();
     for (; headers.heightOf(id) > height - this.#depth; id = headers.parentOf(id)!) {
-      if (this.#state.isInterrupted) return id;
-      if (!headers.hasData(id) && prune !== undefined) {
+      if (this.#state.tree.isInterrupted) return id;
+      if (!headers.hasData(id) && mayLack) {
         log.info(
           `Block verification stopping at height ${headers.heightOf(id)} (no data). This could be due to pruning or use of an assumeutxo snapshot.`,
         );
@@ -217,7 +218,7 @@ class Verification {
   *#up(bottom: HeaderId): WriterTask<void> {
     const { headers } = this.#state;
     for (const id of pathBetween(this.#state, bottom, this.#state.tip())) {
-      if (this.#state.isInterrupted) return;
+      if (this.#state.tree.isInterrupted) return;
       const block = yield* this.#read(id);
       try {
         yield* this.#connect(id, block);
@@ -273,7 +274,7 @@ class Verification {
       for (let index = 0; index < outputs.length; index += 1) look({ txid, index });
       if (!isCoinbase) for (const { prevout } of inputs) look(prevout);
     }
-    const found = yield* readCoins(missing);
+    const found = yield* readCoins(this.#state, missing);
     for (const [i, outPoint] of missing.entries()) this.#set(keyOf(outPoint), found[i] ?? null);
   }
 

@@ -1,7 +1,8 @@
 /** What the user said about validation, mempool, mining and wallets, as these take it. Throws ConfigError. */
 import { hexToHash } from '../base/bytes.ts';
 import { HOUR_MS } from '../base/clock.ts';
-import type { ChainOptions, PruneOptions } from '../chain/chain-state.ts';
+import type { PruneOptions } from '../chain/block-tree.ts';
+import type { ChainOptions } from '../chain/chain-state.ts';
 import { CHECK_BLOCKS_DEFAULT, CHECK_LEVEL_DEFAULT } from '../chain/verify-chain.ts';
 import { COIN } from '../consensus/amount.ts';
 import type { ChainParams } from '../consensus/params.ts';

@@ -29,7 +29,7 @@ const NO_UNDO: BlockUndo = { spent: [] };
 
 /** The chain that is followed, and its blocks. */
 export interface IndexSource {
-  readonly chain: ChainView & {
+  readonly chain: Pick<ChainView, 'tip' | 'atHeight' | 'isActive'> & {
     readonly headers: HeaderView & { dataPositionOf(id: HeaderId): FilePosition | undefined };
     /** Where the coins on disk stand. */
     flushedBlock(): HeaderId | undefined;

@@ -6,6 +6,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
+import type { HeaderId } from '../chain/chain-view.ts';
 import type { ChainIndex } from '../chain/indexes/chain-index.ts';
 import { CoinStatsIndex } from '../chain/indexes/coin-stats-index.ts';
 import { FilterIndex } from '../chain/indexes/filter-index.ts';
@@ -88,7 +89,13 @@ export class Indexes implements IndexAccess {
     const { engine } = deps;
     this.#engine = engine;
     this.filterScans = new FilterScanner(engine.chain);
-    const run = (part: Part<ChainIndex>) => new IndexRunner({ ...deps, ...part, recent: this.#recent });
+    const source = {
+      chain: engine.chain.validated,
+      readBlock: (id: HeaderId) => engine.readBlock(id),
+      readUndo: (id: HeaderId) => engine.readUndo(id),
+    };
+    const run = (part: Part<ChainIndex>) =>
+      new IndexRunner({ ...deps, ...part, engine: source, recent: this.#recent });
     const { tx, coinstats, txospender, basicfilter } = parts;
     const runners: IndexRunner[] = [];
     const follow = (part: Part<ChainIndex>): IndexProgress => {
@@ -109,7 +116,7 @@ export class Indexes implements IndexAccess {
     this.#forget = this.#engine.listen({
       onChain: notice => {
         if (notice.kind === 'blockConnected') this.#recent.add(notice.id, notice);
-        else if (notice.kind !== 'tipChanged') return;
+        else if (notice.kind !== 'tipChanged' && notice.kind !== 'historyMoved') return;
         for (const runner of this.#runners) runner.notice();
       },
       onMempool() {},
@@ -138,7 +145,7 @@ export class Indexes implements IndexAccess {
   }
 
   #refuseGaps(): void {
-    const { chain } = this.#engine;
+    const chain = this.#engine.chain.validated;
     const { headers } = chain;
     // The one that needs most is told of; of equals in Core's order of starting them, where coin statistics come last.
     const isLast = (runner: IndexRunner) => Number(runner.index.name === 'coinstatsindex');

@@ -4,7 +4,7 @@
  */
 import type { BlockHash, Txid } from '../base/bytes.ts';
 import type { Milliseconds, UnixSeconds } from '../base/clock.ts';
-import type { PruneOptions } from '../chain/chain-state.ts';
+import type { PruneOptions } from '../chain/block-tree.ts';
 import type { ChainView, HeaderId } from '../chain/chain-view.ts';
 import type { Coin } from '../chain/coin.ts';
 import type { BlockResult, ChainNotice } from '../chain/effects.ts';

@@ -61,6 +61,9 @@ export class NodeStorage {
         return;
       case 'blockFileUsage':
         return [];
+      case 'hashCoins':
+      case 'judgeSnapshot':
+        throw new RangeError('Simulated nodes load no snapshots');
       case 'writeIndex':
       case 'syncBlockFiles':
       case 'deleteBlockFiles':

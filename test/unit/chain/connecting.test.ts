@@ -117,6 +117,8 @@ class Flight {
       case 'tipChanged':
         expect(this.chain.tip()).toBe(notice.tip);
         return `tip ${headers.heightOf(notice.tip)}`;
+      case 'historyMoved':
+        return 'history';
       case 'blockStored':
         return `stored ${headers.heightOf(notice.id)}`;
       case 'blockConnected':

@@ -124,7 +124,7 @@ class Follower<T extends ChainIndex> {
       files: this.files,
       engine: {
         get chain() {
-          return test.chain;
+          return test.chain.validated;
         },
         readBlock: async (id: HeaderId) => test.run(test.chain.readBlock(id)),
         readUndo: async (id: HeaderId) => test.run(test.chain.readUndo(id)),

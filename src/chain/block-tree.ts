@@ -1,0 +1,136 @@
+/**
+ * What chainstates have in common: the header tree with what is stored of each block, which blocks wait for others, and
+ * how this node validates. There is one chainstate on it, or two while the history below a snapshot is validated.
+ */
+import type { BlockHash } from '../base/bytes.ts';
+import type { Log } from '../base/log.ts';
+import type { ChainParams } from '../consensus/params.ts';
+import type { Reject } from '../consensus/reject.ts';
+import type { HeaderId } from './chain-view.ts';
+import { FAILED, HeaderTree } from './header-tree.ts';
+import type { ScriptCache } from './script-cache.ts';
+
+/** Of one batch to a store: larger ones stall the event loop (a million coins: 600 ms). */
+const BATCH_BYTES_MAX = 4 * 1024 * 1024;
+
+/** Deleting old block files (`-prune`). */
+export interface PruneOptions {
+  /** Bytes that block and undo files may take; undefined: only what the user asks for is deleted. */
+  readonly targetBytes: number | undefined;
+  /** A chain that is not higher keeps everything (Core: nPruneAfterHeight). */
+  readonly afterHeight: number;
+}
+
+export interface StartupCheck {
+  readonly blocks: number;
+  readonly level: number;
+  /** A check that memory does not allow for is a failure. */
+  readonly mustBeWhole: boolean;
+}
+
+export interface TreeOptions {
+  /** undefined: the network's; null: check every script. */
+  readonly assumedValidBlock?: BlockHash | null;
+  /** undefined: the network's. */
+  readonly minimumChainWork?: bigint;
+  /** `-dbbatchsize`. */
+  readonly batchBytesMax?: number;
+  /** The chain stands still from this height on (`-stopatheight`): whoever watches it stops the node. */
+  readonly stopAtHeight?: number;
+  /** undefined: every block is kept. */
+  readonly prune?: PruneOptions;
+  /** What a start looks through before it goes on (`-checkblocks`, `-checklevel`); undefined: nothing. */
+  readonly startupCheck?: StartupCheck;
+}
+
+/** A chainstate, as far as the tree tells it of blocks. */
+export interface Follower {
+  /** The block may be connected. */
+  addCandidate(id: HeaderId): void;
+  /** It may not. */
+  forget(id: HeaderId): void;
+}
+
+export class BlockTree {
+  readonly params: ChainParams;
+  readonly log: Log;
+  readonly scriptCache: ScriptCache | undefined;
+  readonly assumedValidBlock: BlockHash | null;
+  readonly minimumChainWork: bigint;
+  readonly batchBytesMax: number;
+  readonly stopAtHeight: number;
+  readonly prune: PruneOptions | undefined;
+  readonly startupCheck: StartupCheck | undefined;
+  readonly headers = new HeaderTree();
+  readonly followers = new Set<Follower>();
+  /** Stored blocks that wait for an ancestor's data: parent → children (Core: m_blocks_unlinked). */
+  readonly unlinked = new Map<HeaderId, HeaderId[]>();
+  /** Why blocks that were stored turned out to be invalid, as far as this process has seen it. */
+  readonly invalidReasons = new Map<HeaderId, Reject>();
+  /** Who still needs blocks, by name: from this height on (Core: m_prune_locks). */
+  readonly pruneLocks = new Map<string, number>();
+  /** The block files are being read: blocks are stored, and none is connected before that ends (Core: m_blockfiles_indexed). */
+  isImporting = false;
+  /** The node stops: no further block is connected. */
+  isInterrupted = false;
+  /** Some block file was deleted once: the index says so too. */
+  hasPruned = false;
+  bestHeader: HeaderId = 0;
+  nextSequence = 1;
+
+  constructor(
+    deps: {
+      readonly params: ChainParams;
+      readonly log: Log;
+      readonly scriptCache?: ScriptCache;
+    },
+    options: TreeOptions,
+  ) {
+    const { params } = deps;
+    this.params = params;
+    this.log = deps.log;
+    this.scriptCache = deps.scriptCache;
+    this.assumedValidBlock =
+      options.assumedValidBlock === undefined ? params.assumedValidBlock : options.assumedValidBlock;
+    this.minimumChainWork = options.minimumChainWork ?? params.minimumChainWork;
+    this.batchBytesMax = options.batchBytesMax ?? BATCH_BYTES_MAX;
+    this.stopAtHeight = options.stopAtHeight ?? Number.POSITIVE_INFINITY;
+    this.prune = options.prune;
+    this.startupCheck = options.startupCheck;
+  }
+
+  addUnlinked(id: HeaderId): void {
+    const parent = this.headers.parentOf(id)!;
+    const children = this.unlinked.get(parent);
+    if (children === undefined) this.unlinked.set(parent, [id]);
+    else if (!children.includes(id)) children.push(id);
+  }
+
+  /** Its data are gone: when they come again, they are news. */
+  forgetUnlinked(id: HeaderId): void {
+    const parent = this.headers.parentOf(id);
+    const children = parent === undefined ? undefined : this.unlinked.get(parent);
+    if (children === undefined || !children.includes(id)) return;
+    const others = children.filter(each => each !== id);
+    if (others.length > 0) this.unlinked.set(parent!, others);
+    else this.unlinked.delete(parent!);
+  }
+
+  /** The valid header with the most work, found anew; `tip` is one (Core: RecalculateBestHeader). */
+  recomputeBestHeader(tip: HeaderId): void {
+    let best = tip;
+    for (let id = 0; id < this.headers.size; id += 1)
+      if (!this.headers.isInvalid(id) && this.headers.chainWorkOf(id) > this.headers.chainWorkOf(best))
+        best = id;
+    this.bestHeader = best;
+  }
+
+  /** Marks `id` and everything on it as invalid, and finds the best header anew if it was among them. */
+  markInvalid(id: HeaderId, tip: HeaderId): void {
+    for (const each of this.headers.descendantsOf(id)) {
+      this.headers.setStatus(each, FAILED);
+      for (const follower of this.followers) follower.forget(each);
+    }
+    if (this.headers.isInvalid(this.bestHeader)) this.recomputeBestHeader(tip);
+  }
+}
