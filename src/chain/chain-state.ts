@@ -68,7 +68,9 @@ export class ChainState implements Follower {
    * Then nobody but the indexes is told of them.
    */
   target: HeaderId | undefined;
-  /** The coins came out of a snapshot of this block; undefined too once all before it were validated. */
+  /** The coins came out of a snapshot of this block, in this run or the last. */
+  snapshotBase: HeaderId | undefined;
+  /** The same, while the blocks up to it are not validated. */
   assumedBase: HeaderId | undefined;
   /** Of the coins cache. */
   coinsCacheBytes: number;

@@ -169,10 +169,19 @@ export class Chain implements ChainView, HeaderAcceptor {
   ): void {
     loadIndex(this.#state, entries, flags);
     if (flags.snapshot === undefined) return;
+    const hash = hashToHex(flags.snapshot);
+    if (!this.params.assumeUtxo.some(({ blockHash }) => blockHash === flags.snapshot)) {
+      throw new StoreError(
+        'corrupted',
+        `A fatal internal error occurred, see debug.log for details: Assumeutxo data not found for the given blockhash '${hash}'.`,
+      );
+    }
     const base = this.headers.find(flags.snapshot);
     if (base === undefined) {
-      const hash = hashToHex(flags.snapshot);
-      throw new StoreError('corrupted', `The snapshot stands at block ${hash}, which the index does not know`);
+      throw new StoreError(
+        'corrupted',
+        `The snapshot stands at block ${hash}, which the index does not know`,
+      );
     }
     this.#split(base);
   }
@@ -206,7 +215,10 @@ export class Chain implements ChainView, HeaderAcceptor {
    * history is validated. Returns false when the chain is better already.
    */
   *activateSnapshot(base: HeaderId, now: Milliseconds): WriterTask<boolean> {
-    assert(this.#history === undefined && this.#state.assumedBase === undefined, 'there is one snapshot at most');
+    assert(
+      this.#history === undefined && this.#state.assumedBase === undefined,
+      'there is one snapshot at most',
+    );
     yield* settle(this.#state);
     const before = this.#state.tip();
     if (!this.headers.isBetter(base, before)) return false;
@@ -231,9 +243,25 @@ export class Chain implements ChainView, HeaderAcceptor {
     return history && { tip: history.tip(), end: history.target! };
   }
 
+  /** The active one last. */
+  chainstates(): readonly {
+    readonly tip: HeaderId;
+    readonly coinsCacheBytes: number;
+    readonly snapshotBase: HeaderId | undefined;
+    readonly isValidated: boolean;
+  }[] {
+    const states = this.#history === undefined ? [this.#state] : [this.#history, this.#state];
+    return states.map(state => ({
+      tip: state.tip(),
+      coinsCacheBytes: state.coinsCacheBytes,
+      snapshotBase: state.snapshotBase,
+      isValidated: state.assumedBase === undefined,
+    }));
+  }
+
   /** The snapshot that the tip stands on. */
   get snapshotBase(): HeaderId | undefined {
-    return this.#state.assumedBase;
+    return this.#state.snapshotBase;
   }
 
   #addChainstate(store: CoinsStore): ChainState {
@@ -253,6 +281,7 @@ export class Chain implements ChainView, HeaderAcceptor {
     this.#history = history;
     this.#state = this.#addChainstate('snapshot');
     this.#state.assumedBase = base;
+    this.#state.snapshotBase = base;
     // What waited for the snapshot's block waits no longer.
     for (const child of this.#tree.unlinked.get(base) ?? []) linkBlock(this.#state, child);
     this.#tree.unlinked.delete(base);

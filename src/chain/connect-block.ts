@@ -153,7 +153,10 @@ function unknownCoins({ headers, params, coins }: ChainState, parent: HeaderId, 
 }
 
 /** What the store has, in the order asked. */
-export function* readCoins({ store }: ChainState, outPoints: readonly OutPoint[]): WriterTask<(Coin | undefined)[]> {
+export function* readCoins(
+  { store }: ChainState,
+  outPoints: readonly OutPoint[],
+): WriterTask<(Coin | undefined)[]> {
   if (outPoints.length === 0) return [];
   const keys = outPoints.map(({ txid, index }) => coinRecordKeyFor(txid, index));
   const records = (yield { kind: 'readCoins', store, keys }) as (Uint8Array | undefined)[];

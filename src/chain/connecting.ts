@@ -86,7 +86,8 @@ export function* settleFirst(state: ChainState): WriterTask<void> {
   first.outcome = 'connected';
   state.pushTip(id);
   state.pruneCandidates();
-  if (state.target === undefined) yield { kind: 'notify', notice: { kind: 'blockConnected', id, block, undo } };
+  if (state.target === undefined)
+    yield { kind: 'notify', notice: { kind: 'blockConnected', id, block, undo } };
   else yield { kind: 'notify', notice: { kind: 'historyMoved', tip: id } };
   if (first.options.tellsTip === 'each') yield* tellTip(state, headers.parentOf(id)!, first.options.now);
 }

@@ -54,7 +54,9 @@ function* complete(history: ChainState, current: ChainState, now: Milliseconds):
   yield* flush(history, now);
   const base: BlockHash = headers.hashOf(history.tip());
   const known = params.assumeUtxo.find(({ blockHash }) => blockHash === base);
-  log.info('[snapshot] computing UTXO stats for background chainstate to validate snapshot - this could take a few minutes');
+  log.info(
+    '[snapshot] computing UTXO stats for background chainstate to validate snapshot - this could take a few minutes',
+  );
   const hash = (yield { kind: 'hashCoins', store: history.store }) as Hash256;
   if (hash !== known?.hashSerialized) {
     log.warn(

@@ -34,7 +34,7 @@ export interface SnapshotHeader {
 }
 
 /** What is wrong with a snapshot, in Core's words. */
-class SnapshotError extends Error {
+export class SnapshotError extends Error {
   override readonly name = 'SnapshotError';
 }
 
@@ -157,7 +157,7 @@ export class SnapshotReader {
     this.#pending = bytes.slice(start);
     if (this.#pending.length > COIN_BYTES_MAX + chunk.length) this.end();
     if (this.#coins === this.#expected && this.#leftOfTx === 0 && this.#pending.length > 0) {
-      throw new SnapshotError(`Bad snapshot - coins left over after deserializing ${this.#expected} coins.`);
+      throw new SnapshotError(`Bad snapshot - coins left over after deserializing ${this.#expected} coins`);
     }
   }
 
@@ -165,7 +165,7 @@ export class SnapshotReader {
   end(): void {
     if (this.#coins === this.#expected) return;
     throw new SnapshotError(
-      `Bad snapshot format or truncated snapshot after deserializing ${this.#coins} coins.`,
+      `Bad snapshot format or truncated snapshot after deserializing ${this.#coins} coins`,
     );
   }
 
@@ -184,12 +184,12 @@ export class SnapshotReader {
     const index = r.compactSize(INDEX_MAX);
     const coin = readCoin(r);
     if (coin.height > this.#baseHeight || index >= INDEX_MAX) {
-      throw new SnapshotError(`Bad snapshot data after deserializing ${this.#coins} coins.`);
+      throw new SnapshotError(`Bad snapshot data after deserializing ${this.#coins} coins`);
     }
     const value = exactValue(coin);
     if (value < 0n || value > BigInt(MONEY_MAX)) {
       throw new SnapshotError(
-        `Bad snapshot data after deserializing ${this.#coins} coins - bad tx out value.`,
+        `Bad snapshot data after deserializing ${this.#coins} coins - bad tx out value`,
       );
     }
     this.#coins += 1;

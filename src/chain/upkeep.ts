@@ -14,7 +14,9 @@ const PRUNE_CHECK_BLOCKS = 32;
 /** No further block should be begun before those on their way are settled and `upkeep` was done. */
 export function isUpkeepDue(state: ChainState, now: Milliseconds): boolean {
   if (isFlushDue(state, now)) return true;
-  return state.tree.prune?.targetBytes !== undefined && state.height - state.upkeepHeight >= PRUNE_CHECK_BLOCKS;
+  return (
+    state.tree.prune?.targetBytes !== undefined && state.height - state.upkeepHeight >= PRUNE_CHECK_BLOCKS
+  );
 }
 
 export function* upkeep(state: ChainState, now: Milliseconds): WriterTask<void> {

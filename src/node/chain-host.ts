@@ -3,9 +3,10 @@
  * `chainstate`, laid out as Core does. Performs the writer's effects that touch storage, and brings a chain up from
  * what is there.
  */
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { BlockHash } from '../base/bytes.ts';
+import { assert } from '../base/assert.ts';
+import { type BlockHash, type Hash256, hexToHash } from '../base/bytes.ts';
 import type { Milliseconds } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
@@ -13,19 +14,19 @@ import { BLOCK_INDEX_KEYS, FLAG_SET, PRUNED_KEY, REINDEXING_KEY } from '../chain
 import type { Chain } from '../chain/chain.ts';
 import { BEST_BLOCK_KEY, COIN_KEYS, decodeBestBlock, HEAD_BLOCKS_KEY } from '../chain/coin-records.ts';
 import { CoinStatistics, type CoinStatsHash, type CoinTotals } from '../chain/coin-stats.ts';
-import type { FilePosition, StorageEffect, WriterEffect } from '../chain/effects.ts';
+import type { CoinsStore, FilePosition, StorageEffect, WriterEffect } from '../chain/effects.ts';
+import type { ChainstateRecords } from '../chain/startup.ts';
 import { Reject } from '../consensus/reject.ts';
 import { BlockFiles } from '../store/block-files.ts';
 import { StoreError } from '../store/errors.ts';
-import { type LevelStore, openLevelStore } from '../store/level.ts';
-import type { Entry, StoreSnapshot } from '../store/store.ts';
+import type { LevelStore } from '../store/level.ts';
+import type { Entry, ReadableStore, StoreSnapshot } from '../store/store.ts';
 import { type Block, decodeBlock } from '../wire/block.ts';
 import { DecodeError } from '../wire/codec.ts';
+import { MARKER_FILE, openMarked, wipeDatabase } from './marked-store.ts';
+import { type OpenSnapshot, SnapshotFolder } from './snapshot-folder.ts';
 import type { Writer } from './writer.ts';
 
-/** In each database of ours; LevelDB leaves files alone whose names are none of its own. */
-const MARKER_FILE = 'HEARSAY';
-const MARKER_TEXT = 'This database belongs to Hearsay, format 1.\n';
 /** Up to so many coins are read on the spot: handing over to a thread would take longer. */
 const READ_AT_ONCE_MAX = 64;
 
@@ -78,9 +79,17 @@ export async function openChainHost(deps: ChainHostDeps, options: ChainHostOptio
         log.info('Removing unusable blk?????.dat and rev?????.dat files for -reindex with -prune');
       await files.removeForReindex(options.prunes ? 'gaps too' : 'undo only');
     }
-    const coins = await openMarked(chainstate, 'coins', log);
     const isImporting = isReindexing || options.rebuild === 'coins';
-    return new ChainHost(deps, { files, index: indexStore, coins }, { isReindexing, isImporting });
+    const folder = new SnapshotFolder(options.directory, log);
+    if (isImporting) folder.remove();
+    else folder.settle();
+    const coins = await openMarked(chainstate, 'coins', log);
+    const snapshot = await folder.open();
+    return new ChainHost(
+      deps,
+      { files, index: indexStore, coins, folder, snapshot },
+      { isReindexing, isImporting },
+    );
   } catch (error) {
     await indexStore.close();
     throw error;
@@ -100,6 +109,8 @@ export class ChainHost {
   readonly #files: BlockFiles;
   readonly #index: LevelStore;
   readonly #coins: LevelStore;
+  readonly #snapshotFolder: SnapshotFolder;
+  #snapshot: OpenSnapshot | undefined;
   /** The block files are to be read anew (reindex.ts). */
   readonly isReindexing: boolean;
   /** The coins are to be made anew: after `startChain`, and after that reading, comes `endImport`. */
@@ -107,7 +118,13 @@ export class ChainHost {
 
   constructor(
     { log }: ChainHostDeps,
-    stores: { readonly files: BlockFiles; readonly index: LevelStore; readonly coins: LevelStore },
+    stores: {
+      readonly files: BlockFiles;
+      readonly index: LevelStore;
+      readonly coins: LevelStore;
+      readonly folder: SnapshotFolder;
+      readonly snapshot: OpenSnapshot | undefined;
+    },
     work: { readonly isReindexing: boolean; readonly isImporting: boolean },
   ) {
     this.#log = log;
@@ -116,14 +133,15 @@ export class ChainHost {
     this.#files = stores.files;
     this.#index = stores.index;
     this.#coins = stores.coins;
+    this.#snapshotFolder = stores.folder;
+    this.#snapshot = stores.snapshot;
   }
 
   /** Throws StoreError, at once or by the promise. */
   perform(effect: StorageEffect): unknown {
     switch (effect.kind) {
       case 'readCoins':
-        if (effect.keys.length <= READ_AT_ONCE_MAX) return effect.keys.map(key => this.#coins.get(key));
-        return this.#coins.getMany(effect.keys);
+        return readAll(this.#coinsOf(effect.store), effect.keys);
       case 'readBlock':
         return this.#files.readBlock(effect.position);
       case 'readUndo':
@@ -141,7 +159,11 @@ export class ChainHost {
       case 'writeIndex':
         return this.#index.batch(effect.ops, effect);
       case 'writeCoins':
-        return this.#coins.batch(effect.ops, effect);
+        return this.#coinsOf(effect.store).batch(effect.ops, effect);
+      case 'hashCoins':
+        return hashCoins(this.#coinsOf(effect.store));
+      case 'judgeSnapshot':
+        return this.#snapshotFolder.judge(effect.verdict);
       case 'pause':
         return new Promise(resolve => setImmediate(resolve));
     }
@@ -155,15 +177,16 @@ export class ChainHost {
   ): Promise<void> {
     const entries: Entry[] = [];
     for await (const entry of this.#index.iterate(BLOCK_INDEX_KEYS)) entries.push(entry);
+    const snapshot = this.#snapshot;
     const records = {
-      bestBlock: this.#coins.get(BEST_BLOCK_KEY),
-      headBlocks: this.#coins.get(HEAD_BLOCKS_KEY),
+      ...recordsOf(this.#coins),
+      ...(snapshot && { snapshot: recordsOf(snapshot.store) }),
     };
     // The index is on disk before any coin: it was there.
     if (entries.length === 0 && (records.bestBlock ?? records.headBlocks) !== undefined)
       throw new StoreError('corrupted', 'Error initializing block database');
     const hasPruned = this.#index.get(PRUNED_KEY) !== undefined;
-    chain.loadIndex(entries, { hasPruned, isImporting: this.isImporting });
+    chain.loadIndex(entries, { hasPruned, isImporting: this.isImporting, snapshot: snapshot?.base });
     this.#log.info('Checking all blk files are present...');
     this.#refuseMissingFiles(chain);
     const abandoned = chain.abandonedFiles(this.#files.usage());
@@ -215,7 +238,7 @@ export class ChainHost {
       const statistics = new CoinStatistics(options.hash);
       for await (const entry of snapshot.iterate(COIN_KEYS)) statistics.add(entry);
       const height = chain.headers.heightOf(chain.headers.find(bestBlock)!);
-      const diskSize = await this.#coins.approximateBytes(COIN_KEYS.gte, COIN_KEYS.lt);
+      const diskSize = await this.#current().approximateBytes(COIN_KEYS.gte, COIN_KEYS.lt);
       return { ...statistics.finish(), height, bestBlock, diskSize };
     } finally {
       await snapshot.close();
@@ -224,7 +247,7 @@ export class ChainHost {
 
   async close(): Promise<void> {
     this.#files.close();
-    await Promise.all([this.#index.close(), this.#coins.close()]);
+    await Promise.all([this.#index.close(), this.#coins.close(), this.#snapshot?.store.close()]);
   }
 
   /** All coins at the tip, after a flush; the caller closes it. */
@@ -233,11 +256,39 @@ export class ChainHost {
     writer: Writer<Effect | WriterEffect>,
     now: Milliseconds,
   ): Promise<StoreSnapshot> {
-    const coins = this.#coins;
+    const current = () => this.#current();
     return writer.enqueue('coinSnapshot', function* () {
       yield* chain.flush(now);
-      return coins.snapshot();
+      return current().snapshot();
     });
+  }
+
+  /** An empty store for a snapshot's coins, until it is taken (`keepSnapshot`) or dropped. */
+  newSnapshotStore(): Promise<LevelStore> {
+    return this.#snapshotFolder.create();
+  }
+
+  /** The store holds the coins of block `base`, and the hash is right: from here on it is one of ours. */
+  keepSnapshot(store: LevelStore, base: BlockHash): void {
+    this.#snapshotFolder.keep(base);
+    this.#snapshot = { store, base };
+  }
+
+  async dropSnapshotStore(store: LevelStore): Promise<void> {
+    this.#snapshot = undefined;
+    await store.close();
+    this.#snapshotFolder.remove();
+  }
+
+  /** That of the chain that everybody sees. */
+  #current(): LevelStore {
+    return this.#snapshot?.store ?? this.#coins;
+  }
+
+  #coinsOf(store: CoinsStore): LevelStore {
+    if (store === 'main') return this.#coins;
+    assert(this.#snapshot !== undefined, 'a snapshot was loaded');
+    return this.#snapshot.store;
   }
 
   #refuseMissingFiles(chain: Chain): void {
@@ -330,32 +381,20 @@ function foldersOf({
   };
 }
 
-/** Of a database of ours everything goes but the marker. Throws StoreError. */
-function wipeDatabase(folder: string, log: Log): void {
-  if (!existsSync(folder)) return;
-  log.info(`Wiping LevelDB in ${folder}`);
-  try {
-    for (const name of readdirSync(folder))
-      if (name !== MARKER_FILE) rmSync(join(folder, name), { recursive: true });
-  } catch (error) {
-    throw new StoreError('io', `Cannot wipe ${folder}: ${(error as Error).message}`, { cause: error });
-  }
+function readAll(
+  store: LevelStore,
+  keys: readonly Uint8Array[],
+): (Uint8Array | undefined)[] | Promise<(Uint8Array | undefined)[]> {
+  return keys.length <= READ_AT_ONCE_MAX ? keys.map(key => store.get(key)) : store.getMany(keys);
 }
 
-/** `what`: how the database is called when it cannot be opened. */
-async function openMarked(folder: string, what: 'block' | 'coins', log: Log): Promise<LevelStore> {
-  const marker = join(folder, MARKER_FILE);
-  try {
-    mkdirSync(folder, { recursive: true });
-    if (!existsSync(marker)) writeFileSync(marker, MARKER_TEXT);
-  } catch (error) {
-    throw new StoreError('io', `Cannot write to ${folder}: ${(error as Error).message}`, { cause: error });
-  }
-  log.info(`Opening LevelDB in ${folder}`);
-  try {
-    return await openLevelStore(folder);
-  } catch (error) {
-    if (!(error instanceof StoreError) || error.code !== 'corrupted') throw error;
-    throw new StoreError('corrupted', `Error opening ${what} database: ${error.message}`, { cause: error });
-  }
+function recordsOf(store: ReadableStore): ChainstateRecords {
+  return { bestBlock: store.get(BEST_BLOCK_KEY), headBlocks: store.get(HEAD_BLOCKS_KEY) };
+}
+
+/** `hash_serialized_3` of all coins in the store. */
+export async function hashCoins(store: ReadableStore): Promise<Hash256> {
+  const statistics = new CoinStatistics('hash_serialized_3');
+  for await (const entry of store.iterate(COIN_KEYS)) statistics.add(entry);
+  return hexToHash(statistics.finish().hash!);
 }

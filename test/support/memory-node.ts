@@ -280,6 +280,8 @@ export class MemoryNode {
       snapshots: {
         directory: '/nowhere',
         dump: () => Promise.reject(new Error('A node in memory writes no files')),
+        load: () => Promise.reject(new Error('A node in memory reads no files')),
+        chainstates: () => [],
       },
       pool: {
         options: this.mempool.options,

@@ -1,5 +1,6 @@
 /** What RPC sees of blocks and coins, over the engine. */
-import { toUnixSeconds, type UnixSeconds } from '../../base/clock.ts';
+import { type Milliseconds, toUnixSeconds, type UnixSeconds } from '../../base/clock.ts';
+import type { HeaderId } from '../../chain/chain-view.ts';
 import type { ChainNotice } from '../../chain/effects.ts';
 import { blockScriptFlags } from '../../consensus/script-flags.ts';
 import type { BlockAccess, CoinAccess } from '../../rpc/node-facade.ts';
@@ -28,7 +29,7 @@ export function blockAccess({
     readBlock: id => readable(engine.readBlock(id)),
     readUndo: id => readable(engine.readUndo(id)),
     sizeOnDisk: () => engine.host.blockBytesOnDisk(),
-    verificationProgress: () => verificationProgress(engine, toUnixSeconds(clock.now())),
+    verificationProgress: () => verificationProgress(engine, chain.tip(), clock.now()),
     deploymentsAfter: parent => chain.deployments.statesAt(parent),
     scriptFlagNames: id =>
       flagNames(blockScriptFlags(params, headers.heightOf(id), headers.hashOf(id))).sort(),
@@ -72,9 +73,9 @@ async function readable<T>(reading: Promise<T | undefined>): Promise<T | undefin
  * How much of the work of validation is done, by transactions: those after what `genesis.json` knows are reckoned from
  * time and rate (Core: GuessVerificationProgress).
  */
-function verificationProgress({ chain }: Engine, now: UnixSeconds): number {
+export function verificationProgress({ chain }: Engine, tip: HeaderId, at: Milliseconds): number {
   const { headers, params } = chain;
-  const tip = chain.tip();
+  const now: UnixSeconds = toUnixSeconds(at);
   const done = headers.chainTxCountOf(tip);
   const { time, txCount, txRate } = params.chainTxData;
   if (done <= txCount) return Math.min(done / (txCount + (now - time) * txRate), 1);

@@ -9,7 +9,7 @@ import { getblockfrompeer } from './fetch.ts';
 import { getblockfilter } from './filters.ts';
 import { gettxoutproof, verifytxoutproof } from './proofs.ts';
 import { scanblocks } from './scan-blocks.ts';
-import { dumptxoutset } from './snapshots.ts';
+import { dumptxoutset, getchainstates, loadtxoutset } from './snapshots.ts';
 import { gettxspendingprevout } from './spending.ts';
 import { getblockstats, getchaintxstats } from './stats.ts';
 
@@ -18,6 +18,7 @@ export const CHAIN_DATA: readonly RpcMethod<NodeFacade>[] = [
   getblockfilter,
   getblockfrompeer,
   getblockstats,
+  getchainstates,
   getchaintxstats,
   getdescriptoractivity,
   getindexinfo,
@@ -25,6 +26,7 @@ export const CHAIN_DATA: readonly RpcMethod<NodeFacade>[] = [
   gettxoutsetinfo,
   gettxoutproof,
   gettxspendingprevout,
+  loadtxoutset,
   scanblocks,
   verifytxoutproof,
 ];

@@ -3,13 +3,16 @@ import { isAbsolute, resolve } from 'node:path';
 import { hashToHex } from '../../../base/bytes.ts';
 import type { HeaderId } from '../../../chain/chain-view.ts';
 import type { Arguments } from '../../arguments.ts';
-import { findHeightOrHash } from '../../chain-json.ts';
+import { bitsText, difficultyOf, findHeightOrHash, targetText } from '../../chain-json.ts';
 import { RpcCode, RpcError } from '../../codes.ts';
 import { JsonNumber } from '../../json.ts';
 import type { RpcMethod } from '../../method.ts';
 import type { NodeFacade } from '../../node-facade.ts';
 import { res } from '../../result-doc.ts';
 import { SnapshotFileError } from '../../snapshot-access.ts';
+
+/** Of LevelDB's blocks in memory (store/level.ts). */
+const DATABASE_CACHE_BYTES = 16 * 1024 * 1024;
 
 export const dumptxoutset: RpcMethod<NodeFacade> = {
   name: 'dumptxoutset',
@@ -73,7 +76,7 @@ export const dumptxoutset: RpcMethod<NodeFacade> = {
     refusePruned(node, target);
     const path = pathOf(node, args.string('path'));
     const inMemory = args.options('options').boolean('in_memory');
-    const result = await orRpcError(snapshots.dump({ path, target, inMemory, stopping }));
+    const result = await orRpcError(path, snapshots.dump({ path, target, inMemory, stopping }));
     return {
       coins_written: result.coins,
       base_hash: hashToHex(headers.hashOf(target)),
@@ -81,6 +84,86 @@ export const dumptxoutset: RpcMethod<NodeFacade> = {
       path,
       txoutset_hash: result.txOutSetHash,
       nchaintx: headers.chainTxCountOf(target),
+    };
+  },
+};
+
+export const loadtxoutset: RpcMethod<NodeFacade> = {
+  name: 'loadtxoutset',
+  category: 'blockchain',
+  description:
+    'Takes over all unspent outputs from a file, and goes on from their block at once. Meanwhile all blocks before it are\n' +
+    'validated in the background, which needs the usual time; getchainstates tells how far that is.\n\n' +
+    'Only a file with a hash that the network’s description names is taken, so it may come from anywhere. All headers up\n' +
+    'to its block must be known. The client should wait without a time-out of its own.',
+  params: [{ name: 'path', type: 'string', doc: 'The file, below the data directory if relative.' }],
+  results: [
+    res.object('', '', [
+      res.number('coins_loaded', 'how many coins were taken'),
+      res.hex('tip_hash', 'the hash of the block that they stand at'),
+      res.number('base_height', 'the height of that block'),
+      res.string('path', 'the absolute path of the file'),
+    ]),
+  ],
+  examples: [['utxo.dat']],
+  async run(node, args, { stopping }) {
+    const { headers } = node.chain;
+    const path = pathOf(node, args.string('path'));
+    const { coins, base } = await orRpcError(path, node.snapshots.load(path, stopping));
+    return {
+      coins_loaded: coins,
+      tip_hash: hashToHex(headers.hashOf(base)),
+      base_height: headers.heightOf(base),
+      path,
+    };
+  },
+};
+
+export const getchainstates: RpcMethod<NodeFacade> = {
+  name: 'getchainstates',
+  category: 'blockchain',
+  description: 'Tells about the chainstates: one, or two while the history below a snapshot is validated.',
+  params: [],
+  results: [
+    res.object('', '', [
+      res.number('headers', 'the height of the best header'),
+      res.array('chainstates', 'the active one last', [
+        res.object('', '', [
+          res.number('blocks', 'the height of its tip'),
+          res.hex('bestblockhash', 'the hash of its tip'),
+          res.hex('bits', 'the target of its tip in compact form'),
+          res.hex('target', 'the target of its tip'),
+          res.number('difficulty', 'the difficulty of its tip'),
+          res.number('verificationprogress', 'how much of the chain it has, by estimate (0..1)'),
+          res.hex('snapshot_blockhash?', 'the hash of the block of the snapshot that it was made from'),
+          res.number('coins_db_cache_bytes', 'bytes of cache of its database'),
+          res.number('coins_tip_cache_bytes', 'bytes of its cache of coins'),
+          res.boolean('validated', 'whether all of its blocks were validated'),
+        ]),
+      ]),
+    ]),
+  ],
+  examples: [[]],
+  run({ chain, snapshots }) {
+    const { headers } = chain;
+    return {
+      headers: headers.heightOf(chain.bestHeader()),
+      chainstates: snapshots.chainstates().map(({ tip, ...state }) => {
+        const bits = headers.bitsOf(tip);
+        return {
+          blocks: headers.heightOf(tip),
+          bestblockhash: hashToHex(headers.hashOf(tip)),
+          bits: bitsText(bits),
+          target: targetText(bits),
+          difficulty: difficultyOf(bits),
+          verificationprogress: state.verificationProgress,
+          coins_db_cache_bytes: DATABASE_CACHE_BYTES,
+          coins_tip_cache_bytes: Math.floor(state.coinsCacheBytes),
+          snapshot_blockhash:
+            state.snapshotBase === undefined ? undefined : hashToHex(headers.hashOf(state.snapshotBase)),
+          validated: state.isValidated,
+        };
+      }),
     };
   },
 };
@@ -116,12 +199,22 @@ function pathOf({ snapshots }: NodeFacade, path: string): string {
   return isAbsolute(path) ? path : resolve(snapshots.directory, path);
 }
 
-async function orRpcError<T>(result: Promise<T>): Promise<T> {
+async function orRpcError<T>(path: string, result: Promise<T>): Promise<T> {
   try {
     return await result;
   } catch (error) {
-    if (error instanceof SnapshotFileError) throw invalid(error.message);
-    throw error;
+    if (!(error instanceof SnapshotFileError)) throw error;
+    switch (error.kind) {
+      case 'file':
+        throw invalid(error.message);
+      case 'format':
+        throw new RpcError(RpcCode.DESERIALIZATION_ERROR, `Unable to parse metadata: ${error.message}`);
+      case 'content':
+        throw new RpcError(
+          RpcCode.INTERNAL_ERROR,
+          `Unable to load UTXO snapshot: ${error.message}. (${path})`,
+        );
+    }
   }
 }
 
