@@ -107,7 +107,7 @@ const ATTACKS: readonly Attack[] = [
       // One of the attackers is waited for; after it, honest outbound peers come before inbound ones.
       scene.world.runUntil('the transaction', () => scene.node.mempool.get(tx.txid) !== undefined, 75_000);
     },
-    memoryKib: 64,
+    memoryKib: 256,
     attackersKept: 3,
   },
   {
@@ -138,7 +138,7 @@ const ATTACKS: readonly Attack[] = [
       scene.world.runFor(20 * SECOND_MS);
       expect(scene.node.mempool.size).toBe(0);
     },
-    memoryKib: 64,
+    memoryKib: 256,
     attackersKept: 4,
   },
   {
@@ -156,7 +156,7 @@ const ATTACKS: readonly Attack[] = [
         Array(4).fill('misbehaving'),
       );
     },
-    memoryKib: 64,
+    memoryKib: 256,
     attackersKept: 0,
   },
   {
@@ -170,7 +170,7 @@ const ATTACKS: readonly Attack[] = [
       scene.honest[0]!.submit(real);
       scene.world.runUntil('the real block', () => scene.node.tip === scene.honest[0]!.tip, BLOCK_MS);
     },
-    memoryKib: 64,
+    memoryKib: 256,
     attackersKept: 0,
   },
   {
@@ -191,7 +191,7 @@ const ATTACKS: readonly Attack[] = [
       expect(scene.node.height).toBe(HONEST_CHAIN.length);
       expect(scene.node.chain.headers.isInvalid(scene.node.chain.headers.find(bad.header.hash)!)).toBe(true);
     },
-    memoryKib: 128,
+    memoryKib: 256,
     // Who gave the block is to blame; who only announced it may not know.
     attackersKept: 3,
   },
@@ -222,7 +222,7 @@ const ATTACKS: readonly Attack[] = [
       scene.honest[0]!.submit(block);
       scene.world.runUntil('the block', () => scene.node.tip === scene.honest[0]!.tip, BLOCK_MS);
     },
-    memoryKib: 128,
+    memoryKib: 256,
     attackersKept: 4,
   },
   {
