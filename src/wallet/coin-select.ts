@@ -47,6 +47,13 @@ export interface Selection<C extends Candidate> {
 /** No set of coins that is light enough reaches the target. */
 export class TooHeavyError extends Error {
   override readonly name = 'TooHeavyError';
+  /** What does not fit. */
+  readonly what: 'inputs' | 'change';
+
+  constructor(what: 'inputs' | 'change' = 'inputs') {
+    super();
+    this.what = what;
+  }
 }
 
 /** What a coin adds to the transaction: its value less the fee of spending it, unless recipients pay that. */
@@ -81,6 +88,7 @@ export function selectCoins<C extends Candidate>(
   if (!params.subtractsFee) {
     attempt('bnb', () => branchAndBound(pool, target, params.costOfChange, weights.max));
   }
+  if (weights.maxWithChange < 0 && found.length === 0) throw new TooHeavyError('change');
   attempt('srd', () => singleRandomDraw(pool, target, params, weights.maxWithChange, random));
   if (found.length === 0) attempt('largest', () => largestFirst(pool, target, params, weights.maxWithChange));
   if (found.length === 0 && tooHeavy) throw new TooHeavyError();

@@ -29,6 +29,8 @@ export interface SpendRequest extends FeeWishes {
   readonly minDepth?: number;
   /** With these, in this order, before others that are added; otherwise the order is random. */
   readonly keepsOrder?: true;
+  /** The rate that is asked for may be lower than what nodes take. */
+  readonly overridesMinFeeRate?: true;
   /** No others are added. */
   readonly onlyPreset?: true;
   readonly maxDepth?: number;
@@ -40,6 +42,8 @@ export interface SpendRequest extends FeeWishes {
   readonly changePosition?: number;
   readonly avoidReuse?: boolean;
   readonly version?: number;
+  /** Of the signed transaction; otherwise what nodes relay. */
+  readonly weightMax?: number;
   /** Otherwise one that discourages fee sniping. */
   readonly lockTime?: number;
   /** Of inputs that have one of their own. */

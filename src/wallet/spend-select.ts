@@ -52,9 +52,12 @@ export function chooseCoins(
   let selection: Selection<AvailableCoin> | undefined;
   if (rest <= total(available)) {
     try {
-      selection = selectByEligibility(wallet, available, rest, params, context.random);
+      selection = selectByEligibility(wallet, available, rest, params, request, context.random);
     } catch (error) {
       if (!(error instanceof TooHeavyError)) throw error;
+      if (error.what === 'change') {
+        throw new SpendError('Maximum transaction weight is too low, can not accommodate change output');
+      }
       throw new SpendError(
         "The inputs size exceeds the maximum weight. Please try sending a smaller amount or manually consolidating your wallet's UTXOs",
       );
@@ -98,6 +101,7 @@ function selectByEligibility(
   available: readonly AvailableCoin[],
   target: number,
   params: SelectionParams,
+  { includeUnsafe }: SpendRequest,
   random: Random,
 ): Selection<AvailableCoin> | undefined {
   let failure: TooHeavyError | undefined;
@@ -111,7 +115,11 @@ function selectByEligibility(
     }
   };
   const unlimited = { ...ELIGIBILITY[5], relatives: Number.POSITIVE_INFINITY };
-  const steps = wallet.options.rejectsLongChains ? ELIGIBILITY : [...ELIGIBILITY, unlimited];
+  const steps = [
+    ...ELIGIBILITY,
+    ...(includeUnsafe ? [{ ...ELIGIBILITY[5], others: 0 }] : []),
+    ...(wallet.options.rejectsLongChains ? [] : [unlimited]),
+  ];
   for (const { mine, others, relatives, mixed } of steps) {
     if (mine === 0 && !wallet.options.spendsZeroConfChange) break;
     const eligible = available.filter(

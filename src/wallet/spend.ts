@@ -32,6 +32,8 @@ import type { Wallet } from './wallet.ts';
 const SEQUENCE_RBF = 0xffff_fffd;
 const SEQUENCE_NONFINAL = 0xffff_fffe;
 const TX_VERSION = 2;
+/** Weight of the smallest transaction that nodes relay: 65 bytes without witness (Core: MIN_STANDARD_TX_NONWITNESS_SIZE). */
+const STANDARD_WEIGHT_MIN = 65 * WITNESS_SCALE_FACTOR;
 /** Version, lock time, count of inputs, and a guess for marker and flag, in virtual bytes. */
 const TX_OVERHEAD_BYTES = 10;
 /** Virtual bytes that spending a nested P2WPKH output takes: the guess for change that the wallet does not own. */
@@ -135,7 +137,7 @@ function planSpend(wallet: Wallet, request: SpendRequest, context: SpendContext)
 
   const signalsRbf = request.signalsRbf ?? wallet.options.signalsRbf;
   const sequence = signalsRbf ? SEQUENCE_RBF : SEQUENCE_NONFINAL;
-  if (weight > STANDARD_WEIGHT_MAX) throw new SpendError('Transaction too large');
+  if (weight > (request.weightMax ?? STANDARD_WEIGHT_MAX)) throw new SpendError('Transaction too large');
   if (fee > wallet.options.maxTxFee) {
     throw new SpendError('Fee exceeds maximum configured by user (e.g. -maxtxfee, maxfeerate)');
   }
@@ -205,6 +207,9 @@ function changeFor(wallet: Wallet, request: SpendRequest): ChangeTarget {
 
 function rateFor(wallet: Wallet, request: SpendRequest, fees: FeeSource): FeeEstimate {
   const { options } = wallet;
+  if (request.feeRate !== undefined && request.overridesMinFeeRate) {
+    return { feeRate: request.feeRate, reason: 'Fallback fee' };
+  }
   const estimate = minimumFeeRate(options, fees, request);
   if (estimate === undefined) {
     throw new SpendError(
@@ -242,7 +247,13 @@ function selectionParams(
   const discardRate = discardFeeRate(wallet.options, fees);
   const changeFee = feeAt(feeRate, bytes);
   const spendFee = feeAt(discardRate, spendBytes);
-  const maxInputsWeight = STANDARD_WEIGHT_MAX - fixedSize(request.recipients) * WITNESS_SCALE_FACTOR;
+  const weightMax = request.weightMax ?? STANDARD_WEIGHT_MAX;
+  if (weightMax < STANDARD_WEIGHT_MIN || weightMax > STANDARD_WEIGHT_MAX) {
+    throw new SpendError(
+      `Maximum transaction weight must be between ${STANDARD_WEIGHT_MIN} and ${STANDARD_WEIGHT_MAX}`,
+    );
+  }
+  const maxInputsWeight = weightMax - fixedSize(request.recipients) * WITNESS_SCALE_FACTOR;
   if (maxInputsWeight <= 0) {
     throw new SpendError('Maximum transaction weight is less than transaction weight without inputs');
   }

@@ -121,7 +121,7 @@ export function constructTransaction(args: Arguments, params: ChainParams): Tran
 }
 
 export function lockTimeOf(args: Arguments): number {
-  const lockTime = args.bigInteger('locktime', 'i64');
+  const lockTime = args.has('locktime') ? args.bigInteger('locktime', 'i64') : 0n;
   if (lockTime < 0n || lockTime > LOCK_TIME_MAX) invalid('Invalid parameter, locktime out of range');
   return Number(lockTime);
 }

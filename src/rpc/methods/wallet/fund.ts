@@ -12,7 +12,7 @@ import { Arguments, checkFields, type FieldTypes, toAmount } from '../../argumen
 import { RpcCode, RpcError } from '../../codes.ts';
 import { BOTH_TX_FORMATS, decodeHexTx } from '../../decode.ts';
 import { requireScriptOfAddress } from '../../destinations.ts';
-import { amount, type JsonValue, ParsedObject } from '../../json.ts';
+import { amount, expectType, type JsonValue, ParsedObject, toInteger } from '../../json.ts';
 import type { Param } from '../../param.ts';
 import { res } from '../../result-doc.ts';
 import type { WalletHost } from '../../wallet-host.ts';
@@ -100,11 +100,36 @@ export const fundParams: readonly Param[] = [
 
 export const fundTailParams: readonly Param[] = [...feeParams, replaceableParam, solvingDataParam];
 
+/** Of `send`, beside those of funding. */
+export const sendOnlyParams: readonly Param[] = [
+  {
+    name: 'add_to_wallet',
+    type: 'boolean',
+    default: true,
+    doc: 'If false, the transaction is given and neither kept nor sent.',
+  },
+  {
+    name: 'psbt',
+    type: 'boolean',
+    defaultHint: 'automatic',
+    doc: 'Always gives a PSBT; nothing is sent then.',
+  },
+  {
+    name: 'locktime',
+    type: 'number',
+    defaultHint: 'locktime close to block height to prevent fee sniping',
+    doc: 'The lock time. If it is not 0, it is made effective through the inputs.',
+  },
+];
+
 export interface FundRequest {
   readonly inputs: readonly TxInput[];
   readonly outputs: readonly TxOutput[];
-  readonly lockTime: number;
+  /** Undefined: one that discourages fee sniping. */
+  readonly lockTime: number | undefined;
   readonly version: number;
+  /** `any`: also those that nodes do not take. */
+  readonly feeRates: 'any' | 'sufficient';
   /** As given, checked here. */
   readonly options: ParsedObject;
   /** The same by name. */
@@ -125,7 +150,8 @@ export function fund(wallet: Wallet, host: WalletHost, request: FundRequest): Sp
     changeAddress === undefined
       ? undefined
       : requireScriptOfAddress(changeAddress, params, 'Change address must be a valid bitcoin address');
-  const changePosition = options.has('changePosition') ? args.integer('changePosition') : undefined;
+  const position = given('change_position', 'changePosition');
+  const changePosition = position === undefined ? undefined : toInteger(position);
   if (changePosition !== undefined && (changePosition < 0 || changePosition > outputs.length)) {
     invalid('changePosition out of bounds');
   }
@@ -139,9 +165,10 @@ export function fund(wallet: Wallet, host: WalletHost, request: FundRequest): Sp
   const wishes = toFundWishes(options, args);
   if (outputs.length === 0) invalid('TX must have at least one output');
   const subtracting = toSubtracting(
-    options.has('subtractFeeFromOutputs') ? args.array('subtractFeeFromOutputs') : [],
+    expectType(given('subtract_fee_from_outputs', 'subtractFeeFromOutputs') ?? [], 'array'),
     outputs.map(output => encodeAddress(output.scriptPubKey, params.address) ?? ''),
   );
+  const weightMax = args.optionalInteger('max_tx_weight');
   const preset = inputs.map(input => ownCoin(wallet, input));
   const addsInputs = args.optionalBoolean('add_inputs') ?? inputs.length === 0;
   const spend: SpendRequest = {
@@ -153,6 +180,7 @@ export function fund(wallet: Wallet, host: WalletHost, request: FundRequest): Sp
     })),
     preset,
     keepsOrder: true,
+    ...(request.feeRates === 'any' && { overridesMinFeeRate: true as const }),
     ...(!addsInputs && { onlyPreset: true as const }),
     minDepth,
     ...(maxDepth !== undefined && { maxDepth }),
@@ -161,7 +189,8 @@ export function fund(wallet: Wallet, host: WalletHost, request: FundRequest): Sp
     ...(changeType !== undefined && { changeType }),
     ...(changePosition !== undefined && { changePosition }),
     version: request.version,
-    lockTime: request.lockTime,
+    ...(request.lockTime !== undefined && { lockTime: request.lockTime }),
+    ...(weightMax !== undefined && { weightMax }),
     sequences: new Map(inputs.map(({ prevout, sequence }) => [keyOf(prevout), sequence])),
   };
   const plan = planOrFail(() => fundTransaction(wallet, spend, host.spendContext(wallet)));
@@ -238,6 +267,7 @@ export const fundrawtransaction = walletMethod({
       outputs: tx.outputs,
       lockTime: tx.lockTime,
       version: tx.version,
+      feeRates: 'any',
       options: isObject ? options : new ParsedObject([]),
       args: optionsOf(isObject ? options : new ParsedObject([])),
     });
@@ -249,10 +279,16 @@ export const fundrawtransaction = walletMethod({
   },
 });
 
-/** Read by the names of their declarations, aliases too. */
-function optionsOf(given: ParsedObject): Arguments {
+/** Read by the names of their declarations. */
+export function optionsOf(given: ParsedObject): Arguments {
   return new Arguments(
-    [{ name: 'options', type: 'namedOptions', fields: [...fundParams, ...fundTailParams] }],
+    [
+      {
+        name: 'options',
+        type: 'namedOptions',
+        fields: [...fundParams, ...fundTailParams, ...sendOnlyParams],
+      },
+    ],
     [given],
   ).options('options');
 }

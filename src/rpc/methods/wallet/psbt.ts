@@ -137,6 +137,7 @@ export const walletcreatefundedpsbt = walletMethod({
       outputs,
       lockTime,
       version: args.integer('version', 'u32'),
+      feeRates: 'any',
       options: args.has('options') ? expectType(args.get('options'), 'object') : new ParsedObject([]),
       args: options,
     });

@@ -19,6 +19,7 @@ import {
   getreceivedbyaddress, getreceivedbylabel, listaddressgroupings, listreceivedbyaddress, listreceivedbylabel,
 } from './received.ts'; // biome-ignore format: one list
 import { sendmany, sendtoaddress } from './send.ts';
+import { send } from './send-any.ts';
 import { signrawtransactionwithwallet } from './sign.ts';
 import { abandontransaction, gettransaction, listsinceblock, listtransactions } from './transactions.ts';
 
@@ -28,7 +29,7 @@ const ON_WALLETS: readonly RpcMethod<WalletHost>[] = [
   getreceivedbylabel, gettransaction, getwalletinfo, getwalletmnemonic, importdescriptors, keypoolrefill,
   listaddressgroupings, listdescriptors, listlabels, listlockunspent, listreceivedbyaddress, listreceivedbylabel,
   listsinceblock, listtransactions, listunspent, listwalletdir, listwallets, loadwallet, lockunspent,
-  rescanblockchain, sendmany, sendtoaddress, setlabel, setwalletflag, signrawtransactionwithwallet, unloadwallet,
+  rescanblockchain, send, sendmany, sendtoaddress, setlabel, setwalletflag, signrawtransactionwithwallet, unloadwallet,
   walletcreatefundedpsbt, walletlock, walletpassphrase, walletpassphrasechange, walletprocesspsbt,
 ]; // biome-ignore format: one list
 
