@@ -9,6 +9,7 @@ import { networkParams } from '../../src/consensus/networks.ts';
 import { overrideParams } from '../../src/consensus/overrides.ts';
 import type { ChainParams } from '../../src/consensus/params.ts';
 import type { RejectReason } from '../../src/consensus/reject.ts';
+import { witnessCommitmentScript } from '../../src/consensus/witness-commitment.ts';
 import { type ScriptError, scriptErrorText } from '../../src/script/errors.ts';
 import { pushNumber } from '../../src/script/opcodes.ts';
 import { payToTaproot, wrapInScriptHash, wrapInWitnessScriptHash } from '../../src/script/templates.ts';
@@ -16,6 +17,7 @@ import { type Block, blockWeight, createBlock, decodeBlock } from '../../src/wir
 import { NULL_INDEX } from '../../src/wire/transaction.ts';
 import {
   type BlockScene,
+  type BlockShape,
   input,
   output,
   RESERVED,
@@ -246,6 +248,52 @@ const SEGWIT: readonly BlockRule[] = [
   ['a commitment without witnesses', s => s.block({ commit: true, coinbase: { witness: [RESERVED] } }), 'accepted'],
 ]; // biome-ignore format: a table
 
+/** Where somebody would look who wants two nodes to part. The coins are coinbases of the base. */
+const EDGES: readonly BlockRule[] = [
+  // The last output that looks like a commitment is the one.
+  ['a right commitment before a wrong one', s => s.block(committing(s, [commitmentTo(s), wrongCommitment()])), 'bad-witness-merkle-match'],
+  ['a wrong commitment before the right one', s => s.block(committing(s, [wrongCommitment(), commitmentTo(s)])), 'accepted'],
+  ['a commitment with more behind it', s => s.block(committing(s, [concatBytes(commitmentTo(s), bytes(5, 0x6a))])), 'accepted'],
+  ['a commitment one byte short', s => s.block(committing(s, [commitmentTo(s).subarray(0, 37)])), 'unexpected-witness'],
+  ['a commitment pushed otherwise', s => s.block(committing(s, [concatBytes(Uint8Array.of(0x6a, 0x4c), commitmentTo(s).subarray(1))])), 'unexpected-witness'],
+  ['a reserved value without commitment', s => s.block({ coinbase: { witness: [RESERVED] } }), 'unexpected-witness'],
+  ['a reserved value that is not zero', s => s.block(committing(s, [witnessCommitmentScript({ transactions: [s.coinbase()] }, bytes(32, 9))], bytes(32, 9))), 'accepted'],
+  ['multisignatures for free, as many as are allowed', s => s.block({ coinbase: { outputs: [output(0, multisigs(1_000))] } }), 'accepted'],
+  ['one more', s => s.block({ coinbase: { outputs: [output(0, multisigs(1_001))] } }), 'bad-blk-sigops'],
+  ['signature checks in a witness, one more than are allowed', s => witnessSigops(s, 19_011), 'bad-blk-sigops'],
+  ['as many as are allowed', s => witnessSigops(s, 19_010), 'accepted'],
+  ['a transaction of the size of a merkle node', s => s.block({ transactions: [spendCoin(s.coinbaseCoin(7), { outputs: [output(1, bytes(4, 0x51))] })] }), 'accepted'],
+  ['a transaction twice, another between', s => s.block({ transactions: [8, 9, 8].map(height => spendCoin(s.coinbaseCoin(height))) }), 'bad-txns-inputs-missingorspent'],
+  ['the coinbase of the block itself', s => { const coinbase = s.coinbase(); return s.block({ transactions: [spendCoin({ prevout: { txid: coinbase.txid, index: 0 }, value: 1 })] }); }, 'bad-txns-premature-spend-of-coinbase'],
+  ['an output nobody can spend', s => s.block({ transactions: chained(s, 8, { made: { scriptPubKey: Uint8Array.of(0x6a) } }) }), 'bad-txns-inputs-missingorspent'],
+  ['a script of more than 10,000 bytes', s => s.block({ transactions: chained(s, 8, { made: { scriptPubKey: bytes(10_001, 0x51) } }) }), 'bad-txns-inputs-missingorspent'],
+  ['a script of 10,000 bytes that leaves too much on the stack', s => s.block({ transactions: chained(s, 8, { made: { scriptPubKey: bytes(10_000, 0x51) } }) }), failing('STACK_SIZE')],
+  ['a relative lock on an output of the same block', s => s.block({ transactions: chained(s, 8, { spend: { sequence: 1 } }) }), 'bad-txns-nonfinal'],
+  ['a relative lock of nothing on it', s => s.block({ transactions: chained(s, 8, { spend: { sequence: 0 } }) }), 'accepted'],
+  ['a relative lock by time of nothing', s => s.block({ transactions: [spendCoin(s.coinbaseCoin(9), { sequence: SEQUENCE_TIME })] }), 'accepted'],
+  ['an output of nothing, spent', s => s.block({ transactions: chained(s, 10, { made: { value: 0 }, spend: { outputs: [output(0)] } }) }), 'accepted'],
+  ['a coinbase that pays more than all money', s => s.block({ coinbase: { value: MONEY + 1 } }), 'bad-txns-vout-toolarge'],
+  ['a coinbase whose outputs are more than all money', s => s.block({ coinbase: { outputs: [output(MONEY), output(MONEY)] } }), 'bad-txns-txouttotal-toolarge'],
+  ['the highest version', s => s.block({ header: { version: 0x7fff_ffff } }), 'accepted'],
+  ['the lowest version', s => s.block({ header: { version: -0x8000_0000 } }), 'bad-version(0x80000000)'],
+]; // biome-ignore format: a table
+
+/** Before these the base ends at height 148. */
+const HALVING_RULES: readonly BlockRule[] = [
+  ['the last of the first reward, and one more', s => s.block({ coinbase: { value: 50e8 + 1 } }), 'bad-cb-amount'],
+  ['the last of the first reward', s => s.block({ coinbase: { value: 50e8 } }), 'accepted'],
+  ['the first reward after it was halved', s => s.block({ coinbase: { value: 50e8 } }), 'bad-cb-amount'],
+  ['half of it, and one more', s => s.block({ coinbase: { value: 25e8 + 1 } }), 'bad-cb-amount'],
+  ['half of it', s => s.block({ coinbase: { value: 25e8 } }), 'accepted'],
+]; // biome-ignore format: a table
+
+const CLOCK_RULES: readonly BlockRule[] = [
+  ['one second too far ahead', s => s.block({ header: { time: NOW / 1000 + TIME_LIMIT_SECONDS + 1 } }), 'time-too-new'],
+  ['as far ahead as can be', s => s.block({ header: { time: NOW / 1000 + TIME_LIMIT_SECONDS } }), 'accepted'],
+  ['back to just after the median', s => s.block({ header: { time: s.medianTimePast + 1 } }), 'accepted'],
+  ['back to the median', s => s.block({ header: { time: s.medianTimePast } }), 'time-too-old'],
+]; // biome-ignore format: a table
+
 const EARLY_HEIGHT = 1_000;
 const EARLY = ['bip34', 'dersig', 'cltv', 'csv', 'segwit'].map(name => `${name}@${EARLY_HEIGHT}`);
 /** The same coinbase in every block, since nothing asks for the height yet. */
@@ -301,7 +349,23 @@ export const BLOCK_RULES: readonly BlockRules[] = [
     now: NOW,
     coreArgs: [],
     prepare: prepareScripts,
-    rules: [...HEADERS, ...FORMS, ...TRANSACTIONS, ...LOCKS, ...SCRIPT_RULES, ...SEGWIT],
+    rules: [...HEADERS, ...FORMS, ...TRANSACTIONS, ...LOCKS, ...SCRIPT_RULES, ...SEGWIT, ...EDGES],
+  },
+  {
+    name: 'regtest where the reward halves',
+    params: REGTEST,
+    now: NOW,
+    coreArgs: [],
+    prepare: scene => scene.grow(148),
+    rules: HALVING_RULES,
+  },
+  {
+    name: 'regtest at the edges of time',
+    params: REGTEST,
+    now: NOW,
+    coreArgs: [],
+    prepare: scene => scene.grow(12),
+    rules: CLOCK_RULES,
   },
   {
     name: 'regtest before its soft forks',
@@ -371,6 +435,52 @@ function tooManyScriptHashSigops(scene: BlockScene): Block {
   });
   const coinbase = { outputs: [output(0, bytes(SIGOPS_MAX - 519, CHECKSIG))] };
   return scene.block({ transactions: [made, spent], coinbase });
+}
+
+/** `count` times a multisignature of keys that nobody counts: twenty each, where a script is only looked at. */
+function multisigs(count: number): Uint8Array {
+  return concatBytes(...Array.from({ length: count }, () => Uint8Array.of(0x51, 0xae)));
+}
+
+/** 3,960 in a witness script that skips them, and four for each of `inCoinbase`. */
+function witnessSigops(scene: BlockScene, inCoinbase: number): Block {
+  const script = concatBytes(Uint8Array.of(0, 0x63), bytes(198, 0xae), Uint8Array.of(0x68, 0x51));
+  const coin = scene.coinbaseCoin(11);
+  const made = spendCoin(coin, { outputs: [output(coin.value, wrapInWitnessScriptHash(script))] });
+  const spent = spendCoin(
+    { prevout: { txid: made.txid, index: 0 }, value: coin.value },
+    { witness: [script] },
+  );
+  const coinbase = { outputs: [output(0, bytes(inCoinbase, CHECKSIG))] };
+  return scene.block({ transactions: [made, spent], coinbase, commit: true });
+}
+
+interface ChainedShape {
+  /** Of the output between them. */
+  readonly made?: { readonly value?: number; readonly scriptPubKey?: Uint8Array };
+  readonly spend?: SpendShape;
+}
+
+/** A transaction that spends the coinbase of a block, and one that spends what it makes. */
+function chained(scene: BlockScene, height: number, { made = {}, spend = {} }: ChainedShape) {
+  const coin = scene.coinbaseCoin(height);
+  const { value = coin.value, scriptPubKey } = made;
+  const parent = spendCoin(coin, { outputs: [output(value, scriptPubKey)] });
+  return [parent, spendCoin({ prevout: { txid: parent.txid, index: 0 }, value }, spend)];
+}
+
+/** A block of a coinbase alone that has these scripts as outputs, and a witness. */
+function committing(_scene: BlockScene, scripts: readonly Uint8Array[], reserved = RESERVED): BlockShape {
+  return { coinbase: { outputs: scripts.map(script => output(0, script)), witness: [reserved] } };
+}
+
+/** To the witnesses of a block that has none but its coinbase's, which do not count. */
+function commitmentTo(scene: BlockScene): Uint8Array {
+  return witnessCommitmentScript({ transactions: [scene.coinbase()] }, RESERVED);
+}
+
+function wrongCommitment(): Uint8Array {
+  return concatBytes(Uint8Array.of(0x6a, 0x24, 0xaa, 0x21, 0xa9, 0xed), bytes(32, 5));
 }
 
 function longCoinbase(scene: BlockScene, length: number): Uint8Array {
