@@ -5,10 +5,7 @@ import net from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** The launcher of the checkout, whether this file runs compiled (from dist/) or as it is. */
-const PROGRAM = ['../../bin/node', '../../../bin/node']
-  .map(relative => new URL(relative, import.meta.url).pathname)
-  .find(file => fs.existsSync(file))!;
+const PROGRAM = launcher('node');
 const STOP_TIMEOUT_MS = 20_000;
 
 export class RpcError extends Error {
@@ -18,6 +15,13 @@ export class RpcError extends Error {
     super(`${method}: ${message} (${code})`);
     this.code = code;
   }
+}
+
+/** A program of the checkout's `bin/`, whether this file runs compiled (from dist/) or as it is. */
+export function launcher(name: 'node' | 'bitcoind'): string {
+  return [`../../bin/${name}`, `../../../bin/${name}`]
+    .map(relative => new URL(relative, import.meta.url).pathname)
+    .find(file => fs.existsSync(file))!;
 }
 
 const running = new Set<ChildProcess>();

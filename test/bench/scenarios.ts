@@ -8,6 +8,7 @@ import { propagationScenario } from './propagation.ts';
 import type { Scenario } from './scenario.ts';
 import { scriptScenario } from './script.ts';
 import { simulatorScenario } from './simulator.ts';
+import { syncScenario } from './sync.ts';
 
 export const SCENARIOS: readonly Scenario[] = [
   cryptoScenario,
@@ -15,6 +16,7 @@ export const SCENARIOS: readonly Scenario[] = [
   blockScenario,
   importScenario,
   mempoolBlockScenario,
+  syncScenario,
   nodeScenario,
   propagationScenario,
   simulatorScenario,
