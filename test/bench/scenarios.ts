@@ -1,10 +1,13 @@
 /** Every scenario, in the order in which it is run. */
 import { blockScenario } from './block.ts';
 import { cryptoScenario } from './crypto.ts';
+import { headersScenario } from './headers.ts';
 import { importScenario } from './import.ts';
+import { loadScenario } from './load.ts';
 import { mempoolBlockScenario } from './mempool-block.ts';
 import { nodeScenario } from './node.ts';
 import { propagationScenario } from './propagation.ts';
+import { realBlocksScenario } from './real-blocks.ts';
 import type { Scenario } from './scenario.ts';
 import { scriptScenario } from './script.ts';
 import { simulatorScenario } from './simulator.ts';
@@ -16,7 +19,10 @@ export const SCENARIOS: readonly Scenario[] = [
   blockScenario,
   importScenario,
   mempoolBlockScenario,
+  realBlocksScenario,
   syncScenario,
+  loadScenario,
+  headersScenario,
   nodeScenario,
   propagationScenario,
   simulatorScenario,
