@@ -152,7 +152,7 @@ function simulateOptions<T>(argv: Argv<T>) {
     .option('loss', { type: 'number', describe: 'Share of messages that are lost once' })
     .option('relay-strategy', {
       type: 'string',
-      describe: 'Who is told of transactions: flood, gossip-K or tree',
+      describe: 'Who is told of transactions: flood, gossip-K, tree or reconcile',
     })
     .option('memo', { type: 'boolean', default: true, describe: 'Decode alike bytes once for all nodes' })
     .option('json', { type: 'string', describe: 'File for the figures' })

@@ -91,7 +91,7 @@ function optionsFrom(args: SimulateArguments): Partial<ScenarioOptions> {
   const strategy = args.relayStrategy === undefined ? FLOOD : parseRelayStrategy(args.relayStrategy);
   if (strategy === undefined)
     throw new ConfigError(
-      `--relay-strategy ${args.relayStrategy} is none of flood, gossip-1 … gossip-125, tree`,
+      `--relay-strategy ${args.relayStrategy} is none of flood, gossip-1 … gossip-125, tree, reconcile`,
     );
   return {
     seed,

@@ -40,6 +40,16 @@ export function sipHashRank(key: SipKey, halves: readonly number[]): number {
   return resultHigh() * 0x20_0000 + (resultLow() >>> 11);
 }
 
+/** BIP330's name of a transaction within one connection: 32 bits, never zero. */
+export function shortTxId(key: SipKey, wtxid: Hash256): number {
+  begin(key[0], key[1], key[2], key[3]);
+  for (let i = 0; i < HASH_BYTES; i += 8) absorb(wordOf(wtxid, i), wordOf(wtxid, i + 4));
+  absorb(0, HASH_BYTES << 24);
+  end();
+  // 1 + (hash mod (2^32 − 1)): 2^32 leaves 1, so both halves count alike.
+  return 1 + ((resultHigh() + resultLow()) % 0xffff_ffff);
+}
+
 /**
  * The low 48 bits of the hash of a hash: BIP152's short ids, of which a whole mempool is computed at once, so without
  * bigints. `key`: the low and high word of k0, then of k1.

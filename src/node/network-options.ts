@@ -134,7 +134,9 @@ function relayStrategy(settings: Settings, privateNetwork: boolean): RelayStrate
   if (text === undefined) return FLOOD;
   const strategy = parseRelayStrategy(text);
   if (strategy === undefined)
-    throw new ConfigError(`--relay-strategy ${text} is none of flood, gossip-1 … gossip-125, tree`);
+    throw new ConfigError(
+      `--relay-strategy ${text} is none of flood, gossip-1 … gossip-125, tree, reconcile`,
+    );
   if (!privateNetwork && strategy.kind !== 'flood')
     throw new ConfigError(`--relay-strategy ${text} is for private networks only: give --private-network`);
   return strategy;

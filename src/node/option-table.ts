@@ -44,7 +44,9 @@ export const OPTIONS = {
   seed: ours(list('Bootstrap from DNS seeds: those of the chain, or HOST …, or ADDR:PORT peers')),
   resolver: ours(list('DNS servers HOST:PORT to ask instead of the system’s')),
   'private-network': ours(flag('A network on one machine or in one room: loopback addresses are gossiped')),
-  'relay-strategy': ours(text('On a private network, who is told of transactions: flood, gossip-K or tree')),
+  'relay-strategy': ours(
+    text('On a private network, who is told of transactions: flood, gossip-K, tree or reconcile'),
+  ),
   bind: networkOnly(list('Address to listen on and to dial from')),
   port: networkOnly(number('Port to listen on')),
   listen: flag('Accept connections (default: yes, unless --connect is given)'),

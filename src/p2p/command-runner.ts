@@ -103,7 +103,7 @@ export class CommandRunner {
     type,
     transport,
   }: Extract<P2pCommand, { readonly kind: 'addConnection' }>): number {
-    const counts = slotCounts(this.#options.maxConnections);
+    const counts = slotCounts(this.#options.maxConnections, this.#context.options.relayStrategy);
     const limit = { 'outbound-full-relay': counts.fullRelay, 'block-relay-only': counts.blockRelay, feeler: Infinity, 'addr-fetch': Infinity }[type]; // biome-ignore format: a table
     const count = [...this.#context.peers.values()].filter(peer => peer.type === type).length;
     if (count >= limit)

@@ -59,6 +59,11 @@ export class Handshake implements Concern {
     this.#reconciliation = new Reconciliation(context);
   }
 
+  /** Who has agreed to reconcile transactions. */
+  get reconciliation(): Reconciliation {
+    return this.#reconciliation;
+  }
+
   readonly #ring = (peer: Peer) => this.#timedOut(peer);
 
   readonly handlers: Handlers = {

@@ -39,6 +39,7 @@ import { type PeerInfo, UNKNOWN_PEER_INFO } from './peer-info.ts';
 import { Penalties } from './penalty.ts';
 import { Ping } from './ping.ts';
 import { RecentBlock } from './recent-block.ts';
+import { Reconciler } from './reconciler.ts';
 import { createRelayStrategy, FLOOD } from './relay-strategy.ts';
 import { Serve } from './serve.ts';
 import { Slots, type SlotsOptions, slotCounts } from './slots.ts';
@@ -117,11 +118,14 @@ export class PeerManager {
     const relay = new BlockRelay(context, { ...blocks, recent });
     const feeFilters = new FeeFilters(context);
     const filters = new PeerFilters(context);
+    const reconciler = new Reconciler(context, this.#handshake.reconciliation);
     const strategy = createRelayStrategy(options.relayStrategy ?? FLOOD, {
       random: deps.random,
       isTreeLink: peer => compactPeers.isAnnouncer(peer) || compactPeers.wantsAnnouncements(peer),
+      reconcilesWith: peer => reconciler.reconcilesWith(peer),
     });
     const txRelay = new TxRelay(context, { feeFilters, filters, strategy });
+    reconciler.useAnnouncer(txRelay);
     const txDownload = new TxDownload(context, txRelay);
     this.#slots = slots;
     this.#txDownload = txDownload;
@@ -129,7 +133,7 @@ export class PeerManager {
     this.#concerns = [
       knowledge,
       requests,
-      new InboundSlots(context, slotCounts(options.maxConnections).inbound),
+      new InboundSlots(context, slotCounts(options.maxConnections, options.relayStrategy).inbound),
       slots,
       this.#handshake,
       ping,
@@ -145,6 +149,7 @@ export class PeerManager {
       filters,
       new Serve(context, { knowledge, download, recent, filters, txs: txRelay }),
       new FilterServe(context),
+      reconciler,
       txRelay,
       txDownload,
     ];

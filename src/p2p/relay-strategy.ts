@@ -8,6 +8,7 @@
  * - `tree`: at once those with whom we have a high-bandwidth link: the one peer that each node asks to send compact blocks
  *   at once (BIP152), and all that have asked us. Everybody else half a minute later, so that a broken tree costs time,
  *   not transactions (Plumtree: Leitão, Pereira, Rodrigues 2007).
+ * - `reconcile`: as `flood`, and four outbound peers more with whom sets are reconciled instead (reconciler.ts).
  */
 import { type Milliseconds, SECOND_MS } from '../base/clock.ts';
 import { type Random, randomBelow } from '../base/random.ts';
@@ -17,7 +18,8 @@ export type RelayStrategyOptions =
   | { readonly kind: 'flood' }
   /** `fanout`: peers told (the infection factor K). */
   | { readonly kind: 'gossip'; readonly fanout: number }
-  | { readonly kind: 'tree' };
+  | { readonly kind: 'tree' }
+  | { readonly kind: 'reconcile' };
 
 export const FLOOD: RelayStrategyOptions = { kind: 'flood' };
 /** More than any node has peers is flooding. */
@@ -35,16 +37,23 @@ export interface RelayStrategy {
 
 export function createRelayStrategy(
   options: RelayStrategyOptions,
-  deps: { readonly random: Random; readonly isTreeLink: (peer: Peer) => boolean },
+  deps: {
+    readonly random: Random;
+    readonly isTreeLink: (peer: Peer) => boolean;
+    readonly reconcilesWith: (peer: Peer) => boolean;
+  },
 ): RelayStrategy {
-  const { random, isTreeLink } = deps;
+  const { random, isTreeLink, reconcilesWith } = deps;
   const atOnce = () => 0;
   const alongTree = (peer: Peer) => (isTreeLink(peer) ? 0 : TREE_LAZY_MS);
+  const unlessReconciled = (peer: Peer) => (reconcilesWith(peer) ? undefined : 0);
   switch (options.kind) {
     case 'flood':
       return { begin: () => atOnce };
     case 'tree':
       return { begin: () => alongTree };
+    case 'reconcile':
+      return { begin: () => unlessReconciled };
     case 'gossip':
       return { begin: count => drawOf(random, options.fanout, count) };
   }
@@ -62,9 +71,9 @@ function drawOf(random: Random, wanted: number, count: number): () => Delay {
   };
 }
 
-/** `flood`, `gossip-4`, `tree`; undefined for anything else. */
+/** `flood`, `gossip-4`, `tree`, `reconcile`; undefined for anything else. */
 export function parseRelayStrategy(text: string): RelayStrategyOptions | undefined {
-  if (text === 'flood' || text === 'tree') return { kind: text };
+  if (text === 'flood' || text === 'tree' || text === 'reconcile') return { kind: text };
   const fanout = Number(/^gossip-(\d{1,3})$/.exec(text)?.[1] ?? Number.NaN);
   return fanout >= 1 && fanout <= GOSSIP_FANOUT_MAX ? { kind: 'gossip', fanout } : undefined;
 }

@@ -18,11 +18,14 @@ import type { DialTarget, PeerId } from './events.ts';
 import { netgroupOf, networkOf } from './netgroup.ts';
 import type { OutboundSlots } from './outbound-slots.ts';
 import type { Peer } from './peer.ts';
+import { FLOOD, type RelayStrategyOptions } from './relay-strategy.ts';
 import { Seeding, type SeedingOptions } from './seeding.ts';
 import type { Alarm } from './timers.ts';
 
 /** Core: MAX_OUTBOUND_FULL_RELAY_CONNECTIONS, MAX_BLOCK_RELAY_ONLY_CONNECTIONS, MAX_FEELER_CONNECTIONS. */
 const FULL_RELAY_MAX = 8;
+/** Besides them, with the relay strategy `reconcile`. */
+const RECONCILING_MAX = 4;
 const BLOCK_RELAY_MAX = 2;
 const FEELERS_MAX = 1;
 /** Mean times (Core: FEELER_INTERVAL, EXTRA_BLOCK_RELAY_ONLY_PEER_INTERVAL), and noise before a feeler (FEELER_SLEEP_WINDOW). */
@@ -57,12 +60,16 @@ export interface SlotsOptions extends SeedingOptions {
 }
 
 /** How many connections of each kind a node with `maxConnections` has. */
-export function slotCounts(maxConnections: number): {
+export function slotCounts(
+  maxConnections: number,
+  strategy: RelayStrategyOptions = FLOOD,
+): {
   fullRelay: number;
   blockRelay: number;
   inbound: number;
 } {
-  const fullRelay = Math.min(FULL_RELAY_MAX, maxConnections);
+  const wanted = FULL_RELAY_MAX + (strategy.kind === 'reconcile' ? RECONCILING_MAX : 0);
+  const fullRelay = Math.min(wanted, maxConnections);
   const blockRelay = Math.min(BLOCK_RELAY_MAX, maxConnections - fullRelay);
   return {
     fullRelay,
@@ -103,7 +110,7 @@ export class Slots implements Concern, OutboundSlots {
   constructor(context: P2pContext, options: SlotsOptions) {
     this.#context = context;
     this.#options = options;
-    this.#counts = slotCounts(options.maxConnections);
+    this.#counts = slotCounts(options.maxConnections, context.options.relayStrategy);
     this.#isActive = options.networkActive;
     this.#anchors = options.anchors.slice(0, ANCHORS_MAX);
     this.#dialer = new Dialer(context);

@@ -169,6 +169,28 @@ export class TxRelay implements Concern, TxSource {
     }
   }
 
+  isKnownTo(peer: Peer, wtxid: Wtxid): boolean {
+    return this.#peers.get(peer.id)?.known.has(wtxid) === true;
+  }
+
+  /** By `inv` at once, but for what the peer knows or the pool has no more; after it, the peer may ask for them. */
+  tell(peer: Peer, wtxids: readonly Wtxid[], now: Milliseconds): void {
+    const state = this.#peers.get(peer.id);
+    if (!state) return;
+    const { mempool, outbox } = this.#context;
+    const items: InventoryItem[] = [];
+    for (const wtxid of wtxids) {
+      const entry = mempool.getByWtxid(wtxid);
+      if (!entry || state.known.has(wtxid) || !this.#paysEnough(state, entry)) continue;
+      state.known.add(wtxid);
+      items.push({ type: INV.wtx, hash: wtxid });
+    }
+    if (items.length === 0) return;
+    outbox.send(peer, { command: 'inv', items });
+    state.lastBatch = now;
+    state.lastSequence = mempool.sequence;
+  }
+
   /** The peer has it, by the hash that it uses. */
   markKnown(peer: Peer, hash: Hash256): void {
     this.#peers.get(peer.id)?.known.add(hash);

@@ -278,6 +278,7 @@ export function encodeBehind<T>(codec: Codec<T>, value: T, room: number): Uint8A
 }
 
 export const u8: Codec<number> = { read: r => r.u8(), write: (w, v) => w.u8(v) };
+export const u16: Codec<number> = { read: r => r.u16(), write: (w, v) => w.u16(v) };
 export const u32: Codec<number> = { read: r => r.u32(), write: (w, v) => w.u32(v) };
 export const i32: Codec<number> = { read: r => r.i32(), write: (w, v) => w.i32(v) };
 export const u64: Codec<bigint> = { read: r => r.u64(), write: (w, v) => w.u64(v) };

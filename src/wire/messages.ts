@@ -5,8 +5,8 @@
 import { type Hash256, ZERO_HASH } from '../base/bytes.ts';
 import { block, blockHeader } from './block.ts';
 import {
-  array, blockHash, type Codec, compactSize, encode, encodeBehind, hash256, type Infer, i32, i64, Reader, struct,
-  u8, u32, u64, varBytes, varText, type Writer,
+  array, blockHash, type Codec, compactSize, DecodeError, encode, encodeBehind, hash256, type Infer, i32, i64, Reader, struct,
+  u8, u16, u32, u64, varBytes, varText, type Writer,
 } from './codec.ts'; // biome-ignore format: one list
 import { compactBlock, txIndexes } from './compact-block.ts';
 import { feature } from './feature.ts';
@@ -24,6 +24,9 @@ export const HEADERS_COUNT_MAX = 2_000;
 const LOCATOR_COUNT_MAX = 101;
 /** Addresses in one addr or addrv2 (Core: MAX_ADDR_TO_SEND). */
 export const ADDR_COUNT_MAX = 1_000;
+/** Words of a sketch (BIP330: 2^12), and short ids that it can bring out. */
+const SKETCH_WORDS_MAX = 4_096;
+const SHORT_IDS_MAX = SKETCH_WORDS_MAX;
 /** Bytes of a user agent (Core: MAX_SUBVERSION_LENGTH). */
 const USER_AGENT_BYTES_MAX = 256;
 
@@ -125,6 +128,19 @@ const ping: Codec<{ readonly nonce: bigint | undefined }> = {
 /** Too short for a nonce: decodes all the same, because such an answer ends the wait for a pong (Core). */
 const pong: Codec<{ readonly nonce: bigint | undefined }> = ping;
 
+/** Bytes in the message, words here. */
+const sketch: Codec<{ readonly words: readonly number[] }> = {
+  read(r) {
+    const length = r.compactSize(4 * SKETCH_WORDS_MAX);
+    if (length % 4 !== 0) throw new DecodeError(`A sketch of ${length} bytes`);
+    return { words: Array.from({ length: length / 4 }, () => r.u32()) };
+  },
+  write(w, v) {
+    w.compactSize(4 * v.words.length);
+    for (const word of v.words) w.u32(word);
+  },
+};
+
 export const messages = {
   version,
   verack: empty,
@@ -168,6 +184,10 @@ export const messages = {
   /** What a peer can do besides (BIP434); and an offer to reconcile transactions (BIP330). */
   feature,
   sendtxrcncl: struct({ version: u32, salt: u64 }),
+  /** What follows such an agreement: a question, the words of a sketch, and which short ids were missing (BIP330). */
+  reqrecon: struct({ setSize: u16, q: u16 }),
+  sketch,
+  reconcildiff: struct({ success: u8, shortIds: array(u32, SHORT_IDS_MAX) }),
 };
 
 type Table = typeof messages;

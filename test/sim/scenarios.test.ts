@@ -40,3 +40,20 @@ test('newcomers find their peers through DNS seeds', () => {
   expect(figureOf(outcome, 'newcomers')).toBe(28);
   expect(figureOf(outcome, 'ten outbound peers, 99 %')).toBeLessThan(60);
 });
+
+test('reconciled links bring what was not announced on them', () => {
+  const { world, verdicts } = runScenario('propagation', {
+    ...SMALL,
+    nodes: 40,
+    strategy: { kind: 'reconcile' },
+  });
+  for (const { promise, holds } of verdicts) expect(holds, promise).toBe(true);
+  const count = (command: string) => world.metrics.commands.get(command)?.messages ?? 0;
+  expect(count('reqrecon')).toBeGreaterThan(40);
+  // All but the last ones are answered, and nobody is hung up on.
+  expect(count('sketch')).toBeGreaterThan(0.9 * count('reqrecon'));
+  expect(count('reconcildiff')).toBeGreaterThan(0.9 * count('sketch'));
+  for (const node of world.nodes)
+    for (const reason of node.disconnects.keys()) expect(reason).not.toMatch(/recon|sketch/);
+  expect(count('tx')).toBeLessThanOrEqual(world.metrics.made.tx * (world.nodes.length - 1));
+});

@@ -186,6 +186,17 @@ export const RANDOM_MESSAGES: Make = {
     data: random.bytes(randomBelow(random, 513)),
   }),
   sendtxrcncl: random => ({ command: 'sendtxrcncl', version: random.u32(), salt: randomU64(random) }),
+  reqrecon: random => ({
+    command: 'reqrecon',
+    setSize: randomBelow(random, 0x1_0000),
+    q: randomBelow(random, 0x1_0000),
+  }),
+  sketch: random => ({ command: 'sketch', words: many(random, 5, () => random.u32()) }),
+  reconcildiff: random => ({
+    command: 'reconcildiff',
+    success: randomBelow(random, 2),
+    shortIds: many(random, 5, () => random.u32()),
+  }),
   cmpctblock: random => {
     const shortIds = many(random, 5, () => random.u32() + randomBelow(random, 0x1_0000) * 0x1_0000_0000);
     const prefilled = ascending(random, 3).map(index => ({ index, tx: randomTransaction(random) }));

@@ -16,6 +16,7 @@ function start(seed = 1, options: object = {}) {
   const strategy = createRelayStrategy(h.context.options.relayStrategy ?? FLOOD, {
     random: h.context.random,
     isTreeLink: peer => peer.id === 0,
+    reconcilesWith: () => false,
   });
   const relay = new TxRelay(h.context, { feeFilters: fees, filters, strategy });
   h.use(fees, filters, relay);
@@ -273,6 +274,7 @@ describe('strategies', () => {
   test.each([
     ['flood', { kind: 'flood' }],
     ['tree', { kind: 'tree' }],
+    ['reconcile', { kind: 'reconcile' }],
     ['gossip-1', { kind: 'gossip', fanout: 1 }],
     ['gossip-125', { kind: 'gossip', fanout: 125 }],
     ['gossip-0', undefined],
