@@ -18,6 +18,8 @@ import type { World } from '../world.ts';
 
 /** Netgroups, and addresses in each: the botnet of the paper's title figure. */
 const ATTACKER_GROUPS = 4_600;
+/** Less against few nodes, so that a small world is a small run. */
+const ATTACKER_GROUPS_PER_NODE = 23;
 const ADDRESSES_PER_GROUP = 2;
 /** One node in so many is a victim; so many hosts answer for all of the attacker's addresses. */
 const VICTIM_EVERY = 5;
@@ -47,7 +49,7 @@ export const eclipse: Scenario = {
       world.addNode({ listens: true, options: { maxConnections: ATTACKER_CONNECTIONS, dialing: { kind: 'connect', targets: [] } } }),
     );
     for (const attacker of attackers) attacker.start();
-    const addresses = attackerAddresses(world, attackers);
+    const addresses = attackerAddresses(world, attackers, Math.min(ATTACKER_GROUPS, ATTACKER_GROUPS_PER_NODE * nodes.length));
     const isAttacker = (index: number) => index >= nodes.length;
     const withAnchors = { slots: 0, taken: 0, eclipsed: 0, fewest: OUTBOUND };
     const without = { ...withAnchors };
@@ -110,11 +112,11 @@ function outboundOf(node: SimNode): number[] {
 }
 
 /** Two addresses in each of so many groups of two bytes, all answered by the attacker's hosts. */
-function attackerAddresses(world: World, hosts: readonly SimNode[]): TimedAddress[] {
+function attackerAddresses(world: World, hosts: readonly SimNode[], groupCount: number): TimedAddress[] {
   const services = SERVICES.network | SERVICES.witness | SERVICES.networkLimited;
   const groups = new Set<number>();
   const addresses: TimedAddress[] = [];
-  while (groups.size < ATTACKER_GROUPS) {
+  while (groups.size < groupCount) {
     const first = world.freshAddress();
     const group = (first.bytes[0]! << 8) | first.bytes[1]!;
     if (groups.has(group)) continue;
