@@ -208,7 +208,7 @@ function changeFor(wallet: Wallet, request: SpendRequest): ChangeTarget {
 function rateFor(wallet: Wallet, request: SpendRequest, fees: FeeSource): FeeEstimate {
   const { options } = wallet;
   if (request.feeRate !== undefined && request.overridesMinFeeRate) {
-    return { feeRate: request.feeRate, reason: 'Fallback fee' };
+    return { feeRate: request.feeRate, reason: 'None' };
   }
   const estimate = minimumFeeRate(options, fees, request);
   if (estimate === undefined) {

@@ -9,14 +9,20 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { encodeBase64 } from '../../src/base/base64.ts';
 import { type BlockHash, bytesToHex, EMPTY_BYTES, hexToBytes, hexToHash } from '../../src/base/bytes.ts';
 import { callRpc, type RpcTarget } from '../../src/cli/rpc-client.ts';
+import { publicKeyOf } from '../../src/crypto/keys.ts';
+import { createPsbt, encodePsbt } from '../../src/psbt/psbt.ts';
 import { methodSummary } from '../../src/rpc/help.ts';
 import { JsonObject, type JsonOut, type JsonValue, type ParsedObject } from '../../src/rpc/json.ts';
 import { parseJson } from '../../src/rpc/json-parse.ts';
 import { compactJson } from '../../src/rpc/json-write.ts';
+import { decodeSecretKey } from '../../src/script/address.ts';
+import { parseDescriptor } from '../../src/script/descriptor.ts';
 import { createBlock, createHeader, decodeBlock, encodeHeader } from '../../src/wire/block.ts';
 import { createTransaction } from '../../src/wire/transaction.ts';
+import { REGTEST_PREFIXES } from '../support/prefixes.ts';
 import { startTestServer, type TestServer } from '../support/rpc-server.ts';
 import { readSharedJson } from '../support/shared.ts';
 import { SHARED_FOLDER } from '../support/shared-folder.ts';
@@ -280,6 +286,57 @@ describe.skipIf(!BITCOIND)('our answers and Core’s', () => {
       await same('converttopsbt', `["${spendHex}"${params}]`);
     }
     for (const params of ['[]', '["x"]', '[""]']) await same('combinepsbt', `[${params}]`);
+  });
+
+  test.each([
+    'wsh(multi(2,A,B))',
+    'sh(wsh(multi(2,A,B)))',
+    'tr(A,multi_a(2,A,B))',
+    'tr(B,{pk(A),multi_a(2,B,A)})',
+  ])('a PSBT that both sign: %s', async text => {
+    const secrets = ['cNaQCDwmmh4dS9LzCgVtyy1e1xjCJ21GUDHe9K98nzb689JvinGV', 'cUeKHd5orzT3mz8P9pxyREHfsWtVfgsfDjiZZBcjUBAaGk1BTj7N']; // biome-ignore format: one list
+    const publicKeys = secrets.map(secret =>
+      publicKeyOf(decodeSecretKey(secret, REGTEST_PREFIXES)!.secretKey),
+    );
+    const hexes = publicKeys.map(bytesToHex).map(hex => (text.startsWith('tr') ? hex.slice(2) : hex));
+    const withKeys = ([a, b]: readonly string[]) => text.replaceAll('A', a!).replaceAll('B', b!);
+    const descriptor = parseDescriptor(withKeys(hexes), {
+      prefixes: REGTEST_PREFIXES,
+      requireChecksum: false,
+    });
+    const output = { value: 50_000_000, scriptPubKey: descriptor[0]!.expand(0)!.scripts[0]! };
+    const tx = createTransaction({
+      version: 2,
+      inputs: [
+        {
+          prevout: { txid: hexToHash('ab'.repeat(32)), index: 0 },
+          scriptSig: EMPTY_BYTES,
+          sequence: 0xffff_fffd,
+          witness: [],
+        },
+      ],
+      outputs: [{ value: 49_000_000, scriptPubKey: hexToBytes(ANYONE) }],
+      lockTime: 0,
+    });
+    const blank = createPsbt(tx, 2);
+    const psbt = encodeBase64(
+      encodePsbt({ ...blank, inputs: [{ ...blank.inputs[0]!, witnessUtxo: output }] }),
+    );
+    const sign = async (whom: 'core' | 'ours', keys: readonly string[]) =>
+      ((await ask(whom, 'descriptorprocesspsbt', `["${psbt}",["${withKeys(keys)}"]]`)) as ParsedObject).get(
+        'psbt',
+      ) as string;
+    const halves = [
+      await sign('core', [secrets[0]!, hexes[1]!]),
+      await sign('ours', [hexes[0]!, secrets[1]!]),
+    ];
+    for (const half of halves) await same('analyzepsbt', `["${half}"]`);
+    const combined = (await ask('core', 'combinepsbt', `[${JSON.stringify(halves)}]`)) as string;
+    await same('combinepsbt', `[${JSON.stringify(halves)}]`);
+    await same('decodepsbt', `["${combined}"]`);
+    await same('finalizepsbt', `["${combined}"]`);
+    const final = (await ask('ours', 'finalizepsbt', `["${combined}"]`)) as ParsedObject;
+    expect(final.get('complete')).toBe(true);
   });
 
   test('transactions made by hand', async () => {
