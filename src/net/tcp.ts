@@ -12,7 +12,9 @@ import { addressText, asCjdns, hostText, type NetAddress, parseAddress } from '.
 import { type Received, type Transport, type TransportKind, V1Transport } from '../wire/transport.ts';
 import { V2Transport } from '../wire/v2-transport.ts';
 import { dialSocket } from './dial.ts';
+import type { I2pBridge } from './i2p.ts';
 import { CredentialsGenerator, type Proxies, type SocksProxy } from './proxies.ts';
+import { I2P_PORT } from './sam.ts';
 
 /** Undecoded bytes of one peer above which its socket is read no further (Core: -maxreceivebuffer). */
 const RECEIVE_BUFFER_BYTES_MAX = 5_000_000;
@@ -69,6 +71,8 @@ export interface TransportOptions {
   readonly connectTimeoutMs?: number;
   /** Absent: everybody is dialed straight. */
   readonly proxies?: Proxies;
+  /** Absent: nobody on I2P is dialed. */
+  readonly i2p?: I2pBridge;
   /** False: hosts are given by address, or looked up by a proxy (`-dns=0`). */
   readonly looksUpNames?: boolean;
   /** fc00::/8 is CJDNS. */
@@ -275,6 +279,10 @@ export class TcpTransport {
     const [host, port] =
       target.kind === 'name' ? [target.host, target.port] : [hostText(target.address), target.address.port];
     const dialedName = target.kind === 'name' ? `${host}:${port}` : addressText(target.address);
+    if (target.kind === 'address' && target.address.network === 'i2p') {
+      this.#dialI2p(attempt, target.address, { ...how, dialedName });
+      return;
+    }
     const credentials = proxy?.randomizesCredentials ? this.#credentials.next() : undefined;
     const route = {
       host,
@@ -291,18 +299,55 @@ export class TcpTransport {
     this.#dialing.add(socket);
   }
 
+  #dialI2p(
+    attempt: number,
+    address: NetAddress,
+    how: {
+      readonly type: Exclude<ConnectionType, 'inbound'>;
+      readonly transport: 'v1' | 'v2';
+      readonly dialedName: string;
+    },
+  ): void {
+    const { handler, log } = this.#deps;
+    const fail = (reason: string) => {
+      log.debug('i2p', () => `Error connecting to ${how.dialedName}${reason}`);
+      handler.dialFailed(attempt, reason.replace(/^[:,] /, ''));
+    };
+    if (address.port !== I2P_PORT) {
+      setImmediate(() => fail(`, connection refused due to arbitrary port ${address.port}`));
+      return;
+    }
+    this.#options.i2p!.connect(address).then(
+      socket => this.#open(socket, { ...how, attempt, permissions: [], address }),
+      (error: Error) => fail(`: ${error.message}`),
+    );
+  }
+
+  /** Peers on I2P that come to us, from now on. */
+  acceptI2p(): void {
+    const transport = this.#options.acceptsV2 ? 'v2' : 'v1';
+    this.#options.i2p?.acceptAll((socket, address, localAddress) =>
+      this.#open(socket, { type: 'inbound', transport, permissions: [], address, localAddress }),
+    );
+  }
+
   #proxyFor(target: DialTarget): SocksProxy | undefined {
     const { proxies = {} } = this.#options;
     if (target.kind === 'name') return proxies.name;
     const network = networkOf(target.address, { privateNetwork: false });
-    return network === 'unroutable' || network === 'internal' ? undefined : proxies[network];
+    // To I2P leads a router, not a SOCKS5 proxy.
+    return network === 'unroutable' || network === 'internal' || network === 'i2p'
+      ? undefined
+      : proxies[network];
   }
 
   /** Why it cannot be dialed straight. */
   #refusalOf(target: DialTarget): string | undefined {
     // Asking DNS for such a name would tell strangers whom we look for.
     if (target.kind === 'address')
-      return isDialable(target.address) ? undefined : `no way to ${target.address.network} hosts`;
+      return isDialable(target.address) || (target.address.network === 'i2p' && this.#options.i2p)
+        ? undefined
+        : `no way to ${target.address.network} hosts`;
     return this.#options.looksUpNames === false ? 'names are not looked up (-dns=0)' : undefined;
   }
 
@@ -320,14 +365,15 @@ export class TcpTransport {
       attempt?: number;
       dialedName?: string;
       isOnion?: true;
-      /** Whom we asked for: a proxy is not the peer. */
+      /** Whom we asked for, and who we are to it: the other end of the socket is a proxy's. */
       address?: NetAddress;
+      localAddress?: NetAddress;
     },
   ): void {
     const remote = parseAddress(stripZone(socket.remoteAddress), socket.remotePort ?? 0);
     const address = how.address ?? (remote && this.#options.isCjdnsReachable ? asCjdns(remote) : remote);
     const bound = parseAddress(stripZone(socket.localAddress), socket.localPort ?? 0);
-    const localAddress = bound ?? (how.address && UNKNOWN_ADDRESS);
+    const localAddress = how.localAddress ?? bound ?? (how.address && UNKNOWN_ADDRESS);
     if (address === undefined || localAddress === undefined) {
       // Reset between connecting and now: there is nobody at the other end to name.
       socket.destroy();
@@ -368,6 +414,7 @@ export class TcpTransport {
   async close(): Promise<void> {
     const closed = this.#servers.map(server => new Promise<void>(resolve => server.close(() => resolve())));
     for (const socket of this.#dialing) socket.destroy();
+    this.#options.i2p?.close();
     for (const connection of this.#connections.values()) connection.destroy();
     await Promise.all(closed);
   }

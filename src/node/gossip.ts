@@ -8,6 +8,7 @@ import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { ChainParams } from '../consensus/params.ts';
 import { resolveHost, systemDnsServers } from '../net/dns-client.ts';
+import { I2pBridge } from '../net/i2p.ts';
 import { AddressBook, type AddressBookData } from '../p2p/address-book.ts';
 import { type Ban, decodeBans, encodeBans } from '../p2p/bans.ts';
 import type { P2pCommand, P2pCommandResult } from '../p2p/commands.ts';
@@ -24,6 +25,7 @@ import type { NodeClock } from './clocks.ts';
 import type { Engine } from './engine.ts';
 import { readFilters } from './filter-reader.ts';
 import { machineAddresses } from './machine-addresses.ts';
+import { messageCapture } from './message-capture.ts';
 import { isAnnounceable, type NetworkOptions } from './network-options.ts';
 import { type Operation, PeerPump } from './peer-pump.ts';
 import { ConfigError } from './settings.ts';
@@ -31,6 +33,7 @@ import { ConfigError } from './settings.ts';
 const PEERS_FILE = 'peers.dat';
 const BANS_FILE = 'banlist.json';
 const ANCHORS_FILE = 'anchors.dat';
+const I2P_KEY_FILE = 'i2p_private_key';
 
 export interface GossipDeps {
   readonly engine: Engine;
@@ -100,6 +103,7 @@ export class Gossip {
         clock,
         log,
         onFatal: deps.onFatal,
+        ...(options.capturesMessages && { capture: messageCapture(clock, place.directory) }),
       },
       {
         magic: place.params.magic,
@@ -108,6 +112,7 @@ export class Gossip {
         permissionsOf: options.permissionsOf,
         connectTimeoutMs: options.connectTimeoutMs,
         proxies: options.proxies,
+        ...i2p(this.#i2pBridge()),
         looksUpNames: options.looksUpNames,
         isCjdnsReachable: options.isCjdnsReachable,
         onSent: bytes => this.upload.record(bytes, clock.now()),
@@ -142,7 +147,23 @@ export class Gossip {
       this.#deps.log.info('Recreating the banlist database');
       this.#saveBans();
     }
+    if (this.#options.acceptsI2p) transport.acceptI2p();
     this.pump.dispatch({ kind: 'tick' });
+  }
+
+  /** undefined: no router was named. */
+  #i2pBridge(): I2pBridge | undefined {
+    const { acceptsI2p, connectTimeoutMs, proxies } = this.#options;
+    const place = proxies.i2p?.place;
+    if (place === undefined || 'path' in place) return undefined;
+    const file = this.#path(I2P_KEY_FILE);
+    const keyFile = {
+      read: () => (fs.existsSync(file) ? new Uint8Array(fs.readFileSync(file)) : undefined),
+      write: (key: Uint8Array) => this.#write(I2P_KEY_FILE, key),
+    };
+    const { log, random } = this.#deps;
+    const deps = { log, random, router: place, connectTimeoutMs };
+    return new I2pBridge(deps, acceptsI2p ? keyFile : undefined);
   }
 
   command<C extends P2pCommand>(command: C): P2pCommandResult<C> {
@@ -314,6 +335,10 @@ export class Gossip {
       fs.rmSync(file, { force: true });
     }
   }
+}
+
+function i2p(bridge: I2pBridge | undefined): { i2p?: I2pBridge } {
+  return bridge === undefined ? {} : { i2p: bridge };
 }
 
 function placeText(host: string, port: number): string {

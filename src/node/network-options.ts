@@ -42,6 +42,10 @@ export interface NetworkOptions {
   /** On its way in and out: fc00::/8 is CJDNS where that is reachable. */
   readonly isCjdnsReachable: boolean;
   readonly proxies: Proxies;
+  /** `-i2pacceptincoming`: our address on I2P stays. */
+  readonly acceptsI2p: boolean;
+  /** `-capturemessages`. */
+  readonly capturesMessages: boolean;
   /** `-dns`. */
   readonly looksUpNames: boolean;
   /** Dial from here. */
@@ -119,6 +123,8 @@ export function networkOptions(config: NodeConfig): NetworkOptions {
     discoversAddresses: discovers && bindsToAny(listen),
     isCjdnsReachable,
     proxies,
+    acceptsI2p: settings.flag('i2pacceptincoming', listens),
+    capturesMessages: settings.flag('capturemessages', false),
     looksUpNames: settings.flag('dns', true),
     connectTimeoutMs: Math.max(1, settings.number('timeout', CONNECT_TIMEOUT_DEFAULT_MS)),
     uploadTarget: uploadTarget(settings),
@@ -203,7 +209,9 @@ export function parseTarget(
   text: string,
   how: { readonly defaultPort: number; readonly isCjdnsReachable: boolean },
 ): DialTarget {
-  const address = parseAddress(text, how.defaultPort) ?? parseShortIpv4(text, how.defaultPort);
+  // I2P has no ports.
+  const defaultPort = text.endsWith('.i2p') ? 0 : how.defaultPort;
+  const address = parseAddress(text, defaultPort) ?? parseShortIpv4(text, how.defaultPort);
   if (address !== undefined)
     return { kind: 'address', address: how.isCjdnsReachable ? asCjdns(address) : address, text };
   const { host, port } = toHostPort(text, how.defaultPort);

@@ -66,7 +66,9 @@ export const OPTIONS = {
   onlynet: list('Dial only these networks: ipv4, ipv6, onion, i2p, cjdns'),
   cjdnsreachable: flag('This machine is on CJDNS: fc00::/8 are its addresses'),
   i2psam: text('SAM proxy HOST:PORT that leads to I2P'),
-  i2pacceptincoming: flag(),
+  i2pacceptincoming: flag(
+    'Take connections over I2P, at an address that stays (default: yes, when listening)',
+  ),
   torcontrol: text(),
   torpassword: text(),
   externalip: list('Our own address as others see it'),
@@ -88,6 +90,7 @@ export const OPTIONS = {
   uacomment: list('Comment in the user agent'),
   blocksonly: flag('Neither ask for nor relay transactions of others'),
   bantime: number('Seconds that setban bans for (default 86400)'),
+  capturemessages: flag('Keep all messages to and from peers in files, for looking into things'),
   peertimeout: number('Seconds a peer may stay silent after connecting (default 60)'),
   timeout: number('Milliseconds a dial may take (default 5000)'),
 

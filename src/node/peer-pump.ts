@@ -16,6 +16,7 @@ import { HEADER_BYTES } from '../wire/block.ts';
 import { DecodeError, TooManyError } from '../wire/codec.ts';
 import { decodeMessage, encodePayload, isKnownCommand } from '../wire/messages.ts';
 import type { Received } from '../wire/transport.ts';
+import type { CaptureMessage } from './message-capture.ts';
 
 /** What the pump drives. */
 export interface PeerMachine {
@@ -39,6 +40,8 @@ export interface PeerPumpDeps {
   readonly operations: Operations;
   readonly clock: Clock & { onJump(listener: () => void): void };
   readonly log: Log;
+  /** Told of each message, before it is handled or sent. */
+  readonly capture?: CaptureMessage;
   /** A bug surfaced: the node must stop. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -151,6 +154,7 @@ export class PeerPump implements TransportHandler {
     if (connection === undefined) return;
     const payload = encoded();
     this.#deps.log.debug('net', () => `sending ${command} (${payload.length} bytes) peer=${peer}`);
+    this.#deps.capture?.(connection.info.address, command, payload, 'sent');
     connection.sendPayload(command, payload, this);
   }
 
@@ -289,8 +293,12 @@ export class PeerPump implements TransportHandler {
 
   #received(peer: PeerId, frame: Received): void {
     if (frame.kind === 'decoy') return;
-    if (frame.kind === 'frame')
-      this.#deps.log.debug('net', () => `received: ${frame.command} (${frame.payload.length} bytes) peer=${peer}`); // biome-ignore format: one line of the log
+    if (frame.kind === 'frame') {
+      const { command, payload } = frame;
+      const address = this.transport.get(peer)!.info.address;
+      this.#deps.log.debug('net', () => `received: ${command} (${payload.length} bytes) peer=${peer}`);
+      this.#deps.capture?.(address, command, payload, 'received');
+    }
     this.dispatch(decodeFrame(peer, frame));
   }
 

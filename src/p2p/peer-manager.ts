@@ -321,6 +321,8 @@ export class PeerManager {
       case 'transport':
         peer.lastReceive = now;
         peer.transport = event.transport;
+        // By now we have sent our half of its handshake.
+        if (event.transport === 'v2') peer.lastSend = now;
         return;
       case 'message':
         peer.lastReceive = now;
