@@ -266,11 +266,15 @@ export class TcpTransport {
   dial(
     attempt: number,
     target: DialTarget,
-    how: { readonly type: Exclude<ConnectionType, 'inbound'>; readonly transport: 'v1' | 'v2' },
+    how: {
+      readonly type: Exclude<ConnectionType, 'inbound'>;
+      readonly transport: 'v1' | 'v2';
+      readonly throughTor?: true;
+    },
   ): void {
     const { handler } = this.#deps;
     const { localAddress, connectTimeoutMs = CONNECT_TIMEOUT_MS } = this.#options;
-    const proxy = this.#proxyFor(target);
+    const proxy = how.throughTor ? this.#options.proxies?.onion : this.#proxyFor(target);
     const refusal = proxy === undefined && this.#refusalOf(target);
     if (refusal) {
       setImmediate(() => handler.dialFailed(attempt, refusal));

@@ -20,6 +20,7 @@ import type { FilterLookup } from '../rpc/index-access.ts';
 import { DecodeError } from '../wire/codec.ts';
 import { SERVICES } from '../wire/messages.ts';
 import { type NetAddress, parseAddress, type TimedAddress } from '../wire/net-address.ts';
+import type { Transaction } from '../wire/transaction.ts';
 import { decodeAnchors, encodeAnchors } from './anchors-file.ts';
 import type { NodeClock } from './clocks.ts';
 import type { Engine } from './engine.ts';
@@ -191,6 +192,8 @@ export class Gossip {
         return this.#submitTx(operation);
       case 'submitPackage':
         return this.#submitPackage(operation);
+      case 'testTx':
+        return this.#testTx(operation.tx);
       case 'readBlock':
         return this.#readBlock(operation);
       case 'readFilters':
@@ -233,6 +236,14 @@ export class Gossip {
     const { engine, filters } = this.#deps;
     const answer = filters && (await readFilters(engine.chain, filters, request));
     return { kind: 'filtersRead', peer: request.peer, answer };
+  }
+
+  async #testTx(tx: Transaction): Promise<P2pEvent> {
+    const { clock, engine } = this.#deps;
+    const { reject } = await engine.enqueue('testTransactions', () =>
+      engine.mempool.testPackage([tx], clock.now()),
+    );
+    return { kind: 'txTested', tx, isAcceptable: reject === undefined };
   }
 
   async #readBlock({ peer, hash }: Extract<Operation, { kind: 'readBlock' }>): Promise<P2pEvent> {

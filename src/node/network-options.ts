@@ -7,7 +7,13 @@ import { networkOf } from '../p2p/netgroup.ts';
 import type { PeerManagerOptions } from '../p2p/peer-manager.ts';
 import { FLOOD, parseRelayStrategy, type RelayStrategyOptions } from '../p2p/relay-strategy.ts';
 import { SERVICES } from '../wire/messages.ts';
-import { asCjdns, type NetAddress, parseAddress, parseShortIpv4 } from '../wire/net-address.ts';
+import {
+  type AddressNetwork,
+  asCjdns,
+  type NetAddress,
+  parseAddress,
+  parseShortIpv4,
+} from '../wire/net-address.ts';
 import { bindsToAny, type ListenAddress, listenAddresses, listenPort } from './bind-options.ts';
 import { parseByteUnits } from './byte-units.ts';
 import type { NodeConfig } from './config.ts';
@@ -95,6 +101,7 @@ export function networkOptions(config: NodeConfig): NetworkOptions {
       userAgent: userAgent(settings, persona),
       services: services(settings),
       blocksOnly: settings.flag('blocksonly', false),
+      privateBroadcast: privateBroadcast(settings, networks, isConnectMode),
       txReconciliation: settings.flag('txreconciliation', false),
       privateNetwork,
       relayStrategy: relayStrategy(settings, privateNetwork),
@@ -132,6 +139,26 @@ export function networkOptions(config: NodeConfig): NetworkOptions {
     resolvers: settings.list('resolver').map(text => toHostPort(text, DNS_PORT)),
     permissionsOf: permissionsOf(settings),
   };
+}
+
+/** It needs networks that hide who speaks, and random peers on them. Throws ConfigError. */
+function privateBroadcast(
+  settings: Settings,
+  networks: ReadonlySet<AddressNetwork>,
+  isConnectMode: boolean,
+): boolean {
+  if (!settings.flag('privatebroadcast', false)) return false;
+  if (!networks.has('onion') && !networks.has('i2p')) {
+    throw new ConfigError(
+      'Private broadcast of own transactions requested (-privatebroadcast), but none of Tor or I2P networks is reachable',
+    );
+  }
+  if (isConnectMode) {
+    throw new ConfigError(
+      'Private broadcast of own transactions requested (-privatebroadcast), but -connect is also configured. They are incompatible because the private broadcast needs to open new connections to randomly chosen Tor or I2P peers. Consider using -maxconnections=0 -addnode=... instead',
+    );
+  }
+  return true;
 }
 
 /** Others than Core's way would make a public node stand out, and fail to relay what it should. */

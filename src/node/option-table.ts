@@ -88,6 +88,9 @@ export const OPTIONS = {
   whitelistforcerelay: flag('And theirs are relayed even when they are known already'),
   v2transport: flag('Encrypt connections where the peer can (BIP324; default: yes)'),
   uacomment: list('Comment in the user agent'),
+  privatebroadcast: flag(
+    'Send transactions of sendrawtransaction over Tor or I2P, on connections of their own, so that nobody learns whose they are',
+  ),
   blocksonly: flag('Neither ask for nor relay transactions of others'),
   bantime: number('Seconds that setban bans for (default 86400)'),
   capturemessages: flag('Keep all messages to and from peers in files, for looking into things'),

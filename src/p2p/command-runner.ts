@@ -10,6 +10,7 @@ import type { P2pContext } from './concern.ts';
 import type { PeerId } from './events.ts';
 import { type Peer, servesWitnesses } from './peer.ts';
 import type { Ping } from './ping.ts';
+import type { PrivateBroadcast } from './private-broadcast.ts';
 import { type Slots, slotCounts } from './slots.ts';
 import type { TxRelay } from './tx-relay.ts';
 
@@ -23,6 +24,7 @@ interface Concerns {
   readonly ping: Ping;
   readonly download: BlockDownload;
   readonly txRelay: TxRelay;
+  readonly privateBroadcast: PrivateBroadcast;
 }
 
 export class CommandRunner {
@@ -39,7 +41,7 @@ export class CommandRunner {
   /** Throws P2pCommandError. */
   run(command: P2pCommand, now: Milliseconds): P2pCommandResults[keyof P2pCommandResults] | undefined {
     const { bans, mempool, outbox } = this.#context;
-    const { ping, slots, txRelay } = this.#concerns;
+    const { ping, slots, privateBroadcast, txRelay } = this.#concerns;
     switch (command.kind) {
       case 'addNode':
         if (slots.addNode(command.target, now, command.transport)) return undefined;
@@ -93,6 +95,12 @@ export class CommandRunner {
         if (entry !== undefined) txRelay.announce(entry, now);
         return undefined;
       }
+      case 'privateBroadcast':
+        return privateBroadcast.add(command.tx, now);
+      case 'abortPrivateBroadcast':
+        return privateBroadcast.abort(command.id);
+      case 'privateTransactions':
+        return privateBroadcast.entries();
       default:
         return unreachable(command);
     }
@@ -115,7 +123,8 @@ export class CommandRunner {
   }
 
   #disconnect(wanted: PeerId | string): void {
-    const { outbox, peers } = this.#context;
+    const { outbox } = this.#context;
+    const peers = new Map([...this.#context.peers, ...this.#context.privatePeers]);
     const peer =
       typeof wanted === 'number'
         ? peers.get(wanted)

@@ -1,13 +1,15 @@
 /** What RPC asks of the gossip layer, and how it is refused. */
-import type { Txid } from '../base/bytes.ts';
+import type { Hash256, Txid } from '../base/bytes.ts';
 import type { UnixSeconds } from '../base/clock.ts';
 import type { HeaderId } from '../chain/chain-view.ts';
 import type { NetAddress } from '../wire/net-address.ts';
 import type { Subnet } from '../wire/subnet.ts';
+import type { Transaction } from '../wire/transaction.ts';
 import type { AddedNode } from './added-nodes.ts';
 import type { Ban } from './bans.ts';
 import type { DialTransport } from './dialer.ts';
 import type { ConnectionType, DialTarget, PeerId } from './events.ts';
+import type { PrivateTransaction } from './private-queue.ts';
 
 export type P2pCommand =
   /** `addnode`: keep connected, forget, dial once. */
@@ -19,7 +21,7 @@ export type P2pCommand =
   | {
       readonly kind: 'addConnection';
       readonly target: DialTarget;
-      readonly type: Exclude<ConnectionType, 'inbound' | 'manual'>;
+      readonly type: Exclude<ConnectionType, 'inbound' | 'manual' | 'private-broadcast'>;
       readonly transport?: DialTransport;
     }
   /** By the address as `getpeerinfo` shows it, or by id. */
@@ -35,9 +37,17 @@ export type P2pCommand =
   /** `getblockfrompeer`: the header is known, the block is not. */
   | { readonly kind: 'fetchBlock'; readonly peer: PeerId; readonly id: HeaderId }
   /** Announces a transaction of the mempool again, as `sendrawtransaction` does for one that is there already. */
-  | { readonly kind: 'announceTx'; readonly txid: Txid };
+  | { readonly kind: 'announceTx'; readonly txid: Txid }
+  /** `-privatebroadcast`: over connections of its own, past the mempool. */
+  | { readonly kind: 'privateBroadcast'; readonly tx: Transaction }
+  /** By txid or wtxid. */
+  | { readonly kind: 'abortPrivateBroadcast'; readonly id: Hash256 }
+  | { readonly kind: 'privateTransactions' };
 
 export interface P2pCommandResults {
+  readonly privateBroadcast: 'added' | 'present' | 'full';
+  readonly abortPrivateBroadcast: readonly Transaction[];
+  readonly privateTransactions: readonly PrivateTransaction[];
   readonly addedNodes: readonly AddedNode[];
   readonly bans: readonly Ban[];
   /** The number of the dial. */

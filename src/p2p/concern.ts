@@ -58,6 +58,7 @@ export interface Concern {
     result: PackageResult,
     now: Milliseconds,
   ): void;
+  onTxTested?(tx: Transaction, isAcceptable: boolean, now: Milliseconds): void;
   onConnectFailed?(attempt: number, reason: string, now: Milliseconds): void;
   onNamesResolved?(host: string, addresses: readonly NetAddress[], now: Milliseconds): void;
   /** Its part of what `getpeerinfo` shows. */
@@ -74,6 +75,8 @@ export interface P2pContext {
   readonly outbox: Outbox;
   readonly timers: Timers;
   readonly peers: PeerTable;
+  /** Connections for private broadcast: not among `peers`. */
+  readonly privatePeers: PeerTable;
   readonly penalties: Penalties;
   readonly bans: Bans;
   readonly addressBook: AddressBook;

@@ -29,7 +29,8 @@ export type ConnectionType =
   | 'block-relay-only'
   | 'manual'
   | 'feeler'
-  | 'addr-fetch';
+  | 'addr-fetch'
+  | 'private-broadcast';
 
 /** What `-whitelist` and `-whitebind` grant, as Core lists it (net_permissions.cpp). */
 export const PERMISSIONS = [
@@ -125,6 +126,7 @@ export type P2pEvent =
       readonly txs: readonly Transaction[];
       readonly result: PackageResult;
     }
+  | { readonly kind: 'txTested'; readonly tx: Transaction; readonly isAcceptable: boolean }
   /** `raw` undefined: not (or no longer) on disk. */
   | {
       readonly kind: 'blockRead';
@@ -150,6 +152,8 @@ export type P2pEffect =
       readonly target: DialTarget;
       readonly type: Exclude<ConnectionType, 'inbound'>;
       readonly transport: 'v1' | 'v2';
+      /** Through the proxy of Tor, whatever network the target is on. */
+      readonly throughTor?: true;
     }
   /** Close after what was sent before; answered by `disconnected`. `reason` is for the log. */
   | { readonly kind: 'disconnect'; readonly peer: PeerId; readonly reason: string }
@@ -167,6 +171,8 @@ export type P2pEffect =
   | { readonly kind: 'submitTx'; readonly peer: PeerId; readonly tx: Transaction }
   /** Parents and then their child, which may pay for them. → packageProcessed. */
   | { readonly kind: 'submitPackage'; readonly peer: PeerId; readonly txs: readonly Transaction[] }
+  /** Whether the mempool would take it now; → txTested. */
+  | { readonly kind: 'testTx'; readonly tx: Transaction }
   /** → blockRead. */
   | { readonly kind: 'readBlock'; readonly peer: PeerId; readonly hash: BlockHash }
   /** → filtersRead. Only where compact filters are offered (SERVICES.compactFilters). */

@@ -33,6 +33,19 @@ const NO_ADDRESS: NetAddress = { network: 'ipv6', bytes: new Uint8Array(16), por
 /** What a user agent may show in logs and answers (Core: SanitizeString, SAFE_CHARS_DEFAULT). */
 const UNSAFE_CHARACTERS = /[^a-zA-Z0-9 .,;\-_/:?@()]/g;
 
+/** What all who broadcast privately say: nothing of themselves (Core: PushNodeVersion). */
+const ANONYMOUS_VERSION = {
+  command: 'version',
+  version: PROTOCOL_VERSION,
+  services: 0n,
+  time: 0n,
+  to: { services: 0n, ...NO_ADDRESS },
+  from: { services: 0n, ...NO_ADDRESS },
+  userAgent: '/pynode:0.0.1/',
+  startHeight: 0,
+  relay: false,
+} as const;
+
 interface HandshakeState {
   /** Of our version message. */
   readonly nonce: bigint;
@@ -120,6 +133,12 @@ export class Handshake implements Concern {
   }
 
   #sendVersion(peer: Peer, now: Milliseconds): void {
+    const { nonce } = this.#states.get(peer.id)!;
+    if (peer.type === 'private-broadcast') this.#context.outbox.send(peer, { ...ANONYMOUS_VERSION, nonce });
+    else this.#sendOwnVersion(peer, nonce, now);
+  }
+
+  #sendOwnVersion(peer: Peer, nonce: bigint, now: Milliseconds): void {
     const { addressBook, chain, options, outbox } = this.#context;
     const { address } = peer;
     const isShown = isRoutable(address, options) && isAddrV1Compatible(address);
@@ -132,7 +151,7 @@ export class Handshake implements Concern {
       to: { services, ...(isShown ? address : NO_ADDRESS) },
       // Our address is for gossip to tell.
       from: { services: servicesFor(peer, options), ...NO_ADDRESS },
-      nonce: this.#states.get(peer.id)!.nonce,
+      nonce,
       userAgent: options.userAgent,
       startHeight: chain.headers.heightOf(chain.tip()),
       relay: takesTxsFrom(peer, options),
@@ -148,7 +167,8 @@ export class Handshake implements Concern {
     const { services } = message;
     const wanted = this.#wantedServices(services, now);
     peer.hasWantedServices = (services & wanted) === wanted;
-    if (!isInbound(peer)) addressBook.setServices(peer.address, services);
+    if (!isInbound(peer) && peer.type !== 'private-broadcast')
+      addressBook.setServices(peer.address, services);
     if (expectsServices(peer) && !peer.hasWantedServices) {
       outbox.disconnect(
         peer,
@@ -176,6 +196,10 @@ export class Handshake implements Concern {
     const { network, bytes, port } = message.to;
     if (isValidHost(message.to)) peer.seenAs = { network, bytes: bytes.slice(), port };
     peer.relaysTxs = isTxConnection(peer) && message.relay;
+    if (peer.type === 'private-broadcast') {
+      this.#privateVersion(peer, message, now);
+      return;
+    }
     // Times before 1970 read as 1970.
     const theirTime = message.time < 0n ? 0n : message.time;
     peer.timeOffsetS = Number(theirTime - BigInt(toUnixSeconds(now)));
@@ -196,6 +220,17 @@ export class Handshake implements Concern {
     if (peer.type === 'feeler') outbox.disconnect(peer, 'feeler connection completed');
   }
 
+  /** All that matters is that it takes transactions; it learns nothing of what we can. */
+  #privateVersion(peer: Peer, { relay }: MessageOf<'version'>, now: Milliseconds): void {
+    const { outbox } = this.#context;
+    if (!relay) {
+      outbox.disconnect(peer, 'does not support transaction relay (connected in vain)');
+      return;
+    }
+    outbox.send(peer, { command: 'verack' });
+    this.#listener.versionTaken(peer, now);
+  }
+
   #verack(peer: PeerRecord, now: Milliseconds): void {
     if (peer.phase !== 'greeted') {
       this.#context.log.debug('net', () => `ignoring redundant verack message from peer=${peer.id}`);
@@ -212,7 +247,7 @@ export class Handshake implements Concern {
 
   #isOurNonce(nonce: bigint): boolean {
     for (const [id, state] of this.#states) {
-      const peer = this.#context.peers.get(id);
+      const peer = this.#context.peers.get(id) ?? this.#context.privatePeers.get(id);
       if (peer !== undefined && !isInbound(peer) && state.nonce === nonce) return true;
     }
     return false;

@@ -5,7 +5,7 @@
  */
 import { assert } from '../base/assert.ts';
 import type { Milliseconds } from '../base/clock.ts';
-import type { Message } from '../wire/messages.ts';
+import type { Command, Message } from '../wire/messages.ts';
 import type { P2pEffect, PeerId } from './events.ts';
 import type { Peer, PeerRecord } from './peer.ts';
 
@@ -15,6 +15,9 @@ type Operation = Extract<
   { readonly kind: 'submitBlock' | 'submitTx' | 'submitPackage' | 'readBlock' | 'readFilters' }
 >;
 
+/** What tells nothing of who we are (Core: IsOutboundMessageAllowedInPrivateBroadcast). */
+const PRIVATE_MESSAGES: ReadonlySet<Command> = new Set(['version', 'verack', 'inv', 'tx', 'ping']);
+
 export class Outbox {
   #effects: P2pEffect[] = [];
   readonly #busy = new Map<PeerId, { readonly kind: Operation['kind']; count: number }>();
@@ -23,6 +26,11 @@ export class Outbox {
   /** The time of the event that is being handled: what is sent now is sent then. */
   begin(now: Milliseconds): void {
     this.#now = now;
+  }
+
+  /** The time of the event that is being handled. */
+  get now(): Milliseconds {
+    return this.#now;
   }
 
   /** What has been collected; the outbox is empty after. */
@@ -36,9 +44,10 @@ export class Outbox {
     this.#effects.push(effect);
   }
 
-  /** Nothing is sent to a peer that is leaving. */
+  /** Nothing is sent to a peer that is leaving, and little over a connection for private broadcast. */
   send(peer: Peer, message: Message): void {
     if (peer.phase === 'leaving') return;
+    if (peer.type === 'private-broadcast' && !PRIVATE_MESSAGES.has(message.command)) return;
     (peer as PeerRecord).lastSend = this.#now;
     this.#effects.push({ kind: 'send', peer: peer.id, message });
   }

@@ -38,6 +38,7 @@ import { PeerFilters } from './peer-filters.ts';
 import { type PeerInfo, UNKNOWN_PEER_INFO } from './peer-info.ts';
 import { Penalties } from './penalty.ts';
 import { Ping } from './ping.ts';
+import { PrivateBroadcast, type PrivateBroadcastOptions } from './private-broadcast.ts';
 import { RecentBlock } from './recent-block.ts';
 import { Reconciler } from './reconciler.ts';
 import { createRelayStrategy, FLOOD } from './relay-strategy.ts';
@@ -60,7 +61,11 @@ export interface PeerManagerDeps {
   readonly bans: readonly Ban[];
 }
 
-export interface PeerManagerOptions extends P2pOptions, SlotsOptions, AddressRelayOptions {
+export interface PeerManagerOptions
+  extends P2pOptions,
+    SlotsOptions,
+    AddressRelayOptions,
+    PrivateBroadcastOptions {
   /** `-bantime`. */
   readonly banTimeS: number;
 }
@@ -70,6 +75,9 @@ type Listener = (peer: Peer, message: Message, now: Milliseconds) => void;
 export class PeerManager {
   readonly #context: P2pContext;
   readonly #peers = new Map<PeerId, PeerRecord>();
+  /** Those that concerns see, and those for private broadcast, which only few do. */
+  readonly #usual = new Map<PeerId, PeerRecord>();
+  readonly #private = new Map<PeerId, PeerRecord>();
   readonly #outbox = new Outbox();
   readonly #timers = new Timers();
   readonly #handshake: Handshake;
@@ -79,13 +87,15 @@ export class PeerManager {
   readonly #commands: CommandRunner;
   /** In the order in which they are told. */
   readonly #concerns: readonly Concern[];
+  readonly #privateConcerns: readonly Concern[];
   /** Those of them who act at the end of each event, and who listen to each command: looked up for every message. */
   readonly #settling: readonly Required<Pick<Concern, 'onSettled'>>[];
   readonly #listeners: ReadonlyMap<Message['command'], readonly Listener[]>;
+  readonly #privateListeners: ReadonlyMap<Message['command'], readonly Listener[]>;
 
   constructor(deps: PeerManagerDeps, options: PeerManagerOptions) {
     const outbox = this.#outbox;
-    const peers = this.#peers;
+    const peers = this.#usual;
     const context: P2pContext = {
       chain: deps.chain,
       mempool: deps.mempool,
@@ -97,13 +107,18 @@ export class PeerManager {
       outbox,
       timers: this.#timers,
       peers,
+      privatePeers: this.#private,
       penalties: new Penalties({ ...deps, outbox, peers }),
       bans: new Bans(deps.bans),
     };
     this.#context = context;
     this.#handshake = new Handshake(context, {
-      versionTaken: (peer, now) => this.#each(concern => concern.onVersion?.(peer, now)),
-      handshakeDone: (peer, now) => this.#each(concern => concern.onHandshakeDone?.(peer, now)),
+      versionTaken: (peer, now) => {
+        for (const concern of this.#concernsOf(peer)) concern.onVersion?.(peer, now);
+      },
+      handshakeDone: (peer, now) => {
+        for (const concern of this.#concernsOf(peer)) concern.onHandshakeDone?.(peer, now);
+      },
     });
     const slots = new Slots(context, options);
     const ping = new Ping(context);
@@ -127,9 +142,14 @@ export class PeerManager {
     const txRelay = new TxRelay(context, { feeFilters, filters, strategy });
     reconciler.useAnnouncer(txRelay);
     const txDownload = new TxDownload(context, txRelay);
+    const privateBroadcast = new PrivateBroadcast(context, slots, options);
     this.#slots = slots;
     this.#txDownload = txDownload;
-    this.#commands = new CommandRunner(context, { slots, ping, download, txRelay }, options);
+    this.#commands = new CommandRunner(
+      context,
+      { slots, ping, download, txRelay, privateBroadcast },
+      options,
+    );
     this.#concerns = [
       knowledge,
       requests,
@@ -152,7 +172,10 @@ export class PeerManager {
       reconciler,
       txRelay,
       txDownload,
+      privateBroadcast,
     ];
+    this.#privateConcerns = [slots, this.#handshake, privateBroadcast];
+    this.#privateListeners = listenersOf([this.#handshake, privateBroadcast]);
     this.#settling = this.#concerns.filter(concern => concern.onSettled !== undefined) as Required<Concern>[];
     this.#listeners = listenersOf(this.#concerns);
   }
@@ -270,6 +293,9 @@ export class PeerManager {
       case 'packageProcessed':
         this.#completed(event.peer, now, (concern, peer) => concern.onPackageProcessed?.(peer, event.txs, event.result, now)); // biome-ignore format: one step
         return;
+      case 'txTested':
+        this.#each(concern => concern.onTxTested?.(event.tx, event.isAcceptable, now));
+        return;
       case 'blockRead':
         this.#completed(event.peer, now, (concern, peer) => {
           if (peer !== undefined) concern.onBlockRead?.(peer, event.hash, event.raw, now);
@@ -349,7 +375,8 @@ export class PeerManager {
       log.debug('net', () => `Unsupported message "${command}" prior to verack from peer=${peer.id}`);
       return;
     }
-    const listeners = this.#listeners.get(command);
+    const all = peer.type === 'private-broadcast' ? this.#privateListeners : this.#listeners;
+    const listeners = all.get(command);
     if (listeners === undefined) return;
     for (const listener of listeners) {
       if (peer.phase === 'leaving') return;
@@ -357,12 +384,18 @@ export class PeerManager {
     }
   }
 
+  /** Nobody else shall speak, or think, of a peer for private broadcast. */
+  #concernsOf(peer: Peer): readonly Concern[] {
+    return peer.type === 'private-broadcast' ? this.#privateConcerns : this.#concerns;
+  }
+
   #connected(event: Extract<P2pEvent, { readonly kind: 'connected' }>, now: Milliseconds): void {
     const peer = createPeer(event, now);
     this.#peers.set(peer.id, peer);
+    (peer.type === 'private-broadcast' ? this.#private : this.#usual).set(peer.id, peer);
     const isBanned = peer.type === 'inbound' && this.#context.bans.isBanned(peer.address, now);
     if (isBanned && !peer.permissions.has('noban')) this.#outbox.disconnect(peer, 'banned');
-    this.#each(concern => concern.onConnected?.(peer, now));
+    for (const concern of this.#concernsOf(peer)) concern.onConnected?.(peer, now);
   }
 
   #disconnected(
@@ -374,8 +407,10 @@ export class PeerManager {
     peer.shouldRetryV1 = shouldRetryV1 ?? false;
     peer.phase = 'leaving';
     this.#peers.delete(id);
+    this.#usual.delete(id);
+    this.#private.delete(id);
     this.#outbox.forget(id);
-    this.#each(concern => concern.onDisconnected?.(peer, now));
+    for (const concern of this.#concernsOf(peer)) concern.onDisconnected?.(peer, now);
   }
 
   #completed(id: PeerId, now: Milliseconds, tell: (concern: Concern, peer: Peer | undefined) => void): void {
@@ -387,7 +422,7 @@ export class PeerManager {
 
   /** Those who have waited for it may begin the peer's next operation. */
   #idle(peer: Peer, now: Milliseconds): void {
-    for (const concern of this.#concerns) {
+    for (const concern of this.#concernsOf(peer)) {
       if (peer.phase !== 'ready' || this.#outbox.isBusy(peer)) return;
       concern.onIdle?.(peer, now);
     }
@@ -415,7 +450,7 @@ export class PeerManager {
       timeOffsetS: peer.timeOffsetS,
       relaysTxs: peer.relaysTxs,
     };
-    return Object.assign(info, ...this.#concerns.map(concern => concern.describe?.(peer, now)));
+    return Object.assign(info, ...this.#concernsOf(peer).map(concern => concern.describe?.(peer, now)));
   }
 }
 

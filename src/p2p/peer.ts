@@ -165,5 +165,5 @@ export function networkOfPeer(peer: Peer, options: RoutingOptions): NetworkClass
 
 /** Transactions may flow at all, as far as the kind of connection tells. */
 export function isTxConnection(peer: Peer): boolean {
-  return peer.type !== 'block-relay-only' && peer.type !== 'feeler';
+  return peer.type !== 'block-relay-only' && peer.type !== 'feeler' && peer.type !== 'private-broadcast';
 }

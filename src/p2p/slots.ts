@@ -191,6 +191,22 @@ export class Slots implements Concern, OutboundSlots {
     return this.#dialer.dial(target, type, transport);
   }
 
+  /** One dial for private broadcast, beside all places; returns its number. */
+  dialPrivately(address: NetAddress, services: bigint, throughTor: boolean): number {
+    const transport = (services & SERVICES.v2Transport) === 0n ? 'v1' : undefined;
+    const target: DialTarget = { kind: 'address', address };
+    return this.#dialer.dial(target, 'private-broadcast', transport, throughTor ? { throughTor } : {})
+      .attempt;
+  }
+
+  /** There is nothing to be dialed: it is us, or we are there. */
+  isOwnOrConnected(address: NetAddress): boolean {
+    if (this.#isOwn(address) || this.#dialer.isDialing({ kind: 'address', address })) return true;
+    const key = addressKey(address);
+    const { peers, privatePeers } = this.#context;
+    return [...peers.values(), ...privatePeers.values()].some(peer => addressKey(peer.address) === key);
+  }
+
   /** `setnetworkactive`: when off, all connections end and none is made. */
   setNetworkActive(isActive: boolean, now: Milliseconds): void {
     if (this.#isActive === isActive) return;
@@ -231,11 +247,12 @@ export class Slots implements Concern, OutboundSlots {
   }
 
   onVersion(peer: Peer, now: Milliseconds): void {
-    if (peer.type !== 'inbound') this.#context.addressBook.good(peer.address, now);
+    if (peer.type !== 'inbound' && peer.type !== 'private-broadcast')
+      this.#context.addressBook.good(peer.address, now);
   }
 
   onHandshakeDone(peer: Peer): void {
-    if (peer.type !== 'inbound') this.#met.add(peer.id);
+    if (peer.type !== 'inbound' && peer.type !== 'private-broadcast') this.#met.add(peer.id);
   }
 
   onDisconnected(peer: Peer, now: Milliseconds): void {
@@ -254,7 +271,7 @@ export class Slots implements Concern, OutboundSlots {
     this.#dials.delete(peer.id);
     if (dial === undefined || !peer.shouldRetryV1 || !this.#isActive) return;
     this.#context.log.debug('net', () => `retrying with v1 transport protocol for peer=${peer.id}`);
-    this.#dialer.dial(dial.target, dial.type, 'v1');
+    this.#dialer.dial(dial.target, dial.type, 'v1', dial);
   }
 
   onNamesResolved(host: string, addresses: readonly NetAddress[], now: Milliseconds): void {
@@ -317,9 +334,8 @@ export class Slots implements Concern, OutboundSlots {
   #isFull(): boolean {
     const { fullRelay, blockRelay } = this.#counts;
     const max = Math.min(fullRelay + blockRelay + FEELERS_MAX, this.#options.maxConnections);
-    let taken = this.#dialer.count(dial => dial.type !== 'manual');
-    for (const peer of this.#context.peers.values())
-      if (peer.type !== 'inbound' && peer.type !== 'manual') taken += 1;
+    let taken = this.#dialer.count(({ type }) => takesPlace(type));
+    for (const peer of this.#context.peers.values()) if (takesPlace(peer.type)) taken += 1;
     return taken >= max;
   }
 
@@ -412,6 +428,11 @@ export class Slots implements Concern, OutboundSlots {
   #isOwn(address: NetAddress): boolean {
     return this.#options.ownAddresses.some(own => addressKey(own) === addressKey(address));
   }
+}
+
+/** It counts against `-maxconnections`. */
+function takesPlace(type: Peer['type']): boolean {
+  return type !== 'inbound' && type !== 'manual' && type !== 'private-broadcast';
 }
 
 function isAutomatic(type: Dial['type']): type is AutomaticType {

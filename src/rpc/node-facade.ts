@@ -2,7 +2,7 @@
  * What RPC methods need of a running node, by concern. Views are read at once; whatever touches the writer, the disk or
  * sockets answers later. The node implements it (src/node/), tests implement it on memory.
  */
-import type { BlockHash, Txid } from '../base/bytes.ts';
+import type { BlockHash, Hash256, Txid } from '../base/bytes.ts';
 import type { Milliseconds, UnixSeconds } from '../base/clock.ts';
 import type { PruneOptions } from '../chain/block-tree.ts';
 import type { ChainView, HeaderId } from '../chain/chain-view.ts';
@@ -15,6 +15,7 @@ import type { MempoolView, PackageResult, TxResult } from '../mempool/mempool-vi
 import type { PackageReject } from '../mempool/package-reject.ts';
 import type { PlacedEntry } from '../p2p/address-book.ts';
 import type { ConnectionType, PeerId, Permission } from '../p2p/events.ts';
+import type { PrivateTransaction } from '../p2p/private-queue.ts';
 import type { Block, BlockHeader } from '../wire/block.ts';
 import type { AddressNetwork, NetAddress, TimedAddress } from '../wire/net-address.ts';
 import type { Subnet } from '../wire/subnet.ts';
@@ -261,6 +262,16 @@ export interface PeerInfo {
   readonly sessionId: string;
 }
 
+/** Own transactions that go to the network over connections of their own. */
+export interface PrivateBroadcastAccess {
+  /** Tor or I2P can be reached. */
+  readonly isPossible: boolean;
+  add(tx: Transaction): 'added' | 'present' | 'full';
+  entries(): readonly PrivateTransaction[];
+  /** By txid or wtxid; those that were given up. */
+  abort(id: Hash256): readonly Transaction[];
+}
+
 export interface OrphanInfo {
   readonly tx: Transaction;
   readonly announcers: readonly PeerId[];
@@ -309,7 +320,7 @@ export interface NetworkAccess {
   /** False when all places of that type are taken, or nobody answers there. */
   addConnection(
     address: string,
-    type: Exclude<ConnectionType, 'inbound' | 'manual'>,
+    type: Exclude<ConnectionType, 'inbound' | 'manual' | 'private-broadcast'>,
     transport?: 'v1' | 'v2',
   ): Promise<boolean>;
   /** False if there is none. */
@@ -331,6 +342,8 @@ export interface NetworkAccess {
     address: NetAddress,
     table: 'new' | 'tried',
   ): 'added' | 'failed-adding-to-new' | 'failed-adding-to-tried';
+  /** undefined without `-privatebroadcast`. */
+  readonly privateBroadcast: PrivateBroadcastAccess | undefined;
   bans(): readonly Ban[];
   /** Replaces a ban of the same subnet and disconnects whom it covers; `until` undefined: the default time from now. */
   ban(subnet: Subnet, until: UnixSeconds | undefined): void;

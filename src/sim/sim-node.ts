@@ -280,6 +280,9 @@ export class SimNode implements Host, Listener, WriterListener, Target<Milliseco
       case 'txBroadcast':
         this.mempool.markBroadcast(effect.txid);
         return;
+      case 'testTx':
+        // Nobody broadcasts privately.
+        return;
       case 'saveAddresses':
       case 'saveBans':
       case 'readFilters':

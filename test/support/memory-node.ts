@@ -416,6 +416,7 @@ export class MemoryNode {
       addConnection: async () => true,
       disconnect: peer =>
         peerInfos.some(info => ('id' in peer ? info.id === peer.id : info.name === peer.name)),
+      privateBroadcast: undefined,
       sendMessage: () => false,
       orphans: () => [],
       placedAddresses: () => [],

@@ -41,7 +41,8 @@ import { NOW, REGTEST } from './test-chain.ts';
 const TICKS_AT_ONCE_MAX = 100;
 const PORT = REGTEST.defaultPort;
 
-const NODE_OPTIONS: PeerManagerOptions = {
+/** As a node of its own on the public network has them, but that it dials nobody. */
+export const NODE_OPTIONS: PeerManagerOptions = {
   userAgent: '/World:1/',
   services: SERVICES.network | SERVICES.witness | SERVICES.networkLimited,
   blocksOnly: false,
@@ -402,6 +403,12 @@ export class WorldNode {
         world.after(1, () => {
           const result = this.run(this.mempool.submit(effect.tx, { now: world.now, origin: 'peer' }));
           this.handle({ kind: 'txProcessed', peer: effect.peer, tx: effect.tx, result });
+        });
+        return;
+      case 'testTx':
+        world.after(1, () => {
+          const { reject } = this.run(this.mempool.testPackage([effect.tx], world.now));
+          this.handle({ kind: 'txTested', tx: effect.tx, isAcceptable: reject === undefined });
         });
         return;
       case 'submitPackage':

@@ -120,6 +120,14 @@ export function networkAccess(
         address: isCjdnsReachable ? asCjdns(address) : address,
         table,
       }),
+    privateBroadcast: options.privateBroadcast
+      ? {
+          isPossible: options.reachableNetworks.has('onion') || options.reachableNetworks.has('i2p'),
+          add: tx => gossip.command({ kind: 'privateBroadcast', tx }),
+          entries: () => gossip.command({ kind: 'privateTransactions' }),
+          abort: id => gossip.command({ kind: 'abortPrivateBroadcast', id }),
+        }
+      : undefined,
     bans: () => gossip.command({ kind: 'bans' }),
     ban: (subnet, until) => void gossip.command({ kind: 'ban', subnet, until }),
     defaultBanTimeS: options.banTimeS,

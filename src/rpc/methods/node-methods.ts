@@ -31,6 +31,7 @@ import { createrawtransaction } from './rawtransactions/create.ts';
 import { decoderawtransaction, decodescript } from './rawtransactions/decode.ts';
 import { explaintransaction } from './rawtransactions/explain.ts';
 import { submitpackage, testmempoolaccept } from './rawtransactions/packages.ts';
+import { abortprivatebroadcast, getprivatebroadcastinfo } from './rawtransactions/private.ts';
 import { PSBT_METHODS } from './rawtransactions/psbt-methods.ts';
 import { sendrawtransaction } from './rawtransactions/send.ts';
 import { combinerawtransaction, signrawtransactionwithkey } from './rawtransactions/sign.ts';
@@ -50,7 +51,7 @@ const ON_NODE: readonly RpcMethod<NodeFacade>[] = [
   generate, generateblock, generatetoaddress, generatetodescriptor, getblocktemplate, getmininginfo, getnetworkhashps,
   getprioritisedtransactions, prioritisetransaction, submitblock, submitheader,
   combinerawtransaction, createrawtransaction, decoderawtransaction, decodescript, explaintransaction,
-  sendrawtransaction, signrawtransactionwithkey, submitpackage, testmempoolaccept,
+  abortprivatebroadcast, getprivatebroadcastinfo, sendrawtransaction, signrawtransactionwithkey, submitpackage, testmempoolaccept,
   createmultisig, deriveaddresses, getdescriptorinfo, validateaddress,
 ]; // biome-ignore format: one list
 

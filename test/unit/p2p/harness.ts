@@ -129,6 +129,7 @@ export class Harness {
       outbox,
       timers,
       peers,
+      privatePeers: new Map(),
       penalties: new Penalties({ outbox, log: SILENT_LOG, random, peers }),
       bans: new Bans(),
       upload: new UploadTarget(0),
