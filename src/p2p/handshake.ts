@@ -22,6 +22,8 @@ export const PROTOCOL_VERSION = 70_017;
 const PROTOCOL_VERSION_MIN = 31_800;
 /** First version of wtxidrelay (BIP339), and as of which sendaddrv2 bothers nobody. */
 const WTXID_RELAY_VERSION = 70_016;
+/** What all who broadcast privately claim to be (Core: CNode::AdvertisedVersion). */
+const PRIVATE_VERSION = 70_016;
 /** First version that may send `feature`. */
 const FEATURE_VERSION = 70_017;
 /** With a tip younger than so many block intervals, peers with recent blocks only will do (NODE_NETWORK_LIMITED_ALLOW_CONN_BLOCKS). */
@@ -36,7 +38,7 @@ const UNSAFE_CHARACTERS = /[^a-zA-Z0-9 .,;\-_/:?@()]/g;
 /** What all who broadcast privately say: nothing of themselves (Core: PushNodeVersion). */
 const ANONYMOUS_VERSION = {
   command: 'version',
-  version: PROTOCOL_VERSION,
+  version: PRIVATE_VERSION,
   services: 0n,
   time: 0n,
   to: { services: 0n, ...NO_ADDRESS },
@@ -188,7 +190,8 @@ export class Handshake implements Concern {
     if (isInbound(peer)) this.#sendVersion(peer, now);
 
     peer.phase = 'greeted';
-    peer.version = Math.min(message.version, PROTOCOL_VERSION);
+    const ownVersion = peer.type === 'private-broadcast' ? PRIVATE_VERSION : PROTOCOL_VERSION;
+    peer.version = Math.min(message.version, ownVersion);
     peer.theirVersion = message.version;
     peer.services = services;
     peer.userAgent = message.userAgent.replace(UNSAFE_CHARACTERS, '');

@@ -24,7 +24,7 @@ import type { Alarm } from './timers.ts';
 /** Peers that a transaction is given to (Core: NUM_PRIVATE_BROADCAST_PER_TX). */
 const PEERS_PER_TX = 3;
 /** Connections at a time (Core: MAX_PRIVATE_BROADCAST_CONNECTIONS). */
-export const PRIVATE_CONNECTIONS_MAX = 64;
+const PRIVATE_CONNECTIONS_MAX = 64;
 /** How long a peer may take for all of it (Core: PRIVATE_BROADCAST_MAX_CONNECTION_LIFETIME). */
 const LIFETIME_MS = 3 * MINUTE_MS;
 /** Between two looks for what has not come back: two minutes and up to one more. */

@@ -81,7 +81,7 @@ export class TxDownload implements Concern {
   }
 
   onHandshakeDone(peer: Peer): void {
-    if (peer.relaysTxs && peer.wtxidRelay) this.#wtxidPeers.add(peer.id);
+    if (peer.wtxidRelay) this.#wtxidPeers.add(peer.id);
   }
 
   onDisconnected(peer: Peer): void {
@@ -175,7 +175,8 @@ export class TxDownload implements Concern {
         return;
       }
       this.#relay.markKnown(peer, item.hash);
-      if (!isSyncing && peer.relaysTxs) this.#announcement(peer, referenceOf(item), now);
+      // Also of those who want to hear of none: a wallet, or somebody who broadcasts privately, may offer its own.
+      if (!isSyncing) this.#announcement(peer, referenceOf(item), now);
     }
   }
 
@@ -333,7 +334,7 @@ export class TxDownload implements Concern {
 
   /** As if the peer had announced the parents; false when it has announced too much already. */
   #askForParents(peer: Peer, orphan: Transaction, parents: readonly Txid[], now: Milliseconds): boolean {
-    if (this.#orphans.hasFrom(orphan.wtxid, peer.id) || !peer.relaysTxs) return false;
+    if (this.#orphans.hasFrom(orphan.wtxid, peer.id)) return false;
     const announced = this.#requests.count(peer.id) + parents.length;
     if (!peer.permissions.has('relay') && announced > ANNOUNCEMENTS_MAX) return false;
     const time = now + this.#delay(peer, 'txid');

@@ -146,7 +146,7 @@ describe('a private broadcast', () => {
       met.add(String((dial.target as { address: NetAddress }).address.bytes[0]));
       const peer = scene.connected(dial);
       const [version] = scene.take().flatMap(effect => (effect.kind === 'send' ? [effect.message] : []));
-      expect(version).toMatchObject({ command: 'version', services: 0n, time: 0n, userAgent: '/pynode:0.0.1/', startHeight: 0, relay: false }); // biome-ignore format: one message
+      expect(version).toMatchObject({ command: 'version', version: 70_016, services: 0n, time: 0n, userAgent: '/pynode:0.0.1/', startHeight: 0, relay: false }); // biome-ignore format: one message
       expect(scene.greet(peer)).toEqual([
         { command: 'verack' },
         { command: 'inv', items: [{ type: INV.tx, hash: TX.txid }] },
