@@ -47,6 +47,7 @@ export function chainOptions(settings: Settings, params: ChainParams): ChainOpti
     tipAgeMaxSeconds: settings.number('maxtipage', 24 * 60 * 60),
     coinsCacheBytes: Math.max(4, settings.number('dbcache', 450)) * MEBIBYTE,
     ...(prune !== undefined && { prune }),
+    ...(settings.number('dbbatchsize', 0) > 0 && { batchBytesMax: settings.number('dbbatchsize', 0) }),
     startupCheck: {
       blocks: settings.number('checkblocks', CHECK_BLOCKS_DEFAULT),
       level: settings.number('checklevel', CHECK_LEVEL_DEFAULT),

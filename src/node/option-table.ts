@@ -115,6 +115,7 @@ export const OPTIONS = {
   // Validation and storage
   dbcache: number('Megabytes of coins kept in memory (default 450)'),
   maxsigcachesize: number('Megabytes that remember verified signatures and scripts (default 32)'),
+  dbbatchsize: number('Bytes of one batch to the databases (default 4194304)'),
   par: number('Threads that check scripts (default: one less than processors)'),
   assumevalid: text('Hash of a block whose ancestors’ scripts need no check; 0 checks all'),
   minimumchainwork: text('Work (hex) below which a chain is not the real one'),

@@ -2,8 +2,12 @@
  * The store on disk: LevelDB through `level`. Keys and values are bytes; `durable` is LevelDB's `sync`. Failures
  * come out as `StoreError` with the database's path, so that whoever runs the node reads one clear line.
  */
+import { statSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Level } from 'level';
 import { StoreError } from './errors.ts';
+import { damageOfLog, damageOfTable } from './level-check.ts';
 import type { BatchOp, Entry, Range, ReadableStore, Store, StoreSnapshot } from './store.ts';
 
 /** Entries read ahead by an iterator: one crossing into the native library each. */
@@ -11,6 +15,9 @@ const ITERATE_CHUNK_ENTRIES = 1000;
 /** Bytes collected in memory before LevelDB writes a table (Core's chainstate uses more; measured best here). */
 const WRITE_BUFFER_BYTES = 8 * 1024 * 1024;
 const BLOCK_CACHE_BYTES = 16 * 1024 * 1024;
+
+/** Of tables looked through before a database opens, newest first; older ones follow while it is used. */
+const CHECKED_AT_OPEN_BYTES = 256 * 1024 * 1024;
 
 const BYTES = { keyEncoding: 'view', valueEncoding: 'view' } as const;
 
@@ -24,6 +31,8 @@ export interface LevelStoreOptions {
 
 /** Opens the database in `location` (created if absent). Throws StoreError. */
 export async function openLevelStore(location: string, options: LevelStoreOptions = {}): Promise<LevelStore> {
+  const names = await readdir(location).catch(() => []);
+  for (const name of names) if (name.endsWith('.log')) await check(join(location, name), damageOfLog);
   const db: Database = new Level(location, BYTES);
   try {
     await db.open({
@@ -33,23 +42,78 @@ export async function openLevelStore(location: string, options: LevelStoreOption
   } catch (error) {
     throw storeError(location, error);
   }
-  return new LevelStore(db);
+  try {
+    return new LevelStore(db, await checkTables(location, names));
+  } catch (error) {
+    await db.close();
+    throw error;
+  }
+}
+
+/**
+ * Looks through the newest of those tables that were there before the database opened: what a killed process had not
+ * finished, opening has removed. Returns the others. Throws StoreError 'corrupted'.
+ */
+async function checkTables(location: string, names: readonly string[]): Promise<string[]> {
+  const number = (name: string) => Number.parseInt(name, 10);
+  const tables = names
+    .filter(name => /^\d+\.(?:ldb|sst)$/.test(name))
+    .sort((a, b) => number(b) - number(a))
+    .map(name => join(location, name));
+  for (let bytes = 0; tables.length > 0 && bytes < CHECKED_AT_OPEN_BYTES; ) {
+    const path = tables.shift()!;
+    bytes += statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+    await check(path, damageOfTable);
+  }
+  return tables;
+}
+
+/** Throws StoreError 'corrupted'. LevelDB deletes tables while others look on: what has gone is no damage. */
+async function check(path: string, damageOf: (file: Uint8Array) => string | undefined): Promise<void> {
+  let file: Uint8Array;
+  try {
+    file = await readFile(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw new StoreError('io', `Cannot read ${path}: ${(error as Error).message}`, { cause: error });
+  }
+  const damage = damageOf(file);
+  if (damage !== undefined) throw new StoreError('corrupted', `${path} is damaged: ${damage}`);
 }
 
 export class LevelStore implements Store {
   readonly #db: Database;
   readonly #reader: LevelReader;
+  readonly #checking: Promise<void>;
+  /** A table was found damaged: nothing more is believed. */
+  #damage: StoreError | undefined;
+  #isClosing = false;
 
-  constructor(db: Database) {
+  constructor(db: Database, unchecked: readonly string[] = []) {
     this.#db = db;
     this.#reader = new LevelReader(db, undefined);
+    this.#checking = this.#check(unchecked);
+  }
+
+  async #check(tables: readonly string[]): Promise<void> {
+    try {
+      for (const path of tables) if (!this.#isClosing) await check(path, damageOfTable);
+    } catch (error) {
+      this.#damage = error as StoreError;
+    }
+  }
+
+  #demandWhole(): void {
+    if (this.#damage !== undefined) throw this.#damage;
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
+    this.#demandWhole();
     return this.#reader.get(key);
   }
 
-  getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+  async getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+    this.#demandWhole();
     return this.#reader.getMany(keys);
   }
 
@@ -58,6 +122,7 @@ export class LevelStore implements Store {
   }
 
   async batch(ops: readonly BatchOp[], { durable }: { readonly durable: boolean }): Promise<void> {
+    this.#demandWhole();
     try {
       // A chained batch takes half the time of an array of operations.
       const batch = this.#db.batch();
@@ -85,6 +150,8 @@ export class LevelStore implements Store {
   }
 
   async close(): Promise<void> {
+    this.#isClosing = true;
+    await this.#checking;
     try {
       await this.#db.close();
     } catch (error) {

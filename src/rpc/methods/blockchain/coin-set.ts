@@ -73,12 +73,13 @@ export const gettxoutsetinfo: RpcMethod<NodeFacade> = {
     const hashType = HASH_TYPES.find(known => known === text);
     if (hashType === undefined) invalid(`'${text}' is not a valid hash_type`);
     const { coinStats } = node.indexes;
-    const block = blockAsked(node, args, hashType);
+    // The chain goes on while the index catches up to this.
+    const block = blockAsked(node, args, hashType) ?? node.chain.tip();
     if (coinStats === undefined || !args.boolean('use_index')) return await counted(node, hashType);
     if (!(await coinStats.progress.caughtUp())) {
       const height = coinStats.progress.bestHeight;
       // What was asked for may be there although the rest is not.
-      if (block !== undefined && node.chain.headers.heightOf(block) > height) {
+      if (node.chain.headers.heightOf(block) > height) {
         throw new RpcError(
           RpcCode.INTERNAL_ERROR,
           `Unable to get data because coinstatsindex is still syncing. Current height: ${height}`,
@@ -87,7 +88,7 @@ export const gettxoutsetinfo: RpcMethod<NodeFacade> = {
     }
     // The index knows nothing of this hash.
     if (hashType === 'hash_serialized_3') return await counted(node, hashType);
-    return fromIndex(node, coinStats, block ?? node.chain.tip(), hashType);
+    return fromIndex(node, coinStats, block, hashType);
   },
 };
 
