@@ -4,6 +4,7 @@
  * other protocols use is passed over, the last two only for so many draws.
  */
 import { MINUTE_MS, type Milliseconds, SECOND_MS } from '../base/clock.ts';
+import { randomBelow } from '../base/random.ts';
 import type { ChainView } from '../chain/chain-view.ts';
 import { SERVICES } from '../wire/messages.ts';
 import {
@@ -16,7 +17,7 @@ import {
 import type { Selected } from './address-book.ts';
 import { BAD_PORTS } from './bad-ports.ts';
 import type { P2pContext } from './concern.ts';
-import { isValidHost, netgroupOf } from './netgroup.ts';
+import { isValidHost, netgroupOf, networkOf } from './netgroup.ts';
 
 const DRAWS_MAX = 100;
 /** Draws for which recently tried ones, and bad ports, are passed over. */
@@ -80,6 +81,21 @@ export function outboundGroups(context: P2pContext): {
     else anonymous += 1;
   }
   return { taken, count: taken.size + anonymous };
+}
+
+/**
+ * A network that we can reach, know addresses of and have nobody of: one connection more goes there, so that whoever
+ * controls one network does not control all that we see (Core: MaybePickPreferredNetwork).
+ */
+export function lonelyNetwork(
+  { addressBook, options, peers, random }: P2pContext,
+  reachable: ReadonlySet<AddressNetwork>,
+): AddressNetwork | undefined {
+  const taken = new Set<string>();
+  for (const { address, type } of peers.values())
+    if (type === 'outbound-full-relay' || type === 'manual') taken.add(networkOf(address, options));
+  const lonely = [...reachable].filter(network => !taken.has(network) && addressBook.countOf(network) > 0);
+  return lonely[lonely.length > 1 ? randomBelow(random, lonely.length) : 0];
 }
 
 /** First the holder of a slot in `tried` that another wants, then anybody whom we have not spoken with yet. */

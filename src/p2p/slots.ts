@@ -9,10 +9,10 @@
 import { MINUTE_MS, type Milliseconds, SECOND_MS, toUnixSeconds } from '../base/clock.ts';
 import { randomBelow, randomExponential } from '../base/random.ts';
 import { SERVICES } from '../wire/messages.ts';
-import { addressKey, type NetAddress, type TimedAddress } from '../wire/net-address.ts';
+import { type AddressNetwork, addressKey, type NetAddress, type TimedAddress } from '../wire/net-address.ts';
 import { type AddedNode, AddedNodes } from './added-nodes.ts';
 import type { Concern, P2pContext } from './concern.ts';
-import { chooseAddress, hasDesirableServices, outboundGroups } from './dial-choice.ts';
+import { chooseAddress, hasDesirableServices, lonelyNetwork, outboundGroups } from './dial-choice.ts';
 import { type Dial, Dialer, type DialTransport } from './dialer.ts';
 import type { DialTarget, PeerId } from './events.ts';
 import { netgroupOf, networkOf } from './netgroup.ts';
@@ -31,6 +31,8 @@ const FEELERS_MAX = 1;
 /** Mean times (Core: FEELER_INTERVAL, EXTRA_BLOCK_RELAY_ONLY_PEER_INTERVAL), and noise before a feeler (FEELER_SLEEP_WINDOW). */
 const FEELER_INTERVAL_MS = 2 * MINUTE_MS;
 const EXTRA_BLOCK_RELAY_INTERVAL_MS = 5 * MINUTE_MS;
+/** How often a network is sought that we have nobody of (Core: EXTRA_NETWORK_PEER_INTERVAL). */
+const EXTRA_NETWORK_INTERVAL_MS = 5 * MINUTE_MS;
 const FEELER_NOISE_MS = SECOND_MS;
 const PACE_MS = 500;
 const PRIVATE_PACE_MS = 50;
@@ -106,6 +108,7 @@ export class Slots implements Concern, OutboundSlots {
   #makesExtraBlockRelay = false;
   #feelerAt: Milliseconds = 0;
   #extraBlockRelayAt: Milliseconds = 0;
+  #extraNetworkAt: Milliseconds = 0;
 
   constructor(context: P2pContext, options: SlotsOptions) {
     this.#context = context;
@@ -290,6 +293,7 @@ export class Slots implements Concern, OutboundSlots {
     const { random } = this.#context;
     this.#feelerAt = now + randomExponential(random, FEELER_INTERVAL_MS);
     this.#extraBlockRelayAt = now + randomExponential(random, EXTRA_BLOCK_RELAY_INTERVAL_MS);
+    this.#extraNetworkAt = now + EXTRA_NETWORK_INTERVAL_MS;
     this.#save.set(now + SAVE_INTERVAL_MS);
     this.#seeding.setActive(this.#isActive);
     if (this.dialsFromAddressBook) this.#seeding.start(now);
@@ -350,15 +354,19 @@ export class Slots implements Concern, OutboundSlots {
     if (!this.#isActive || !this.dialsFromAddressBook) return;
     // The end of the open dial, or of a connection, brings us back.
     if (this.#dialer.count(dial => isAutomatic(dial.type)) > 0 || this.#isFull()) return;
-    const type = this.#wantedType(now);
+    const regular = this.#wantedType(now);
+    const lonely = regular === undefined ? this.#lonelyNetwork(now) : undefined;
+    const type = regular ?? (lonely && 'outbound-full-relay');
     if (type === undefined) {
       const extra = this.#makesExtraBlockRelay ? this.#extraBlockRelayAt : Infinity;
-      this.#setNext(now, Math.max(this.#pace(), Math.min(this.#feelerAt, extra) - now));
+      const next = Math.min(this.#feelerAt, extra, this.#extraNetworkAt);
+      this.#setNext(now, Math.max(this.#pace(), next - now));
       return;
     }
     const groups = outboundGroups(this.#context);
     const anchor = type === 'block-relay-only' ? this.#takeAnchor(groups.taken, now) : undefined;
-    const address = anchor ?? this.#choose(type, groups.taken, now);
+    const networks = lonely ? new Set([lonely]) : this.#options.reachableNetworks;
+    const address = anchor ?? this.#choose(type, { takenGroups: groups.taken, networks }, now);
     if (address === undefined) {
       this.#fruitlessRounds += 1;
       this.#setNext(now, this.#pause());
@@ -394,17 +402,30 @@ export class Slots implements Concern, OutboundSlots {
     return undefined;
   }
 
+  /** When it is time to look; with so few slots that the usual ones are not all there, it would only be evicted. */
+  #lonelyNetwork(now: Milliseconds): AddressNetwork | undefined {
+    if (now < this.#extraNetworkAt || this.#counts.fullRelay < FULL_RELAY_MAX) return undefined;
+    const network = lonelyNetwork(this.#context, this.#options.reachableNetworks);
+    const { random } = this.#context;
+    this.#extraNetworkAt =
+      now +
+      (network === undefined
+        ? EXTRA_NETWORK_INTERVAL_MS
+        : randomExponential(random, EXTRA_NETWORK_INTERVAL_MS));
+    return network;
+  }
+
   #choose(
     type: AutomaticType,
-    takenGroups: ReadonlySet<string>,
+    where: { readonly takenGroups: ReadonlySet<string>; readonly networks: ReadonlySet<AddressNetwork> },
     now: Milliseconds,
   ): TimedAddress | undefined {
     return chooseAddress(
       this.#context,
       {
         purpose: type === 'feeler' ? 'feeler' : 'connection',
-        takenGroups,
-        reachableNetworks: this.#options.reachableNetworks,
+        takenGroups: where.takenGroups,
+        reachableNetworks: where.networks,
         isOwn: address => this.#isOwn(address),
         isAdded: address => this.#added.contains(address),
       },

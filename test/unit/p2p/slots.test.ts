@@ -143,6 +143,22 @@ describe('outbound connections', () => {
     expect(h.context.addressBook.triedCount).toBeGreaterThan(40);
   });
 
+  test('one more connection goes to a network that nobody is of, with full slots only', () => {
+    for (const maxConnections of [125, 7]) {
+      const reachableNetworks = new Set(['ipv4', 'ipv6', 'onion'] as const);
+      const { h, run, dials, count } = start({ maxConnections, reachableNetworks }, { fill: 40 });
+      run(10_000);
+      // Somebody tells of one, when all usual slots are taken.
+      const onion: NetAddress = { network: 'onion', bytes: new Uint8Array(32).fill(7), port: 8333 };
+      const told = { ...timed('1.2.3.4', NOW_S), ...onion };
+      h.act(() => h.context.addressBook.add([told], hostOfName('tor'), START));
+      run(3_600_000);
+      const there = dials.filter(each => each.text.includes('.onion') && each.type === 'outbound-full-relay');
+      expect(there.length > 0, `${maxConnections} connections`).toBe(maxConnections === 125);
+      if (maxConnections === 125) expect(count('outbound-full-relay')).toBe(9);
+    }
+  });
+
   test('one more full-relay connection on request, within the eleven in all', () => {
     const { slots, run, count } = start({}, { fill: 100 });
     run(10_000);
