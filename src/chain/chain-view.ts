@@ -56,6 +56,11 @@ export interface ChainView {
   /** The active chain's block at `height`; undefined above the tip. */
   atHeight(height: number): HeaderId | undefined;
   isActive(id: HeaderId): boolean;
+  /**
+   * While the blocks below a snapshot are validated (chain/history.ts): the last that was, and the snapshot's. Blocks of the
+   * active chain up to `end` are wanted then, and may not be there.
+   */
+  history(): { readonly tip: HeaderId; readonly end: HeaderId } | undefined;
   /** True until the tip is recent and has the minimum work; then false for ever (Core: IsInitialBlockDownload). */
   isInitialBlockDownload(now: Milliseconds): boolean;
 }

@@ -78,6 +78,7 @@ export class Gossip {
       ? [...bound, ...machineAddresses(bound[0]!.port)]
       : bound;
     this.announced = listenAddresses.filter(address => isAnnounceable(address, privateNetwork));
+    const offered = () => this.services;
     this.upload = new UploadTarget(options.uploadTarget);
     this.manager = new PeerManager(
       {
@@ -91,6 +92,9 @@ export class Gossip {
       },
       {
         ...options.manager,
+        get services() {
+          return offered();
+        },
         minimumChainWork: engine.chain.minimumChainWork,
         anchors: this.#takeAnchors(),
         listenAddresses,
@@ -165,6 +169,12 @@ export class Gossip {
     const { log, random } = this.#deps;
     const deps = { log, random, router: place, connectTimeoutMs };
     return new I2pBridge(deps, acceptsI2p ? keyFile : undefined);
+  }
+
+  /** What we offer: not the blocks below a snapshot, while they are not there (Core: loadtxoutset, init.cpp). */
+  get services(): bigint {
+    const { services } = this.#options.manager;
+    return this.#deps.engine.chain.history() === undefined ? services : services & ~SERVICES.network;
   }
 
   command<C extends P2pCommand>(command: C): P2pCommandResult<C> {

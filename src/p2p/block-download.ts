@@ -45,6 +45,8 @@ export class BlockDownload implements Concern {
   readonly #compactPeers: CompactPeers;
   readonly #check: Alarm;
   #stallingTimeoutMs = STALLING_TIMEOUT_MS;
+  /** Below a snapshot: all blocks up to this height are there. */
+  #historyHeight = 0;
   /** Peers that could be asked for more since last we looked; all of them when `#isAllDirty`. */
   readonly #dirty = new Set<Peer>();
   #isAllDirty = false;
@@ -80,7 +82,8 @@ export class BlockDownload implements Concern {
       this.#stallingTimeoutMs = Math.max(shorter, STALLING_TIMEOUT_MS);
     }
     // The window moved, or there is another branch to follow.
-    if (notice.kind === 'tipChanged' || notice.kind === 'blockInvalid') this.#isAllDirty = true;
+    if (notice.kind === 'tipChanged' || notice.kind === 'blockInvalid' || notice.kind === 'historyMoved')
+      this.#isAllDirty = true;
   }
 
   /** Peers are looked at again at the end of this event: a block came or was given up, or new headers are known. */
@@ -172,7 +175,9 @@ export class BlockDownload implements Concern {
     const isSource = this.#requests.isSyncSource(peer) && !isLimited(peer);
     if (!isSource && chain.isInitialBlockDownload(now)) return;
     const { wanted, staller } = this.#findNext(peer, free);
-    this.#request(peer, wanted, now);
+    // What is new goes before what is old.
+    const old = this.#findHistory(peer, free - wanted.length);
+    this.#request(peer, [...wanted, ...old], now);
     if (staller === undefined || this.#requests.countOf(peer) > 0) return;
     const owed = this.#requests.of(staller);
     if (owed !== undefined && owed.stallingSince === undefined) {
@@ -191,6 +196,9 @@ export class BlockDownload implements Concern {
     if (best === undefined) return { wanted };
     const work = headers.chainWorkOf(best);
     if (work < headers.chainWorkOf(chain.tip()) || work < options.minimumChainWork) return { wanted };
+    // While nobody has seen what is below a snapshot, there is no way to a branch from there.
+    const history = chain.history();
+    if (history !== undefined && headers.forkOf(history.end, best) !== history.end) return { wanted };
 
     known.lastCommon = this.#lastCommon(known.lastCommon, best);
     if (known.lastCommon === best) return { wanted };
@@ -225,6 +233,36 @@ export class BlockDownload implements Concern {
       }
     }
     return { wanted };
+  }
+
+  /** What to ask `peer` for of the blocks below a snapshot, lowest first (Core: TryDownloadingHistoricalBlocks). */
+  #findHistory(peer: Peer, count: number): HeaderId[] {
+    const { headers } = this.#context.chain;
+    const history = this.#context.chain.history();
+    const { best } = this.#knowledge.of(peer);
+    const wanted: HeaderId[] = [];
+    if (history === undefined || best === undefined || count <= 0 || isLimited(peer)) return wanted;
+    const { tip, end } = history;
+    if (headers.forkOf(end, best) !== end) return wanted;
+    const from = Math.max(this.#historyHeight, headers.heightOf(headers.forkOf(tip, end)));
+    const to = Math.min(headers.heightOf(end), from + DOWNLOAD_WINDOW);
+    let isWhole = true;
+    for (let height = from; height < to; ) {
+      const step = Math.min(to - height, LOOKAHEAD);
+      height += step;
+      for (const id of this.#branchUpTo(headers.ancestorOf(end, height), step)) {
+        if (headers.hasData(id)) {
+          if (isWhole) this.#historyHeight = headers.heightOf(id);
+          continue;
+        }
+        isWhole = false;
+        if (headers.isInvalid(id) || !this.#canServe(peer, id)) return wanted;
+        if (this.#requests.isComing(id)) continue;
+        wanted.push(id);
+        if (wanted.length === count) return wanted;
+      }
+    }
+    return wanted;
   }
 
   /** As before, unless the fork with our chain is further on or the peer has changed its branch. */

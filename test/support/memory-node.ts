@@ -213,6 +213,7 @@ export class MemoryNode {
       atHeight: height => (height < stored.length ? height : undefined),
       isActive: () => true,
       isInitialBlockDownload: () => false,
+      history: () => undefined,
     };
   }
 

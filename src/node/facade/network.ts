@@ -38,7 +38,9 @@ export function networkAccess(
   return {
     protocolVersion: PROTOCOL_VERSION,
     userAgent: options.userAgent,
-    localServices: options.services,
+    get localServices() {
+      return gossip.services;
+    },
     relaysTxs: !options.blocksOnly,
     get isActive() {
       return manager.isNetworkActive;

@@ -118,6 +118,7 @@ export class Harness {
       headers: { timeOf: () => Math.floor(this.now / 1000) - 60, heightOf: () => 1 },
       tip: () => 0,
       isInitialBlockDownload: () => this.isSyncing,
+      history: () => undefined,
     } as unknown as ChainView & HeaderAcceptor;
     const { outbox, peers, timers } = this;
     this.context = {
