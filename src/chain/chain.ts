@@ -170,12 +170,6 @@ export class Chain implements ChainView, HeaderAcceptor {
     loadIndex(this.#state, entries, flags);
     if (flags.snapshot === undefined) return;
     const hash = hashToHex(flags.snapshot);
-    if (!this.params.assumeUtxo.some(({ blockHash }) => blockHash === flags.snapshot)) {
-      throw new StoreError(
-        'corrupted',
-        `A fatal internal error occurred, see debug.log for details: Assumeutxo data not found for the given blockhash '${hash}'.`,
-      );
-    }
     const base = this.headers.find(flags.snapshot);
     if (base === undefined) {
       throw new StoreError(

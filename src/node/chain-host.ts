@@ -39,6 +39,8 @@ export interface ChainHostOptions {
   /** Obfuscate new block files (`-blocksxor`). */
   readonly blocksXor: boolean;
   readonly blockFileBytesMax?: number;
+  /** Blocks of snapshots that may be taken. */
+  readonly snapshots?: readonly BlockHash[];
   /** Forget what was derived from the block files: `-reindex`, or `-reindex-chainstate`. */
   readonly rebuild?: 'index' | 'coins';
   /** With `rebuild`: block files behind a gap cannot be used and go (`-prune`). */
@@ -84,7 +86,7 @@ export async function openChainHost(deps: ChainHostDeps, options: ChainHostOptio
     if (isImporting) folder.remove();
     else folder.settle();
     const coins = await openMarked(chainstate, 'coins', log);
-    const snapshot = await folder.open();
+    const snapshot = await folder.open(options.snapshots ?? []);
     return new ChainHost(
       deps,
       { files, index: indexStore, coins, folder, snapshot },

@@ -84,7 +84,15 @@ export class Engine {
   /** Opens or makes the storage; `start` must follow. Throws StoreError. */
   static async open(deps: EngineDeps, options: EngineOptions): Promise<Engine> {
     const { storage, params } = options;
-    return new Engine(deps, options, await openChainHost(deps, { ...storage, magic: params.magic }));
+    return new Engine(
+      deps,
+      options,
+      await openChainHost(deps, {
+        ...storage,
+        magic: params.magic,
+        snapshots: params.assumeUtxo.map(({ blockHash }) => blockHash),
+      }),
+    );
   }
 
   /** Brings the chain to where it stood. */

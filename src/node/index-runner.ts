@@ -69,6 +69,8 @@ export class IndexRunner {
   #isStopping = false;
   #loop: Promise<void> | undefined;
   #wake: (() => void) | undefined;
+  /** Told of something since it last looked. */
+  #hasNews = false;
   readonly #waiting: { readonly target: HeaderId; readonly done: () => void }[] = [];
   #lastCommit = 0;
   #lastLog = 0;
@@ -125,6 +127,7 @@ export class IndexRunner {
 
   /** The chain has moved. */
   notice(): void {
+    this.#hasNews = true;
     this.#wake?.();
   }
 
@@ -158,6 +161,7 @@ export class IndexRunner {
     const { log } = this.#deps;
     try {
       while (!this.#isStopping) {
+        this.#hasNews = false;
         if (await this.#step()) {
           this.#tellWaiting();
           continue;
@@ -169,6 +173,7 @@ export class IndexRunner {
           log.info(`${this.index.name} is enabled at height ${chain.headers.heightOf(chain.tip())}`);
         }
         this.#tellWaiting();
+        if (this.#hasNews) continue;
         await new Promise<void>(resolve => {
           this.#wake = resolve;
         });

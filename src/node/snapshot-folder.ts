@@ -15,7 +15,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { type BlockHash, binaryToBytes, bytesToHash } from '../base/bytes.ts';
+import { type BlockHash, binaryToBytes, bytesToHash, hashToHex } from '../base/bytes.ts';
 import type { Log } from '../base/log.ts';
 import { StoreError } from '../store/errors.ts';
 import type { LevelStore } from '../store/level.ts';
@@ -63,16 +63,20 @@ export class SnapshotFolder {
     });
   }
 
-  /** undefined: there is none. Throws StoreError. */
-  async open(): Promise<OpenSnapshot | undefined> {
+  /** undefined: there is none. `known`: blocks of snapshots that may be taken. Throws StoreError. */
+  async open(known: readonly BlockHash[]): Promise<OpenSnapshot | undefined> {
     const file = join(this.#snapshot, BASE_FILE);
     if (!existsSync(file)) return undefined;
     const bytes = this.#try(() => readFileSync(file));
     if (bytes.length !== 32) throw new StoreError('corrupted', `${file} is not the hash of a block`);
-    return {
-      base: bytesToHash<BlockHash>(bytes),
-      store: await openMarked(this.#snapshot, 'coins', this.#log),
-    };
+    const base = bytesToHash<BlockHash>(bytes);
+    if (!known.includes(base)) {
+      throw new StoreError(
+        'foreign',
+        `A fatal internal error occurred, see debug.log for details: Assumeutxo data not found for the given blockhash '${hashToHex(base)}'.`,
+      );
+    }
+    return { base, store: await openMarked(this.#snapshot, 'coins', this.#log) };
   }
 
   /** For coins that are about to be loaded. Throws StoreError. */

@@ -30,6 +30,14 @@ export const getblockchaininfo: RpcMethod<NodeFacade> = {
       res.time('mediantime', 'the median time past of the tip in UNIX epoch time'),
       res.number('verificationprogress', 'how much is validated, by estimate (0..1)'),
       res.boolean('initialblockdownload', 'whether the node is still catching up'),
+      res.object('backgroundvalidation?', 'how far the history below a snapshot is validated', [
+        res.number('snapshotheight', 'the height of the snapshot, where that ends'),
+        res.number('blocks', 'the height of the last block that was validated'),
+        res.string('bestblockhash', 'the hash of that block'),
+        res.time('mediantime', 'its median time past in UNIX epoch time'),
+        res.number('verificationprogress', 'how much is validated (0..1)'),
+        res.hex('chainwork', 'expected number of hashes to make the chain up to it'),
+      ]),
       res.hex('chainwork', 'expected number of hashes to make the chain'),
       res.number('size_on_disk', 'bytes of block and undo files'),
       res.boolean('pruned', 'whether old blocks are deleted'),
@@ -60,6 +68,7 @@ export const getblockchaininfo: RpcMethod<NodeFacade> = {
       mediantime: headers.medianTimePastOf(tip),
       verificationprogress: blocks.verificationProgress(),
       initialblockdownload: chain.isInitialBlockDownload(clock.now()),
+      backgroundvalidation: backgroundValidation(chain),
       chainwork: uint256Text(headers.chainWorkOf(tip)),
       size_on_disk: blocks.sizeOnDisk(),
       pruned: blocks.pruning !== undefined,
@@ -73,6 +82,21 @@ export const getblockchaininfo: RpcMethod<NodeFacade> = {
     };
   },
 };
+
+function backgroundValidation(chain: ChainView): JsonOut {
+  const { headers } = chain;
+  const history = chain.history();
+  if (history === undefined) return undefined;
+  const { tip, end } = history;
+  return {
+    snapshotheight: headers.heightOf(end),
+    blocks: headers.heightOf(tip),
+    bestblockhash: hashToHex(headers.hashOf(tip)),
+    mediantime: headers.medianTimePastOf(tip),
+    chainwork: uint256Text(headers.chainWorkOf(tip)),
+    verificationprogress: headers.chainTxCountOf(tip) / headers.chainTxCountOf(end),
+  };
+}
 
 export const getchaintips: RpcMethod<NodeFacade> = {
   name: 'getchaintips',
