@@ -5,6 +5,7 @@ import type { PruneOptions } from '../chain/block-tree.ts';
 import type { ChainOptions } from '../chain/chain-state.ts';
 import { CHECK_BLOCKS_DEFAULT, CHECK_LEVEL_DEFAULT } from '../chain/verify-chain.ts';
 import { COIN } from '../consensus/amount.ts';
+import { BLOCK_WEIGHT_MAX } from '../consensus/limits.ts';
 import type { ChainParams } from '../consensus/params.ts';
 import type { VerifierChoice } from '../crypto/verifier.ts';
 import { DEFAULT_MEMPOOL_OPTIONS, type MempoolOptions } from '../mempool/options.ts';
@@ -17,6 +18,8 @@ import type { OptionName } from './option-table.ts';
 import { ConfigError, type Settings } from './settings.ts';
 
 const MEBIBYTE = 2 ** 20;
+/** Core: MINIMUM_BLOCK_RESERVED_WEIGHT. */
+const BLOCK_RESERVED_WEIGHT_MIN = 2_000;
 /** Least target of `-prune` (Core: MIN_DISK_SPACE_FOR_BLOCK_FILES). */
 const PRUNE_TARGET_MIN_MIB = 550;
 const PRUNE_MANUALLY = 1;
@@ -134,12 +137,27 @@ export function templateOptions(
   settings: Settings,
 ): TemplateOptions & Required<Pick<TemplateOptions, 'minFeeRate'>> {
   const version = settings.number('blockversion', -1);
+  const reservedWeight = settings.number('blockreservedweight', BLOCK_RESERVED_WEIGHT);
+  const maxWeight = settings.number('blockmaxweight', BLOCK_WEIGHT_MAX);
+  checkWeights(reservedWeight, maxWeight);
   return {
     minFeeRate: feeRate(settings, 'blockmintxfee', BLOCK_MIN_FEE_RATE),
-    reservedWeight: settings.number('blockreservedweight', BLOCK_RESERVED_WEIGHT),
-    ...(settings.isSet('blockmaxweight') && { maxWeight: settings.number('blockmaxweight', 0) }),
+    reservedWeight,
+    maxWeight,
     ...(version !== -1 && { version }),
   };
+}
+
+/** Core: CheckMiningOptions, in its order. */
+function checkWeights(reserved: number, max: number): void {
+  const tooMuch = `exceeds consensus maximum block weight (${BLOCK_WEIGHT_MAX})`;
+  if (reserved < BLOCK_RESERVED_WEIGHT_MIN) {
+    throw new ConfigError(`-blockreservedweight (${reserved}) is lower than minimum safety value of (${BLOCK_RESERVED_WEIGHT_MIN})`); // biome-ignore format: one text
+  }
+  if (reserved > BLOCK_WEIGHT_MAX) throw new ConfigError(`-blockreservedweight (${reserved}) ${tooMuch}`);
+  if (max > BLOCK_WEIGHT_MAX) throw new ConfigError(`-blockmaxweight (${max}) ${tooMuch}`);
+  if (reserved > max)
+    throw new ConfigError(`-blockreservedweight (${reserved}) exceeds -blockmaxweight (${max})`);
 }
 
 export function walletOptions(settings: Settings, params: ChainParams): WalletOptions {

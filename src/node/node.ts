@@ -135,6 +135,7 @@ class HearsayNode implements RunningNode {
     if (mockTime > 0) this.#clock.setMockTime(mockTime);
     const network = networkOptions(this.#config);
     const rpc = rpcOptions(this.#config);
+    const template = templateOptions(settings);
     const wantedIndexes = enabledIndexes(settings);
 
     const dispatcher = new Dispatcher(this.#log);
@@ -154,7 +155,7 @@ class HearsayNode implements RunningNode {
       network,
     );
     this.#running.push({ name: 'gossip', stop: () => gossip.stop() });
-    const maker = blockMaker({ engine, clock }, templateOptions(settings));
+    const maker = blockMaker({ engine, clock }, template);
     const facade = this.#facade({ engine, warnings, indexes, gossip, maker, network, store });
     dispatcher.register(nodeMethods(facade, dispatcher));
     const wallets = settings.flag('disablewallet', false)

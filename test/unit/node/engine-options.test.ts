@@ -1,0 +1,57 @@
+/** What the user says about validation and mining, and how it is refused. */
+import { expect, test } from 'vitest';
+import { loadVerifier } from '../../../src/crypto/verifier.ts';
+import { templateOptions, validationCacheBytes, verifierChoice } from '../../../src/node/engine-options.ts';
+import { ConfigError, parseDashArguments, Settings } from '../../../src/node/settings.ts';
+
+function settings(...args: readonly string[]): Settings {
+  const sources = { commandLine: parseDashArguments(args), persistent: new Map(), conf: new Map() };
+  return new Settings(sources, 'regtest');
+}
+
+/** An option of our own: bin/bitcoind has none of that name. */
+function engine(name: string): Settings {
+  const commandLine = new Map([['verify-engine', [name]]]);
+  return new Settings({ commandLine, persistent: new Map(), conf: new Map() }, 'regtest');
+}
+
+test.each(['native', 'wasm', 'noble'] as const)(
+  '--verify-engine=%s is that engine and no other',
+  async name => {
+    const choice = verifierChoice(engine(name));
+    expect((await loadVerifier(choice)).name).toBe(name);
+  },
+);
+
+test('without --verify-engine it is the fastest that loads; others are refused', () => {
+  expect(verifierChoice(settings())).toBe('auto');
+  expect(() => verifierChoice(engine('openssl'))).toThrow('there are native, wasm and noble');
+});
+
+test.each([
+  [[], 32],
+  [['-maxsigcachesize=1'], 1],
+  [['-maxsigcachesize=0'], 0],
+  [['-maxsigcachesize=-5'], 0],
+] as const)('%o leaves the caches of what was verified %i MiB', (args, mebibytes) => {
+  expect(validationCacheBytes(settings(...args))).toBe(mebibytes * 2 ** 20);
+});
+
+test('a template may fill a block, and keeps some of it for its miner', () => {
+  expect(templateOptions(settings())).toMatchObject({ reservedWeight: 8_000, maxWeight: 4_000_000 });
+  const args = ['-blockreservedweight=2000', '-blockmaxweight=2000'];
+  expect(templateOptions(settings(...args))).toMatchObject({ reservedWeight: 2_000, maxWeight: 2_000 });
+});
+
+/** Core: CheckMiningOptions. */
+test.each([
+  [
+    '-blockreservedweight=4000001',
+    '-blockreservedweight (4000001) exceeds consensus maximum block weight (4000000)',
+  ],
+  ['-blockreservedweight=1999', '-blockreservedweight (1999) is lower than minimum safety value of (2000)'],
+  ['-blockmaxweight=4000001', '-blockmaxweight (4000001) exceeds consensus maximum block weight (4000000)'],
+  ['-blockmaxweight=7999', '-blockreservedweight (8000) exceeds -blockmaxweight (7999)'],
+])('%s is refused', (arg, message) => {
+  expect(() => templateOptions(settings(arg))).toThrow(new ConfigError(message));
+});
