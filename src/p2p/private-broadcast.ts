@@ -12,7 +12,7 @@ import { type Hash256, hashToHex } from '../base/bytes.ts';
 import { MINUTE_MS, type Milliseconds, SECOND_MS } from '../base/clock.ts';
 import { randomBelow, randomU64 } from '../base/random.ts';
 import { INV, INV_WITNESS_TX, type InventoryItem } from '../wire/messages.ts';
-import type { AddressNetwork, NetAddress } from '../wire/net-address.ts';
+import type { AddressNetwork, TimedAddress } from '../wire/net-address.ts';
 import type { Transaction } from '../wire/transaction.ts';
 import type { Concern, Handlers, P2pContext } from './concern.ts';
 import type { PeerId } from './events.ts';
@@ -30,7 +30,11 @@ const LIFETIME_MS = 3 * MINUTE_MS;
 /** Between two looks for what has not come back: two minutes and up to one more. */
 const REATTEMPT_MIN_MS = 2 * MINUTE_MS;
 const REATTEMPT_SPREAD_MS = MINUTE_MS;
-/** Before the next dial, after one that failed, and when the address book offers nobody. */
+/** Draws from the address book in search of somebody new (Core: addrman_num_bad_addresses). */
+const DRAWS_MAX = 100;
+/** Dials that may fail in a row without a pause in between: then something is wrong with the way, not with the peers. */
+const FAILURES_MAX = 20;
+/** Before the next dial, after so many that failed, and when the address book offers nobody. */
 const RETRY_MS = 100;
 const FRUITLESS_MS = 500;
 const OFFLINE_MS = 5 * SECOND_MS;
@@ -60,6 +64,7 @@ export class PrivateBroadcast implements Concern {
   #attempt: number | undefined;
   /** Connections that are wanted. */
   #toOpen = 0;
+  #failures = 0;
   /** Tor has worked once: then other networks are reached through it too. */
   #hasMetTor = false;
 
@@ -110,6 +115,7 @@ export class PrivateBroadcast implements Concern {
     this.#exchanges.set(peer.id, { end, nonce: undefined });
     if (peer.attempt !== this.#attempt) return;
     this.#attempt = undefined;
+    this.#failures = 0;
     this.#toOpen = Math.max(0, this.#toOpen - 1);
     this.#say(() => `Socket connected to peer=${peer.id}; remaining connections to open: ${this.#toOpen}`);
     if (this.#toOpen > 0) this.#next.set(now);
@@ -119,7 +125,8 @@ export class PrivateBroadcast implements Concern {
     if (attempt !== this.#attempt) return;
     this.#attempt = undefined;
     this.#say(() => `Failed to connect; remaining connections to open: ${this.#toOpen}`);
-    if (this.#toOpen > 0) this.#next.set(now + RETRY_MS);
+    this.#failures += 1;
+    if (this.#toOpen > 0) this.#next.set(now + (this.#failures > FAILURES_MAX ? RETRY_MS : 0));
   }
 
   onVersion(peer: Peer): void {
@@ -217,24 +224,33 @@ export class PrivateBroadcast implements Concern {
       this.#next.set(now + OFFLINE_MS);
       return;
     }
-    const way = this.#pickNetwork();
-    if (way === undefined) {
+    if (this.#pickNetwork() === undefined) {
       this.#context.log.warn(
         'Unable to open -privatebroadcast connections: neither Tor nor I2P is reachable',
       );
       this.#next.set(now + OFFLINE_MS);
       return;
     }
-    const { addressBook } = this.#context;
-    const selected = addressBook.select(now, { networks: new Set([way.network]) });
-    if (selected === undefined || this.#isTaken(selected.address)) {
+    const found = this.#draw(now);
+    if (found === undefined) {
       this.#next.set(now + FRUITLESS_MS);
       return;
     }
-    const { network, bytes, port, services = 0n } = selected.address;
+    const { network, bytes, port, services = 0n } = found.address;
     const address = { network, bytes, port };
-    addressBook.attempt(address, now, { countFailure: true });
-    this.#attempt = this.#slots.dialPrivately(address, services, way.throughTor);
+    this.#context.addressBook.attempt(address, now, { countFailure: true });
+    this.#attempt = this.#slots.dialPrivately(address, services, found.throughTor);
+  }
+
+  /** Somebody on a random network whom we do not know. */
+  #draw(now: Milliseconds): { readonly address: TimedAddress; readonly throughTor: boolean } | undefined {
+    for (let draws = 0; draws < DRAWS_MAX; draws += 1) {
+      const { network, throughTor } = this.#pickNetwork()!;
+      const selected = this.#context.addressBook.select(now, { networks: new Set([network]) });
+      if (selected !== undefined && !this.#slots.isOwnOrConnected(selected.address))
+        return { address: selected.address, throughTor };
+    }
+    return undefined;
   }
 
   #pickNetwork(): { readonly network: AddressNetwork; readonly throughTor: boolean } | undefined {
@@ -248,11 +264,6 @@ export class PrivateBroadcast implements Concern {
     }
     if (reachableNetworks.has('i2p')) ways.push({ network: 'i2p', throughTor: false });
     return ways[ways.length === 0 ? 0 : randomBelow(this.#context.random, ways.length)];
-  }
-
-  /** Ours, or one that we are connected to already. */
-  #isTaken(address: NetAddress): boolean {
-    return this.#slots.isOwnOrConnected(address);
   }
 
   #lookForStale(now: Milliseconds): void {
