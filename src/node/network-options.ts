@@ -148,7 +148,9 @@ function privateBroadcast(
   isConnectMode: boolean,
 ): boolean {
   if (!settings.flag('privatebroadcast', false)) return false;
-  if (!networks.has('onion') && !networks.has('i2p')) {
+  // Who asks for -listenonion expects Tor to come; until then sendrawtransaction says what is missing.
+  const mayComeLater = settings.flag('listenonion', false);
+  if (!networks.has('onion') && !networks.has('i2p') && !mayComeLater) {
     throw new ConfigError(
       'Private broadcast of own transactions requested (-privatebroadcast), but none of Tor or I2P networks is reachable',
     );
