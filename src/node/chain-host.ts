@@ -115,6 +115,7 @@ export class ChainHost {
   #snapshot: OpenSnapshot | undefined;
   /** The block files are to be read anew (reindex.ts). */
   readonly isReindexing: boolean;
+  readonly #recovered: string[] = [];
   /** The coins are to be made anew: after `startChain`, and after that reading, comes `endImport`. */
   readonly isImporting: boolean;
 
@@ -193,11 +194,18 @@ export class ChainHost {
     this.#refuseMissingFiles(chain);
     const abandoned = chain.abandonedFiles(this.#files.usage());
     if (abandoned.length > 0) {
-      this.#log.info(`Deleting block files that were pruned before: ${abandoned.join(', ')}`);
+      this.#recovered.push(`${abandoned.length} block files that were pruned before were deleted`);
       await this.#files.remove(abandoned);
     }
     if (!this.isReindexing) await this.#adoptTail(chain);
+    if (records.headBlocks !== undefined)
+      this.#recovered.push('a flush of the coins that was cut is finished');
     await writer.enqueue('start', () => chain.start(records, now));
+  }
+
+  /** What the start found that a clean stop does not leave, and what it did about it. */
+  get recovered(): readonly string[] {
+    return this.#recovered;
   }
 
   /** The block files, in order up to the first gap; `xorKey` scrambles them. */
@@ -325,7 +333,9 @@ export class ChainHost {
       }
     }
     // The first record is the last one that the index knows.
-    if (adopted > 1) this.#log.info(`Found ${adopted - 1} blocks behind the index; checking them again`);
+    if (adopted > 1) this.#recovered.push(`${adopted - 1} blocks behind the index were taken in again`);
+    const { cutBytes } = this.#files;
+    if (cutBytes > 0) this.#recovered.push(`a torn record of ${cutBytes} bytes was cut off the block files`);
   }
 
   #adopt(chain: Chain, block: Block, position: FilePosition): 'done' | 'orphan' {

@@ -19,7 +19,11 @@ export function defaultWalletDirectory(directory: string): string {
 }
 
 /** Makes the folders and holds them until `release`. Throws ConfigError, or StoreError where another program lives. */
-export function takeDirectories(config: NodeConfig): { release(): void } {
+export function takeDirectories(config: NodeConfig): {
+  /** Whoever had them before did not give them back: it was killed. */
+  readonly wereLeftBehind: boolean;
+  release(): void;
+} {
   const { baseDirectory, directory, blocksDirectory } = config;
   const blocks = path.join(blocksDirectory, 'blocks');
   refuseForeign(config);
@@ -36,7 +40,7 @@ export function takeDirectories(config: NodeConfig): { release(): void } {
     release();
     throw error;
   }
-  return { release };
+  return { wereLeftBehind: locks.some(lock => lock.wasLeftBehind), release };
 }
 
 function lockDirectory(directory: string): LockFile {

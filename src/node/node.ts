@@ -99,6 +99,8 @@ class HearsayNode implements RunningNode {
   readonly #running: { readonly name: string; stop(): Promise<void> | void }[] = [];
   #server: RpcServer | undefined;
   #isStopping = false;
+  /** The last process in these directories had no time to clean up. */
+  readonly #wasKilled: boolean;
 
   /** Takes the directories and opens the log. */
   constructor(config: NodeConfig) {
@@ -106,6 +108,7 @@ class HearsayNode implements RunningNode {
     // First of all: whoever holds them keeps a second process from doing anything else.
     const directories = takeDirectories(config);
     this.#running.push({ name: 'directories', stop: () => directories.release() });
+    this.#wasKilled = directories.wereLeftBehind;
     try {
       this.#log = openLog(config);
     } catch (error) {
@@ -276,8 +279,18 @@ class HearsayNode implements RunningNode {
       throw new UnusableDatabaseError(error.message);
     }
     this.#running.push({ name: 'chain', stop: () => engine.close() });
+    this.#tellRecovery(engine);
     this.#watchHeight(engine);
     return engine;
+  }
+
+  /** In one line: what the last run has left undone, and what became of it. */
+  #tellRecovery({ host }: Engine): void {
+    const { recovered } = host;
+    if (!this.#wasKilled && recovered.length === 0) return;
+    const how = this.#wasKilled ? 'was killed' : 'did not end cleanly';
+    const what = recovered.length === 0 ? 'nothing was left undone' : recovered.join('; ');
+    this.#log.warn(`The last run ${how}: ${what}`);
   }
 
   async #openEngine(rebuild: StorageOptions['rebuild']): Promise<Engine> {

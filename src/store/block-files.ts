@@ -71,6 +71,8 @@ export class BlockFiles {
   readonly #bytes = new Map<number, number>();
   /** Numbers of the block files that are there. */
   readonly #numbers = new Set<number>();
+  /** Of torn records, cut off by `scan`. */
+  cutBytes = 0;
   /** A file was created since the folder itself was last synced. */
   #folderDirty = false;
 
@@ -236,7 +238,9 @@ export class BlockFiles {
       } finally {
         await handle.close();
       }
-      if (file === this.#lastFile && at < bytes) this.#truncate('blk', file, at);
+      if (file !== this.#lastFile || at >= bytes) continue;
+      this.cutBytes += bytes - at;
+      this.#truncate('blk', file, at);
     }
   }
 

@@ -9,11 +9,14 @@ import { StoreError } from './errors.ts';
 export class LockFile {
   readonly #path: string;
   readonly #inode: number;
+  /** The one who held it before has died with it. */
+  readonly wasLeftBehind: boolean;
   #isHeld = true;
 
-  constructor(path: string, inode: number) {
+  constructor(path: string, inode: number, wasLeftBehind: boolean) {
     this.#path = path;
     this.#inode = inode;
+    this.wasLeftBehind = wasLeftBehind;
   }
 
   /** Removes it, unless somebody else's stands there by now. May be called again. */
@@ -31,8 +34,12 @@ export function acquireLock(path: string): LockFile {
     const inode = inodeOf(mine)!;
     writeFileSync(mine, `${process.pid} ${startOf(process.pid)} ${inode}\n`);
     // Two starts at once may both find a dead holder's lock; each link that fails looks anew.
-    while (!linked(mine, path)) removeDead(path);
-    return new LockFile(path, inode);
+    let wasLeftBehind = false;
+    while (!linked(mine, path)) {
+      removeDead(path);
+      wasLeftBehind = true;
+    }
+    return new LockFile(path, inode, wasLeftBehind);
   } catch (error) {
     if (error instanceof StoreError) throw error;
     throw new StoreError('io', `Cannot write ${path}: ${(error as Error).message}`, { cause: error });

@@ -95,6 +95,10 @@ describe('the chain on disk', () => {
     truncateSync(file, 1500);
     const second = await open(directory);
     const { height } = second.chain;
+    expect(second.host.recovered).toEqual([
+      `${height} blocks behind the index were taken in again`,
+      expect.stringMatching(/^a torn record of \d+ bytes was cut off the block files$/),
+    ]);
     expect(height).toBeGreaterThan(3);
     expect(height).toBeLessThan(10);
     await submit(second, base.slice(height, 10));

@@ -60,7 +60,6 @@ export async function openDiskChain(
     return;
   };
   const writer = new Writer<WriterEffect>({ perform, onFatal() {} });
-  await host.startChain(chain, writer, now);
   const kill = async () => {
     await writer.close();
     await host.close();
@@ -69,6 +68,12 @@ export async function openDiskChain(
     await writer.enqueue('flush', () => chain.flush(now));
     await kill();
   };
+  try {
+    await host.startChain(chain, writer, now);
+  } catch (error) {
+    await kill();
+    throw error;
+  }
   const { signal = new AbortController().signal } = options;
   const reindex = { chain, host, writer, clock: { now: () => now }, log, signal };
   if (host.isReindexing && !(await reindexFiles(reindex))) {
