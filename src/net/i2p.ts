@@ -40,6 +40,12 @@ export interface I2pDeps {
   readonly connectTimeoutMs: number;
 }
 
+/** What comes of taking peers: `onReady` when they can find us, once for each address of ours. */
+export interface I2pHandler {
+  onReady(own: NetAddress): void;
+  onPeer(socket: net.Socket, peer: NetAddress, own: NetAddress): void;
+}
+
 interface Session {
   readonly id: string;
   readonly address: NetAddress;
@@ -92,16 +98,17 @@ export class I2pSession {
   }
 
   /** Takes peers as they come, until it is closed. */
-  async acceptAll(onPeer: (socket: net.Socket, peer: NetAddress, own: NetAddress) => void): Promise<void> {
+  async acceptAll(handler: I2pHandler): Promise<void> {
     const { log } = this.#deps;
     let pause = RETRY_STEP_MS;
     let own: NetAddress | undefined;
     while (!this.#isClosed) {
       try {
         const { socket, peer } = await this.accept(address => {
+          if (own === undefined || hostText(own) !== hostText(address)) handler.onReady(address);
           own = address;
         });
-        onPeer(socket, peer, own!);
+        handler.onPeer(socket, peer, own!);
         pause = RETRY_STEP_MS;
       } catch (error) {
         log.debug('i2p', () => `Error accepting: ${(error as Error).message}`);
@@ -220,8 +227,8 @@ export class I2pBridge {
   }
 
   /** Only with an address that stays can others find us. */
-  acceptAll(onPeer: (socket: net.Socket, peer: NetAddress, own: NetAddress) => void): void {
-    void this.#lasting?.acceptAll(onPeer);
+  acceptAll(handler: I2pHandler): void {
+    void this.#lasting?.acceptAll(handler);
   }
 
   close(): void {

@@ -327,12 +327,14 @@ export class TcpTransport {
     );
   }
 
-  /** Peers on I2P that come to us, from now on. */
-  acceptI2p(): void {
+  /** Peers on I2P that come to us, from now on; `onAddress`: where they can. */
+  acceptI2p(onAddress: (own: NetAddress) => void): void {
     const transport = this.#options.acceptsV2 ? 'v2' : 'v1';
-    this.#options.i2p?.acceptAll((socket, address, localAddress) =>
-      this.#open(socket, { type: 'inbound', transport, permissions: [], address, localAddress }),
-    );
+    this.#options.i2p?.acceptAll({
+      onReady: onAddress,
+      onPeer: (socket, address, localAddress) =>
+        this.#open(socket, { type: 'inbound', transport, permissions: [], address, localAddress }),
+    });
   }
 
   #proxyFor(target: DialTarget): SocksProxy | undefined {

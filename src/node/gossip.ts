@@ -27,7 +27,7 @@ import type { Engine } from './engine.ts';
 import { readFilters } from './filter-reader.ts';
 import { machineAddresses } from './machine-addresses.ts';
 import { messageCapture } from './message-capture.ts';
-import { isAnnounceable, type NetworkOptions } from './network-options.ts';
+import type { NetworkOptions } from './network-options.ts';
 import { type Operation, PeerPump } from './peer-pump.ts';
 import { ConfigError } from './settings.ts';
 
@@ -56,8 +56,6 @@ export class Gossip {
   readonly pump: PeerPump;
   readonly book: AddressBook;
   readonly upload: UploadTarget;
-  /** What we listen on and tell others. */
-  readonly announced: readonly NetAddress[];
   readonly #deps: GossipDeps;
   readonly #place: GossipPlace;
   readonly #options: NetworkOptions;
@@ -74,10 +72,7 @@ export class Gossip {
     const bound = options.listen
       .filter(({ isOnion }) => !isOnion)
       .flatMap(({ host, port }) => parseAddress(host.includes(':') ? `[${host}]` : host, port) ?? []);
-    const listenAddresses = options.discoversAddresses
-      ? [...bound, ...machineAddresses(bound[0]!.port)]
-      : bound;
-    this.announced = listenAddresses.filter(address => isAnnounceable(address, privateNetwork));
+    const ofMachine = options.discoversAddresses ? machineAddresses(bound[0]!.port) : [];
     const offered = () => this.services;
     this.upload = new UploadTarget(options.uploadTarget);
     this.manager = new PeerManager(
@@ -97,8 +92,9 @@ export class Gossip {
         },
         minimumChainWork: engine.chain.minimumChainWork,
         anchors: this.#takeAnchors(),
-        listenAddresses,
-        ownAddresses: [...options.manager.externalAddresses, ...listenAddresses],
+        listenAddresses: bound,
+        machineAddresses: ofMachine,
+        ownAddresses: [...options.manager.externalAddresses, ...bound, ...ofMachine],
       },
     );
     this.pump = new PeerPump(
@@ -152,7 +148,8 @@ export class Gossip {
       this.#deps.log.info('Recreating the banlist database');
       this.#saveBans();
     }
-    if (this.#options.acceptsI2p) transport.acceptI2p();
+    if (this.#options.acceptsI2p)
+      transport.acceptI2p(address => this.command({ kind: 'addOwnAddress', address, score: 'named' }));
     this.pump.dispatch({ kind: 'tick' });
   }
 

@@ -3,7 +3,6 @@ import type { DnsServer } from '../net/dns-client.ts';
 import type { Proxies } from '../net/proxies.ts';
 import type { AddressBookOptions } from '../p2p/address-book.ts';
 import type { DialTarget, Permission } from '../p2p/events.ts';
-import { networkOf } from '../p2p/netgroup.ts';
 import type { PeerManagerOptions } from '../p2p/peer-manager.ts';
 import { FLOOD, parseRelayStrategy, type RelayStrategyOptions } from '../p2p/relay-strategy.ts';
 import { SERVICES } from '../wire/messages.ts';
@@ -37,7 +36,7 @@ const COMMENT = /^[0-9A-Za-z .,;\-_?@]*$/;
 export interface NetworkOptions {
   readonly manager: Omit<
     PeerManagerOptions,
-    'anchors' | 'listenAddresses' | 'ownAddresses' | 'minimumChainWork'
+    'anchors' | 'listenAddresses' | 'machineAddresses' | 'ownAddresses' | 'minimumChainWork'
   >;
   /** `-checkaddrman`, `-test=addrman`. */
   readonly addressBook: Omit<AddressBookOptions, 'privateNetwork'>;
@@ -92,10 +91,7 @@ export function networkOptions(config: NodeConfig): NetworkOptions {
   if (peerTimeoutS <= 0) throw new ConfigError('peertimeout must be a positive integer.');
   const bind = settings.list('bind');
   const listen = listenAddresses(config);
-  const discovers = settings.flag(
-    'discover',
-    listens && !isProxied && externalAddresses.length === 0 && !privateNetwork,
-  );
+  const discovers = settings.flag('discover', listens && !isProxied && externalAddresses.length === 0);
   return {
     manager: {
       userAgent: userAgent(settings, persona),
@@ -121,13 +117,14 @@ export function networkOptions(config: NodeConfig): NetworkOptions {
       defaultPort: params.defaultPort,
       reachableNetworks: networks,
       externalAddresses,
+      discovers,
     },
     addressBook: {
       checkOneIn: Math.min(Math.max(settings.number('checkaddrman', 0), 0), CHECK_ONE_IN_MAX),
       hasTestKey: settings.list('test').includes('addrman'),
     },
     listen: listens ? listen : [],
-    discoversAddresses: discovers && bindsToAny(listen),
+    discoversAddresses: discovers && !privateNetwork && listens && bindsToAny(listen),
     isCjdnsReachable,
     proxies,
     acceptsI2p: settings.flag('i2pacceptincoming', listens),
@@ -265,10 +262,4 @@ function userAgent(settings: Settings, persona: NodeConfig['persona']): string {
     );
   }
   return agent;
-}
-
-/** Whether an address may be announced as ours. */
-export function isAnnounceable(address: NetAddress, privateNetwork: boolean): boolean {
-  const network = networkOf(address, { privateNetwork });
-  return network !== 'unroutable' && network !== 'internal';
 }

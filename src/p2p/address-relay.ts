@@ -17,6 +17,7 @@ import { FilterKeys, RollingFilter } from './bloom.ts';
 import type { Concern, Handlers, P2pContext } from './concern.ts';
 import type { PeerId } from './events.ts';
 import { isRoutable, isValidHost, networkOf } from './netgroup.ts';
+import { OwnAddresses } from './own-addresses.ts';
 import { isInbound, type Peer } from './peer.ts';
 import type { PeerInfo } from './peer-info.ts';
 import type { Alarm } from './timers.ts';
@@ -54,6 +55,10 @@ export interface AddressRelayOptions {
   readonly externalAddresses: readonly NetAddress[];
   /** What we listen on; empty: we take no connections and announce nothing. */
   readonly listenAddresses: readonly NetAddress[];
+  /** Of the machine, when all of them are listened on. */
+  readonly machineAddresses?: readonly NetAddress[];
+  /** What peers say of our address counts (`-discover`). Absent: unless the user said what it is. */
+  readonly discovers?: boolean;
   /** Networks that we can connect to: others are passed on, not kept. */
   readonly reachableNetworks: ReadonlySet<AddressNetwork>;
 }
@@ -81,6 +86,7 @@ export class AddressRelay implements Concern {
   readonly #context: P2pContext;
   readonly #slots: { addressesAdded(): void };
   readonly #options: AddressRelayOptions;
+  readonly ownAddresses: OwnAddresses;
   readonly #peers = new Map<PeerId, PeerState>();
   readonly #ringFlush = (peer: Peer, now: Milliseconds) => this.#flush(this.#peers.get(peer.id)!, now);
   readonly #ringAnnounce = (peer: Peer, now: Milliseconds) =>
@@ -103,9 +109,20 @@ export class AddressRelay implements Concern {
     const { random } = context;
     this.#filterKeys = new FilterKeys(random);
     this.#key = [random.u32(), random.u32(), random.u32(), random.u32()];
+    const { externalAddresses, listenAddresses } = options;
+    const discovers = options.discovers ?? externalAddresses.length === 0;
+    this.ownAddresses = new OwnAddresses(random, context.options, {
+      discovers,
+      listenPort: listenAddresses[0]?.port,
+    });
+    for (const address of externalAddresses) this.ownAddresses.add(address, 'named');
+    if (!discovers) return;
+    for (const address of listenAddresses) this.ownAddresses.add(address, 'bound');
+    for (const address of options.machineAddresses ?? []) this.ownAddresses.add(address, 'interface');
   }
 
   onVersion(peer: Peer, now: Milliseconds): void {
+    if (isInbound(peer) && peer.seenAs) this.ownAddresses.noteSeen(peer.seenAs);
     if (isInbound(peer) || !takesPart(peer)) return;
     const state = this.#enable(peer, now);
     this.#context.outbox.send(peer, { command: 'getaddr' });
@@ -297,7 +314,7 @@ export class AddressRelay implements Concern {
     const { chain, options, random } = this.#context;
     if (this.#options.listenAddresses.length === 0) return;
     if (!options.privateNetwork && chain.isInitialBlockDownload(now)) return;
-    const own = this.#ownAddressFor(state.peer);
+    const own = this.ownAddresses.forPeer(state.peer);
     if (own && understands(state.peer, own)) {
       const address: TimedAddress = { ...own, time: toUnixSeconds(now), services: options.services };
       this.#context.log.debug(
@@ -314,23 +331,6 @@ export class AddressRelay implements Concern {
     }
     state.hasAnnounced = true;
     state.announce.set(now + randomExponential(random, SELF_INTERVAL_MS));
-  }
-
-  /**
-   * What we tell this peer of ourselves: what the user said, what we listen on, or how the peer sees us, which may be
-   * better informed than we are (Core: GetLocalAddrForPeer in src/net.cpp).
-   */
-  #ownAddressFor(peer: Peer): NetAddress | undefined {
-    const { options, random } = this.#context;
-    const routable = (each: NetAddress | undefined) => each !== undefined && isRoutable(each, options);
-    const external = this.#options.externalAddresses.find(routable);
-    if (external) return external;
-    const listening = this.#options.listenAddresses.find(routable);
-    const seen = peer.seenAs;
-    const trustsPeer = seen !== undefined && routable(peer.address) && routable(seen);
-    if (!trustsPeer || (listening && randomBelow(random, 2) === 1)) return listening;
-    // A peer that we dialed cannot know on which port we listen.
-    return isInbound(peer) ? seen : { ...seen, port: (listening ?? this.#options.listenAddresses[0]!).port };
   }
 }
 

@@ -4,6 +4,7 @@ import { type Milliseconds, toUnixSeconds } from '../base/clock.ts';
 import { SERVICES } from '../wire/messages.ts';
 import { addressText, type NetAddress, type TimedAddress } from '../wire/net-address.ts';
 import { type Subnet, subnetContains } from '../wire/subnet.ts';
+import type { AddressRelay } from './address-relay.ts';
 import type { BlockDownload } from './block-download.ts';
 import { type P2pCommand, P2pCommandError, type P2pCommandResults } from './commands.ts';
 import type { P2pContext } from './concern.ts';
@@ -20,6 +21,7 @@ export interface CommandOptions {
 }
 
 interface Concerns {
+  readonly addressRelay: AddressRelay;
   readonly slots: Slots;
   readonly ping: Ping;
   readonly download: BlockDownload;
@@ -82,6 +84,9 @@ export class CommandRunner {
         return undefined;
       case 'bans':
         return bans.list(now);
+      case 'addOwnAddress':
+        this.#concerns.addressRelay.ownAddresses.add(command.address, command.score);
+        return undefined;
       case 'setNetworkActive':
         slots.setNetworkActive(command.active, now);
         return undefined;

@@ -9,6 +9,7 @@ import type { AddedNode } from './added-nodes.ts';
 import type { Ban } from './bans.ts';
 import type { DialTransport } from './dialer.ts';
 import type { ConnectionType, DialTarget, PeerId } from './events.ts';
+import type { OwnAddressKind } from './own-addresses.ts';
 import type { PrivateTransaction } from './private-queue.ts';
 
 export type P2pCommand =
@@ -32,6 +33,8 @@ export type P2pCommand =
   | { readonly kind: 'unban'; readonly subnet: Subnet }
   | { readonly kind: 'clearBans' }
   | { readonly kind: 'bans' }
+  /** An address of ours that was found out while running. */
+  | { readonly kind: 'addOwnAddress'; readonly address: NetAddress; readonly score: OwnAddressKind }
   | { readonly kind: 'setNetworkActive'; readonly active: boolean }
   | { readonly kind: 'addAddress'; readonly address: NetAddress; readonly table: 'new' | 'tried' }
   /** `getblockfrompeer`: the header is known, the block is not. */

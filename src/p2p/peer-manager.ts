@@ -33,6 +33,7 @@ import { InboundSlots } from './inbound-slots.ts';
 import type { Orphanage } from './orphanage.ts';
 import { OutboundQuality } from './outbound-quality.ts';
 import { Outbox } from './outbox.ts';
+import type { OwnAddress } from './own-addresses.ts';
 import { createPeer, networkOfPeer, type Peer, type PeerRecord } from './peer.ts';
 import { PeerFilters } from './peer-filters.ts';
 import { type PeerInfo, UNKNOWN_PEER_INFO } from './peer-info.ts';
@@ -85,6 +86,7 @@ export class PeerManager {
   readonly #requests: BlockRequests;
   readonly #txDownload: TxDownload;
   readonly #commands: CommandRunner;
+  readonly #addressRelay: AddressRelay;
   /** In the order in which they are told. */
   readonly #concerns: readonly Concern[];
   readonly #privateConcerns: readonly Concern[];
@@ -145,9 +147,11 @@ export class PeerManager {
     const privateBroadcast = new PrivateBroadcast(context, slots, options);
     this.#slots = slots;
     this.#txDownload = txDownload;
+    const addressRelay = new AddressRelay(context, slots, options);
+    this.#addressRelay = addressRelay;
     this.#commands = new CommandRunner(
       context,
-      { slots, ping, download, txRelay, privateBroadcast },
+      { slots, ping, download, txRelay, privateBroadcast, addressRelay },
       options,
     );
     this.#concerns = [
@@ -157,7 +161,7 @@ export class PeerManager {
       slots,
       this.#handshake,
       ping,
-      new AddressRelay(context, slots, options),
+      addressRelay,
       compactPeers,
       recent,
       headersSync,
@@ -233,6 +237,11 @@ export class PeerManager {
   /** For `anchors.dat`, at a clean stop. */
   anchors(): TimedAddress[] {
     return this.#slots.anchors();
+  }
+
+  /** Where others reach us, as far as we know. */
+  ownAddresses(): OwnAddress[] {
+    return this.#addressRelay.ownAddresses.list();
   }
 
   orphans(): Orphanage {

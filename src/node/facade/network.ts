@@ -13,10 +13,6 @@ import type { NodeClock } from '../clocks.ts';
 import type { Gossip } from '../gossip.ts';
 import { type NetworkOptions, parseTarget } from '../network-options.ts';
 
-/** Score of an address that we know because we listen on it, and of one that the user named (Core: LOCAL_BIND, LOCAL_MANUAL). */
-const SCORE_BOUND = 2;
-const SCORE_NAMED = 4;
-
 export function networkAccess(
   { gossip, clock }: { readonly gossip: Gossip; readonly clock: NodeClock },
   networkOptions: NetworkOptions,
@@ -53,10 +49,7 @@ export function networkAccess(
       const proxy = networkOptions.proxies[network];
       return proxy && { text: proxyText(proxy), randomizesCredentials: proxy.randomizesCredentials };
     },
-    localAddresses: () => [
-      ...options.externalAddresses.map(address => ({ address, score: SCORE_NAMED })),
-      ...gossip.announced.map(address => ({ address, score: SCORE_BOUND })),
-    ],
+    localAddresses: () => manager.ownAddresses(),
     peers: () => manager.peers(clock.now()).map(peer => completed(peer, gossip)),
     totals: () => ({ received: pump.transport.total.received, sent: pump.transport.total.sent }),
     uploadTarget: () => {

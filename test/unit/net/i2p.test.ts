@@ -157,17 +157,22 @@ describe('a connection over I2P', () => {
 test('peers come in by name, one after the other', async () => {
   const { place } = await router();
   const bridge = new I2pBridge(deps(place), keyFile(KEY));
+  const ready: string[] = [];
   const seen: { peer: NetAddress; own: NetAddress; words: string }[] = [];
   await new Promise<void>(done => {
-    bridge.acceptAll((socket, peer, own) => {
-      closers.push(() => socket.destroy());
-      void firstWords(socket).then(words => {
-        seen.push({ peer, own, words });
-        if (seen.length === 2) done();
-      });
+    bridge.acceptAll({
+      onReady: own => ready.push(hostText(own)),
+      onPeer: (socket, peer, own) => {
+        closers.push(() => socket.destroy());
+        void firstWords(socket).then(words => {
+          seen.push({ peer, own, words });
+          if (seen.length === 2) done();
+        });
+      },
     });
   });
   bridge.close();
+  expect(ready).toEqual([OWN]);
   for (const { peer, own, words } of seen.slice(0, 2)) {
     // The destination that the router tells of the peer is the whole text that it sent.
     expect(peer.bytes).toEqual(sha256(KEY));
