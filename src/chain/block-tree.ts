@@ -71,6 +71,8 @@ export class BlockTree {
   readonly pruneLocks = new Map<string, number>();
   /** The block files are being read: blocks are stored, and none is connected before that ends (Core: m_blockfiles_indexed). */
   isImporting = false;
+  /** Nothing is deleted: who needs old blocks (an index, a history) says so only when the chain has been started. */
+  isStarting = false;
   /** The node stops: no further block is connected. */
   isInterrupted = false;
   /** Some block file was deleted once: the index says so too. */

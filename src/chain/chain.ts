@@ -197,11 +197,14 @@ export class Chain implements ChainView, HeaderAcceptor {
 
   /** Third step. Throws StoreError. */
   *start(records: ChainstateRecords, now: Milliseconds): WriterTask<void> {
+    this.#tree.isStarting = true;
     yield* start(this.#history ?? this.#state, records, now);
-    if (this.#history === undefined) return;
-    assert(records.snapshot !== undefined, 'a snapshot has a store');
-    yield* start(this.#state, records.snapshot, now);
-    yield* this.#extendHistory(now);
+    if (this.#history !== undefined) {
+      assert(records.snapshot !== undefined, 'a snapshot has a store');
+      yield* start(this.#state, records.snapshot, now);
+      yield* this.#extendHistory(now);
+    }
+    this.#tree.isStarting = false;
   }
 
   /**

@@ -22,6 +22,6 @@ export function isUpkeepDue(state: ChainState, now: Milliseconds): boolean {
 export function* upkeep(state: ChainState, now: Milliseconds): WriterTask<void> {
   if (state.connecting.length > 0) return;
   if (isFlushDue(state, now)) yield* flush(state, now);
-  if (state.target === undefined) yield* pruneIfFull(state, now);
+  if (state.target === undefined && !state.tree.isStarting) yield* pruneIfFull(state, now);
   state.upkeepHeight = state.height;
 }

@@ -99,7 +99,9 @@ export class IndexRunner {
   async open(): Promise<void> {
     const { engine, store } = this.#deps;
     const record = store.get(BEST_BLOCK_KEY);
-    if (record !== undefined) {
+    // It needs all of them, also when it starts long after the chain (when block files are read before).
+    if (record === undefined) engine.chain.setPruneLock(this.index.name, 0);
+    else {
       const [top] = decodeLocator(record);
       const id = top === undefined ? undefined : engine.chain.headers.find(top);
       if (id === undefined) {

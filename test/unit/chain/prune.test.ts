@@ -83,6 +83,18 @@ describe('by itself', () => {
     expect(chain.chain.pruneHeight()).toBeLessThanOrEqual(400 - 288);
   });
 
+  test('nothing goes at a start before those who need old blocks could say so', () => {
+    const { storage } = chainOf(400, MANUAL);
+    // Its coins were never flushed: all blocks are connected once more.
+    const chain = new TestChain({ prune: { targetBytes: 17 * 2 ** 20 + 1, afterHeight: 100 } }, storage);
+    expect(chain.chain.height).toBe(400);
+    expect(chain.chain.pruneHeight()).toBeUndefined();
+    chain.chain.setPruneLock('an index', 40);
+    chain.run(chain.chain.pruneIfFull(NOW));
+    expect(chain.chain.pruneHeight()).toBeLessThanOrEqual(29);
+    expect(chain.chain.pruneHeight()).toBeGreaterThan(20);
+  });
+
   test('nothing goes while there is room', () => {
     expect(chainOf(400, { targetBytes: 2 ** 30, afterHeight: 100 }).chain.pruneHeight()).toBeUndefined();
   });

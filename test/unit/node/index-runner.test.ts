@@ -12,6 +12,7 @@ import { CoinStatsIndex } from '../../../src/chain/indexes/coin-stats-index.ts';
 import { FilterIndex, filterOf } from '../../../src/chain/indexes/filter-index.ts';
 import { SpenderIndex } from '../../../src/chain/indexes/spender-index.ts';
 import { TxIndex } from '../../../src/chain/indexes/tx-index.ts';
+import { MemoryStorage } from '../../../src/chain/memory-storage.ts';
 import { IndexRunner } from '../../../src/node/index-runner.ts';
 import { RecentBlocks } from '../../../src/node/recent-blocks.ts';
 import { MemoryStore } from '../../../src/store/memory.ts';
@@ -115,6 +116,13 @@ class Follower<T extends ChainIndex> {
   }
 
   async start(): Promise<void> {
+    this.create();
+    await this.runner.open();
+    this.runner.start();
+    await this.reached();
+  }
+
+  create(): void {
     const test = this.#chain;
     this.failure = undefined;
     this.index = this.#create();
@@ -135,9 +143,6 @@ class Follower<T extends ChainIndex> {
         this.failure = error;
       },
     });
-    await this.runner.open();
-    this.runner.start();
-    await this.reached();
   }
 
   async reached(): Promise<void> {
@@ -248,6 +253,24 @@ test('the chain may run ahead: the index neither holds it up nor misses a block'
   expect(follower.runner.covers(chain.chain.tip())).toBe(true);
   chain.submit(mineBlock(base[101]!, 102, { tag: 5 }));
   await follower.reached();
+  expect(follower.runner.best).toBe(chain.chain.tip());
+  await follower.runner.stop();
+});
+
+test('an index that is empty yet keeps all blocks from being deleted, also before it is set to work', async () => {
+  const chain = new TestChain(
+    { prune: { targetBytes: undefined, afterHeight: 0 } },
+    new MemoryStorage({ crashable: true, fileBytesMax: 1300 }),
+  );
+  const follower = new Follower(chain, INDEXES.filters);
+  follower.create();
+  await follower.runner.open();
+  for (const block of mineBlocks(REGTEST.genesis, 0, 320)) chain.submit(block);
+  chain.run(chain.chain.pruneTo(320, NOW));
+  expect(chain.chain.pruneHeight()).toBeUndefined();
+  follower.runner.start();
+  await follower.reached();
+  expect(follower.failure).toBeUndefined();
   expect(follower.runner.best).toBe(chain.chain.tip());
   await follower.runner.stop();
 });
