@@ -3,7 +3,7 @@
  * do, and have kept all that they had told of. The same seed kills in the same order, though no machine is as fast twice.
  * Exit code 1 when something is lost.
  *
- *   npm run test:crash -- --seed N --kills N [--only TEXT] [--keep]
+ *   npm run test:crash -- --seed N --kills N [--memory N] [--only TEXT] [--keep]
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,6 +12,7 @@ import { parseArgs } from 'node:util';
 import { killAll, type RegtestNode } from '../../scripts/regtest/process.ts';
 import { bytesToHex, hashToHex } from '../../src/base/bytes.ts';
 import { randomBelow, SeededRandom } from '../../src/base/random.ts';
+import { crashRun } from '../support/chain-crash.ts';
 import { blockFile, type CrashBlocks, crashBlocks } from './blocks.ts';
 import { CHECKED_HEIGHTS, type Expected, indexesSynced, LIVES, type Life, type World } from './lives.ts';
 import { atHeight, newNode, Victim } from './victim.ts';
@@ -23,6 +24,8 @@ const { values } = parseArgs({
   options: {
     seed: { type: 'string', default: '1' },
     kills: { type: 'string', default: '200' },
+    /** Seeds of deaths on memory, three each. */
+    memory: { type: 'string', default: '700' },
     only: { type: 'string' },
     /** Leaves the folder of a victim that lost something. */
     keep: { type: 'boolean', default: false },
@@ -50,6 +53,7 @@ try {
 }
 
 async function main(): Promise<void> {
+  crashOnMemory(Number(values.memory));
   const kills = Number(values.kills);
   const random = new SeededRandom(Number(values.seed));
   const blocks = crashBlocks();
@@ -77,6 +81,14 @@ async function main(): Promise<void> {
   await server.node.stop();
   const parts = [...counts].map(([name, count]) => `${name} ${count}`).join(', ');
   say(`Nothing lost in ${kills} kills (${parts}).`);
+}
+
+/** The same with a disk that loses power at any write: quick, since there is neither a process nor a disk. */
+function crashOnMemory(count: number): void {
+  const first = Number(values.seed) * count;
+  for (let seed = first; seed < first + count; seed += 1)
+    for (const death of ['power loss', 'kill', 'full disk'] as const) crashRun(seed, death);
+  say(`${3 * count} deaths on memory, nothing lost`);
 }
 
 async function live(

@@ -119,6 +119,8 @@ export class TestChain {
   readonly #params: ChainParams;
   /** Effects until power is lost in the middle of a task; undefined: never. */
   effectsUntilCrash: number | undefined;
+  /** What is thrown then. */
+  failure: () => Error = () => new PowerLoss();
 
   constructor(
     options: TestChainOptions = {},
@@ -137,7 +139,7 @@ export class TestChain {
 
   run<Result>(task: WriterTask<Result>): Result {
     return runTask(task, effect => {
-      if (this.effectsUntilCrash === 0) throw new PowerLoss();
+      if (this.effectsUntilCrash === 0) throw this.failure();
       if (this.effectsUntilCrash !== undefined) this.effectsUntilCrash -= 1;
       return this.#perform(effect);
     });

@@ -126,9 +126,9 @@ test('a branch that needs a block which is gone waits until that comes again', (
   expect(chain.chain.height).toBe(420);
 });
 
-test('killed or without power at 60 random points it comes up whole', () => {
+test('killed or without power at 30 random points it comes up whole', () => {
   const expected = chainOf(400, { targetBytes: undefined, afterHeight: 100 }).coinsFingerprint();
-  for (let seed = 1; seed <= 60; seed += 1) {
+  for (let seed = 1; seed <= 30; seed += 1) {
     const random = new SeededRandom(seed);
     const chain = chainOf(330, MANUAL);
     chain.flush();

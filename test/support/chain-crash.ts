@@ -1,0 +1,114 @@
+/**
+ * A chain on memory that dies at a random effect of the writer: power lost, the process killed, or the disk full. It must
+ * come up whole; a death of the process alone must lose nothing that was answered; and going on must end where an
+ * undisturbed run ends. Everything follows from the seed.
+ */
+import type { BlockHash } from '../../src/base/bytes.ts';
+import { randomBelow, SeededRandom } from '../../src/base/random.ts';
+import { MemoryStorage } from '../../src/chain/memory-storage.ts';
+import { StoreError } from '../../src/store/errors.ts';
+import type { Block } from '../../src/wire/block.ts';
+import { coinbaseOf, mineBlock, mineBlocks, PowerLoss, REGTEST, spend, TestChain } from './test-chain.ts';
+
+export type Death = 'power loss' | 'kill' | 'full disk';
+
+export const base = mineBlocks(REGTEST.genesis, 0, 103);
+export const last = base.at(-1)!;
+/** Two branches that take turns being the best one, each spending coinbases, in order of arrival. */
+export const arrivals = forkingBlocks(30);
+/** Small, so that a flush has many batches. */
+const OPTIONS = { batchBytesMax: 200 };
+
+function forkingBlocks(count: number): Block[] {
+  const tips: { block: Block; height: number; spent: number }[] = [1, 2].map(() => ({
+    block: last,
+    height: 103,
+    spent: 0,
+  }));
+  const random = new SeededRandom(99);
+  const made: Block[] = [];
+  while (made.length < count) {
+    const which = randomBelow(random, 2);
+    const tip = tips[which]!;
+    for (let i = 0; i < 3; i += 1) {
+      const canSpend = tip.spent < 3 && tip.height - tip.spent >= 100;
+      const transactions = canSpend ? [spend([coinbaseOf(base[tip.spent]!)], [which + 1, i + 1, 1000])] : [];
+      tip.block = mineBlock(tip.block, tip.height, { transactions, tag: which });
+      tip.height += 1;
+      tip.spent += canSpend ? 1 : 0;
+      made.push(tip.block);
+    }
+  }
+  return made;
+}
+
+/** The coins at each tip that a chain of these blocks can have, from runs that nothing disturbed. */
+function fingerprints(): Map<BlockHash, string> {
+  const found = new Map<BlockHash, string>();
+  const byHash = new Map([...base, ...arrivals].map(block => [block.header.hash, block]));
+  for (const block of [...base.slice(100), ...arrivals]) {
+    const path: Block[] = [];
+    for (let at: Block | undefined = block; at !== undefined; at = byHash.get(at.header.prevHash))
+      path.unshift(at);
+    const direct = new TestChain();
+    for (const each of path) direct.submit(each);
+    found.set(block.header.hash, direct.coinsFingerprint());
+  }
+  return found;
+}
+const expected = fingerprints();
+
+/** `fileBytesMax`: of block files. */
+export function prepared(fileBytesMax?: number): TestChain {
+  const storage = new MemoryStorage({ crashable: true, ...(fileBytesMax !== undefined && { fileBytesMax }) });
+  const chain = new TestChain(OPTIONS, storage);
+  for (const block of base) chain.submit(block);
+  chain.flush();
+  return chain;
+}
+
+/** Submits blocks with a flush now and then until power is lost; returns the work that was answered for. */
+function runUntilCrash(chain: TestChain, random: SeededRandom, effects: number): bigint {
+  let toldWork = chain.chain.headers.chainWorkOf(chain.chain.tip());
+  chain.effectsUntilCrash = effects;
+  try {
+    for (const block of arrivals) {
+      chain.submit(block);
+      toldWork = chain.chain.headers.chainWorkOf(chain.chain.tip());
+      if (randomBelow(random, 4) === 0) chain.flush();
+    }
+  } catch (error) {
+    if (!(error instanceof PowerLoss || error instanceof StoreError)) throw error;
+  }
+  return toldWork;
+}
+
+/** One life, from a seed. Throws Error with what was lost. */
+export function crashRun(seed: number, death: Death): void {
+  const demand = (isSo: boolean, what: string) => {
+    if (!isSo) throw new Error(`${death}, seed ${seed}: ${what}`);
+  };
+  const random = new SeededRandom(seed);
+  const chain = prepared(randomBelow(random, 2) === 0 ? undefined : 2000);
+  if (death === 'full disk') chain.failure = () => new StoreError('io', 'No space left on device');
+  const toldWork = runUntilCrash(chain, random, randomBelow(random, 700));
+  if (death === 'power loss') chain.crash(random);
+  else chain.restart();
+  const work = chain.chain.headers.chainWorkOf(chain.chain.tip());
+  demand(death === 'power loss' || work >= toldWork, 'it does not stand where it had told that it stands');
+  demand(chain.coinsFingerprint() === expected.get(chain.tipHash), 'the coins are not those of the tip');
+  // Sometimes again, in the middle of catching up.
+  if (randomBelow(random, 2) === 0) {
+    runUntilCrash(chain, random, randomBelow(random, 300));
+    chain.crash(random);
+  }
+  for (const block of [...base, ...arrivals]) chain.submit(block);
+  demand(chain.coinsFingerprint() === expected.get(chain.tipHash), 'the coins are others in the end');
+  demand(chain.chain.height === undisturbedHeight, 'the end is another one');
+}
+
+const undisturbedHeight = (() => {
+  const chain = prepared();
+  for (const block of arrivals) chain.submit(block);
+  return chain.chain.height;
+})();
