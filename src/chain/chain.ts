@@ -294,6 +294,8 @@ export class Chain implements ChainView, HeaderAcceptor {
     if (yield* extendHistory(history, this.#state, now, block)) {
       this.#history = undefined;
       this.#state.coinsCacheBytes += history.coinsCacheBytes;
+      // Not before: whoever is told looks.
+      yield { kind: 'notify', notice: { kind: 'historyMoved', tip: undefined } };
     }
   }
 

@@ -70,7 +70,6 @@ function* complete(history: ChainState, current: ChainState, now: Milliseconds):
   current.assumedBase = undefined;
   // Branches from below the snapshot may be taken now.
   addAllCandidates(current);
-  yield { kind: 'notify', notice: { kind: 'historyMoved', tip: undefined } };
 }
 
 function* giveUp(history: ChainState, current: ChainState): WriterTask<never> {

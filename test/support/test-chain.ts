@@ -113,6 +113,8 @@ export type TestChainOptions = ChainOptions & Pick<ChainDeps, 'scriptCache'>;
 export class TestChain {
   readonly storage: MemoryStorage;
   readonly notices: ChainNotice[] = [];
+  /** Whether, when the end of a history was told, it was still to be seen. */
+  historyAtEnd: boolean | undefined;
   readonly effects: WriterEffect[] = [];
   chain: Chain;
   readonly #options: TestChainOptions;
@@ -150,6 +152,8 @@ export class TestChain {
     switch (effect.kind) {
       case 'notify':
         this.notices.push(effect.notice);
+        if (effect.notice.kind === 'historyMoved' && effect.notice.tip === undefined)
+          this.historyAtEnd = this.chain.history() !== undefined;
         return;
       default:
         if (isScriptEffect(effect)) return performScripts(effect, verifyHere);

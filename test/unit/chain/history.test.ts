@@ -112,6 +112,7 @@ describe('the end', () => {
     expect(test.chain.history()).toBeDefined();
     test.submit(base);
     expect(test.takeNotices()).toEqual(['history 104', 'history done']);
+    expect(test.historyAtEnd).toBe(false);
     expect(test.chain.chainstates()).toHaveLength(1);
     expect(test.chain.validated.tip()).toBe(test.chain.tip());
     expectWhole(test);
