@@ -63,7 +63,7 @@ export async function catchUp(wallet: Wallet, deps: ScanDeps): Promise<void> {
   }
 }
 
-/** Runs until done, aborted, or a block is missing; `onProgress` gets 0 … 1. */
+/** Runs until done or aborted, past missing blocks, of which the last is told; `onProgress` gets 0 … 1. */
 export async function scanBlocks(
   wallet: Wallet,
   deps: ScanDeps,
@@ -72,13 +72,21 @@ export async function scanBlocks(
 ): Promise<ScanResult> {
   const { chain } = deps;
   let lastHeight: number | undefined;
+  let missingHeight: number | undefined;
   for (let height = range.start; ; height += 1) {
     const end = Math.min(range.stop ?? Number.POSITIVE_INFINITY, wallet.position.height);
-    if (height > end) return { status: 'done', lastHeight };
+    if (height > end) {
+      return missingHeight === undefined
+        ? { status: 'done', lastHeight }
+        : { status: 'missingBlock', height: missingHeight };
+    }
     if (control.isAborted()) return { status: 'aborted' };
     const id = chain.atHeight(height);
     const block = id === undefined ? undefined : await deps.readBlock(id);
-    if (id === undefined || block === undefined) return { status: 'missingBlock', height };
+    if (id === undefined || block === undefined) {
+      missingHeight = height;
+      continue;
+    }
     // What a reorganisation took away meanwhile is told by notices.
     if (chain.isActive(id) && height <= wallet.position.height) wallet.rescanBlock(block, height, deps.now());
     lastHeight = height;

@@ -316,7 +316,11 @@ export class Wallets implements WalletHost {
     for (const loaded of [...this.#loaded]) {
       const { wallet } = loaded;
       // A wallet that was loaded while this was on its way has it already.
-      if (kind === 'blockConnected' && block.header.prevHash === wallet.position.hash) {
+      const isNext =
+        block.header.prevHash === wallet.position.hash ||
+        // What lies between it and a snapshot was not told.
+        (this.node.chain.history() !== undefined && wallet.position.height < height - 1);
+      if (kind === 'blockConnected' && isNext) {
         wallet.blockConnected(block, height, this.now());
       } else if (kind === 'blockDisconnected' && block.header.hash === wallet.position.hash) {
         wallet.blockDisconnected(block, height, this.now());
@@ -340,14 +344,26 @@ export class Wallets implements WalletHost {
       await catchUp(wallet, { ...this.#scanDeps, save });
     } catch (error) {
       if (!(error instanceof MissingBlockError)) throw error;
-      throw new WalletHostError(
-        'failed',
-        'Wallet loading failed. Prune: last wallet synchronisation goes beyond pruned data. You need to -reindex (download the whole blockchain again in case of a pruned node)',
-      );
+      throw new WalletHostError('failed', `Wallet loading failed. ${this.#whyMissing()}`);
     }
     this.#loaded.push(loaded);
     this.#tellMempool(wallet);
     await this.#write(loaded, { durable: true });
+  }
+
+  /** Blocks that a wallet needs are not there, in Core's words (CWallet::AttachChain). */
+  #whyMissing(): string {
+    const { chain } = this.node;
+    if (chain.history() === undefined) {
+      return 'Prune: last wallet synchronisation goes beyond pruned data. You need to -reindex (download the whole blockchain again in case of a pruned node)';
+    }
+    let height = chain.headers.heightOf(chain.tip());
+    while (height > 0 && chain.headers.hasData(chain.atHeight(height - 1)!)) height -= 1;
+    return (
+      'Error loading wallet. Wallet requires blocks to be downloaded, and software does not currently support loading ' +
+      'wallets while blocks are being downloaded out of order when using assumeutxo snapshots. ' +
+      `Wallet should be able to load successfully after node sync reaches height ${height}`
+    );
   }
 
   #tellMempool(wallet: Wallet): void {

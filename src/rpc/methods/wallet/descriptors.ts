@@ -182,11 +182,22 @@ export const importdescriptors = walletMethod({
       if (result.error !== undefined || timestamps[i]! > missingTime + TIMESTAMP_WINDOW_S) {
         return resultJson(result);
       }
-      const message = `Rescan failed for descriptor with timestamp ${timestamps[i]}. There was an error reading a block from time ${missingTime}, which is after or within ${TIMESTAMP_WINDOW_S} seconds of key creation, and could contain transactions pertaining to the desc. As a result, transactions and coins using this desc may not appear in the wallet.`;
+      const message = `Rescan failed for descriptor with timestamp ${timestamps[i]}. There was an error reading a block from time ${missingTime}, which is after or within ${TIMESTAMP_WINDOW_S} seconds of key creation, and could contain transactions pertaining to the desc. As a result, transactions and coins using this desc may not appear in the wallet.${whyMissing(host)}`;
       return resultJson({ success: false, error: new RpcError(RpcCode.MISC_ERROR, message), warnings: [] });
     });
   },
 });
+
+/** Why a block cannot be read, as far as that can be said (Core: wallet/rpc/backup.cpp). */
+function whyMissing({ node: { blocks, chain } }: WalletHost): string {
+  if (blocks.pruning !== undefined && chain.history() === undefined) {
+    return ' This error could be caused by pruning or data corruption (see bitcoind log for details) and could be dealt with by downloading and rescanning the relevant blocks (see -reindex option and rescanblockchain RPC).';
+  }
+  if (chain.history() !== undefined) {
+    return ' This error is likely caused by an in-progress assumeutxo background sync. Check logs or getchainstates RPC for assumeutxo background sync progress and try again later.';
+  }
+  return ' This error could potentially caused by data corruption. If the issue persists you may want to reindex (see -reindex option).';
+}
 
 interface ImportResult {
   readonly success: boolean;

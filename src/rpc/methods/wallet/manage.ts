@@ -309,7 +309,9 @@ export const rescanblockchain = walletMethod({
     if (result.status === 'missingBlock') {
       throw new RpcError(
         RpcCode.MISC_ERROR,
-        "Can't rescan beyond pruned data. Use RPC call getblockchaininfo to determine your pruned height.",
+        host.node.chain.history() === undefined
+          ? "Can't rescan beyond pruned data. Use RPC call getblockchaininfo to determine your pruned height."
+          : 'Failed to rescan unavailable blocks likely due to an in-progress assumeutxo background sync. Check logs or getchainstates RPC for assumeutxo background sync progress and try again later.',
       );
     }
     return { start_height: start, stop_height: result.lastHeight ?? null };
