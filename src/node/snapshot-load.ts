@@ -132,6 +132,8 @@ async function take(deps: LoadDeps, source: Source): Promise<LoadResult> {
         `Bad snapshot content hash: expected ${hashToHex(known.hashSerialized)}, got ${hashToHex(hash)}`,
       );
     }
+    // The next start must know the snapshot's block.
+    await engine.enqueue('flush', () => engine.chain.flush(clock.now()));
     host.keepSnapshot(store, header.baseBlock);
     const isActive = await engine.enqueue('activateSnapshot', () =>
       engine.chain.activateSnapshot(base, clock.now()),

@@ -21,7 +21,16 @@ export const invalidateblock: RpcMethod<NodeFacade> = {
   results: [res.null('', '')],
   examples: [[EXAMPLE_HASH]],
   async run({ chain, blocks }, args) {
-    await blocks.invalidateBlock(findHeader(chain, args.hash('blockhash')));
+    const id = findHeader(chain, args.hash('blockhash'));
+    const history = chain.history();
+    const { headers } = chain;
+    if (history !== undefined && headers.forkOf(history.end, id) === id) {
+      throw new RpcError(
+        RpcCode.MISC_ERROR,
+        'A block below the snapshot cannot be taken back before the history has been validated (see getchainstates)',
+      );
+    }
+    await blocks.invalidateBlock(id);
     return null;
   },
 };
