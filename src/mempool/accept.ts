@@ -119,7 +119,7 @@ export function* preCheck(
     if (tx.hasWitness) checkWitnessStandard(tx, coins);
   }
   const sigopCost = transactionSigOpCost(tx, coins, STANDARD_SCRIPT_FLAGS);
-  const weight = weightWithSigOps(tx.weight, sigopCost);
+  const weight = weightWithSigOps(tx.weight, sigopCost, options.bytesPerSigop);
   const virtualSize = Math.ceil(weight / WITNESS_SCALE_FACTOR);
   const modifiedFee = fee + (context.feeDeltas.get(tx.txid) ?? 0);
   const paysAlone = fee !== 0 || modifiedFee !== 0;
@@ -138,6 +138,7 @@ export function* preCheck(
   const facts: EntryFacts = {
     tx,
     fee,
+    weight,
     virtualSize,
     sigopCost,
     time: now,

@@ -11,6 +11,8 @@ export interface MempoolEntry {
   readonly fee: number;
   /** Satoshi; with what `prioritisetransaction` added. */
   readonly modifiedFee: number;
+  /** Adjusted for signature operations. */
+  readonly weight: number;
   /** Sigop-adjusted virtual bytes (Core: GetTxSize). */
   readonly virtualSize: number;
   readonly sigopCost: number;

@@ -23,7 +23,6 @@ import type {
 import type { MempoolOptions } from './options.ts';
 import { asFailureOf, checkPackage, checkWellFormed } from './package.ts';
 import { PackageReject } from './package-reject.ts';
-import { weightWithSigOps } from './policy.ts';
 import { staleEntries } from './stale.ts';
 import { type SubmitPackageOptions, submitPackage } from './submit-package.ts';
 import {
@@ -462,13 +461,13 @@ export class Mempool implements MempoolView {
    * Who comes back from a block may find its children here, and joins their clusters to one: what is mined last of them
    * leaves until that cluster is within its limits (Core: TxGraph::Trim).
    */
-  *#makeRoomFor({ tx, sigopCost }: EntryFacts): MempoolTask<void> {
+  *#makeRoomFor({ tx, weight: ownWeight }: EntryFacts): MempoolTask<void> {
     const children = this.#spendersOf(tx);
     if (children.length === 0) return;
     const parents = this.#pool.parentsOf(tx);
     const ancestors = new Set([...parents].flatMap(parent => [parent, ...ancestorsOf(parent)]));
     const members = new Set([...children, ...parents].flatMap(member => clusterOf<PoolEntry>(member)));
-    let weight = weightWithSigOps(tx.weight, sigopCost);
+    let weight = ownWeight;
     for (const member of members) weight += member.weight;
     const { clusterCountMax, clusterSizeMax } = this.#options;
     for (const worst of [...members].sort(compareMiningOrder).reverse()) {

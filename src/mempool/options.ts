@@ -12,6 +12,8 @@ export interface MempoolOptions {
   readonly minRelayFeeRate: number;
   readonly incrementalRelayFeeRate: number;
   readonly dustRelayFeeRate: number;
+  /** A signature operation counts as so many bytes at least (`-bytespersigop`, DEFAULT_BYTES_PER_SIGOP). */
+  readonly bytesPerSigop: number;
   /** Bytes of all data-carrying outputs together (`-datacarriersize`); 0 with `-datacarrier=0`. */
   readonly dataCarrierBytesMax: number;
   readonly permitBareMultisig: boolean;
@@ -27,6 +29,7 @@ export const DEFAULT_MEMPOOL_OPTIONS: MempoolOptions = {
   minRelayFeeRate: 100,
   incrementalRelayFeeRate: 100,
   dustRelayFeeRate: 3_000,
+  bytesPerSigop: 20,
   dataCarrierBytesMax: 100_000,
   permitBareMultisig: true,
   clusterCountMax: 64,

@@ -29,8 +29,6 @@ const TAPSCRIPT_ITEM_BYTES_MAX = 80;
 const ANNEX_TAG = 0x50;
 const TAPSCRIPT_LEAF = 0xc0;
 const LEAF_MASK = 0xfe;
-/** Weight that one sigop counts as at least, in virtual bytes × 4 (DEFAULT_BYTES_PER_SIGOP). */
-const WEIGHT_PER_SIGOP = 20;
 /** Items larger than this cannot be pushed (consensus). */
 const PUSH_BYTES_MAX = 520;
 
@@ -39,8 +37,8 @@ const SPEND_BYTES = 32 + 4 + 1 + 107 + 4;
 const WITNESS_SPEND_BYTES = 32 + 4 + 1 + Math.floor(107 / 4) + 4;
 
 /** Weight units, more for transactions with many signature operations (Core: GetSigOpsAdjustedWeight). */
-export function weightWithSigOps(weight: number, sigopCost: number): number {
-  return Math.max(weight, sigopCost * WEIGHT_PER_SIGOP);
+export function weightWithSigOps(weight: number, sigopCost: number, bytesPerSigop: number): number {
+  return Math.max(weight, sigopCost * bytesPerSigop);
 }
 
 /** The smallest amount that is worth its own spending at `rate`; 0 for what can never be spent. */

@@ -11,12 +11,13 @@ import { type OutPoint, type Transaction, WITNESS_SCALE_FACTOR } from '../wire/t
 import { type Chunk, chunksOf, closure, clusterOf, compareRates } from './cluster.ts';
 import { feeRateOf } from './fee-rate.ts';
 import type { MempoolEntry } from './mempool-view.ts';
-import { weightWithSigOps } from './policy.ts';
 
 /** What is known of a transaction when it enters. */
 export interface EntryFacts {
   readonly tx: Transaction;
   readonly fee: number;
+  /** Adjusted for signature operations, as the virtual size. */
+  readonly weight: number;
   readonly virtualSize: number;
   readonly sigopCost: number;
   readonly time: Milliseconds;
@@ -66,7 +67,7 @@ export class PoolEntry implements MempoolEntry {
     this.tx = facts.tx;
     this.fee = facts.fee;
     this.virtualSize = facts.virtualSize;
-    this.weight = weightWithSigOps(facts.tx.weight, facts.sigopCost);
+    this.weight = facts.weight;
     this.sigopCost = facts.sigopCost;
     this.time = facts.time;
     this.entryHeight = facts.entryHeight;

@@ -5,7 +5,6 @@
  */
 import type { Txid } from '../base/bytes.ts';
 import type { MempoolEntry, MempoolView } from '../mempool/mempool-view.ts';
-import { weightWithSigOps } from '../mempool/policy.ts';
 import { type Transaction, WITNESS_SCALE_FACTOR } from '../wire/transaction.ts';
 
 /** Chunks that may fail in a row once the block is nearly full, and how near that is. */
@@ -76,7 +75,7 @@ function* chunksOf(pool: TemplatePool): Generator<MiningChunk, void, undefined> 
     for (let left = weight; left > 0 && i < order.length; i += 1) {
       const entry = order[i]!;
       entries.push(entry);
-      left -= weightWithSigOps(entry.tx.weight, entry.sigopCost);
+      left -= entry.weight;
     }
     yield { entries, fee, weight };
   }

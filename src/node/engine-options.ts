@@ -114,23 +114,35 @@ export function mempoolOptions(settings: Settings, params: ChainParams): Mempool
   if (acceptsNonStandard && !params.isTestChain) {
     throw new ConfigError(`acceptnonstdtxn is not currently supported for ${params.name} chain`);
   }
+  const clusterSizeMax = settings.number('limitclustersize', defaults.clusterSizeMax / 1_000) * 1_000;
+  const usageMax = mempoolBytes(settings, clusterSizeMax);
   const incremental = feeRate(settings, 'incrementalrelayfee', defaults.incrementalRelayFeeRate);
   const minRelay = feeRate(settings, 'minrelaytxfee', defaults.minRelayFeeRate);
   return {
     requireStandard: !acceptsNonStandard,
-    usageMax: settings.number('maxmempool', 300) * 1_000_000,
+    usageMax,
     expiryMs: settings.number('mempoolexpiry', 336) * HOUR_MS,
     // Core raises the floor so that a replacement always pays what a first transaction would.
     minRelayFeeRate: settings.isSet('minrelaytxfee') ? minRelay : Math.max(minRelay, incremental),
     incrementalRelayFeeRate: incremental,
     dustRelayFeeRate: feeRate(settings, 'dustrelayfee', defaults.dustRelayFeeRate),
+    bytesPerSigop: settings.number('bytespersigop', defaults.bytesPerSigop),
     dataCarrierBytesMax: settings.flag('datacarrier', true)
       ? settings.number('datacarriersize', defaults.dataCarrierBytesMax)
       : 0,
     permitBareMultisig: settings.flag('permitbaremultisig', defaults.permitBareMultisig),
     clusterCountMax: settings.number('limitclustercount', defaults.clusterCountMax),
-    clusterSizeMax: settings.number('limitclustersize', defaults.clusterSizeMax / 1_000) * 1_000,
+    clusterSizeMax,
   };
+}
+
+/** Room for forty clusters at least; little for who takes no transactions of others (Core: Flatten, DEFAULT_BLOCKSONLY_MAX_MEMPOOL_SIZE_MB). */
+function mempoolBytes(settings: Settings, clusterSizeMax: number): number {
+  const bytes = settings.number('maxmempool', settings.flag('blocksonly', false) ? 5 : 300) * 1_000_000;
+  const least = clusterSizeMax * 40;
+  if (bytes < 0 || (bytes > 0 && bytes < least))
+    throw new ConfigError(`-maxmempool must be at least ${Math.ceil(least / 1_000_000)} MB`);
+  return bytes;
 }
 
 export function templateOptions(

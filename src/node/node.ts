@@ -428,6 +428,7 @@ class HearsayNode implements RunningNode {
         logPath: logFile(this.#config) ?? '',
         warnings: () => warnings.list(),
         shutdown: () => this.stop(),
+        deprecatedRpcs: this.#config.settings.list('deprecatedrpc'),
       }),
     };
   }

@@ -110,6 +110,7 @@ export const OPTIONS = {
   rpcwhitelist: list('USER:METHOD,… that the user may call'),
   rpcwhitelistdefault: flag('Users without a list may call nothing'),
   rpcservertimeout: number('Seconds an idle connection is kept (default 30)'),
+  deprecatedrpc: list('RPC answers that are going away: fullrbf, bip125'),
   rpcworkqueue: number('Requests that may wait (default 64)'),
 
   // Validation and storage
@@ -155,6 +156,7 @@ export const OPTIONS = {
   dustrelayfee: text('Fee rate that defines dust (default 0.00003000)'),
   datacarrier: flag('Relay data-carrying outputs (default: yes)'),
   datacarriersize: number('Bytes of data-carrying outputs per transaction (default 100000)'),
+  bytespersigop: number('Bytes that a signature operation counts as at least (default 20)'),
   permitbaremultisig: flag('Relay bare multisig outputs (default: yes)'),
   acceptnonstdtxn: flag('Relay what is not standard; test chains only'),
   limitclustercount: number('Transactions in a cluster (default 64)'),

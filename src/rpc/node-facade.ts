@@ -371,6 +371,8 @@ export interface ProcessAccess {
   readonly warnings: readonly string[];
   readonly logPath: string;
   uptimeS(): number;
+  /** `-deprecatedrpc`: what is going away and still wanted. */
+  readonly deprecatedRpcs: readonly string[];
   /** Starts to stop; returns at once. */
   shutdown(): void;
   /** Debug categories and whether each is on. */

@@ -447,6 +447,7 @@ export class MemoryNode {
       warnings: [],
       logPath: '/nowhere/debug.log',
       uptimeS: () => 1,
+      deprecatedRpcs: [],
       shutdown: () => {
         this.isStopped = true;
       },

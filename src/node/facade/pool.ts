@@ -65,6 +65,7 @@ export function processAccess(deps: {
   readonly logPath: string;
   readonly warnings: () => readonly string[];
   readonly shutdown: () => void;
+  readonly deprecatedRpcs: readonly string[];
 }): ProcessAccess {
   const startedAt = steadyNow();
   return {
@@ -75,6 +76,7 @@ export function processAccess(deps: {
     logPath: deps.logPath,
     uptimeS: () => Math.floor((steadyNow() - startedAt) / SECOND_MS),
     shutdown: deps.shutdown,
+    deprecatedRpcs: deps.deprecatedRpcs,
     logCategories: () => new Map(Object.entries(deps.log.categories())),
     setLogCategory: (category, on) => deps.log.enable(category, on),
   };

@@ -125,6 +125,7 @@ function entryOf({ fee, bytes = 100, sigopCost = 0, lockTime = 0 }: Row, i: numb
     tx,
     fee,
     modifiedFee: fee,
+    weight: tx.weight,
     virtualSize: tx.virtualSize,
     sigopCost,
     time: 0,

@@ -57,6 +57,7 @@ class TestPool {
       tx,
       fee,
       modifiedFee: fee,
+      weight: tx.weight,
       virtualSize: tx.virtualSize,
       sigopCost: 0,
       time,

@@ -12,6 +12,9 @@ import { res, when } from '../../result-doc.ts';
 
 const EXAMPLE_TXID = 'd5b8d3cd24ec79fbc1c2fa1f24bcd7c5f1a2e0d2ab1d0e3bd3ffcf9f4cbb9b25';
 
+/** An input with at most this says that the transaction may be replaced (BIP125). */
+const SEQUENCE_REPLACEABLE_MAX = 0xffff_fffd;
+
 export const getmempoolinfo: RpcMethod<NodeFacade> = {
   name: 'getmempoolinfo',
   category: 'blockchain',
@@ -33,11 +36,12 @@ export const getmempoolinfo: RpcMethod<NodeFacade> = {
       res.number('maxdatacarriersize', 'bytes of OP_RETURN outputs in a transaction at most'),
       res.number('limitclustercount', 'transactions of a cluster at most'),
       res.number('limitclustersize', 'virtual bytes of a cluster at most'),
+      res.boolean('fullrbf?', 'whether everything may be replaced (going away: -deprecatedrpc=fullrbf)'),
       res.boolean('optimal', 'whether the mining order is known to be the best one'),
     ]),
   ],
   examples: [[]],
-  run({ mempool, pool, clock }) {
+  run({ mempool, pool, process, clock }) {
     const { options } = pool;
     return {
       loaded: pool.isLoaded,
@@ -55,6 +59,7 @@ export const getmempoolinfo: RpcMethod<NodeFacade> = {
       limitclustercount: options.clusterCountMax,
       limitclustersize: options.clusterSizeMax,
       optimal: true,
+      ...(process.deprecatedRpcs.includes('fullrbf') && { fullrbf: true }),
     };
   },
 };
@@ -84,6 +89,10 @@ const entryFields: readonly ResultDoc[] = [
     res.hex('transactionid', 'the id of a child'),
   ]),
   res.boolean('unbroadcast', 'whether no peer has asked for it yet'),
+  res.boolean(
+    'bip125-replaceable?',
+    'whether it, or one that it depends on, says that it may be replaced (going away: -deprecatedrpc=bip125)',
+  ),
 ];
 
 const listDoc = when('for verbose = false', res.array('', '', [res.hex('', 'the id of a transaction')]));
@@ -189,7 +198,7 @@ function entryList(node: NodeFacade, txids: readonly Txid[], args: Arguments): J
   return Object.fromEntries(txids.map(txid => [hashToHex(txid), entryToJson(node, node.mempool.get(txid)!)]));
 }
 
-function entryToJson({ mempool, pool }: NodeFacade, entry: MempoolEntry): JsonOut {
+function entryToJson({ mempool, pool, process }: NodeFacade, entry: MempoolEntry): JsonOut {
   const { tx } = entry;
   const ancestors = familyOf(entry, mempool.ancestorsOf(tx.txid));
   const descendants = familyOf(entry, mempool.descendantsOf(tx.txid));
@@ -215,6 +224,12 @@ function entryToJson({ mempool, pool }: NodeFacade, entry: MempoolEntry): JsonOu
     depends: mempool.parentsOf(tx.txid).map(hashToHex).sort(),
     spentby: mempool.childrenOf(tx.txid).map(hashToHex),
     unbroadcast: mempool.unbroadcast().includes(tx.txid),
+    ...(process.deprecatedRpcs.includes('bip125') && {
+      'bip125-replaceable': [tx.txid, ...mempool.ancestorsOf(tx.txid)].some(
+        txid =>
+          mempool.get(txid)?.tx.inputs.some(({ sequence }) => sequence <= SEQUENCE_REPLACEABLE_MAX) === true,
+      ),
+    }),
   };
 
   /** The entry and its relatives together. */
