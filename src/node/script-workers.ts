@@ -5,6 +5,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import { AssertionError } from '../base/assert.ts';
 import type { ScriptCheck, ScriptFailure } from '../chain/effects.ts';
 import { type SharedSignatureCache, type SignatureCacheUse, verifiersOf } from '../crypto/signature-cache.ts';
 import type { SignatureVerifier } from '../crypto/verifier.ts';
@@ -73,7 +74,8 @@ export class ScriptWorkers {
 
   /**
    * The first failure in the order of checks and inputs, or undefined. Small jobs are answered at once, others by a
-   * promise, which rejects only when a worker broke (a bug) or the pool was closed.
+   * promise, which rejects only when the pool was closed, or broke: that is a bug, after which no block could be verified
+   * any more, so it is told as one and the node stops.
    */
   check(
     checks: readonly ScriptCheck[],
@@ -86,7 +88,7 @@ export class ScriptWorkers {
 
   /** Ends the workers; what is still being checked rejects. */
   async close(): Promise<void> {
-    this.#fail(new Error('The script workers were closed'));
+    this.#end(new Error('The script workers were closed'));
     await Promise.all(this.#workers.map(worker => worker.terminate()));
   }
 
@@ -164,8 +166,12 @@ export class ScriptWorkers {
     return worker;
   }
 
-  #fail(error: Error): void {
-    this.#broken ??= error;
+  #fail(cause: Error): void {
+    this.#end(new AssertionError(`Internal bug: script checks broke off: ${cause.message}`, { cause }));
+  }
+
+  #end(reason: Error): void {
+    this.#broken ??= reason;
     for (const job of this.#jobs.values()) job.reject(this.#broken);
     this.#jobs.clear();
     this.#shares.length = 0;

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { afterAll, describe, expect, test } from 'vitest';
+import { AssertionError } from '../../../src/base/assert.ts';
 import type { ScriptCheck } from '../../../src/chain/effects.ts';
 import { cachingVerifier, createSignatureCache } from '../../../src/crypto/signature-cache.ts';
 import { loadVerifierSync, type SignatureVerifier } from '../../../src/crypto/verifier.ts';
@@ -81,7 +82,11 @@ test.each([0, 1, 3])(
     const checks = checksOf(200, 40);
     // One spent output too few: a bug of whoever asks.
     const broken = { ...checks[1]!, spent: checks[1]!.spent.slice(1) };
-    await expect(pool.check([checks[0]!, broken])).rejects.toThrow('End of data');
+    const verdict = pool.check([checks[0]!, broken]) as Promise<unknown>;
+    await expect(verdict).rejects.toThrow('End of data');
+    // A block whose verdict never comes would hold up the chain for good: it must stop the node.
+    await expect(verdict).rejects.toThrow(AssertionError);
+    await expect(pool.check(checks)).rejects.toThrow(AssertionError);
     await pool.close();
   },
 );
