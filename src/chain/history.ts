@@ -29,6 +29,8 @@ export function* extendHistory(
   const { headers, tree, target } = history;
   assert(target !== undefined, 'a history has an end');
   yield* activateBestChain(history, now, block);
+  // While this task stood aside another one has brought it to its end.
+  if (!tree.followers.has(history)) return false;
   const { storedBlock } = history.coins;
   const stored = storedBlock === undefined ? 0 : headers.heightOf(headers.find(storedBlock)!);
   tree.pruneLocks.set(LOCK_NAME, stored);

@@ -7,10 +7,14 @@ import { hashToHex, hexToHash } from '../../../src/base/bytes.ts';
 import { randomBelow, SeededRandom } from '../../../src/base/random.ts';
 import { BEST_BLOCK_KEY, COIN_KEYS, encodeBestBlock } from '../../../src/chain/coin-records.ts';
 import { CoinStatistics } from '../../../src/chain/coin-stats.ts';
+import type { ScriptCheck, ScriptFailure, WriterEffect } from '../../../src/chain/effects.ts';
+import { isScriptEffect, performScripts } from '../../../src/chain/script-effects.ts';
 import type { ChainParams } from '../../../src/consensus/params.ts';
+import { Writer } from '../../../src/node/writer.ts';
 import { StoreError } from '../../../src/store/errors.ts';
 import { MemoryStore } from '../../../src/store/memory.ts';
 import type { Block } from '../../../src/wire/block.ts';
+import { verifyHere } from '../../support/check-scripts.ts';
 import {
   coinbaseOf,
   mineBlock,
@@ -116,6 +120,39 @@ describe('the end', () => {
     expect(test.chain.chainstates()).toHaveLength(1);
     expect(test.chain.validated.tip()).toBe(test.chain.tip());
     expectWhole(test);
+  });
+
+  test('comes once, also when the tip moves while the last scripts are being checked', async () => {
+    const test = withSnapshot(0);
+    const memory = test.chain.chainstates().reduce((sum, { coinsCacheBytes }) => sum + coinsCacheBytes, 0);
+    for (const block of [above[0]!, ...below.slice(0, -1)]) test.submit(block);
+    const open: (() => void)[] = [];
+    const done: string[] = [];
+    const writer = new Writer<WriterEffect>({
+      perform(effect) {
+        if (isScriptEffect(effect)) {
+          const late = (checks: readonly ScriptCheck[]) =>
+            new Promise<ScriptFailure | undefined>(resolve => open.push(() => resolve(verifyHere(checks))));
+          return performScripts(effect, late);
+        }
+        if (effect.kind === 'hashCoins' || effect.kind === 'judgeSnapshot') done.push(effect.kind);
+        return effect.kind === 'notify' ? undefined : test.storage.perform(effect);
+      },
+      onFatal() {},
+    });
+    const submissions = [base, above[1]!].map(block =>
+      writer.enqueue('submitBlock', () => test.chain.submitBlock(block, { requested: true, now: NOW }), {
+        overlaps: true,
+      }),
+    );
+    while (open.length === 0) await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    open[0]!();
+    await Promise.all(submissions);
+    expect(test.chain.history()).toBeUndefined();
+    expect(done).toEqual(['hashCoins', 'judgeSnapshot']);
+    expect(test.chain.chainstates()).toHaveLength(1);
+    expect(test.chain.chainstates()[0]!.coinsCacheBytes).toBe(memory);
   });
 
   test('after it, a better branch from below the snapshot is taken', () => {
