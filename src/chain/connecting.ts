@@ -22,14 +22,18 @@ import { VALID_SCRIPTS } from './header-tree.ts';
 
 /** Blocks that may be on their way. */
 const BLOCKS_MAX = 16;
-/** Their bytes on the wire; decoded they take some four times that. One block is always allowed. */
-const BLOCK_BYTES_MAX = 8 * 1024 * 1024;
+/**
+ * Their bytes on the wire, unless there are but two of them. Enough to keep all cores busy; what is on its way longer than
+ * that only grows old in memory, where a garbage collector is slow to find it (decoded it takes ten times as much).
+ */
+const BLOCK_BYTES_MAX = 512 * 1024;
+const BLOCKS_MIN = 2;
 
 /** Another block may be begun before the first is settled. */
 export function hasRoom({ connecting }: ChainState): boolean {
   let bytes = 0;
   for (const { block } of connecting) bytes += block.raw.length;
-  return connecting.length < BLOCKS_MAX && bytes < BLOCK_BYTES_MAX;
+  return connecting.length < BLOCKS_MIN || (connecting.length < BLOCKS_MAX && bytes < BLOCK_BYTES_MAX);
 }
 
 /** First half. The coins must stand at the block's parent. Throws Reject, and then changes nothing. */

@@ -31,6 +31,10 @@ export interface SignatureVerifier {
 
 export type VerifierChoice = 'auto' | SignatureVerifier['name'];
 
+const COMPRESSED_BYTES = 33;
+/** Points kept, each in a place that its key says: half a megabyte. */
+const POINTS_MAX = 4_096;
+
 /** What we need of an engine made from libsecp256k1. Undefined or false where C returns 0. */
 interface CEngine {
   verifyCompact(compact: Uint8Array, hash: Uint8Array, publicKey: Uint8Array): boolean;
@@ -59,10 +63,12 @@ export function loadVerifierSync(choice: Exclude<VerifierChoice, 'wasm'>): Signa
 }
 
 function nativeVerifier(native: NativeSecp256k1): SignatureVerifier {
+  const points = new PointCache(native);
   return cVerifier('native', {
     verifyCompact(compact, hash, publicKey) {
       try {
-        return native.ecdsaVerify(compact, hash, publicKey);
+        const point = publicKey.length === COMPRESSED_BYTES ? points.get(publicKey) : publicKey;
+        return native.ecdsaVerify(compact, hash, point);
       } catch {
         return false;
       }
@@ -75,6 +81,37 @@ function nativeVerifier(native: NativeSecp256k1): SignatureVerifier {
       }
     },
   });
+}
+
+/**
+ * The points of compressed keys that were used before: finding one is a tenth of a verification, and many keys are used
+ * again. A key that is not here costs nothing more, since the point has to be found in any case.
+ */
+class PointCache {
+  readonly #native: NativeSecp256k1;
+  readonly #keys = new Uint8Array(POINTS_MAX * COMPRESSED_BYTES);
+  readonly #points = new Array<Uint8Array | undefined>(POINTS_MAX).fill(undefined);
+
+  constructor(native: NativeSecp256k1) {
+    this.#native = native;
+  }
+
+  /** 65 bytes. Throws for what is no point of the curve. */
+  get(key: Uint8Array): Uint8Array {
+    const place = (key[1]! | (key[2]! << 8)) % POINTS_MAX;
+    const known = this.#points[place];
+    if (known !== undefined && this.#isKey(place, key)) return known;
+    const point = this.#native.publicKeyConvert(key, false);
+    this.#keys.set(key, place * COMPRESSED_BYTES);
+    this.#points[place] = point;
+    return point;
+  }
+
+  #isKey(place: number, key: Uint8Array): boolean {
+    const start = place * COMPRESSED_BYTES;
+    for (let i = 0; i < COMPRESSED_BYTES; i += 1) if (this.#keys[start + i] !== key[i]) return false;
+    return true;
+  }
 }
 
 async function wasmVerifier(): Promise<SignatureVerifier> {

@@ -48,9 +48,11 @@ export interface PeerPumpDeps {
 
 /** Longest delay that a timer of Node takes. */
 const TIMER_MS_MAX = 0x7fff_ffff;
-/** Blocks of one peer, and bytes of those of all peers, that may be with the chain at a time; one always may. */
+/** Blocks of one peer, and bytes of those of all peers, that may be with the chain at a time; some always may. */
 const OPEN_BLOCKS_MAX = 16;
-const OPEN_BLOCK_BYTES_MAX = 8 * 1024 * 1024;
+const OPEN_BLOCK_BYTES_MAX = 640 * 1024;
+/** Of one peer, whatever their size: one whose scripts are checked, one that is begun, and one at hand. */
+const OPEN_BLOCKS_MIN = 3;
 
 export class PeerPump implements TransportHandler {
   readonly transport: TcpTransport;
@@ -272,8 +274,8 @@ export class PeerPump implements TransportHandler {
   /** The next message of the peer that it is time for. */
   #take(peer: PeerId): Received | undefined {
     const open = this.#busy.get(peer) ?? 0;
-    if (open > 0 && (open >= OPEN_BLOCKS_MAX || this.#openBlockBytes >= OPEN_BLOCK_BYTES_MAX))
-      return undefined;
+    const isFull = open >= OPEN_BLOCKS_MAX || this.#openBlockBytes >= OPEN_BLOCK_BYTES_MAX;
+    if (open >= OPEN_BLOCKS_MIN && isFull) return undefined;
     const frame = this.#heldBack.get(peer) ?? this.transport.get(peer)?.next();
     if (frame === undefined) return undefined;
     if (open > 0 && !this.#mayOverlap(peer, frame)) {

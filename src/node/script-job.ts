@@ -6,12 +6,13 @@
  * counter. After a failure nobody takes another unit. Units are taken in order, so all before a failed one have been
  * taken and are finished by their threads: the lowest failure is the same whatever the number of threads.
  */
+import { assert } from '../base/assert.ts';
 import type { ScriptCheck } from '../chain/effects.ts';
 import type { SignatureVerifier } from '../crypto/verifier.ts';
 import type { ScriptError } from '../script/errors.ts';
 import { PrecomputedTx } from '../script/sighash.ts';
 import { verifyInputRange } from '../script/verify.ts';
-import { Reader, Writer } from '../wire/codec.ts';
+import { compactSizeBytes, Reader, Writer } from '../wire/codec.ts';
 import { decodeTransaction, readOutput, writeOutput } from '../wire/transaction.ts';
 
 /** Inputs of one unit: few enough that threads end together, enough that taking one costs nothing beside it. */
@@ -34,22 +35,44 @@ export interface UnitFailure {
 }
 
 export function packJob(checks: readonly ScriptCheck[]): SharedArrayBuffer {
-  const units = checks.flatMap(({ tx }, check) => splitInputs(check, tx.inputs.length));
-  const w = new Writer(1 << 16);
-  const table: number[] = [0, 0, units.length, ...units.flat()];
-  const bytesStart = (table.length + checks.length * CHECK_WORDS) * 4;
-  for (const { tx, spent, flags } of checks) {
-    const txStart = bytesStart + w.length;
-    w.put(tx.raw);
-    const spentStart = bytesStart + w.length;
-    for (const output of spent) writeOutput(w, output);
-    table.push(flags, txStart, tx.raw.length, spentStart);
+  let units = 0;
+  let dataBytes = 0;
+  for (const { tx, spent } of checks) {
+    units += Math.ceil(tx.inputs.length / UNIT_INPUTS_MAX);
+    dataBytes += tx.raw.length;
+    for (const { scriptPubKey } of spent) dataBytes += outputBytes(scriptPubKey.length);
   }
-  const bytes = w.finish();
-  const buffer = new SharedArrayBuffer(bytesStart + bytes.length);
-  new Int32Array(buffer, 0, table.length).set(table);
-  new Uint8Array(buffer, bytesStart).set(bytes);
+  const words = HEADER_WORDS + units * UNIT_WORDS + checks.length * CHECK_WORDS;
+  // Written where it will be read: a block's worth of bytes is not copied twice.
+  const buffer = new SharedArrayBuffer(words * 4 + dataBytes);
+  const table = new Int32Array(buffer, 0, words);
+  const w = new Writer(new Uint8Array(buffer, words * 4));
+  table[UNIT_COUNT] = units;
+  let unitAt = HEADER_WORDS;
+  let checkAt = HEADER_WORDS + units * UNIT_WORDS;
+  checks.forEach(({ tx, spent, flags }, check) => {
+    const { length } = tx.inputs;
+    for (let start = 0; start < length; start += UNIT_INPUTS_MAX) {
+      table[unitAt] = check;
+      table[unitAt + 1] = start;
+      table[unitAt + 2] = Math.min(start + UNIT_INPUTS_MAX, length);
+      unitAt += UNIT_WORDS;
+    }
+    table[checkAt] = flags;
+    table[checkAt + 1] = words * 4 + w.length;
+    table[checkAt + 2] = tx.raw.length;
+    w.put(tx.raw);
+    table[checkAt + 3] = words * 4 + w.length;
+    for (const output of spent) writeOutput(w, output);
+    checkAt += CHECK_WORDS;
+  });
+  assert(w.length === dataBytes, 'what is written is as long as was counted');
   return buffer;
+}
+
+/** Amount, length and script. */
+function outputBytes(scriptBytes: number): number {
+  return 8 + compactSizeBytes(scriptBytes) + scriptBytes;
 }
 
 /** One thread's share of a job. */
@@ -120,12 +143,4 @@ export function firstFailure(failures: readonly UnitFailure[]): UnitFailure | un
     if (earlier) first = failure;
   }
   return first;
-}
-
-function splitInputs(check: number, inputs: number): [number, number, number][] {
-  const units: [number, number, number][] = [];
-  for (let start = 0; start < inputs; start += UNIT_INPUTS_MAX) {
-    units.push([check, start, Math.min(start + UNIT_INPUTS_MAX, inputs)]);
-  }
-  return units;
 }

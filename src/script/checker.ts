@@ -21,6 +21,7 @@ export const SEQUENCE_LOCKTIME_MASK = 0xffff;
 const SCHNORR_SIGNATURE_BYTES = 64;
 
 interface SignatureHash {
+  readonly hashType: number;
   readonly scriptCode: Uint8Array;
   readonly hash: Uint8Array;
 }
@@ -48,8 +49,10 @@ export class TransactionChecker implements SignatureChecker {
   readonly #precomputed: PrecomputedTx;
   readonly #inputIndex: number;
   readonly #verifier: SignatureVerifier;
-  /** By hash type: OP_CHECKMULTISIG asks for the same hash with every key it tries. */
-  #hashes: Map<number, SignatureHash> | undefined;
+  /** OP_CHECKMULTISIG asks for the same hash with every key it tries; most scripts ask for one only. */
+  #first: SignatureHash | undefined;
+  /** Those of other hash types. */
+  #others: Map<number, SignatureHash> | undefined;
 
   constructor(precomputed: PrecomputedTx, inputIndex: number, verifier: SignatureVerifier) {
     this.#precomputed = precomputed;
@@ -107,12 +110,16 @@ export class TransactionChecker implements SignatureChecker {
 
   // No input runs both legacy and witness scripts with signatures, so the version needs no place in the key.
   #signatureHash(hashType: number, scriptCode: Uint8Array, sigVersion: 'base' | 'witness-v0'): Uint8Array {
-    const known = this.#hashes?.get(hashType);
+    const known = this.#first?.hashType === hashType ? this.#first : this.#others?.get(hashType);
     if (known !== undefined && equalBytes(known.scriptCode, scriptCode)) return known.hash;
     const compute = sigVersion === 'base' ? legacySignatureHash : witnessV0SignatureHash;
     const hash = compute(this.#precomputed, this.#inputIndex, scriptCode, hashType);
-    this.#hashes ??= new Map();
-    this.#hashes.set(hashType, { scriptCode, hash });
+    const entry = { hashType, scriptCode, hash };
+    if (this.#first === undefined || this.#first.hashType === hashType) this.#first = entry;
+    else {
+      this.#others ??= new Map();
+      this.#others.set(hashType, entry);
+    }
     return hash;
   }
 }

@@ -23,7 +23,7 @@ import { STACK_HANDLERS } from './stack-ops.ts';
 import { TAPSCRIPT_HANDLERS } from './tapscript.ts';
 
 /** Bytes of one stack item (Core: MAX_SCRIPT_ELEMENT_SIZE). */
-const ELEMENT_BYTES_MAX = 520;
+export const ELEMENT_BYTES_MAX = 520;
 /** Items on both stacks together (Core: MAX_STACK_SIZE). */
 export const STACK_ITEMS_MAX = 1_000;
 

@@ -11,7 +11,7 @@
 import { binaryToBytes, concatBytes } from '../base/bytes.ts';
 import { sha256, sha256d } from '../crypto/sha256.ts';
 import { Writer } from '../wire/codec.ts';
-import { exactValue, outPoint, type TxOutput, type TxParts, writeOutput } from '../wire/transaction.ts';
+import { outPoint, type TxOutput, type TxParts, writeAmount, writeOutput } from '../wire/transaction.ts';
 import { SIGHASH_ANYONECANPAY, SIGHASH_NONE, SIGHASH_SINGLE } from './encoding.ts';
 import { OPCODES, ScriptCursor } from './opcodes.ts';
 
@@ -70,7 +70,7 @@ export class PrecomputedTx {
   }
 
   get spentAmounts(): Uint8Array {
-    this.#spentAmounts ??= hashEach(this.spent, (w, output) => w.i64(exactValue(output)));
+    this.#spentAmounts ??= hashEach(this.spent, (w, output) => writeAmount(w, output));
     return this.#spentAmounts;
   }
 
@@ -151,7 +151,7 @@ export function witnessV0SignatureHash(
   w.put(sequences);
   outPoint.write(w, input.prevout);
   writeScript(w, scriptCode);
-  w.i64(exactValue(spent[inputIndex]!));
+  writeAmount(w, spent[inputIndex]!);
   w.u32(input.sequence);
   w.put(outputs);
   w.u32(tx.lockTime);

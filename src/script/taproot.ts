@@ -7,7 +7,7 @@ import { compareBytes } from '../base/bytes.ts';
 import { taggedHash } from '../crypto/hashes.ts';
 import { checkTapTweak } from '../crypto/keys.ts';
 import { sha256 } from '../crypto/sha256.ts';
-import { Writer } from '../wire/codec.ts';
+import { compactSizeBytes, Writer } from '../wire/codec.ts';
 import type { ScriptError } from './errors.ts';
 import { SCRIPT_FLAGS } from './flags.ts';
 import { evalWitnessScript, STACK_ITEMS_MAX } from './interpreter.ts';
@@ -117,9 +117,4 @@ function witnessBytes(witness: readonly Uint8Array[]): number {
   let bytes = compactSizeBytes(witness.length);
   for (const item of witness) bytes += compactSizeBytes(item.length) + item.length;
   return bytes;
-}
-
-function compactSizeBytes(value: number): number {
-  if (value < 0xfd) return 1;
-  return value <= 0xffff ? 3 : 5;
 }

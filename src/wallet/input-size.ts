@@ -3,6 +3,7 @@
  * src/wallet/spend.cpp). Our ECDSA signatures have a small r, so they are never longer than 71 bytes with hash type.
  */
 import { solveScript } from '../script/templates.ts';
+import { compactSizeBytes } from '../wire/codec.ts';
 import { type TxOutput, WITNESS_SCALE_FACTOR } from '../wire/transaction.ts';
 import type { SpendData } from './key-ring.ts';
 
@@ -58,11 +59,6 @@ export function signedTxWeight(
 
 export function outputBytes({ scriptPubKey }: Pick<TxOutput, 'scriptPubKey'>): number {
   return 8 + compactSizeBytes(scriptPubKey.length) + scriptPubKey.length;
-}
-
-export function compactSizeBytes(value: number): number {
-  if (value < 0xfd) return 1;
-  return value <= 0xffff ? 3 : 5;
 }
 
 function satisfactionOf(script: Uint8Array, data: SpendData): Satisfaction | undefined {

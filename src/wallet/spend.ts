@@ -10,6 +10,7 @@ import { dustThreshold, STANDARD_WEIGHT_MAX } from '../mempool/policy.ts';
 import { SIGHASH_DEFAULT } from '../script/encoding.ts';
 import { signTransaction } from '../script/sign-transaction.ts';
 import { solveScript } from '../script/templates.ts';
+import { compactSizeBytes } from '../wire/codec.ts';
 import {
   createTransaction,
   type Transaction,
@@ -21,7 +22,7 @@ import { valueOut } from './balance.ts';
 import { changeOf, type SelectionParams } from './coin-select.ts';
 import type { OutputType } from './descriptor-keeper.ts';
 import { discardFeeRate, type FeeEstimate, type FeeSource, formatFeeRate, minimumFeeRate } from './fees.ts';
-import { compactSizeBytes, outputBytes, signedInputWeight, signedTxWeight } from './input-size.ts';
+import { outputBytes, signedInputWeight, signedTxWeight } from './input-size.ts';
 import { KeyRingError } from './key-ring.ts';
 import { type Recipient, type SpendContext, SpendError, type SpendRequest } from './spend-request.ts';
 import { chooseCoins } from './spend-select.ts';

@@ -124,9 +124,11 @@ export class Writer {
   #view: DataView;
   #length = 0;
 
-  constructor(capacity = 256) {
-    this.#bytes = new Uint8Array(capacity);
-    this.#view = new DataView(this.#bytes.buffer);
+  /** `room`: bytes to begin with, or where to write as long as they suffice. */
+  constructor(room: number | Uint8Array = 256) {
+    const bytes = typeof room === 'number' ? new Uint8Array(room) : room;
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
   get length(): number {
@@ -229,6 +231,13 @@ export class Writer {
   finish(): Uint8Array {
     return this.#bytes.slice(0, this.#length);
   }
+}
+
+/** Of a length prefix in its shortest form. */
+export function compactSizeBytes(value: number): number {
+  if (value < 0xfd) return 1;
+  if (value <= 0xffff) return 3;
+  return value <= 0xffff_ffff ? 5 : 9;
 }
 
 export interface Codec<T> {

@@ -12,7 +12,7 @@ import type { Figure } from './scenario.ts';
 
 const { BITCOIND } = process.env;
 /** Seldom enough to cost nothing, often enough for what takes a second. */
-const POLL_MS = 10;
+const POLL_MS = 20;
 const TIMEOUT_MS = 10 * 60_000;
 /** Clock ticks a second in /proc (USER_HZ; 100 on every Linux that Node runs on). */
 const TICKS_PER_SECOND = 100;

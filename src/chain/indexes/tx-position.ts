@@ -1,6 +1,6 @@
 /** Where a transaction lies: its block's place in the block files, and the bytes after the header (Core: index/disktxpos.h). */
 import { type Block, HEADER_BYTES } from '../../wire/block.ts';
-import { Reader, Writer } from '../../wire/codec.ts';
+import { compactSizeBytes, Reader, Writer } from '../../wire/codec.ts';
 import { readTransaction, type Transaction } from '../../wire/transaction.ts';
 import { readVarInt, writeVarInt } from '../compress.ts';
 import type { FilePosition } from '../effects.ts';
@@ -37,10 +37,4 @@ export function readTxPosition(r: Reader): TxPosition {
 /** The transaction out of its block's bytes. Throws DecodeError. */
 export function transactionAt(rawBlock: Uint8Array, { offset }: TxPosition): Transaction {
   return readTransaction(new Reader(rawBlock, HEADER_BYTES + offset));
-}
-
-function compactSizeBytes(count: number): number {
-  const w = new Writer(9);
-  w.compactSize(count);
-  return w.length;
 }
