@@ -16,7 +16,7 @@ const LENIENT_EVERY = 3;
 const OLD_VERSION = 3;
 const NEVER = 1_000_000_000;
 /** When the last block is found, how long until all must agree. */
-const SETTLED_MS = HOUR_MS / 2;
+const SETTLED_SHARE = 0.5;
 
 export const ruleFork: Scenario = {
   name: 'rule-fork',
@@ -36,7 +36,8 @@ export const ruleFork: Scenario = {
     const baseHeight = nodes[0]!.height;
     yield* pass(world, SETTLING_MS);
     const end = world.now + options.duration;
-    world.checks.start(end + SETTLED_MS);
+    const settledMs = SETTLED_SHARE * options.duration;
+    world.checks.start(end + settledMs);
     const seen = { broken: 0, led: 0, apart: 0 };
     startMining(world, {
       interval: options.blockInterval,
@@ -57,8 +58,8 @@ export const ruleFork: Scenario = {
     });
     const crossing = [...world.network.links].filter(({ hosts: [a, b] }) => isLenient(a) !== isLenient(b)).length;
     // The minority stops; one block more of the majority decides.
-    startMining(world, { interval: options.blockInterval, end: end + SETTLED_MS / 2, miners: enforcing.filter(node => node.listens) });
-    yield* pass(world, SETTLED_MS);
+    startMining(world, { interval: options.blockInterval, end: end + settledMs / 2, miners: enforcing.filter(node => node.listens) });
+    yield* pass(world, settledMs);
     const share = (count: number) => (100 * count) / nodes.length;
     return {
       world,
@@ -71,7 +72,7 @@ export const ruleFork: Scenario = {
         { name: 'links between the two kinds when mining ended', value: crossing, unit: '' },
         { name: 'links in all', value: world.network.links.size, unit: '' },
         { name: 'of those who do not know the rule, on the valid chain at the end', value: lenient.filter(node => node.tip === enforcing[0]!.tip).length, unit: '' },
-        { name: 'connections tried for nothing, a minute, each of them', value: hungUp(enforcing) / lenient.length / ((options.duration + SETTLED_MS) / MINUTE_MS), unit: '' },
+        { name: 'connections tried for nothing, a minute, each of them', value: hungUp(enforcing) / lenient.length / ((options.duration + settledMs) / MINUTE_MS), unit: '' },
       ],
       verdicts: [
         { promise: 'nobody who enforces the rule ever followed a block that breaks it', holds: !wasLed },
