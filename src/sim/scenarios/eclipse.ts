@@ -7,7 +7,7 @@
  * keep. The victims have a history: their `tried` tables hold all honest nodes, and as many stale addresses as feelers
  * leave (a fifth). The first restart is as Core makes it, with two anchors; the ones after it are without.
  */
-import { MINUTE_MS, toUnixSeconds } from '../../base/clock.ts';
+import { HOUR_MS, MINUTE_MS, toUnixSeconds } from '../../base/clock.ts';
 import { randomBelow } from '../../base/random.ts';
 import { SERVICES } from '../../wire/messages.ts';
 import type { TimedAddress } from '../../wire/net-address.ts';
@@ -29,6 +29,10 @@ const ATTACKER_CONNECTIONS = 100_000;
 const DIALING_MS = 2 * MINUTE_MS;
 /** Restarts of each victim without anchors. */
 const RESTARTS = 3;
+/** Between two restarts: who was tried in the last ten minutes is passed over, and honest peers were. */
+const GAP_MS = 11 * MINUTE_MS;
+/** When the victims last spoke with those whom they know. */
+const HISTORY_AGE_MS = 3 * HOUR_MS;
 /** Of the tried addresses, those where nobody is any more (p2p literature: 72 to 95 % before there were feelers). */
 const STALE_SHARE = 0.2;
 const ECLIPSED_MAX = 0.001;
@@ -54,10 +58,11 @@ export const eclipse: Scenario = {
     const withAnchors = { slots: 0, taken: 0, eclipsed: 0, fewest: OUTBOUND };
     const without = { ...withAnchors };
     let inBooks = 0;
-    world.checks.start(world.now + (1 + RESTARTS) * DIALING_MS);
+    world.checks.start(world.now + (1 + RESTARTS) * (GAP_MS + DIALING_MS));
     for (let round = 0; round < 1 + RESTARTS; round += 1) {
       const keepAnchors = round === 0;
       const counts = keepAnchors ? withAnchors : without;
+      yield* pass(world, GAP_MS);
       for (const victim of victims) {
         victim.stop({ keepAnchors });
         fill(world, victim, addresses);
@@ -142,11 +147,12 @@ function giveHistory(world: World, victims: readonly SimNode[], nodes: readonly 
   const services = SERVICES.network | SERVICES.witness | SERVICES.networkLimited;
   const goneCount = Math.round((nodes.length * STALE_SHARE) / (1 - STALE_SHARE));
   const gone = Array.from({ length: goneCount }, () => world.freshAddress());
-  const time = toUnixSeconds(world.now);
+  const then = world.now - HISTORY_AGE_MS;
+  const time = toUnixSeconds(then);
   for (const { addressBook } of victims) {
     for (const address of [...nodes.map(node => node.address), ...gone]) {
-      addressBook.add([{ ...address, time, services }], address, world.now);
-      addressBook.good(address, world.now);
+      addressBook.add([{ ...address, time, services }], address, then);
+      addressBook.good(address, then);
     }
   }
 }
