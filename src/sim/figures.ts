@@ -56,7 +56,9 @@ export function txCost(world: World): TxCost | undefined {
     messages += commands.get(command)?.messages ?? 0;
     bytes += commands.get(command)?.bytes ?? 0;
   }
-  const needed = world.metrics.spreads('tx').reduce((sum, { reached }) => sum + reached - 1, 0);
+  // Not all are followed when there are many: the others are taken to have gone as far.
+  const followed = world.metrics.spreads('tx');
+  const needed = (made.tx / followed.length) * followed.reduce((sum, { reached }) => sum + reached - 1, 0);
   const sent = commands.get('tx')?.messages ?? 0;
   const pairs = made.tx * world.nodes.length;
   return { messages: messages / pairs, bytes: bytes / pairs, duplicates: Math.max(0, sent - needed) / sent };
