@@ -16,10 +16,10 @@ import type { I2pBridge } from './i2p.ts';
 import { CredentialsGenerator, type Proxies, type SocksProxy } from './proxies.ts';
 import { I2P_PORT } from './sam.ts';
 
-/** Undecoded bytes of one peer above which its socket is read no further (Core: -maxreceivebuffer). */
-const RECEIVE_BUFFER_BYTES_MAX = 5_000_000;
-/** Unsent bytes to one peer above which nothing of it is handled (Core: -maxsendbuffer). */
-const SEND_BUFFER_BYTES_MAX = 1_000_000;
+/** By default: undecoded bytes of one peer above which its socket is read no further (Core: -maxreceivebuffer). */
+export const RECEIVE_BUFFER_BYTES = 5_000_000;
+/** By default: unsent bytes to one peer above which nothing of it is handled (Core: -maxsendbuffer). */
+export const SEND_BUFFER_BYTES = 1_000_000;
 /** How long a dial may take by default (Core: DEFAULT_CONNECT_TIMEOUT). */
 const CONNECT_TIMEOUT_MS = 5_000;
 /** Of a peer that only a proxy knows, and of our end where there is none. */
@@ -60,6 +60,12 @@ export interface TransportHandler {
   closed(connection: Connection): void;
 }
 
+/** Bytes for each peer. */
+export interface BufferLimits {
+  readonly receive: number;
+  readonly send: number;
+}
+
 export interface TransportOptions {
   readonly magic: Uint8Array;
   /** Of keys and garbage. */
@@ -69,6 +75,7 @@ export interface TransportOptions {
   /** Outbound sockets leave from this address: how nodes of a private network are told apart. */
   readonly localAddress?: string;
   readonly connectTimeoutMs?: number;
+  readonly buffers?: BufferLimits;
   /** Absent: everybody is dialed straight. */
   readonly proxies?: Proxies;
   /** Absent: nobody on I2P is dialed. */
@@ -95,6 +102,7 @@ export class Connection {
   readonly traffic = new TrafficCounters();
   readonly transport: Transport;
   readonly #log: Log;
+  readonly #buffers: BufferLimits;
   readonly #socket: net.Socket;
   readonly #total: TrafficCounters;
   readonly #onSent: ((bytes: number) => void) | undefined;
@@ -111,6 +119,7 @@ export class Connection {
     info: ConnectionInfo,
     context: {
       log: Log;
+      buffers: BufferLimits;
       transport: Transport;
       total: TrafficCounters;
       handler: TransportHandler;
@@ -122,6 +131,7 @@ export class Connection {
     this.#socket = socket;
     this.transport = context.transport;
     this.#log = context.log;
+    this.#buffers = context.buffers;
     this.#total = context.total;
     this.#onSent = context.onSent;
     const { handler } = context;
@@ -134,7 +144,7 @@ export class Connection {
       this.transport.push(chunk);
       this.#write();
       this.#tellKind();
-      if (this.transport.bufferedBytes > RECEIVE_BUFFER_BYTES_MAX) socket.pause();
+      if (this.transport.bufferedBytes > this.#buffers.receive) socket.pause();
       handler.readable(this);
     });
     socket.on('drain', () => {
@@ -160,7 +170,7 @@ export class Connection {
     if (this.#isClosing) return undefined;
     const frame = this.transport.next();
     this.#tellKind();
-    if (this.#socket.isPaused() && this.transport.bufferedBytes <= RECEIVE_BUFFER_BYTES_MAX)
+    if (this.#socket.isPaused() && this.transport.bufferedBytes <= this.#buffers.receive)
       this.#socket.resume();
     if (frame !== undefined && frame.kind !== 'decoy') {
       const name = frame.kind === 'frame' && isKnownCommand(frame.command) ? frame.command : OTHER_COMMANDS;
@@ -180,7 +190,7 @@ export class Connection {
     if (this.#isClosing || this.#isClosed || this.#socket.destroyed) return;
     this.transport.send(command, payload);
     this.#write();
-    if (!this.#isSendPaused && this.#socket.writableLength > SEND_BUFFER_BYTES_MAX) {
+    if (!this.#isSendPaused && this.#socket.writableLength > this.#buffers.send) {
       this.#isSendPaused = true;
       handler.sendPaused(this);
     }
@@ -405,6 +415,7 @@ export class TcpTransport {
       { ...info, peer, address, localAddress, permissions },
       {
         log: this.#deps.log,
+        buffers: this.#options.buffers ?? { receive: RECEIVE_BUFFER_BYTES, send: SEND_BUFFER_BYTES },
         transport,
         total: this.total,
         handler,

@@ -116,6 +116,7 @@ export class Gossip {
         ...i2p(this.#i2pBridge()),
         looksUpNames: options.looksUpNames,
         isCjdnsReachable: options.isCjdnsReachable,
+        buffers: options.buffers,
         onSent: bytes => this.upload.record(bytes, clock.now()),
         ...local(options.localAddress),
       },

@@ -1,6 +1,7 @@
 /** What the user said about peers, as the gossip layer and the sockets take it. Throws ConfigError. */
 import type { DnsServer } from '../net/dns-client.ts';
 import type { Proxies } from '../net/proxies.ts';
+import { type BufferLimits, RECEIVE_BUFFER_BYTES, SEND_BUFFER_BYTES } from '../net/tcp.ts';
 import type { AddressBookOptions } from '../p2p/address-book.ts';
 import type { DialTarget, Permission } from '../p2p/events.ts';
 import type { PeerManagerOptions } from '../p2p/peer-manager.ts';
@@ -26,6 +27,8 @@ const DNS_PORT = 53;
 const PEER_TIMEOUT_DEFAULT_S = 60;
 /** Core: DEFAULT_CONNECT_TIMEOUT. */
 const CONNECT_TIMEOUT_DEFAULT_MS = 5_000;
+/** What buffers are counted in. */
+const BUFFER_UNIT_BYTES = 1_000;
 const MAX_CONNECTIONS_DEFAULT = 125;
 const BAN_TIME_DEFAULT_S = 24 * 60 * 60;
 /** Bytes of the user agent (Core: MAX_SUBVERSION_LENGTH). */
@@ -57,6 +60,8 @@ export interface NetworkOptions {
   readonly localAddress: string | undefined;
   /** How long a dial may take (`-timeout`). */
   readonly connectTimeoutMs: number;
+  /** `-maxreceivebuffer`, `-maxsendbuffer`. */
+  readonly buffers: BufferLimits;
   /** Bytes a day (`-maxuploadtarget`); 0: any. */
   readonly uploadTarget: number;
   /** Empty: the system's. */
@@ -131,6 +136,11 @@ export function networkOptions(config: NodeConfig): NetworkOptions {
     capturesMessages: settings.flag('capturemessages', false),
     looksUpNames: settings.flag('dns', true),
     connectTimeoutMs: Math.max(1, settings.number('timeout', CONNECT_TIMEOUT_DEFAULT_MS)),
+    buffers: {
+      receive:
+        settings.number('maxreceivebuffer', RECEIVE_BUFFER_BYTES / BUFFER_UNIT_BYTES) * BUFFER_UNIT_BYTES,
+      send: settings.number('maxsendbuffer', SEND_BUFFER_BYTES / BUFFER_UNIT_BYTES) * BUFFER_UNIT_BYTES,
+    },
     uploadTarget: uploadTarget(settings),
     localAddress: privateNetwork && bind.length > 0 ? toHostPort(bind[0]!, 0).host : undefined,
     resolvers: settings.list('resolver').map(text => toHostPort(text, DNS_PORT)),

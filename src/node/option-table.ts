@@ -72,6 +72,8 @@ export const OPTIONS = {
   torcontrol: text(),
   torpassword: text(),
   externalip: list('Our own address as others see it'),
+  maxreceivebuffer: number('Thousands of bytes of one peer that may wait to be handled (default 5000)'),
+  maxsendbuffer: number('Thousands of bytes that may wait to be sent to one peer (default 1000)'),
   maxuploadtarget: text(
     'Bytes to send a day at most: old blocks are refused first; units k to T, default M (default 0: any)',
   ),
@@ -199,8 +201,6 @@ export const OPTIONS = {
   daemon: flag(),
   listenonion: flag(),
   natpmp: flag(),
-  maxreceivebuffer: number(),
-  maxsendbuffer: number(),
   loglevel: list(),
   logips: flag(),
   logthreadnames: flag(),

@@ -180,3 +180,42 @@ test('what a packet may contain', () => {
   transport.push(cipher.seal([new Uint8Array(4_000_014)]).subarray(0, 3));
   expect(drain(transport).map(textOf)).toEqual(['transport: packet too large (4000014 bytes)']);
 });
+
+test('no bytes make it throw, or keep more than it may have to', () => {
+  for (let seed = 1; seed <= 150; seed += 1) {
+    const random = new SeededRandom(seed);
+    const transport = seed % 2 ? dialed(seed) : dialing(seed);
+    let received = 0;
+    let ended = '';
+    while (received < 10_000 && ended === '') {
+      const bytes = random.bytes(1 + randomBelow(random, 900));
+      received += bytes.length;
+      transport.push(bytes);
+      ended = drain(transport).map(textOf)[0] ?? '';
+      expect(transport.bufferedBytes).toBeLessThanOrEqual(64 + GARBAGE_BYTES_MAX + 16 + 900);
+    }
+    expect(ended, `seed ${seed}`).toBe('transport: missing garbage terminator');
+  }
+});
+
+test('one changed bit anywhere behind the terminator ends it, or is waited for', () => {
+  const outcomes = new Set<string>();
+  for (let seed = 1; seed <= 150; seed += 1) {
+    const random = new SeededRandom(seed);
+    const { transport, cipher } = byHand(seed);
+    const stream = concatBytes(
+      cipher.seal([]),
+      cipher.seal([Uint8Array.of(18), random.bytes(8)]),
+      cipher.seal([random.bytes(randomBelow(random, 300))], { ignored: true }),
+      cipher.seal([Uint8Array.of(19), random.bytes(8)]),
+    );
+    const at = randomBelow(random, stream.length);
+    stream[at]! ^= 1 << randomBelow(random, 8);
+    transport.push(concatBytes(cipher.sendTerminator, stream));
+    const seen = drain(transport).map(textOf);
+    expect(seen.filter(text => text.startsWith('pong')).length, `seed ${seed}, byte ${at}`).toBe(0);
+    outcomes.add((seen.at(-1) ?? 'waits').replace(/ \(.*| .*$/s, ''));
+  }
+  // A length that grew is waited for; nothing else goes on.
+  expect([...outcomes].sort()).toEqual(expect.arrayContaining(['transport:']));
+});
