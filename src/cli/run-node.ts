@@ -23,7 +23,8 @@ export async function runNode(commandLine: SettingSource, persona: Persona): Pro
   process.on('SIGINT', stop).on('SIGTERM', stop);
   process.on('uncaughtException', giveUp).on('unhandledRejection', giveUp);
   try {
-    running.node = await startNode(loadConfig(commandLine, persona));
+    const warn = (text: string) => process.stderr.write(`Warning: ${text}\n`);
+    running.node = await startNode(loadConfig(commandLine, persona), warn);
     if (running.isStopped) running.node.stop();
     await running.node.stopped;
     return 0;

@@ -56,6 +56,8 @@ export interface NetworkOptions {
   readonly capturesMessages: boolean;
   /** `-dns`. */
   readonly looksUpNames: boolean;
+  /** What the user should know although it works. */
+  readonly warnings: readonly string[];
   /** Dial from here. */
   readonly localAddress: string | undefined;
   /** How long a dial may take (`-timeout`). */
@@ -94,6 +96,7 @@ export function networkOptions(config: NodeConfig): NetworkOptions {
   });
   const peerTimeoutS = settings.number('peertimeout', PEER_TIMEOUT_DEFAULT_S);
   if (peerTimeoutS <= 0) throw new ConfigError('peertimeout must be a positive integer.');
+  const isBroadcastPrivate = privateBroadcast(settings, networks, isConnectMode);
   const bind = settings.list('bind');
   const listen = listenAddresses(config);
   const discovers = settings.flag('discover', listens && !isProxied && externalAddresses.length === 0);
@@ -102,7 +105,7 @@ export function networkOptions(config: NodeConfig): NetworkOptions {
       userAgent: userAgent(settings, persona),
       services: services(settings),
       blocksOnly: settings.flag('blocksonly', false),
-      privateBroadcast: privateBroadcast(settings, networks, isConnectMode),
+      privateBroadcast: isBroadcastPrivate,
       txReconciliation: settings.flag('txreconciliation', false),
       privateNetwork,
       relayStrategy: relayStrategy(settings, privateNetwork),
@@ -142,11 +145,16 @@ export function networkOptions(config: NodeConfig): NetworkOptions {
       send: settings.number('maxsendbuffer', SEND_BUFFER_BYTES / BUFFER_UNIT_BYTES) * BUFFER_UNIT_BYTES,
     },
     uploadTarget: uploadTarget(settings),
+    warnings: isBroadcastPrivate && !settings.flag('proxyrandomize', true) ? [CORRELATED_CIRCUITS] : [],
     localAddress: privateNetwork && bind.length > 0 ? toHostPort(bind[0]!, 0).host : undefined,
     resolvers: settings.list('resolver').map(text => toHostPort(text, DNS_PORT)),
     permissionsOf: permissionsOf(settings),
   };
 }
+
+/** Core's words. */
+const CORRELATED_CIRCUITS =
+  'Private broadcast of own transactions requested (-privatebroadcast) and -proxyrandomize is disabled. Tor circuits for private broadcast connections may be correlated to other connections over Tor. For maximum privacy set -proxyrandomize=1.';
 
 /** It needs networks that hide who speaks, and random peers on them. Throws ConfigError. */
 function privateBroadcast(

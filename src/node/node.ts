@@ -75,10 +75,14 @@ export interface RunningNode {
 }
 
 /** Throws ConfigError, StoreError and others whose message is for the user. Nothing is left running then. */
-export async function startNode(config: NodeConfig): Promise<RunningNode> {
+/** `warn` is told what the user should know although the node starts. */
+export async function startNode(
+  config: NodeConfig,
+  warn: (text: string) => void = () => {},
+): Promise<RunningNode> {
   let node: HearsayNode | undefined;
   try {
-    node = new HearsayNode(config);
+    node = new HearsayNode(config, warn);
     await node.start();
     return node;
   } catch (error) {
@@ -98,13 +102,15 @@ class HearsayNode implements RunningNode {
   /** What was started, in order; taken down in reverse. */
   readonly #running: { readonly name: string; stop(): Promise<void> | void }[] = [];
   #server: RpcServer | undefined;
+  readonly #warn: (text: string) => void;
   #isStopping = false;
   /** The last process in these directories had no time to clean up. */
   readonly #wasKilled: boolean;
 
   /** Takes the directories and opens the log. */
-  constructor(config: NodeConfig) {
+  constructor(config: NodeConfig, warn: (text: string) => void) {
     this.#config = config;
+    this.#warn = warn;
     // First of all: whoever holds them keeps a second process from doing anything else.
     const directories = takeDirectories(config);
     this.#running.push({ name: 'directories', stop: () => directories.release() });
@@ -137,6 +143,10 @@ class HearsayNode implements RunningNode {
     const mockTime = settings.number('mocktime', 0);
     if (mockTime > 0) this.#clock.setMockTime(mockTime);
     const network = networkOptions(this.#config);
+    for (const text of network.warnings) {
+      this.#log.warn(text);
+      this.#warn(text);
+    }
     const rpc = rpcOptions(this.#config);
     const template = templateOptions(settings);
     const wantedIndexes = enabledIndexes(settings);

@@ -83,10 +83,12 @@ for (const how of ['we dial', 'bitcoind dials with v2transport=1', 'bitcoind dia
         });
       const [byCore, byUs] = [await seen(core), await seen(ours)];
       expect(byUs.version).toBe(byCore.version);
+      const transport = how.endsWith('0') ? 'v1' : 'v2';
+      expect(byUs.session_id).toBe(byCore.session_id);
       expect(byCore).toMatchObject({
         inbound: how === 'we dial',
         subver: '/Hearsay:0.1.0/',
-        transport_protocol_type: 'v1',
+        transport_protocol_type: transport,
         relaytxes: true,
         addr_relay_enabled: true,
         connection_type: how === 'we dial' ? 'inbound' : 'manual',
@@ -95,8 +97,7 @@ for (const how of ['we dial', 'bitcoind dials with v2transport=1', 'bitcoind dia
       });
       expect(byUs).toMatchObject({
         inbound: how !== 'we dial',
-        transport_protocol_type: 'v1',
-        session_id: '',
+        transport_protocol_type: transport,
         relaytxes: true,
         addr_relay_enabled: true,
         connection_type: how === 'we dial' ? 'manual' : 'inbound',
@@ -105,7 +106,7 @@ for (const how of ['we dial', 'bitcoind dials with v2transport=1', 'bitcoind dia
       });
       expect(byUs.subver).toMatch(/^\/Satoshi:/);
       expect(byUs.servicesnames).toContain('NETWORK');
-      expect(byCore.servicesnames).toEqual(['NETWORK', 'WITNESS', 'NETWORK_LIMITED']);
+      expect(byCore.servicesnames).toEqual(['NETWORK', 'WITNESS', 'NETWORK_LIMITED', 'P2P_V2']);
       // What one received is what the other sent, except for what was on its way between the two calls.
       for (const command of ['version', 'verack', 'wtxidrelay', 'sendaddrv2'])
         expect(byUs.bytesrecv_per_msg[command], command).toBe(byCore.bytessent_per_msg[command]);
