@@ -9,7 +9,7 @@ import { WalletHostError } from '../rpc/wallet-host.ts';
 import { StoreError } from '../store/errors.ts';
 import { DecodeError } from '../wire/codec.ts';
 
-const WALLET_FILE = 'wallet.dat';
+export const WALLET_FILE = 'wallet.dat';
 /** What RPC puts before the reason why a wallet cannot be opened (Core: LoadWalletInternal). */
 export const WALLET_VERIFICATION_FAILED = 'Wallet file verification failed. ';
 /** Core's words for a wallet that another process, or another wallet here, has open. */

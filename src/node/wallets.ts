@@ -28,6 +28,7 @@ import type { WalletOptions } from '../wallet/options.ts';
 import type { SpendContext } from '../wallet/spend-request.ts';
 import { Wallet } from '../wallet/wallet.ts';
 import type { Transaction } from '../wire/transaction.ts';
+import { restoreWallet } from './restore-wallet.ts';
 import { writeStartupWallet } from './startup-wallets.ts';
 import {
   asHostError,
@@ -170,6 +171,11 @@ export class Wallets implements WalletHost {
         throw error;
       }
     });
+  }
+
+  restore(name: string, backup: string): Promise<Wallet> {
+    const { directory } = this.#options;
+    return restoreWallet({ directory, name }, resolve(backup), each => this.load(each));
   }
 
   async unload(wallet: Wallet): Promise<void> {

@@ -28,6 +28,17 @@ export async function requireUndo({ chain, blocks }: NodeFacade, id: HeaderId): 
   );
 }
 
+/** undefined for a block that was never connected; throws RpcError −32603 when it should be there and is not. */
+export async function undoIfAny({ chain, blocks }: NodeFacade, id: HeaderId): Promise<BlockUndo | undefined> {
+  const undo = await blocks.readUndo(id);
+  if (undo !== undefined || id === 0 || !chain.headers.hasData(id) || !chain.headers.isFullyValid(id))
+    return undo;
+  throw new RpcError(
+    RpcCode.INTERNAL_ERROR,
+    "Undo data expected but can't be read. This could be due to disk corruption or a conflict with a pruning event.",
+  );
+}
+
 /** It was there once. */
 function wasPruned({ headers }: NodeFacade['chain'], id: HeaderId): boolean {
   return headers.txCountOf(id) > 0;

@@ -9,7 +9,13 @@ import type { Transaction } from '../wire/transaction.ts';
 import type { NodeFacade } from './node-facade.ts';
 
 /** A wallet cannot be made, loaded or unloaded. */
-export type WalletFailure = 'notFound' | 'alreadyLoaded' | 'badName' | 'failed';
+export type WalletFailure =
+  | 'notFound'
+  | 'alreadyLoaded'
+  | 'alreadyExists'
+  | 'badName'
+  | 'badBackup'
+  | 'failed';
 
 /** The message is Core's where Core has one. */
 export class WalletHostError extends Error {
@@ -45,6 +51,8 @@ export interface WalletHost {
   create(request: CreateWalletRequest): Promise<Wallet>;
   /** Throws WalletHostError. */
   load(name: string): Promise<Wallet>;
+  /** Copies a backup to a new wallet of that name and loads it. Throws WalletHostError; nothing is left of it then. */
+  restore(name: string, backup: string): Promise<Wallet>;
   unload(wallet: Wallet): Promise<void>;
   /** Names of wallets in the wallet directory, loaded or not. */
   listDirectory(): Promise<readonly string[]>;

@@ -255,6 +255,28 @@ describe('a wallet', () => {
     expect(await rig.call('getaddressinfo', [address], 'copy')).toMatchObject({ ismine: true, labels: [''] });
   });
 
+  test('is restored from a backup under another name, never over another file', async () => {
+    const rig = new Rig(folder);
+    await rig.call('createwallet', ['w']);
+    const address = await rig.call<string>('getnewaddress');
+    const backup = join(folder, 'backup.dat');
+    await rig.call('backupwallet', [backup]);
+    expect(await rig.call('restorewallet', ['again', backup])).toMatchObject({ name: 'again' });
+    expect(await rig.call('getaddressinfo', [address], 'again')).toMatchObject({ ismine: true });
+    for (const [name, file, message] of [
+      ['w', backup, /^Failed to restore wallet. Database file exists in /],
+      ['other', join(folder, 'nothing.dat'), /^Backup file does not exist$/],
+      ['', backup, /^Wallet name cannot be empty$/],
+    ] as const) {
+      await expect(rig.call('restorewallet', [name, file])).rejects.toThrow(message);
+    }
+    const noWallet = join(folder, 'no-wallet.dat');
+    await copyFile(new URL(import.meta.url), noWallet);
+    await expect(rig.call('restorewallet', ['other', noWallet])).rejects.toThrow();
+    // Nothing is left of what failed.
+    expect(await rig.call('listwalletdir')).toMatchObject({ wallets: [{ name: 'again' }, { name: 'w' }] });
+  });
+
   test('finds coins of what it imports, and signs for it', async () => {
     const rig = new Rig(folder);
     await rig.call('createwallet', ['w', false, true]);

@@ -8,7 +8,7 @@ import type { JsonOut } from '../../json.ts';
 import type { ResultDoc, RpcMethod } from '../../method.ts';
 import type { NodeFacade } from '../../node-facade.ts';
 import { res, when } from '../../result-doc.ts';
-import { requireBlock } from '../../stored-blocks.ts';
+import { requireBlock, undoIfAny } from '../../stored-blocks.ts';
 import { txFields, txToJson } from '../../tx-json.ts';
 
 const EXAMPLE_HASH = '00000000c937983704a73af28acdec37b049d214adbda81d7e2a3dd146f6ed09';
@@ -129,7 +129,7 @@ export const getblock: RpcMethod<NodeFacade> = {
     const id = findHeader(node.chain, hash);
     const block = await requireBlock(node, id);
     if (verbosity <= 0) return bytesToHex(block.raw);
-    const undo = verbosity >= 2 ? await node.blocks.readUndo(id) : undefined;
+    const undo = verbosity >= 2 ? await undoIfAny(node, id) : undefined;
     return {
       ...headerToJson(node.chain, id),
       strippedsize: strippedBlockSize(block),

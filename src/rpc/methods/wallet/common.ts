@@ -108,6 +108,8 @@ const HOST_CODES: Readonly<Record<WalletFailure, RpcCode>> = {
   alreadyLoaded: RpcCode.WALLET_ALREADY_LOADED,
   badName: RpcCode.INVALID_PARAMETER,
   failed: RpcCode.WALLET_ERROR,
+  alreadyExists: RpcCode.WALLET_ALREADY_EXISTS,
+  badBackup: RpcCode.INVALID_PARAMETER,
 };
 
 export function addressOf(wallet: Wallet, script: Uint8Array): string | undefined {

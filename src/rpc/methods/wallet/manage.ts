@@ -104,6 +104,26 @@ export const loadwallet: RpcMethod<WalletHost> = {
   },
 };
 
+export const restorewallet: RpcMethod<WalletHost> = {
+  name: 'restorewallet',
+  category: 'wallet',
+  description: 'Makes a wallet out of a copy of its file, and loads it.',
+  params: [
+    { name: 'wallet_name', type: 'string', doc: 'The name that it is to have' },
+    { name: 'backup_file', type: 'string', doc: 'The copy, as backupwallet wrote it' },
+    loadOnStartup,
+  ],
+  results: [loadedDoc],
+  examples: [['testwallet', 'backup.dat']],
+  async run(host, args) {
+    const name = args.string('wallet_name');
+    const backup = args.string('backup_file');
+    const wallet = await answering(RpcCode.WALLET_ERROR, () => host.restore(name, backup));
+    await applyLoadOnStartup(host, name, args.optionalBoolean('load_on_startup'));
+    return loadedJson(wallet, []);
+  },
+};
+
 export const unloadwallet: RpcMethod<WalletHost> = {
   name: 'unloadwallet',
   category: 'wallet',

@@ -12,7 +12,7 @@ import { encryptwallet, walletlock, walletpassphrase, walletpassphrasechange } f
 import { fundrawtransaction } from './fund.ts';
 import {
   abortrescan, backupwallet, createwallet, getwalletinfo, listwalletdir, listwallets, loadwallet, rescanblockchain,
-  setwalletflag, unloadwallet,
+  restorewallet, setwalletflag, unloadwallet,
 } from './manage.ts'; // biome-ignore format: one list
 import { walletcreatefundedpsbt, walletprocesspsbt } from './psbt.ts';
 import {
@@ -29,7 +29,7 @@ const ON_WALLETS: readonly RpcMethod<WalletHost>[] = [
   getreceivedbylabel, gettransaction, getwalletinfo, getwalletmnemonic, importdescriptors, keypoolrefill,
   listaddressgroupings, listdescriptors, listlabels, listlockunspent, listreceivedbyaddress, listreceivedbylabel,
   listsinceblock, listtransactions, listunspent, listwalletdir, listwallets, loadwallet, lockunspent,
-  rescanblockchain, send, sendmany, sendtoaddress, setlabel, setwalletflag, signrawtransactionwithwallet, unloadwallet,
+  rescanblockchain, restorewallet, send, sendmany, sendtoaddress, setlabel, setwalletflag, signrawtransactionwithwallet, unloadwallet,
   walletcreatefundedpsbt, walletlock, walletpassphrase, walletpassphrasechange, walletprocesspsbt,
 ]; // biome-ignore format: one list
 
