@@ -147,13 +147,14 @@ function mempoolBytes(settings: Settings, clusterSizeMax: number): number {
 
 export function templateOptions(
   settings: Settings,
-): TemplateOptions & Required<Pick<TemplateOptions, 'minFeeRate'>> {
+): TemplateOptions & Required<Pick<TemplateOptions, 'minFeeRate'>> & { readonly printsPriority: boolean } {
   const version = settings.number('blockversion', -1);
   const reservedWeight = settings.number('blockreservedweight', BLOCK_RESERVED_WEIGHT);
   const maxWeight = settings.number('blockmaxweight', BLOCK_WEIGHT_MAX);
   checkWeights(reservedWeight, maxWeight);
   return {
     minFeeRate: feeRate(settings, 'blockmintxfee', BLOCK_MIN_FEE_RATE),
+    printsPriority: settings.flag('printpriority', false),
     reservedWeight,
     maxWeight,
     ...(version !== -1 && { version }),

@@ -168,7 +168,7 @@ class HearsayNode implements RunningNode {
       network,
     );
     this.#running.push({ name: 'gossip', stop: () => gossip.stop() });
-    const maker = blockMaker({ engine, clock }, template);
+    const maker = blockMaker({ engine, clock, log: this.#log }, template);
     const facade = this.#facade({ engine, warnings, indexes, gossip, maker, network, store });
     dispatcher.register(nodeMethods(facade, dispatcher));
     const wallets = settings.flag('disablewallet', false)

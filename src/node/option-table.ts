@@ -166,6 +166,7 @@ export const OPTIONS = {
   blockmaxweight: number('Weight of mined blocks (default 4000000)'),
   blockreservedweight: number('Weight kept free for header and coinbase (default 8000)'),
   blockmintxfee: text('Fee rate below which nothing is mined'),
+  printpriority: flag('Log the fee rate of each transaction that goes into a mined block'),
   blockversion: number('Version of mined blocks, regtest only'),
   mine: ours(text('Mine to this address in the background')),
   mocktime: number('Unix time to stand still at; test chains only'),

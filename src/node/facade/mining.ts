@@ -1,7 +1,10 @@
 /** What RPC sees of mining: templates made in the writer's queue, so that chain and mempool are as one sees them. */
-import type { BlockHash } from '../../base/bytes.ts';
+import { type BlockHash, hashToHex, type Txid } from '../../base/bytes.ts';
 import { toUnixSeconds } from '../../base/clock.ts';
+import type { Log } from '../../base/log.ts';
+import { formatMoney } from '../../consensus/amount.ts';
 import { deriveTarget, nextWorkRequired } from '../../consensus/pow.ts';
+import { feeRateOf } from '../../mempool/fee-rate.ts';
 import { searchNonce, withNonce } from '../../mining/solve.ts';
 import {
   assembleBlock,
@@ -26,8 +29,9 @@ export interface BlockMaker extends MiningAccess {
 }
 
 export function blockMaker(
-  { engine, clock }: { readonly engine: Engine; readonly clock: NodeClock },
-  options: Required<Pick<TemplateOptions, 'minFeeRate'>> & TemplateOptions,
+  { engine, clock, log }: { readonly engine: Engine; readonly clock: NodeClock; readonly log: Log },
+  options: Required<Pick<TemplateOptions, 'minFeeRate'>> &
+    TemplateOptions & { readonly printsPriority?: boolean },
 ): BlockMaker {
   const { chain, mempool } = engine;
   const { headers, params } = chain;
@@ -42,10 +46,20 @@ export function blockMaker(
     scriptPubKey,
   });
 
+  /** `-printpriority`, of what is in the mempool. */
+  const printPriority = (txid: Txid): void => {
+    const entry = mempool.get(txid);
+    if (entry === undefined) return;
+    const rate = formatMoney(feeRateOf(entry.modifiedFee, entry.virtualSize));
+    log.info(`fee rate ${rate} BTC/kvB txid ${hashToHex(txid)}`);
+  };
+
   const templateFor = (scriptPubKey: Uint8Array): Promise<BlockTemplate> =>
     engine.enqueue('template', function* () {
       yield* [];
       const template = createTemplate(contextFor(scriptPubKey), mempool, options);
+      if (options.printsPriority)
+        for (const tx of template.block.transactions.slice(1)) printPriority(tx.txid);
       last = { weight: template.weight, txCount: template.block.transactions.length - 1 };
       return template;
     });
