@@ -1,6 +1,6 @@
 /**
  * Reads blocks from files (`import`, `-loadblock`): Core's `blk*.dat` framing, scrambled with the `xor.dat` beside them
- * or not, gzip accepted. Memory stays low, since files are streamed. Blocks that come before their parent are held until it arrives, up to a limit. What is refused
+ * or not, gzip accepted. Memory stays low, since files are streamed. Of blocks that come before their parent the place is remembered until it arrives. What is refused
  * is reported with its reason, file and offset, and reading goes on: nothing before it is lost.
  */
 import { createReadStream, type ReadStream } from 'node:fs';
@@ -19,10 +19,15 @@ import type { Writer } from './writer.ts';
 const READ_BYTES = 1024 * 1024;
 /** Enough to tell gzip and a network's magic. */
 const START_BYTES = 4;
+const NOT_SCRAMBLED = new Uint8Array(XOR_KEY_BYTES);
 /** Unpacked at once: when damage is found, what was unpacked of this much is lost. */
 const GUNZIP_BYTES = 16 * 1024;
-/** Blocks that wait for their parents take at most this much memory. */
+/** Blocks of packed files that wait for their parents take at most this much memory. */
 const HELD_BYTES_MAX = 64 * 1024 * 1024;
+/** Of blocks in other files only the place is remembered; of so many at most. */
+const HELD_PLACES_MAX = 1_000_000;
+/** Magic and length before a block. */
+const RECORD_HEADER_BYTES = 8;
 /** Blocks that may be with the writer at a time, so that one is looked at while another's scripts are checked. */
 const UNDER_WAY_MAX = 16;
 const UNDER_WAY_BYTES_MAX = 8 * 1024 * 1024;
@@ -82,18 +87,31 @@ export async function importFiles<Effect>(
   return importer.finish();
 }
 
-interface Held {
+interface Found {
   readonly file: string;
   readonly offset: number;
   readonly block: Block;
+}
+
+/** A block that came before its parent: its bytes, or what its place in the file is scrambled with. */
+interface Held {
+  readonly file: string;
+  readonly offset: number;
+  readonly hash: BlockHash;
+  readonly prevHash: BlockHash;
+  readonly length: number;
+  readonly bytes: { readonly raw: Uint8Array } | { readonly xorKey: Uint8Array };
 }
 
 class Importer<Effect> {
   readonly #deps: ImportDeps<Effect>;
   readonly #held = new Map<BlockHash, Held[]>();
   #heldBytes = 0;
+  #heldPlaces = 0;
+  /** Of the file that is being read; undefined for a packed one, in which there is no way back. */
+  #xorKey: Uint8Array | undefined;
   /** With the writer, in order. */
-  readonly #underWay: { readonly held: Held; readonly result: Promise<BlockResult> }[] = [];
+  readonly #underWay: { readonly found: Found; readonly result: Promise<BlockResult> }[] = [];
   readonly #underWayHashes = new Set<BlockHash>();
   #underWayBytes = 0;
   readonly #problems: ImportProblem[] = [];
@@ -115,6 +133,7 @@ class Importer<Effect> {
     const isMagic = (key?: Uint8Array) => magic.every((byte, i) => byte === (start[i]! ^ (key?.[i] ?? 0)));
     const isGzip = start[0] === 0x1f && start[1] === 0x8b && !isMagic(xorKey);
     const scanner = new BlockScanner(magic, isGzip || isMagic() ? undefined : xorKey);
+    this.#xorKey = isGzip ? undefined : isMagic() || xorKey === undefined ? NOT_SCRAMBLED : xorKey;
     this.#file = file;
     this.#stream = createReadStream(file, { highWaterMark: READ_BYTES });
     // An error comes out where the bytes do, so the callback has nothing to add.
@@ -157,7 +176,7 @@ class Importer<Effect> {
     }
   }
 
-  async #takeBlock(first: Held): Promise<void> {
+  async #takeBlock(first: Found): Promise<void> {
     const { headers, params } = this.#deps.chain;
     const { header } = first.block;
     const isParentKnown =
@@ -171,27 +190,27 @@ class Importer<Effect> {
       await this.#endFirst();
   }
 
-  #begin(held: Held): void {
+  #begin(found: Found): void {
     const { chain, writer, clock } = this.#deps;
-    const submission = () => chain.submitBlock(held.block, { requested: true, now: clock.now() });
+    const submission = () => chain.submitBlock(found.block, { requested: true, now: clock.now() });
     const result = writer.enqueue('import', submission, { overlaps: true });
     // Whoever awaits it hears of a failure.
     result.catch(() => {});
-    this.#underWay.push({ held, result });
-    this.#underWayHashes.add(held.block.header.hash);
-    this.#underWayBytes += held.block.raw.length;
+    this.#underWay.push({ found, result });
+    this.#underWayHashes.add(found.block.header.hash);
+    this.#underWayBytes += found.block.raw.length;
   }
 
   async #endFirst(): Promise<void> {
-    const { held, result } = this.#underWay.shift()!;
-    const { file, offset, block } = held;
+    const { found, result } = this.#underWay.shift()!;
+    const { file, offset, block } = found;
     const { hash } = block.header;
     const outcome = await result;
     this.#underWayHashes.delete(hash);
     this.#underWayBytes -= block.raw.length;
     if (outcome.status === 'rejected') {
       // Its parent was under way when it came, and was refused: another copy of that may follow.
-      if (outcome.reject.kind === 'missing-parent') this.#hold(held);
+      if (outcome.reject.kind === 'missing-parent') this.#hold(found);
       else this.#report({ file, offset, hash, reason: outcome.reject.message });
       return;
     }
@@ -200,29 +219,48 @@ class Importer<Effect> {
       this.#report({ file, offset, hash, reason: 'invalid in its place in the chain' });
     if (outcome.newBlock) this.#count(block);
     this.#deps.onProgress?.(this.#progress());
-    for (const child of this.#release(hash)) this.#begin(child);
+    for (const child of await this.#release(hash)) this.#begin(child);
   }
 
   async #endAll(): Promise<void> {
     while (this.#underWay.length > 0) await this.#endFirst();
   }
 
-  #hold(held: Held): void {
-    if (this.#heldBytes + held.block.raw.length > HELD_BYTES_MAX) {
-      this.#reportOrphan(held);
+  #hold({ file, offset, block }: Found): void {
+    const { hash, prevHash } = block.header;
+    const { length } = block.raw;
+    const xorKey = this.#xorKey;
+    const isTooMuch =
+      xorKey === undefined ? this.#heldBytes + length > HELD_BYTES_MAX : this.#heldPlaces >= HELD_PLACES_MAX;
+    if (isTooMuch) {
+      this.#reportOrphan({ file, offset, hash, prevHash });
       return;
     }
-    this.#heldBytes += held.block.raw.length;
-    const { prevHash } = held.block.header;
+    if (xorKey === undefined) this.#heldBytes += length;
+    else this.#heldPlaces += 1;
     // A copy, so that one small block does not pin the whole chunk it was read in.
-    const own = { ...held, block: decodeBlock(held.block.raw.slice()) };
-    this.#held.set(prevHash, [...(this.#held.get(prevHash) ?? []), own]);
+    const bytes = xorKey === undefined ? { raw: block.raw.slice() } : { xorKey };
+    const held = { file, offset, hash, prevHash, length, bytes };
+    const waiting = this.#held.get(prevHash);
+    if (waiting === undefined) this.#held.set(prevHash, [held]);
+    else waiting.push(held);
   }
 
-  #release(parent: BlockHash): Held[] {
-    const released = this.#held.get(parent) ?? [];
+  async #release(parent: BlockHash): Promise<Found[]> {
+    const waiting = this.#held.get(parent) ?? [];
     this.#held.delete(parent);
-    for (const { block } of released) this.#heldBytes -= block.raw.length;
+    const released: Found[] = [];
+    for (const { file, offset, length, bytes } of waiting) {
+      let raw: Uint8Array;
+      if ('raw' in bytes) {
+        ({ raw } = bytes);
+        this.#heldBytes -= length;
+      } else {
+        raw = await readAgain(file, offset + RECORD_HEADER_BYTES, length, bytes.xorKey);
+        this.#heldPlaces -= 1;
+      }
+      released.push({ file, offset, block: decodeBlock(raw) });
+    }
     return released;
   }
 
@@ -243,14 +281,29 @@ class Importer<Effect> {
     };
   }
 
-  #reportOrphan({ file, offset, block }: Held): void {
-    const parent = hashToHex(block.header.prevHash);
-    this.#report({ file, offset, hash: block.header.hash, reason: `its parent ${parent} is not known` });
+  #reportOrphan({ file, offset, hash, prevHash }: Omit<Held, 'length' | 'bytes'>): void {
+    this.#report({ file, offset, hash, reason: `its parent ${hashToHex(prevHash)} is not known` });
   }
 
   #report(problem: ImportProblem): void {
     if (this.#problems.length < PROBLEMS_MAX) this.#problems.push(problem);
     else this.#problemsLeftOut += 1;
+  }
+}
+
+/** Of a block that was decoded before. */
+async function readAgain(
+  file: string,
+  start: number,
+  length: number,
+  xorKey: Uint8Array,
+): Promise<Uint8Array> {
+  const handle = await open(file, 'r');
+  try {
+    const { buffer } = await handle.read(new Uint8Array(length), 0, length, start);
+    return buffer.map((byte, i) => byte ^ xorKey[(start + i) % XOR_KEY_BYTES]!);
+  } finally {
+    await handle.close();
   }
 }
 
