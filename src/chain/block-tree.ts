@@ -21,6 +21,13 @@ export interface PruneOptions {
   readonly afterHeight: number;
 }
 
+/** Somebody needs the blocks from a height on. */
+export interface PruneLock {
+  readonly first: number;
+  /** The same after a crash now: what was done with those below `first` may not be on disk yet. */
+  readonly firstOnDisk: number;
+}
+
 export interface StartupCheck {
   readonly blocks: number;
   readonly level: number;
@@ -67,8 +74,8 @@ export class BlockTree {
   readonly unlinked = new Map<HeaderId, HeaderId[]>();
   /** Why blocks that were stored turned out to be invalid, as far as this process has seen it. */
   readonly invalidReasons = new Map<HeaderId, Reject>();
-  /** Who still needs blocks, by name: from this height on (Core: m_prune_locks). */
-  readonly pruneLocks = new Map<string, number>();
+  /** Who still needs blocks, by name (Core: m_prune_locks). */
+  readonly pruneLocks = new Map<string, PruneLock>();
   /** The block files are being read: blocks are stored, and none is connected before that ends (Core: m_blockfiles_indexed). */
   isImporting = false;
   /** Nothing is deleted: who needs old blocks (an index, a history) says so only when the chain has been started. */

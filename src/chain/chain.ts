@@ -376,10 +376,13 @@ export class Chain implements ChainView, HeaderAcceptor {
     yield* pruneIfFull(this.#state, now);
   }
 
-  /** Keeps all blocks from `first` on until the next call (Core: UpdatePruneLock); undefined lifts the lock. */
-  setPruneLock(name: string, first: number | undefined): void {
-    if (first === undefined) this.#tree.pruneLocks.delete(name);
-    else this.#tree.pruneLocks.set(name, first);
+  /**
+   * Keeps all blocks from `first` on until the next call (Core: UpdatePruneLock); undefined lifts the lock. `firstOnDisk`: as
+   * far as what was done with the blocks survives a crash; before blocks go, the notice `pruning` gives a chance to see to it.
+   */
+  setPruneLock(name: string, first: number | undefined, firstOnDisk = first): void {
+    if (first === undefined || firstOnDisk === undefined) this.#tree.pruneLocks.delete(name);
+    else this.#tree.pruneLocks.set(name, { first, firstOnDisk });
   }
 
   /** Brings everything to disk. */
@@ -397,7 +400,7 @@ export interface ValidatedChain extends Pick<ChainView, 'tip' | 'atHeight' | 'is
   readonly headers: HeaderTree;
   /** Where its coins on disk stand. */
   flushedBlock(): HeaderId | undefined;
-  setPruneLock(name: string, first: number): void;
+  setPruneLock(name: string, first: number, firstOnDisk: number): void;
 }
 
 function validatedChain(chain: Chain, state: () => ChainState): ValidatedChain {
@@ -412,6 +415,6 @@ function validatedChain(chain: Chain, state: () => ChainState): ValidatedChain {
       const { storedBlock } = state().coins;
       return storedBlock === undefined ? undefined : chain.headers.find(storedBlock);
     },
-    setPruneLock: (name, first) => chain.setPruneLock(name, first),
+    setPruneLock: (...lock) => chain.setPruneLock(...lock),
   };
 }

@@ -78,6 +78,11 @@ export type ChainNotice =
   | { readonly kind: 'tipChanged'; readonly tip: HeaderId; readonly fork: HeaderId }
   /** Below a snapshot, the history was validated up to this block; undefined: all of it (Core: the background chainstate). */
   | { readonly kind: 'historyMoved'; readonly tip: HeaderId | undefined }
+  /**
+   * Old blocks are about to be deleted, and the coins are on disk: whoever has locked blocks makes durable now what was done
+   * with them.
+   */
+  | { readonly kind: 'pruning' }
   /** A block turned out to be invalid (Core: BlockChecked): peers that sent it are judged by this. */
   | { readonly kind: 'blockInvalid'; readonly hash: BlockHash; readonly reason: Reject };
 

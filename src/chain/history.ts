@@ -33,7 +33,7 @@ export function* extendHistory(
   if (!tree.followers.has(history)) return false;
   const { storedBlock } = history.coins;
   const stored = storedBlock === undefined ? 0 : headers.heightOf(headers.find(storedBlock)!);
-  tree.pruneLocks.set(LOCK_NAME, stored);
+  tree.pruneLocks.set(LOCK_NAME, { first: stored, firstOnDisk: stored });
   if (headers.isInvalid(target)) yield* giveUp(history, current);
   if (history.tip() !== target) return false;
   yield* complete(history, current, now);

@@ -4,13 +4,14 @@
  * may need (the last 288) or that somebody has locked (an index behind the tip), never the one being filled.
  * Source: Core's FindFilesToPrune, FindFilesToPruneManual, FlushStateToDisk.
  *
- * In the order that a crash at any point leaves something to go on from: everything to disk, so that the coins need none
- * of these blocks any more; the index without them, durable; then the files go. What a crash leaves of them is found at
+ * In the order that a crash at any point leaves something to go on from: everything to disk, so that neither the coins nor
+ * those who have locked blocks need any of these any more; the index without them, durable; then the files go. What a crash leaves of them is found at
  * the next start (`abandonedFiles`).
  */
 import { assert } from '../base/assert.ts';
 import type { Milliseconds } from '../base/clock.ts';
 import { FLAG_SET, PRUNED_KEY } from './block-index.ts';
+import type { PruneLock } from './block-tree.ts';
 import type { ChainState } from './chain-state.ts';
 import type { BlockFileUsage, WriterTask } from './effects.ts';
 import { flush, writeIndex } from './flush.ts';
@@ -45,12 +46,12 @@ export function* pruneIfFull(state: ChainState, now: Milliseconds): WriterTask<v
     doomed.push(file);
     total -= bytes;
   }
-  yield* deleteFiles(state, doomed, now);
-  if (doomed.length > 0) {
+  const removed = yield* deleteFiles(state, doomed, { height, now });
+  if (removed > 0) {
     state.log.debug('prune', () => {
       const target = Math.floor(prune.targetBytes! / MEBIBYTE);
       const actual = Math.floor(total / MEBIBYTE);
-      return `target=${target}MiB actual=${actual}MiB diff=${target - actual}MiB max_prune_height=${lastHeight} removed ${doomed.length} blk/rev pairs`;
+      return `target=${target}MiB actual=${actual}MiB diff=${target - actual}MiB max_prune_height=${lastHeight} removed ${removed} blk/rev pairs`;
     });
   }
 }
@@ -64,8 +65,8 @@ export function* pruneTo(state: ChainState, height: number, now: Milliseconds): 
     .slice(0, -1)
     .map(({ file }) => file)
     .filter(file => isPrunable(state, file, lastHeight));
-  yield* deleteFiles(state, doomed, now);
-  state.log.info(`Prune (Manual): prune_height=${lastHeight} removed ${doomed.length} blk/rev pairs`);
+  const removed = yield* deleteFiles(state, doomed, { height, now });
+  state.log.info(`Prune (Manual): prune_height=${lastHeight} removed ${removed} blk/rev pairs`);
 }
 
 /** Of the files on disk, those that a crash left behind after the index had forgotten them. */
@@ -93,9 +94,9 @@ function isPrunable({ headers }: ChainState, file: number, lastHeight: number): 
 }
 
 /** The last height that may go, `wanted` or lower. */
-function lastPrunable(state: ChainState, wanted: number): number {
+function lastPrunable(state: ChainState, wanted: number, lock: keyof PruneLock = 'first'): number {
   let last = wanted;
-  for (const [name, first] of state.tree.pruneLocks) {
+  for (const [name, { [lock]: first }] of state.tree.pruneLocks) {
     const lockedFrom = Math.max(1, first - LOCK_BUFFER_BLOCKS - 1);
     if (lockedFrom >= last) continue;
     last = lockedFrom;
@@ -104,13 +105,23 @@ function lastPrunable(state: ChainState, wanted: number): number {
   return Math.min(last, Math.max(0, state.height - BLOCKS_KEPT_MIN));
 }
 
-function* deleteFiles(state: ChainState, files: readonly number[], now: Milliseconds): WriterTask<void> {
-  if (files.length === 0) return;
+/** Of `files`, whose locks allow it now, those for which that still holds when all is on disk. Returns their number. */
+function* deleteFiles(
+  state: ChainState,
+  files: readonly number[],
+  { height, now }: { readonly height: number; readonly now: Milliseconds },
+): WriterTask<number> {
+  if (files.length === 0) return 0;
   yield* flush(state, now);
-  for (const file of files) {
+  yield { kind: 'notify', notice: { kind: 'pruning' } };
+  const lastHeight = lastPrunable(state, height, 'firstOnDisk');
+  const doomed = files.filter(file => isPrunable(state, file, lastHeight));
+  if (doomed.length === 0) return 0;
+  for (const file of doomed) {
     for (const id of state.headers.forgetFile(file)) state.tree.forgetUnlinked(id);
   }
   state.tree.hasPruned = true;
   yield* writeIndex(state, [{ type: 'put', key: PRUNED_KEY, value: FLAG_SET }]);
-  yield { kind: 'deleteBlockFiles', files };
+  yield { kind: 'deleteBlockFiles', files: doomed };
+  return doomed.length;
 }

@@ -33,8 +33,8 @@ export interface IndexSource {
     readonly headers: HeaderView & { dataPositionOf(id: HeaderId): FilePosition | undefined };
     /** Where the coins on disk stand. */
     flushedBlock(): HeaderId | undefined;
-    /** Blocks from this height on are not deleted. */
-    setPruneLock(name: string, first: number): void;
+    /** Blocks from this height on are not deleted, nor those that a start after a crash would need again. */
+    setPruneLock(name: string, first: number, firstOnDisk: number): void;
   };
   /** undefined when it is not on disk. */
   readBlock(id: HeaderId): Promise<Block | undefined>;
@@ -71,6 +71,8 @@ export class IndexRunner {
   #wake: (() => void) | undefined;
   /** Told of something since it last looked. */
   #hasNews = false;
+  /** Who waits until what was done is durable. */
+  readonly #committing: (() => void)[] = [];
   readonly #waiting: { readonly target: HeaderId; readonly done: () => void }[] = [];
   #lastCommit = 0;
   #lastLog = 0;
@@ -100,7 +102,7 @@ export class IndexRunner {
     const { engine, store } = this.#deps;
     const record = store.get(BEST_BLOCK_KEY);
     // It needs all of them, also when it starts long after the chain (when block files are read before).
-    if (record === undefined) engine.chain.setPruneLock(this.index.name, 0);
+    if (record === undefined) this.#lock();
     else {
       const [top] = decodeLocator(record);
       const id = top === undefined ? undefined : engine.chain.headers.find(top);
@@ -108,8 +110,8 @@ export class IndexRunner {
         const { name } = this.index;
         throw new StoreError('corrupted', `best block of ${name} not found. Please rebuild the index.`);
       }
-      this.#moveTo(id);
       this.#committed = id;
+      this.#moveTo(id);
     }
     const ops = this.index.open(store, this.#best === undefined ? undefined : this.#refOf(this.#best));
     if (ops.length > 0) await store.batch(ops, { durable: true });
@@ -131,6 +133,15 @@ export class IndexRunner {
   notice(): void {
     this.#hasNews = true;
     this.#wake?.();
+  }
+
+  /** Makes durable what was done so far, if that may be: blocks that it has seen are about to be deleted. */
+  async beforePruning(): Promise<void> {
+    if (this.#loop === undefined || this.#isStopping) return;
+    await new Promise<void>(done => {
+      this.#committing.push(done);
+      this.notice();
+    });
   }
 
   /** False while it still catches up; else it has reached the tip of this moment when it answers. */
@@ -164,6 +175,7 @@ export class IndexRunner {
     try {
       while (!this.#isStopping) {
         this.#hasNews = false;
+        if (this.#committing.length > 0) await this.#commitNow();
         if (await this.#step()) {
           this.#tellWaiting();
           continue;
@@ -185,7 +197,14 @@ export class IndexRunner {
       if (!this.#isStopping) this.#deps.onFatal(error as Error);
       this.#isStopping = true;
       this.#tellWaiting();
+    } finally {
+      for (const done of this.#committing.splice(0)) done();
     }
+  }
+
+  async #commitNow(): Promise<void> {
+    if (this.#mayCommit()) await this.#commit();
+    for (const done of this.#committing.splice(0)) done();
   }
 
   /**
@@ -213,9 +232,15 @@ export class IndexRunner {
   }
 
   #moveTo(id: HeaderId): void {
-    const { chain } = this.#deps.engine;
     this.#best = id;
-    chain.setPruneLock(this.index.name, chain.headers.heightOf(id));
+    this.#lock();
+  }
+
+  /** What it still needs of the blocks, now and after a crash. */
+  #lock(): void {
+    const { chain } = this.#deps.engine;
+    const heightOf = (id: HeaderId | undefined) => (id === undefined ? 0 : chain.headers.heightOf(id));
+    chain.setPruneLock(this.index.name, heightOf(this.#best), heightOf(this.#committed));
   }
 
   async #write({ ops, writes = [] }: ReturnType<ChainIndex['append']>): Promise<void> {
@@ -254,6 +279,7 @@ export class IndexRunner {
       durable: true,
     });
     this.#committed = best;
+    this.#lock();
   }
 
   async #read(id: HeaderId, { undo }: { readonly undo: boolean }): Promise<IndexedBlock> {

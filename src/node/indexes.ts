@@ -114,7 +114,11 @@ export class Indexes implements IndexAccess {
   start(): void {
     this.#refuseGaps();
     this.#forget = this.#engine.listen({
-      onChain: notice => {
+      onChain: async notice => {
+        if (notice.kind === 'pruning') {
+          await Promise.all(this.#runners.map(runner => runner.beforePruning()));
+          return;
+        }
         if (notice.kind === 'blockConnected') this.#recent.add(notice.id, notice);
         else if (notice.kind !== 'tipChanged' && notice.kind !== 'historyMoved') return;
         for (const runner of this.#runners) runner.notice();

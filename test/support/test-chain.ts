@@ -183,6 +183,8 @@ export class TestChain {
           return `invalid ${hashToHex(notice.hash).slice(-6)} ${notice.reason.text}`;
         case 'tipChanged':
           return `tip ${headers.heightOf(notice.tip)} fork ${headers.heightOf(notice.fork)}`;
+        case 'pruning':
+          return 'pruning';
         case 'historyMoved':
           return `history ${notice.tip === undefined ? 'done' : headers.heightOf(notice.tip)}`;
         default:

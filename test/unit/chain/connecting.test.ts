@@ -119,6 +119,8 @@ class Flight {
         return `tip ${headers.heightOf(notice.tip)}`;
       case 'historyMoved':
         return 'history';
+      case 'pruning':
+        return 'pruning';
       case 'blockStored':
         return `stored ${headers.heightOf(notice.id)}`;
       case 'blockConnected':

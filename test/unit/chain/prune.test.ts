@@ -54,7 +54,7 @@ describe('by hand', () => {
     expect(chain.chain.pruneHeight()).toBeGreaterThan(100);
   });
 
-  test('everything to disk, then the index, then the files go', () => {
+  test('everything to disk, others are told, then the index, then the files go', () => {
     const chain = chainOf(400, MANUAL);
     chain.effects.length = 0;
     prune(chain, 50);
@@ -66,6 +66,7 @@ describe('by hand', () => {
       'syncBlockFiles',
       'writeIndex!',
       'writeCoins!',
+      'notify',
       'writeIndex!',
       'deleteBlockFiles',
     ]);

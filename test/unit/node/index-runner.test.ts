@@ -275,6 +275,33 @@ test('an index that is empty yet keeps all blocks from being deleted, also befor
   await follower.runner.stop();
 });
 
+test('blocks that an index would need again after a crash are not deleted', async () => {
+  const chain = new TestChain(
+    { prune: { targetBytes: undefined, afterHeight: 0 } },
+    new MemoryStorage({ crashable: true, fileBytesMax: 1300 }),
+  );
+  const prune = () => chain.run(chain.chain.pruneTo(320, NOW));
+  const follower = new Follower(chain, INDEXES.filters);
+  await follower.start();
+  for (const block of mineBlocks(REGTEST.genesis, 0, 340)) chain.submit(block);
+  await follower.reached();
+  // It has seen all blocks, and nothing of that is certain to be on disk.
+  prune();
+  const restart = async () => {
+    chain.restart();
+    follower.store.crash(0);
+    await follower.start();
+    expect(follower.failure).toBeUndefined();
+    expect(follower.runner.best).toBe(chain.chain.tip());
+  };
+  await restart();
+  await follower.runner.beforePruning();
+  prune();
+  expect(chain.chain.pruneHeight()).toBeGreaterThan(40);
+  await restart();
+  await follower.runner.stop();
+});
+
 test('a place that the chain does not know is refused', async () => {
   const chain = new TestChain();
   const follower = new Follower(chain, INDEXES.txindex);
