@@ -22,6 +22,9 @@ import type { BlockUndo } from './undo.ts';
 const TIP_AGE_MAX_SECONDS = 24 * 60 * 60;
 /** Memory for the coins cache (Core: DEFAULT_DB_CACHE, of which the coins get nearly all). */
 const COINS_CACHE_BYTES = 440 * 1024 * 1024;
+/** Candidates that may be looked at for each block that becomes the tip. */
+const CANDIDATES_PER_BLOCK = 4;
+
 export interface ChainOptions extends TreeOptions {
   readonly tipAgeMaxSeconds?: number;
   /** Of all chainstates together. */
@@ -82,6 +85,7 @@ export class ChainState implements Follower {
   lastFlush: Milliseconds | undefined;
   readonly #tipAgeMaxSeconds: number;
   readonly #active: HeaderId[] = [];
+  #blocksSincePrune = 0;
   #catchingUp = true;
 
   constructor(
@@ -193,8 +197,19 @@ export class ChainState implements Follower {
     if (!this.hasTip || !this.headers.isBetter(this.tip(), id)) this.candidates.add(id);
   }
 
-  /** Forgets candidates that are worse than the tip. */
+  /**
+   * To be called after each block: `pruneCandidates`, but not each time. There may be as many candidates as the chain is
+   * high (block files are read, or a long branch has waited for one block), and one that is worse than the tip is never
+   * taken while the tip is there.
+   */
+  pruneCandidatesInTurn(): void {
+    this.#blocksSincePrune += 1;
+    if (this.#blocksSincePrune * CANDIDATES_PER_BLOCK >= this.candidates.size) this.pruneCandidates();
+  }
+
+  /** Forgets candidates that are worse than the tip. O(candidates). */
   pruneCandidates(): void {
+    this.#blocksSincePrune = 0;
     const tip = this.tip();
     for (const id of this.candidates) if (this.headers.isBetter(tip, id)) this.candidates.delete(id);
   }

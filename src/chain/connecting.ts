@@ -89,7 +89,7 @@ export function* settleFirst(state: ChainState): WriterTask<void> {
   connecting.shift();
   first.outcome = 'connected';
   state.pushTip(id);
-  state.pruneCandidates();
+  state.pruneCandidatesInTurn();
   if (state.target === undefined)
     yield { kind: 'notify', notice: { kind: 'blockConnected', id, block, undo } };
   else yield { kind: 'notify', notice: { kind: 'historyMoved', tip: id } };

@@ -54,6 +54,22 @@ describe('connecting', () => {
     expect(test.chain.height).toBe(10);
   });
 
+  test('a long branch that has waited for one block costs no look at all of it for each block', () => {
+    const test = new TestChain();
+    test.chain.acceptHeader(base[0]!.header, NOW);
+    for (const block of base.slice(1)) test.submit(block);
+    const { headers } = test.chain;
+    const compare = headers.isBetter.bind(headers);
+    let comparisons = 0;
+    headers.isBetter = (a, b) => {
+      comparisons += 1;
+      return compare(a, b);
+    };
+    test.submit(base[0]!);
+    expect(test.chain.height).toBe(110);
+    expect(comparisons).toBeLessThan(10 * base.length);
+  });
+
   test('spends coins, also those made in the same block', () => {
     const test = chainWith(base);
     const first = spend([coinbaseOf(base[0]!)], [30, 20]);
