@@ -21,10 +21,19 @@ export function* invalidateBlock(state: ChainState, id: HeaderId, now: Milliseco
   if (id === 0) return;
   yield* settle(state);
   const wasActive = state.isActive(id);
+  let lowest = wasActive ? undefined : id;
   for (let count = 1; state.isActive(id); count += 1) {
+    const tip = state.tip();
+    if (!isStored(state, tip)) {
+      // Deleted long ago, or below a snapshot: what stands above it is invalid at least, and a start finds the way back.
+      state.log.warn('DisconnectTip(): Failed to read block');
+      break;
+    }
     yield* disconnectTip(state, now, { givesBack: count <= BLOCKS_GIVEN_BACK_MAX });
+    lowest = tip;
   }
-  state.tree.markInvalid(id, state.tip());
+  if (lowest === undefined) return;
+  state.tree.markInvalid(lowest, state.tip());
   addAllCandidates(state);
   if (wasActive) {
     const tip = state.tip();
@@ -32,6 +41,11 @@ export function* invalidateBlock(state: ChainState, id: HeaderId, now: Milliseco
   }
   yield* activateBestChain(state, now);
   yield* flush(state, now);
+}
+
+/** With all that taking it off the coins needs. */
+function isStored({ headers }: ChainState, id: HeaderId): boolean {
+  return headers.hasData(id) && headers.undoPositionOf(id) !== undefined;
 }
 
 /** Takes invalidity off the block, its ancestors and all that stand on it; they are checked again where needed. */

@@ -112,6 +112,23 @@ test('a start knows what is gone, and refuses to go on without pruning', () => {
   expect(() => new TestChain({}, chain.storage)).toThrow(/-reindex to go back to unpruned mode/);
 });
 
+test('invalidateblock goes as far down as there are blocks to undo', () => {
+  const chain = chainOf(400, MANUAL);
+  prune(chain, 100);
+  const { headers } = chain.chain;
+  const [wanted, last] = [chain.chain.atHeight(50)!, chain.chain.pruneHeight()!];
+  const above = chain.chain.atHeight(last + 1)!;
+  chain.run(chain.chain.invalidateBlock(wanted, NOW));
+  expect(chain.chain.height).toBe(last);
+  expect([headers.isInvalid(wanted), headers.isInvalid(above)]).toEqual([false, true]);
+  // Once more: there is nothing that could be undone.
+  chain.run(chain.chain.invalidateBlock(wanted, NOW));
+  chain.restart();
+  expect(chain.chain.height).toBe(last);
+  chain.run(chain.chain.reconsiderBlock(above, NOW));
+  expect(chain.chain.height).toBe(400);
+});
+
 test('a branch that needs a block which is gone waits until that comes again', () => {
   const chain = chainOf(400, MANUAL);
   // A branch off block 100 that was stored and never had enough work.
