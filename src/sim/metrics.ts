@@ -81,9 +81,20 @@ export function quantile(values: Float64Array | readonly number[], share: number
   return values[Math.min(values.length - 1, Math.floor(share * values.length))]!;
 }
 
+/** Sorting ten thousand delays for each point of a curve would take minutes: kept until one more node is reached. */
+const sorted = new WeakMap<Spread, { readonly reached: number; readonly delays: Float64Array }>();
+
+function sortedDelays(spread: Spread): Float64Array {
+  const known = sorted.get(spread);
+  if (known?.reached === spread.reached) return known.delays;
+  const delays = spread.delays.filter(delay => !Number.isNaN(delay)).sort();
+  sorted.set(spread, { reached: spread.reached, delays });
+  return delays;
+}
+
 /** When `share` of all nodes had it, in milliseconds after the start; NaN if that never came. */
 export function delayAtShare(spread: Spread, share: number): Milliseconds {
-  const known = spread.delays.filter(delay => !Number.isNaN(delay)).sort();
+  const known = sortedDelays(spread);
   const rank = Math.ceil(share * spread.delays.length);
   return rank > known.length ? Number.NaN : known[Math.max(0, rank - 1)]!;
 }
