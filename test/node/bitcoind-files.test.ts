@@ -56,6 +56,46 @@ describeBitcoind('files of bitcoind and ours', () => {
     }
   });
 
+  test('mempool.dat, in both directions: transactions, prioritisation, what nobody has asked for', async () => {
+    for (const [from, name] of [
+      [core, 'theirs'],
+      [ours, 'mine'],
+    ] as const) {
+      await from.start();
+      await from.rpc('createwallet', name);
+      const address = await from.rpc<string>('getnewaddress');
+      await from.rpc('generatetoaddress', 101, address);
+      const txids: string[] = [];
+      for (let i = 0; i < 3; i += 1) txids.push(await from.rpc<string>('sendtoaddress', address, 1));
+      await from.rpc('prioritisetransaction', txids[0], 0, 12_345);
+      await from.rpc('prioritisetransaction', 'ab'.repeat(32), 0, -7);
+      const written = await poolOf(from);
+      expect(Object.keys(written.entries)).toHaveLength(3);
+      await from.stop();
+      // The other has the same chain.
+      const reader =
+        from === core
+          ? await sandbox.hearsay(`reads-${name}`, [ALONE])
+          : await bitcoind(sandbox, `reads-${name}`, ['-connect=0']);
+      await reader.start();
+      await from.start();
+      for (let height = 1; height <= BLOCKS + 101; height += 1) {
+        const hash = await from.rpc<string>('getblockhash', height);
+        await reader.rpc('submitblock', await from.rpc<string>('getblock', hash, 0));
+      }
+      await from.stop();
+      await reader.stop();
+      fs.copyFileSync(path.join(from.directory, 'mempool.dat'), path.join(reader.directory, 'mempool.dat'));
+      await reader.start();
+      await eventually(
+        'it is loaded',
+        async () => (await reader.rpc<{ loaded: boolean }>('getmempoolinfo')).loaded,
+      );
+      expect(await poolOf(reader)).toEqual(written);
+      await reader.stop();
+    }
+  }, 120_000);
+
   test.each([
     ['scrambled', '1'],
     ['plain', '0'],
@@ -163,4 +203,11 @@ function listing(directory: string): string[] {
     .map(file => [file, fs.statSync(path.join(directory, file))] as const)
     .map(([file, { size, mtimeMs }]) => `${file} ${size} ${mtimeMs}`)
     .sort();
+}
+
+/** What `mempool.dat` must carry. */
+async function poolOf(node: SandboxNode) {
+  const entries = await node.rpc<Record<string, object>>('getrawmempool', true);
+  const prioritised = await node.rpc<Record<string, object>>('getprioritisedtransactions');
+  return { entries, prioritised };
 }
