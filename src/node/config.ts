@@ -131,7 +131,7 @@ function readConf(
       `Error reading configuration file: specified config file "${named}" could not be opened.`,
     );
   }
-  const first = parseConf(fs.readFileSync(file, 'utf8'), onUnknown);
+  const first = parseConf(readConfFile(file, 'Config'), onUnknown);
   if (early.isNegated('includeconf')) return first;
   // Those of the chain's section and of the part before any; what an included file includes is not read.
   const chain = chooseChain(early.withConf(first), persona);
@@ -143,9 +143,15 @@ function readConf(
     if (!fs.existsSync(included)) {
       throw new ConfigError(`Error reading configuration file: Failed to include configuration file ${name}`);
     }
-    return parseConf(fs.readFileSync(included, 'utf8'), onUnknown);
+    return parseConf(readConfFile(included, 'Included config'), onUnknown);
   });
   return mergeSections([first, ...more]);
+}
+
+function readConfFile(file: string, what: 'Config' | 'Included config'): string {
+  if (fs.statSync(file).isDirectory())
+    throw new ConfigError(`Error reading configuration file: ${what} file "${file}" is a directory.`);
+  return fs.readFileSync(file, 'utf8');
 }
 
 /** Earlier files come first: of single values the first counts. */

@@ -223,6 +223,13 @@ describe('a directory', () => {
     };
     expect(load(more).settings.text('pid')).toBe('m');
     expect(load(more, ['-noincludeconf']).settings.text('pid')).toBeUndefined();
+    expect(() => load({ 'bitcoin.conf': 'includeconf=.' })).toThrow(
+      /Error reading configuration file: Included config file ".*" is a directory\./,
+    );
+    expect(() => load({}, ['-conf=.'])).toThrow(
+      /Error reading configuration file: Config file ".*" is a directory\./,
+    );
+    expect(load({ 'bitcoin.conf': 'garbage' }, ['-noconf']).settings.text('pid')).toBeUndefined();
     expect(() => load({ 'bitcoin.conf': 'includeconf=none.conf' })).toThrow(
       'Failed to include configuration file none.conf',
     );
