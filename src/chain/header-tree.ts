@@ -12,6 +12,7 @@ import { blockProof } from '../consensus/pow.ts';
 import type { BlockHeader } from '../wire/block.ts';
 import type { HeaderId, HeaderView } from './chain-view.ts';
 import type { FilePosition } from './effects.ts';
+import { HashIndex } from './hash-index.ts';
 
 /** How far a block was checked: the low bits of its status. */
 export const VALID_MASK = 7;
@@ -34,10 +35,14 @@ const MEDIAN_TIME_SPAN = 11;
 const CAPACITY_INITIAL = 64;
 const CAPACITY_GROWTH = 1.25;
 
+/** Nobody keeps it over a call. */
+const medianScratch = new Uint32Array(MEDIAN_TIME_SPAN);
+
 export class HeaderTree implements HeaderView {
-  readonly #ids = new Map<BlockHash, HeaderId>();
-  readonly #hashes: BlockHash[] = [];
+  readonly #hashes = new HashIndex();
   readonly #works: bigint[] = [];
+  #lastBits = 0;
+  #lastProof = 0n;
   readonly #leaves = new Set<HeaderId>();
   /** Changed since the index was last written. */
   readonly #dirty = new Set<HeaderId>();
@@ -62,18 +67,17 @@ export class HeaderTree implements HeaderView {
   #undoOffset = new Uint32Array(CAPACITY_INITIAL);
 
   get size(): number {
-    return this.#hashes.length;
+    return this.#hashes.size;
   }
 
   /** Adds a header whose parent is in the tree (or the first one, without parent); it must not be there yet. */
   add(header: BlockHeader): HeaderId {
     const id = this.size;
-    const parent = id === 0 ? -1 : this.#ids.get(header.prevHash);
+    const parent = id === 0 ? -1 : this.find(header.prevHash);
     assert(parent !== undefined, 'a header is added after its parent');
-    assert(!this.#ids.has(header.hash), 'a header is added once');
+    assert(this.find(header.hash) === undefined, 'a header is added once');
     if (id === this.#time.length) this.#grow();
-    this.#ids.set(header.hash, id);
-    this.#hashes.push(header.hash);
+    this.#hashes.add(header.hash);
     this.#version[id] = header.version;
     this.#merkleRoot.set(binaryToBytes(header.merkleRoot), id * 32);
     this.#time[id] = header.time;
@@ -84,7 +88,7 @@ export class HeaderTree implements HeaderView {
     const height = parent < 0 ? 0 : this.#height[parent]! + 1;
     this.#height[id] = height;
     this.#skip[id] = parent < 0 ? -1 : this.ancestorOf(parent, skipHeight(height));
-    this.#works.push((parent < 0 ? 0n : this.#works[parent]!) + blockProof(header.bits));
+    this.#works.push((parent < 0 ? 0n : this.#works[parent]!) + this.#proofOf(header.bits));
     this.#medianTime[id] = this.#computeMedianTime(id);
     this.#leaves.delete(parent);
     this.#leaves.add(id);
@@ -93,23 +97,24 @@ export class HeaderTree implements HeaderView {
   }
 
   find(hash: BlockHash): HeaderId | undefined {
-    return this.#ids.get(hash);
+    const id = this.#hashes.find(hash);
+    return id < 0 ? undefined : id;
   }
 
   hashOf(id: HeaderId): BlockHash {
-    return this.#hashes[id]!;
+    return this.#hashes.hashOf(id);
   }
 
   headerOf(id: HeaderId): BlockHeader {
     const parent = this.#parent[id]!;
     return {
       version: this.#version[id]!,
-      prevHash: parent < 0 ? ZERO_HASH : this.#hashes[parent]!,
+      prevHash: parent < 0 ? ZERO_HASH : this.#hashes.hashOf(parent),
       merkleRoot: bytesToBinary(this.#merkleRoot.subarray(id * 32, id * 32 + 32)) as Hash256,
       time: this.#time[id]!,
       bits: this.#bits[id]!,
       nonce: this.#nonce[id]!,
-      hash: this.#hashes[id]!,
+      hash: this.#hashes.hashOf(id),
     };
   }
 
@@ -343,12 +348,27 @@ export class HeaderTree implements HeaderView {
     this.#dirty.add(id);
   }
 
+  /** Neighbours mostly have the same bits. */
+  #proofOf(bits: number): bigint {
+    if (bits !== this.#lastBits) {
+      this.#lastBits = bits;
+      this.#lastProof = blockProof(bits);
+    }
+    return this.#lastProof;
+  }
+
   #computeMedianTime(id: HeaderId): UnixSeconds {
-    const times: number[] = [];
-    for (let at = id; at >= 0 && times.length < MEDIAN_TIME_SPAN; at = this.#parent[at]!)
-      times.push(this.#time[at]!);
-    times.sort((a, b) => a - b);
-    return times[times.length >> 1]!;
+    const sorted = medianScratch;
+    let count = 0;
+    for (let at = id; at >= 0 && count < MEDIAN_TIME_SPAN; at = this.#parent[at]!) {
+      const time = this.#time[at]!;
+      let place = count;
+      // Times mostly rise, so the ones before are smaller and belong in front.
+      for (; place > 0 && sorted[place - 1]! > time; place -= 1) sorted[place] = sorted[place - 1]!;
+      sorted[place] = time;
+      count += 1;
+    }
+    return sorted[count >> 1]!;
   }
 
   #grow(): void {

@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- --short] [--json FILE] [--only TEXT]`: runs every scenario and prints what it measured, with units.
+ * `npm run bench [-- --short] [--json FILE] [--markdown FILE] [--only TEXT]`: runs every scenario and prints what it measured, with units.
  * Each scenario checks its own result first; `--short` runs the same code on less work.
  */
 import fs from 'node:fs';
@@ -8,7 +8,12 @@ import { parseArgs } from 'node:util';
 import { SCENARIOS } from './scenarios.ts';
 
 const { values } = parseArgs({
-  options: { short: { type: 'boolean', default: false }, json: { type: 'string' }, only: { type: 'string' } },
+  options: {
+    short: { type: 'boolean', default: false },
+    json: { type: 'string' },
+    markdown: { type: 'string' },
+    only: { type: 'string' },
+  },
 });
 
 const machine = `${os.cpus()[0]?.model ?? 'unknown'} × ${os.availableParallelism()}, ${Math.round(os.totalmem() / 2 ** 30)} GiB, Node ${process.version}`;
@@ -27,6 +32,15 @@ if (values.json !== undefined) {
     values.json,
     `${JSON.stringify({ machine, date: new Date().toISOString(), results }, null, 2)}\n`,
   );
+}
+
+if (values.markdown !== undefined) {
+  const rows = results.map(({ scenario, name, value, unit }, i) => {
+    const isFirst = results[i - 1]?.scenario !== scenario;
+    return `| ${isFirst ? scenario : ''} | ${name} | ${format(value)} | ${unit} |`;
+  });
+  const head = ['| scenario | what | figure | unit |', '| --- | --- | ---: | --- |'];
+  fs.writeFileSync(values.markdown, `${[machine, '', ...head, ...rows].join('\n')}\n`);
 }
 
 function format(value: number): string {

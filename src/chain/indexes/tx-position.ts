@@ -1,6 +1,6 @@
 /** Where a transaction lies: its block's place in the block files, and the bytes after the header (Core: index/disktxpos.h). */
 import { type Block, HEADER_BYTES } from '../../wire/block.ts';
-import { compactSizeBytes, Reader, Writer } from '../../wire/codec.ts';
+import { compactSizeBytes, Reader, type Writer } from '../../wire/codec.ts';
 import { readTransaction, type Transaction } from '../../wire/transaction.ts';
 import { readVarInt, writeVarInt } from '../compress.ts';
 import type { FilePosition } from '../effects.ts';
