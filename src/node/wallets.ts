@@ -180,6 +180,7 @@ export class Wallets implements WalletHost {
 
   async unload(wallet: Wallet): Promise<void> {
     const loaded = this.#find(wallet);
+    wallet.touchPosition();
     await this.#write(loaded, { durable: true });
     this.#loaded.splice(this.#loaded.indexOf(loaded), 1);
     wallet.lock();
@@ -212,6 +213,7 @@ export class Wallets implements WalletHost {
 
   async backup(wallet: Wallet, destination: string): Promise<void> {
     const loaded = this.#find(wallet);
+    wallet.touchPosition();
     await this.#write(loaded, { durable: true });
     const isFolder = existsSync(destination) && (await stat(destination)).isDirectory();
     const target = isFolder ? join(destination, basename(loaded.file.path)) : destination;

@@ -187,6 +187,11 @@ export class Wallet {
     return this.#log.take();
   }
 
+  /** The next batch has the place in the chain, however near the stored one is: for a file that is about to leave us. */
+  touchPosition(): void {
+    this.#storedHeight = Number.NEGATIVE_INFINITY;
+  }
+
   // --- chain and mempool
 
   /** As stored: hashes of blocks from the last one back to genesis, ever further apart. */
