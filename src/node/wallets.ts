@@ -349,6 +349,7 @@ export class Wallets implements WalletHost {
     const { wallet, file } = loaded;
     const save = () => file.batch(wallet.takeBatch(), { durable: false });
     try {
+      this.#requireOwnBlock(wallet);
       await catchUp(wallet, { ...this.#scanDeps, save });
     } catch (error) {
       if (!(error instanceof MissingBlockError)) throw error;
@@ -357,6 +358,14 @@ export class Wallets implements WalletHost {
     this.#loaded.push(loaded);
     this.#tellMempool(wallet);
     await this.#write(loaded, { durable: true });
+  }
+
+  /** As in Core, the block that the wallet stands at must be there too, if there is anything after it. */
+  #requireOwnBlock({ position: { hash, height } }: Wallet): void {
+    const { chain } = this.node;
+    const id = chain.headers.find(hash);
+    if (chain.history() === undefined || id === undefined || id === chain.tip()) return;
+    if (!chain.headers.hasData(id)) throw new MissingBlockError(height);
   }
 
   /** Blocks that a wallet needs are not there, in Core's words (CWallet::AttachChain). */

@@ -163,9 +163,10 @@ export const importdescriptors = walletMethod({
     const results: ImportResult[] = [];
     for (const given of args.array('requests')) {
       const request = expectType(given, 'object');
-      const timestamp = Math.max(toTimestamp(request, now), 1);
+      const asked = toTimestamp(request, now);
+      const timestamp = Math.max(asked, 1);
       const result = importOne(wallet, host, request, timestamp);
-      timestamps.push(timestamp);
+      timestamps.push(asked);
       results.push(result);
       lowest = Math.min(lowest, timestamp);
       succeeded ||= result.success;
