@@ -201,6 +201,7 @@ export class Chain implements ChainView, HeaderAcceptor {
     yield* start(this.#history ?? this.#state, records, now);
     if (this.#history !== undefined) {
       assert(records.snapshot !== undefined, 'a snapshot has a store');
+      refuseEmpty(records.snapshot);
       yield* start(this.#state, records.snapshot, now);
       yield* this.#extendHistory(now);
     }
@@ -393,6 +394,15 @@ export class Chain implements ChainView, HeaderAcceptor {
       yield* flush(state, now);
     }
   }
+}
+
+/** A snapshot is loaded to its end, or not taken: what has no coins now has lost them. */
+function refuseEmpty({ bestBlock, headBlocks }: ChainstateRecords): void {
+  if ((bestBlock ?? headBlocks) !== undefined) return;
+  throw new StoreError(
+    'corrupted',
+    'The coins of the snapshot are gone. Please restart with -reindex-chainstate, which goes on without it',
+  );
 }
 
 /** What indexes see: the chain up to where each block was validated by this node. */

@@ -113,6 +113,7 @@ export class ChainHost {
   readonly #coins: LevelStore;
   readonly #snapshotFolder: SnapshotFolder;
   #snapshot: OpenSnapshot | undefined;
+  #isFillingSnapshot = false;
   /** The block files are to be read anew (reindex.ts). */
   readonly isReindexing: boolean;
   readonly #recovered: string[] = [];
@@ -273,21 +274,33 @@ export class ChainHost {
     });
   }
 
-  /** An empty store for a snapshot's coins, until it is taken (`keepSnapshot`) or dropped. */
-  newSnapshotStore(): Promise<LevelStore> {
-    return this.#snapshotFolder.create();
+  /**
+   * An empty store for a snapshot's coins, until it is taken (`keepSnapshot`) or dropped. There is one folder for them:
+   * undefined while somebody else fills it, or when a snapshot was taken.
+   */
+  async newSnapshotStore(): Promise<LevelStore | undefined> {
+    if (this.#isFillingSnapshot || this.#snapshot !== undefined) return undefined;
+    this.#isFillingSnapshot = true;
+    try {
+      return await this.#snapshotFolder.create();
+    } catch (error) {
+      this.#isFillingSnapshot = false;
+      throw error;
+    }
   }
 
   /** The store holds the coins of block `base`, and the hash is right: from here on it is one of ours. */
   keepSnapshot(store: LevelStore, base: BlockHash): void {
     this.#snapshotFolder.keep(base);
     this.#snapshot = { store, base };
+    this.#isFillingSnapshot = false;
   }
 
   async dropSnapshotStore(store: LevelStore): Promise<void> {
     this.#snapshot = undefined;
     await store.close();
     this.#snapshotFolder.remove();
+    this.#isFillingSnapshot = false;
   }
 
   /** That of the chain that everybody sees. */

@@ -124,6 +124,7 @@ async function take(deps: LoadDeps, source: Source): Promise<LoadResult> {
   const { host } = engine;
   log.info(`[snapshot] loading ${header.coins} coins from snapshot ${hashToHex(header.baseBlock)}`);
   const store = await host.newSnapshotStore();
+  if (store === undefined) throw refused("Can't activate a snapshot-based chainstate more than once");
   try {
     await fill(deps, store, source);
     const hash = await hashCoins(store);

@@ -40,6 +40,21 @@ describe('the chain on disk', () => {
   const statsOf = (disk: DiskChain) =>
     disk.host.coinStats(disk.chain, disk.writer, { hash: 'hash_serialized_3', now: NOW });
 
+  test('one snapshot is loaded at a time', async () => {
+    const disk = await open(next());
+    const [store, other] = await Promise.all([disk.host.newSnapshotStore(), disk.host.newSnapshotStore()]);
+    expect(other).toBeUndefined();
+    await store!.batch([{ type: 'put', key: Uint8Array.of(1), value: Uint8Array.of(2) }], { durable: true });
+    expect(await disk.host.newSnapshotStore()).toBeUndefined();
+    expect(store!.get(Uint8Array.of(1))).toEqual(Uint8Array.of(2));
+    // One that was refused makes room for the next, which begins with nothing.
+    await disk.host.dropSnapshotStore(store!);
+    const again = await disk.host.newSnapshotStore();
+    expect(again!.get(Uint8Array.of(1))).toBeUndefined();
+    await disk.host.dropSnapshotStore(again!);
+    await disk.kill();
+  });
+
   test('a killed process loses nothing that was answered, in one file or many', async () => {
     const memory = new TestChain();
     const extra = mineBlock(base.at(-1)!, 120, { transactions: [spend([coinbaseOf(base[0]!)], [1, 2, 3])] });

@@ -189,6 +189,12 @@ test('a history that comes to other coins stops the node, and the next start is 
   expect(test.coinsFingerprint()).toBe(expected);
 });
 
+test('a snapshot whose coins are gone is not taken for a chain without any', () => {
+  const test = withSnapshot(20);
+  test.storage.snapshot = { base: base.header.hash, coins: new MemoryStore({ crashable: true }) };
+  expect(() => test.restart()).toThrow(/The coins of the snapshot are gone/);
+});
+
 test('a chain that is better already is not left for a snapshot', () => {
   const test = new TestChain({}, undefined, paramsWith(snapshotHash));
   for (const block of [...below, ...above]) test.submit(block);
