@@ -19,6 +19,9 @@ const BLOCK_CACHE_BYTES = 16 * 1024 * 1024;
 /** Of tables looked through before a database opens, newest first; older ones follow while it is used. */
 const CHECKED_AT_OPEN_BYTES = 256 * 1024 * 1024;
 
+/** As Core begins what it says of a damaged database. */
+const CORRUPTION = 'LevelDB error: Corruption: ';
+
 const BYTES = { keyEncoding: 'view', valueEncoding: 'view' } as const;
 
 type Database = Level<Uint8Array, Uint8Array>;
@@ -32,6 +35,7 @@ export interface LevelStoreOptions {
 /** Opens the database in `location` (created if absent). Throws StoreError. */
 export async function openLevelStore(location: string, options: LevelStoreOptions = {}): Promise<LevelStore> {
   const names = await readdir(location).catch(() => []);
+  await checkCurrent(location, names);
   for (const name of names) if (name.endsWith('.log')) await check(join(location, name), damageOfLog);
   const db: Database = new Level(location, BYTES);
   try {
@@ -48,6 +52,17 @@ export async function openLevelStore(location: string, options: LevelStoreOption
     await db.close();
     throw error;
   }
+}
+
+/** Throws StoreError 'corrupted' when the file that names the list of tables names none. */
+async function checkCurrent(location: string, names: readonly string[]): Promise<void> {
+  if (!names.includes('CURRENT')) return;
+  const manifest = (await readFile(join(location, 'CURRENT'), 'latin1')).trim();
+  if (names.includes(manifest)) return;
+  throw new StoreError(
+    'corrupted',
+    `${CORRUPTION}CURRENT points to a non-existent file: ${join(location, manifest)}`,
+  );
 }
 
 /**
@@ -78,7 +93,7 @@ async function check(path: string, damageOf: (file: Uint8Array) => string | unde
     throw new StoreError('io', `Cannot read ${path}: ${(error as Error).message}`, { cause: error });
   }
   const damage = damageOf(file);
-  if (damage !== undefined) throw new StoreError('corrupted', `${path} is damaged: ${damage}`);
+  if (damage !== undefined) throw new StoreError('corrupted', `${CORRUPTION}${path} is damaged: ${damage}`);
 }
 
 export class LevelStore implements Store {
@@ -219,7 +234,7 @@ function storeError(location: string, error: unknown): unknown {
     case 'LEVEL_LOCKED':
       return new StoreError('locked', `The database ${location} is in use by another process`, { cause });
     case 'LEVEL_CORRUPTION':
-      return new StoreError('corrupted', `The database ${location} is corrupted: ${cause.message}`, {
+      return new StoreError('corrupted', `${CORRUPTION}${cause.message} (${location})`, {
         cause,
       });
     case 'LEVEL_DATABASE_NOT_OPEN':
