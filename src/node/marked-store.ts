@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Log } from '../base/log.ts';
-import { StoreError } from '../store/errors.ts';
+import { DamagedDatabaseError, StoreError } from '../store/errors.ts';
 import { type LevelStore, openLevelStore } from '../store/level.ts';
 
 /** In each database of ours; LevelDB leaves files alone whose names are none of its own. */
@@ -34,6 +34,8 @@ export async function openMarked(folder: string, what: 'block' | 'coins', log: L
     return await openLevelStore(folder);
   } catch (error) {
     if (!(error instanceof StoreError) || error.code !== 'corrupted') throw error;
-    throw new StoreError('corrupted', `Error opening ${what} database: ${error.message}`, { cause: error });
+    // Core reads the whole index at its start, and of the coins what it needs.
+    const doing = what === 'block' && error instanceof DamagedDatabaseError ? 'loading' : 'opening';
+    throw new StoreError('corrupted', `Error ${doing} ${what} database: ${error.message}`, { cause: error });
   }
 }

@@ -18,3 +18,10 @@ export class StoreError extends Error {
     this.code = code;
   }
 }
+
+/** A database opens, but one of its files holds other bytes than were written: it cannot be read. */
+export class DamagedDatabaseError extends StoreError {
+  constructor(message: string) {
+    super('corrupted', message);
+  }
+}

@@ -6,7 +6,7 @@ import { statSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Level } from 'level';
-import { StoreError } from './errors.ts';
+import { DamagedDatabaseError, StoreError } from './errors.ts';
 import { damageOfLog, damageOfTable } from './level-check.ts';
 import type { BatchOp, Entry, Range, ReadableStore, Store, StoreSnapshot } from './store.ts';
 
@@ -93,7 +93,7 @@ async function check(path: string, damageOf: (file: Uint8Array) => string | unde
     throw new StoreError('io', `Cannot read ${path}: ${(error as Error).message}`, { cause: error });
   }
   const damage = damageOf(file);
-  if (damage !== undefined) throw new StoreError('corrupted', `${CORRUPTION}${path} is damaged: ${damage}`);
+  if (damage !== undefined) throw new DamagedDatabaseError(`${CORRUPTION}${path} is damaged: ${damage}`);
 }
 
 export class LevelStore implements Store {

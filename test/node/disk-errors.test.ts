@@ -117,7 +117,7 @@ describe('a flipped bit', () => {
     const directory = copyOfTemplate();
     const table = onlyFile(path.join(directory, 'blocks', 'index'), /\.ldb$/);
     flip(table, Math.floor(statSync(table).size / 2));
-    await expect(open(directory)).rejects.toThrow(/^Error opening block database: .*\.ldb is damaged/);
+    await expect(open(directory)).rejects.toThrow(/^Error loading block database: .*\.ldb is damaged/);
     const mended = await open(directory, { rebuild: 'index' });
     expect(await fingerprint(mended)).toBe(expected);
     await mended.stop();
