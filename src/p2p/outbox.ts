@@ -65,15 +65,19 @@ export class Outbox {
     this.#effects.push({ kind: 'disconnect', peer: peer.id, reason });
   }
 
-  /** Begins the peer's operation, which must be its only one, or another block; nothing happens if the peer is leaving. */
-  start(operation: Operation, peer: Peer): void {
+  /**
+   * Begins the peer's operation, which must be its only one, or another block. False if the peer is leaving: then nothing
+   * happens, and no completion follows.
+   */
+  start(operation: Operation, peer: Peer): boolean {
     const open = this.#busy.get(peer.id);
     const isOneMoreBlock = open?.kind === 'submitBlock' && operation.kind === 'submitBlock';
     assert(open === undefined || isOneMoreBlock, 'a peer has one open operation at most');
-    if (peer.phase === 'leaving') return;
+    if (peer.phase === 'leaving') return false;
     if (open === undefined) this.#busy.set(peer.id, { kind: operation.kind, count: 1 });
     else open.count += 1;
     this.#effects.push(operation);
+    return true;
   }
 
   /** Nobody has an open operation. */

@@ -159,7 +159,7 @@ export class TxDownload implements Concern {
   #workOnOrphans(): void {
     for (const id of [...this.#orphanWork]) {
       const peer = this.#context.peers.get(id);
-      if (!peer) this.#orphanWork.delete(id);
+      if (!peer || peer.phase === 'leaving') this.#orphanWork.delete(id);
       else if (!this.#context.outbox.isBusy(peer)) this.#tryOrphan(peer);
     }
   }
@@ -244,9 +244,12 @@ export class TxDownload implements Concern {
   }
 
   #submit(peer: Peer, tx: Transaction): void {
+    if (this.#context.outbox.start({ kind: 'submitTx', peer: peer.id, tx }, peer)) this.#checking(tx);
+  }
+
+  #checking(tx: Transaction): void {
     this.#beingChecked.add(tx.txid);
     this.#beingChecked.add(tx.wtxid);
-    this.#context.outbox.start({ kind: 'submitTx', peer: peer.id, tx }, peer);
   }
 
   #checked(tx: Transaction): void {
@@ -296,11 +299,9 @@ export class TxDownload implements Concern {
       .find(tx => !this.#verdicts.isRefused(tx.txid) && !this.#verdicts.hasFailedAsPackage([parent, tx]));
     if (!child) return;
     log.debug('txpackages', () => `trying ${hashToHex(parent.txid)} with its child ${hashToHex(child.txid)} of peer=${peer.id}`); // biome-ignore format: one line of the log
-    for (const tx of [parent, child]) {
-      this.#beingChecked.add(tx.txid);
-      this.#beingChecked.add(tx.wtxid);
-    }
-    outbox.start({ kind: 'submitPackage', peer: peer.id, txs: [parent, child] }, peer);
+    const txs = [parent, child];
+    if (outbox.start({ kind: 'submitPackage', peer: peer.id, txs }, peer))
+      for (const tx of txs) this.#checking(tx);
   }
 
   #keepOrphan(peer: Peer, tx: Transaction, now: Milliseconds): void {

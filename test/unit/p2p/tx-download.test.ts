@@ -233,6 +233,22 @@ describe('orphans', () => {
     expect(h.take().filter(e => e.kind === 'submitTx')).toHaveLength(1);
   });
 
+  test('a peer that we are closing keeps nobody else from bringing its orphan', () => {
+    const { h, inv } = start();
+    const [leaving, other] = [h.connect(), h.connect()];
+    h.message(leaving, { command: 'tx', tx: child });
+    h.reject(child, leaving, 'bad-txns-inputs-missingorspent');
+    h.outbox.disconnect(leaving, 'misbehaving');
+    h.take();
+    h.accept(parent, other);
+    expect(h.take().filter(e => e.kind === 'submitTx')).toEqual([]);
+    h.disconnect(leaving);
+    inv(other, child.wtxid);
+    expect(h.sent('getdata')).toHaveLength(1);
+    h.message(other, { command: 'tx', tx: child });
+    expect(h.take()).toMatchObject([{ kind: 'submitTx', peer: other.id, tx: { txid: child.txid } }]);
+  });
+
   test('a block that spends the same takes them out', () => {
     const { h, download } = start();
     const peer = h.connect();
@@ -358,6 +374,20 @@ describe('one parent, one child', () => {
     ]);
     h.message(peer, { command: 'tx', tx: parent });
     expect(packages(h)).toMatchObject([{ txs: [parent, child] }]);
+  });
+
+  test('a peer that we are closing keeps nobody else from bringing parent and child', () => {
+    const { h, inv } = start();
+    const [leaving, other] = [h.connect(), h.connect()];
+    h.message(leaving, { command: 'tx', tx: child });
+    h.reject(child, leaving, 'bad-txns-inputs-missingorspent');
+    h.message(leaving, { command: 'tx', tx: parent });
+    h.outbox.disconnect(leaving, 'evicted');
+    h.reject(parent, leaving, 'min relay fee not met');
+    expect(packages(h)).toEqual([]);
+    h.disconnect(leaving);
+    inv(other, child.wtxid);
+    expect(h.sent('getdata')).toHaveLength(1);
   });
 
   test('what a retried orphan is told starts nothing', () => {
