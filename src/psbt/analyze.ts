@@ -9,7 +9,7 @@ import type { SignatureData } from '../script/signature-data.ts';
 import { NOTHING_KNOWN } from '../script/signing-provider.ts';
 import { transactionSigOpCost } from '../script/sigops.ts';
 import { createTransaction, type TxInput, type TxOutput, WITNESS_SCALE_FACTOR } from '../wire/transaction.ts';
-import type { PsbtInput } from './fields.ts';
+import type { PsbtInput } from './input-fields.ts';
 import { type Psbt, PsbtError, spentOutput } from './psbt.ts';
 import { isVerified, type PsbtContext, psbtContext, signPsbtInput } from './sign.ts';
 

@@ -1,5 +1,6 @@
 /** The combiner's role: PSBTs of one transaction, or of several, put together (BIP174; Core: CombinePSBTs, joinpsbts). */
-import { inputMap, outputMap, type PsbtInput } from './fields.ts';
+import { inputMap, type PsbtInput } from './input-fields.ts';
+import { outputMap } from './output-fields.ts';
 import { outPointOf, type Psbt, PsbtError, uniqueIdOf } from './psbt.ts';
 
 /** Bit of `txModifiable` that stays set once anybody set it. */

@@ -123,6 +123,9 @@ export const unknownFields: Field<ReadonlyMap<string, Uint8Array>> = {
   merge: (own, other) => (other.size === 0 ? own : new Map([...other, ...own])),
 };
 
+/** What is read from a `KeyMap`. */
+export type MapFrom<M> = M extends { empty(): infer T } ? T : never;
+
 export interface KeyMap<F> {
   empty(): MapOf<F>;
   /** Up to the separator. `version` is that of the PSBT; undefined where it is not known yet. */

@@ -15,7 +15,9 @@ import {
   type TxOutput,
   type TxParts,
 } from '../wire/transaction.ts';
-import { globalMap, inputMap, outputMap, type PsbtInput, type PsbtOutput } from './fields.ts';
+import { globalMap } from './global-fields.ts';
+import { inputMap, type PsbtInput } from './input-fields.ts';
+import { outputMap, type PsbtOutput } from './output-fields.ts';
 
 type GlobalFields = ReturnType<typeof globalMap.empty>;
 

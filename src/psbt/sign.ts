@@ -15,7 +15,7 @@ import { hiding, NOTHING_KNOWN, type SigningProvider } from '../script/signing-p
 import { solveScript, witnessProgram } from '../script/templates.ts';
 import { verifyScript } from '../script/verify.ts';
 import { createTransaction, type Transaction, type TxOutput } from '../wire/transaction.ts';
-import type { PsbtInput } from './fields.ts';
+import type { PsbtInput } from './input-fields.ts';
 import { isFinalInput, type Psbt, type PsbtProblem, spentOutput, unsignedTxOf } from './psbt.ts';
 import { dataFromInput, dataFromOutput, inputWith, outputWith } from './signature-fields.ts';
 

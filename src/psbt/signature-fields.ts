@@ -3,7 +3,8 @@ import { bytesToBinary } from '../base/bytes.ts';
 import { isValidXOnlyKey } from '../crypto/keys.ts';
 import { emptySignatureData, PREIMAGE_HASHES, type SignatureData } from '../script/signature-data.ts';
 import { buildTapTree, controlBlocks } from '../script/taproot-tree.ts';
-import type { PsbtInput, PsbtOutput } from './fields.ts';
+import type { PsbtInput } from './input-fields.ts';
+import type { PsbtOutput } from './output-fields.ts';
 
 export function dataFromInput(input: PsbtInput): SignatureData {
   const data = emptySignatureData();

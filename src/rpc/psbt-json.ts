@@ -3,16 +3,12 @@ import { binaryToBytes, bytesToHex, hashToHex } from '../base/bytes.ts';
 import { isMoney } from '../consensus/amount.ts';
 import type { ChainParams } from '../consensus/params.ts';
 import { encodeBase58Check } from '../crypto/base58.ts';
-import {
-  musigShareOrder,
-  type Proprietary,
-  type PsbtInput,
-  type PsbtOutput,
-  signatureOrder,
-  tapScriptOrder,
-  xpubOrder,
-} from '../psbt/fields.ts';
+import type { Proprietary } from '../psbt/field-kinds.ts';
+import { xpubOrder } from '../psbt/global-fields.ts';
+import { type PsbtInput, signatureOrder, tapScriptOrder } from '../psbt/input-fields.ts';
 import { sorted } from '../psbt/key-map.ts';
+import { musigShareOrder } from '../psbt/musig-fields.ts';
+import type { PsbtOutput } from '../psbt/output-fields.ts';
 import { outPointOf, type Psbt, unsignedTxOf } from '../psbt/psbt.ts';
 import { type KeyOrigin, pathText } from '../script/descriptor-key.ts';
 import { scriptToAsm } from '../script/opcodes.ts';

@@ -1,7 +1,7 @@
 /** A wallet's part in PSBTs: it updates and signs what is its own (Core: CWallet::FillPSBT, DescriptorScriptPubKeyMan::FillPSBT). */
 import { bytesToBinary } from '../base/bytes.ts';
 import type { SignatureVerifier } from '../crypto/verifier.ts';
-import type { PsbtInput } from '../psbt/fields.ts';
+import type { PsbtInput } from '../psbt/input-fields.ts';
 import { isFinalInput, outPointOf, type Psbt, PsbtError, spentOutput } from '../psbt/psbt.ts';
 import {
   isVerified,
