@@ -1,8 +1,9 @@
 /** A node from its start to its end, as a process: signals, exit codes, and one line on stderr when it cannot start. */
 import { setFlagsFromString } from 'node:v8';
 import { loadConfig, type Persona } from '../node/config.ts';
-import { type RunningNode, startNode, UnusableDatabaseError } from '../node/node.ts';
+import { type RunningNode, startNode } from '../node/node.ts';
 import type { SettingSource } from '../node/settings.ts';
+import { UnusableDatabaseError } from '../node/start-engine.ts';
 import { fail } from './fail.ts';
 
 /**

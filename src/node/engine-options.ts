@@ -96,6 +96,12 @@ function isHex64(text: string): boolean {
 }
 
 /** What `-maxsigcachesize` allows (Core: DEFAULT_VALIDATION_CACHE_BYTES); 0 leaves the least there can be. */
+/** What is made anew at the start: `-reindex`, or else `-reindex-chainstate`. */
+export function rebuildOption(settings: Settings): StorageOptions['rebuild'] {
+  if (settings.flag('reindex', false)) return 'index';
+  return settings.flag('reindex-chainstate', false) ? 'coins' : undefined;
+}
+
 export function validationCacheBytes(settings: Settings): number {
   return Math.max(0, settings.number('maxsigcachesize', 32)) * MEBIBYTE;
 }

@@ -2,17 +2,33 @@
 import { Worker } from 'node:worker_threads';
 import { type Milliseconds, SECOND_MS } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import type { ChainParams } from '../consensus/params.ts';
 import { deriveTarget } from '../consensus/pow.ts';
 import { withNonce } from '../mining/solve.ts';
+import { decodeAddress } from '../script/address.ts';
 import type { Block } from '../wire/block.ts';
 import type { Engine } from './engine.ts';
 import type { BlockMaker } from './facade/mining.ts';
 import type { MinerAnswer, MinerJob } from './miner-worker.ts';
+import { ConfigError, type Settings } from './settings.ts';
 
 /** A template is made anew this often, for new transactions and the time. */
 const REFRESH_MS: Milliseconds = 10 * SECOND_MS;
 /** On chains without difficulty blocks would fill the disk: one a second is plenty. */
 const PACE_MS: Milliseconds = SECOND_MS;
+
+/** Whom the blocks pay; undefined where nothing is mined. Throws ConfigError. */
+export function mineOption(settings: Settings, params: ChainParams): Uint8Array | undefined {
+  const address = settings.text('mine');
+  if (address === undefined) return undefined;
+  try {
+    return decodeAddress(address, params.address).scriptPubKey;
+  } catch (error) {
+    throw new ConfigError(
+      `--mine ${address} is not an address of ${params.name}: ${(error as Error).message}`,
+    );
+  }
+}
 
 export class BackgroundMiner {
   readonly #deps: { readonly engine: Engine; readonly maker: BlockMaker; readonly log: Log };

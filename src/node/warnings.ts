@@ -9,6 +9,7 @@ import type { Log } from '../base/log.ts';
 import type { Chain } from '../chain/chain.ts';
 import type { ChainNotice } from '../chain/effects.ts';
 import { blockProof } from '../consensus/pow.ts';
+import type { Engine } from './engine.ts';
 
 /** Blocks that an invalid chain may be longer than ours before we say so. */
 const INVALID_BLOCKS_MAX = 6n;
@@ -74,6 +75,20 @@ export class Warnings {
     }
     this.#invalidChain = isFound ? INVALID_CHAIN : undefined;
   }
+}
+
+/** Follows the chain from here on; `command`: what `-alertnotify` runs. */
+export function startWarnings(
+  { engine, log, now }: { readonly engine: Engine } & Pick<WarningsDeps, 'log' | 'now'>,
+  options: { readonly command: string | undefined; readonly standing: readonly string[] },
+): Warnings {
+  const { command, standing } = options;
+  const alert = (text: string) => {
+    if (command !== undefined && command !== '') runAlertCommand(command, text);
+  };
+  const warnings = new Warnings({ chain: engine.chain, log, now, alert }, standing);
+  engine.listen({ onChain: notice => warnings.onChain(notice), onMempool() {} });
+  return warnings;
 }
 
 /** Runs `-alertnotify`'s command in a shell, `%s` being the text in quotes; nobody waits for it (Core: AlertNotify). */
