@@ -16,6 +16,9 @@ import { MinHeap } from '../base/heap.ts';
 import type { Random } from '../base/random.ts';
 import type { PeerId } from './events.ts';
 
+/** Deadlines that mean nothing any more, beyond as many as there are announcements, before they are swept out. */
+const SWEEP_SLACK = 1_000;
+
 /** A transaction by either of its hashes. */
 export interface TxReference {
   readonly hash: Hash256;
@@ -53,11 +56,12 @@ export class TxRequests {
   readonly #random: Random;
   readonly #hashes = new Map<Hash256, HashState>();
   readonly #peers = new Map<PeerId, PeerState>();
-  /** Delayed and requested announcements by time; those that moved on since are skipped. */
-  readonly #waiting = new MinHeap<Announcement>();
+  /** Delayed and requested announcements by time; those that moved on since are skipped, and swept out when they are most. */
+  #waiting = new MinHeap<Announcement>();
   /** Peers with something to ask for. */
   readonly #askable = new Set<PeerId>();
   #sequence = 0;
+  #size = 0;
 
   constructor(deps: { readonly random: Random }) {
     this.#random = deps.random;
@@ -65,9 +69,12 @@ export class TxRequests {
 
   /** Announcements of all peers. */
   get size(): number {
-    let size = 0;
-    for (const peer of this.#peers.values()) size += peer.all.size;
-    return size;
+    return this.#size;
+  }
+
+  /** Entries kept for deadlines, with those that mean nothing any more. */
+  get deadlineCount(): number {
+    return this.#waiting.size;
   }
 
   /** `peer` has the transaction; it may be asked from `time` on. Nothing changes if it has announced the hash before. */
@@ -100,7 +107,8 @@ export class TxRequests {
       this.#hashes.set(tx.hash, ofHash);
     }
     ofHash.all.set(peer, announcement);
-    this.#waiting.push(options.time, announcement);
+    this.#size += 1;
+    this.#wait(announcement);
   }
 
   /** Moves time on: requests expire, announcements become ready. Returns the requests that expired. */
@@ -147,7 +155,7 @@ export class TxRequests {
       if (other.state === 'requested') this.#setState(other, 'completed');
     this.#setState(announcement, 'requested');
     announcement.time = expiry;
-    this.#waiting.push(expiry, announcement);
+    this.#wait(announcement);
     this.#settle(hash);
   }
 
@@ -188,6 +196,20 @@ export class TxRequests {
     return all
       .filter(announcement => announcement.state !== 'completed')
       .map(announcement => announcement.peer);
+  }
+
+  #wait(announcement: Announcement): void {
+    this.#waiting.push(announcement.time, announcement);
+    // Who announces, says notfound and announces again leaves an entry each time, good for a minute.
+    if (this.#waiting.size > 2 * this.#size + SWEEP_SLACK) this.#sweep();
+  }
+
+  #sweep(): void {
+    const old = this.#waiting;
+    const kept = new MinHeap<Announcement>();
+    for (let time = this.nextDeadline(); time !== undefined; time = this.nextDeadline())
+      kept.push(time, old.pop()!);
+    this.#waiting = kept;
   }
 
   #dueBy(now: Milliseconds): Announcement | undefined {
@@ -251,6 +273,7 @@ export class TxRequests {
     const peer = this.#peers.get(announcement.peer)!;
     if (announcement.state === 'requested') peer.inFlight -= 1;
     peer.all.delete(announcement.hash);
+    this.#size -= 1;
     if (peer.all.size === 0) this.#peers.delete(announcement.peer);
   }
 }

@@ -105,6 +105,21 @@ describe('whom to ask', () => {
     expect(requests.requestable(1).map(r => r.by)).toEqual(['txid', 'wtxid', 'txid', 'wtxid']);
   });
 
+  test('who announces, has nothing and announces again leaves nothing behind', () => {
+    const requests = tracker();
+    requests.announce(2, { hash: B, by }, { preferred: true, time: START + 5_000 });
+    for (let round = 0; round < 20_000; round += 1) {
+      requests.announce(1, { hash: A, by }, { preferred: true, time: START });
+      requests.advance(START);
+      requests.requested(1, A, START + 60_000);
+      requests.received(1, A);
+    }
+    expect([requests.size, requests.deadlineCount <= 1_002]).toEqual([1, true]);
+    expect(requests.nextDeadline()).toBe(START + 5_000);
+    requests.advance(START + 5_000);
+    expect(asked(requests)).toEqual([[2, B]]);
+  });
+
   test('forgetting a hash leaves others alone', () => {
     const requests = tracker();
     for (const hash of [A, B]) requests.announce(1, { hash, by }, { preferred: true, time: START });
