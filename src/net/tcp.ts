@@ -170,8 +170,9 @@ export class Connection {
     if (this.#isClosing) return undefined;
     const frame = this.transport.next();
     this.#tellKind();
-    if (this.#socket.isPaused() && this.transport.bufferedBytes <= this.#buffers.receive)
-      this.#socket.resume();
+    // Of a frame longer than the buffer, the rest has to come all the same: the limit is for what nobody asks for.
+    const isWanted = frame === undefined || this.transport.bufferedBytes <= this.#buffers.receive;
+    if (isWanted && this.#socket.isPaused()) this.#socket.resume();
     if (frame !== undefined && frame.kind !== 'decoy') {
       const name = frame.kind === 'frame' && isKnownCommand(frame.command) ? frame.command : OTHER_COMMANDS;
       count(this.traffic.receivedByCommand, name, frame.size);
@@ -285,7 +286,9 @@ export class TcpTransport {
     const { handler } = this.#deps;
     const { localAddress, connectTimeoutMs = CONNECT_TIMEOUT_MS } = this.#options;
     const proxy = how.throughTor ? this.#options.proxies?.onion : this.#proxyFor(target);
-    const refusal = proxy === undefined && this.#refusalOf(target);
+    // Without a proxy it would go straight, and tell who we are.
+    const isLost = how.throughTor === true && proxy === undefined;
+    const refusal = isLost ? 'no way to Tor' : proxy === undefined && this.#refusalOf(target);
     if (refusal) {
       setImmediate(() => handler.dialFailed(attempt, refusal));
       return;

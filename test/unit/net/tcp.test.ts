@@ -163,6 +163,17 @@ test('who does not read pauses the sender, and resumes it by reading', async () 
   expect(client.seen.filter(what => what === 'paused')).toHaveLength(1);
 });
 
+test('a message longer than the receive buffer comes through', async () => {
+  const server = newNode({ buffers: { receive: 1_000, send: 1_000_000 } });
+  const { port } = await server.transport.listen('127.0.0.1', 0);
+  const socket = net.connect(port, '127.0.0.1');
+  socket.write(encodeFrame(MAGIC, 'long', new Uint8Array(1_000_000)));
+  socket.write(encodeFrame(MAGIC, 'verack', new Uint8Array(0)));
+  await server.saw('verack 0');
+  expect(server.seen).toEqual(['opened inbound', 'long 1000000', 'verack 0']);
+  socket.destroy();
+});
+
 test('hanging up sends what was sent before, and hears nothing more', async () => {
   const { server, client, there, here } = await pair();
   send(here, { command: 'ping', nonce: 1n }, client);
@@ -208,10 +219,17 @@ test('a dial that is refused, that takes too long, or cannot be', async () => {
     { kind: 'address', address: parseAddress(ONION, 8333)! },
     { type: 'manual', transport: 'v1' },
   );
-  await node.until(() => node.seen.length === 3);
+  // Who is to be reached through Tor is not reached without it.
+  node.transport.dial(
+    4,
+    { kind: 'address', address: parseAddress('127.0.0.1', port)! },
+    { type: 'private-broadcast', transport: 'v1', throughTor: true },
+  );
+  await node.until(() => node.seen.length === 4);
   expect(node.seen.sort()[0]).toMatch(/^failed 1 .*ECONNREFUSED/);
   expect(node.seen[1]).toMatch(/^failed 2 .*ECONNREFUSED/);
   expect(node.seen[2]).toBe('failed 3 no way to onion hosts');
+  expect(node.seen[3]).toBe('failed 4 no way to Tor');
 });
 
 test('defects are told, and the stream goes on where it can', async () => {
