@@ -139,14 +139,14 @@ export class CommandRunner {
   }
 
   #ban(subnet: Subnet, until: number | undefined, now: Milliseconds): void {
-    const { bans, outbox, peers } = this.#context;
+    const { bans, outbox, peers, privatePeers } = this.#context;
     const isSingle = subnet.prefixBits === subnet.address.bytes.length * 8;
     // A single address may be covered by a larger ban; a range counts only if it was banned as such.
     if (isSingle ? bans.isBanned(subnet.address, now) : bans.has(subnet, now))
       throw new P2pCommandError('already-added', 'Error: IP/Subnet already banned');
     bans.ban(subnet, until ?? toUnixSeconds(now) + this.#options.banTimeS, now);
     outbox.emit({ kind: 'saveBans' });
-    for (const peer of peers.values())
+    for (const peer of [...peers.values(), ...privatePeers.values()])
       if (subnetContains(subnet, peer.address)) outbox.disconnect(peer, 'banned');
   }
 

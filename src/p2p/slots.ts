@@ -217,10 +217,11 @@ export class Slots implements Concern, OutboundSlots {
     this.#seeding.setActive(isActive);
     this.#added.setActive(isActive, now);
     this.#connectTo?.setActive(isActive, now);
+    const { outbox, peers, privatePeers } = this.#context;
     if (isActive) this.#wake();
     else
-      for (const peer of this.#context.peers.values())
-        this.#context.outbox.disconnect(peer, 'network activity was switched off');
+      for (const peer of [...peers.values(), ...privatePeers.values()])
+        outbox.disconnect(peer, 'network activity was switched off');
   }
 
   /** To be dialed first next time: kept at a clean stop. */

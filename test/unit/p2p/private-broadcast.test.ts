@@ -287,6 +287,14 @@ describe('a private broadcast', () => {
     expect(seen).toEqual(new Set(['onion false', 'ipv4 true']));
   });
 
+  test('ends with all other connections when network activity is switched off', () => {
+    const scene = new Scene();
+    scene.broadcast();
+    const peer = scene.connected(scene.dial()!);
+    const { effects } = scene.manager.command({ kind: 'setNetworkActive', active: false }, scene.now);
+    expect(effects).toMatchObject([{ kind: 'disconnect', peer }]);
+  });
+
   test('never more than 64 at a time', () => {
     const scene = new Scene(['onion', 'ipv4', 'i2p']);
     for (let i = 0; i < 40; i += 1) scene.broadcast(pay([funds(i)], 5_000));
