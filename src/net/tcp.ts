@@ -1,44 +1,32 @@
 /**
- * Sockets and nothing else: connections carry frames in and out, count bytes, and say when they fill up. Nobody is
- * judged here, and no frame is decoded before somebody asks for it.
+ * Listens and dials, straight or through proxies; every socket that stands becomes a `Connection`. Nobody is judged here,
+ * and no frame is decoded before somebody asks for it.
  */
 import net from 'node:net';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { ConnectionType, DialTarget, PeerId, Permission } from '../p2p/events.ts';
 import { networkOf } from '../p2p/netgroup.ts';
-import { isKnownCommand } from '../wire/messages.ts';
 import { addressText, asCjdns, hostText, type NetAddress, parseAddress } from '../wire/net-address.ts';
-import { type Received, type Transport, type TransportKind, V1Transport } from '../wire/transport.ts';
+import { V1Transport } from '../wire/transport.ts';
 import { V2Transport } from '../wire/v2-transport.ts';
+import {
+  type BufferLimits,
+  Connection,
+  type ConnectionHandler,
+  RECEIVE_BUFFER_BYTES,
+  SEND_BUFFER_BYTES,
+  TrafficCounters,
+} from './connection.ts';
 import { dialSocket } from './dial.ts';
 import type { I2pBridge } from './i2p.ts';
 import { CredentialsGenerator, type Proxies, type SocksProxy } from './proxies.ts';
 import { I2P_PORT } from './sam.ts';
 
-/** By default: undecoded bytes of one peer above which its socket is read no further (Core: -maxreceivebuffer). */
-export const RECEIVE_BUFFER_BYTES = 5_000_000;
-/** By default: unsent bytes to one peer above which nothing of it is handled (Core: -maxsendbuffer). */
-export const SEND_BUFFER_BYTES = 1_000_000;
 /** How long a dial may take by default (Core: DEFAULT_CONNECT_TIMEOUT). */
 const CONNECT_TIMEOUT_MS = 5_000;
 /** Of a peer that only a proxy knows, and of our end where there is none. */
 const UNKNOWN_ADDRESS: NetAddress = { network: 'ipv6', bytes: new Uint8Array(16), port: 0 };
-/** Core counts commands that it does not know under this name. */
-const OTHER_COMMANDS = '*other*';
-
-export interface ConnectionInfo {
-  readonly peer: PeerId;
-  readonly type: ConnectionType;
-  readonly address: NetAddress;
-  readonly localAddress: NetAddress;
-  readonly permissions: readonly Permission[];
-  /** It came in where only Tor delivers. */
-  readonly isOnion?: true;
-  /** The name or address that was asked for; only of outbound connections. */
-  readonly dialedName?: string;
-  readonly attempt?: number;
-}
 
 export interface ListenOptions {
   readonly permissions: readonly Permission[];
@@ -46,24 +34,9 @@ export interface ListenOptions {
   readonly isOnion: boolean;
 }
 
-/** Called for each thing that happens; of `send` only `sendPaused` comes before it returns. */
-export interface TransportHandler {
+export interface TransportHandler extends ConnectionHandler {
   opened(connection: Connection): void;
   dialFailed(attempt: number, reason: string): void;
-  /** `connection.next()` may have something. */
-  readable(connection: Connection): void;
-  /** The peer's first bytes of a connection that may be encrypted, and then what it has turned out to be. */
-  transportChanged(connection: Connection): void;
-  sendPaused(connection: Connection): void;
-  sendResumed(connection: Connection): void;
-  /** Once for each `opened`. */
-  closed(connection: Connection): void;
-}
-
-/** Bytes for each peer. */
-export interface BufferLimits {
-  readonly receive: number;
-  readonly send: number;
 }
 
 export interface TransportOptions {
@@ -89,151 +62,7 @@ export interface TransportOptions {
   permissionsOf(address: NetAddress, direction: 'in' | 'out'): readonly Permission[];
 }
 
-/** Bytes on the wire, headers included. */
-export class TrafficCounters {
-  received = 0;
-  sent = 0;
-  readonly receivedByCommand = new Map<string, number>();
-  readonly sentByCommand = new Map<string, number>();
-}
-
-export class Connection {
-  readonly info: ConnectionInfo;
-  readonly traffic = new TrafficCounters();
-  readonly transport: Transport;
-  readonly #log: Log;
-  readonly #buffers: BufferLimits;
-  readonly #socket: net.Socket;
-  readonly #total: TrafficCounters;
-  readonly #onSent: ((bytes: number) => void) | undefined;
-  readonly #handler: TransportHandler;
-  /** What `transportChanged` was told last. */
-  #toldKind: TransportKind | undefined;
-  #isSendPaused = false;
-  /** We hang up: nothing is read, nothing more is sent. */
-  #isClosing = false;
-  #isClosed = false;
-
-  constructor(
-    socket: net.Socket,
-    info: ConnectionInfo,
-    context: {
-      log: Log;
-      buffers: BufferLimits;
-      transport: Transport;
-      total: TrafficCounters;
-      handler: TransportHandler;
-      onSent: ((bytes: number) => void) | undefined;
-      onClosed(): void;
-    },
-  ) {
-    this.info = info;
-    this.#socket = socket;
-    this.transport = context.transport;
-    this.#log = context.log;
-    this.#buffers = context.buffers;
-    this.#total = context.total;
-    this.#onSent = context.onSent;
-    const { handler } = context;
-    this.#handler = handler;
-    this.#toldKind = this.transport.kind === 'v1' ? 'v1' : undefined;
-    socket.on('data', chunk => {
-      this.traffic.received += chunk.length;
-      this.#total.received += chunk.length;
-      if (this.#isClosing) return;
-      this.transport.push(chunk);
-      this.#write();
-      this.#tellKind();
-      if (this.transport.bufferedBytes > this.#buffers.receive) socket.pause();
-      handler.readable(this);
-    });
-    socket.on('drain', () => {
-      if (!this.#isSendPaused || this.#isClosing) return;
-      this.#isSendPaused = false;
-      handler.sendResumed(this);
-    });
-    socket.on('end', () => socket.destroySoon());
-    socket.on('close', () => {
-      this.#isClosed = true;
-      context.onClosed();
-      handler.closed(this);
-    });
-    this.#write();
-  }
-
-  get isClosed(): boolean {
-    return this.#isClosed;
-  }
-
-  /** The next frame that has arrived whole; none once we have hung up. */
-  next(): Received | undefined {
-    if (this.#isClosing) return undefined;
-    const frame = this.transport.next();
-    this.#tellKind();
-    // Of a frame longer than the buffer, the rest has to come all the same: the limit is for what nobody asks for.
-    const isWanted = frame === undefined || this.transport.bufferedBytes <= this.#buffers.receive;
-    if (isWanted && this.#socket.isPaused()) this.#socket.resume();
-    if (frame !== undefined && frame.kind !== 'decoy') {
-      const name = frame.kind === 'frame' && isKnownCommand(frame.command) ? frame.command : OTHER_COMMANDS;
-      count(this.traffic.receivedByCommand, name, frame.size);
-    }
-    return frame;
-  }
-
-  #tellKind(): void {
-    const { kind } = this.transport;
-    if (kind === this.#toldKind) return;
-    this.#toldKind = kind;
-    this.#handler.transportChanged(this);
-  }
-
-  sendPayload(command: string, payload: Uint8Array, handler: TransportHandler): void {
-    if (this.#isClosing || this.#isClosed || this.#socket.destroyed) return;
-    this.transport.send(command, payload);
-    this.#write();
-    if (!this.#isSendPaused && this.#socket.writableLength > this.#buffers.send) {
-      this.#isSendPaused = true;
-      handler.sendPaused(this);
-    }
-  }
-
-  /** What the transport has ready; messages may wait in it for its handshake. */
-  #write(): void {
-    for (const { command, bytes } of this.transport.takeOutgoing()) {
-      if (command === undefined && this.traffic.sent === 0)
-        this.#log.debug('net', () => `start sending v2 handshake to peer=${this.info.peer}`);
-      this.traffic.sent += bytes.length;
-      this.#total.sent += bytes.length;
-      this.#onSent?.(bytes.length);
-      if (command !== undefined)
-        count(this.traffic.sentByCommand, isKnownCommand(command) ? command : OTHER_COMMANDS, bytes.length);
-      this.#socket.write(bytes);
-    }
-  }
-
-  /** Closes after what was sent before; a peer that does not read is not waited for. */
-  close(): void {
-    if (this.#isClosing) return;
-    this.#isClosing = true;
-    // A paused socket would not notice that the other end has gone.
-    this.#socket.resume();
-    this.#socket.destroySoon();
-    setTimeout(() => this.#socket.destroy(), FLUSH_TIMEOUT_MS).unref();
-  }
-
-  destroy(): void {
-    this.#socket.destroy();
-  }
-}
-
-/** How long the last bytes to a peer that we drop may take. */
-const FLUSH_TIMEOUT_MS = 1_000;
-
-function count(counts: Map<string, number>, name: string, bytes: number): void {
-  counts.set(name, (counts.get(name) ?? 0) + bytes);
-}
-
-/** Listens and dials. Peer ids ascend from 0 in the order in which connections stand. */
+/** Peer ids ascend from 0 in the order in which connections stand. */
 export class TcpTransport {
   readonly total = new TrafficCounters();
   readonly #deps: { readonly log: Log; readonly handler: TransportHandler };

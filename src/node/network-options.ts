@@ -1,7 +1,8 @@
 /** What the user said about peers, as the gossip layer and the sockets take it. Throws ConfigError. */
+
+import { type BufferLimits, RECEIVE_BUFFER_BYTES, SEND_BUFFER_BYTES } from '../net/connection.ts';
 import type { DnsServer } from '../net/dns-client.ts';
 import type { Proxies } from '../net/proxies.ts';
-import { type BufferLimits, RECEIVE_BUFFER_BYTES, SEND_BUFFER_BYTES } from '../net/tcp.ts';
 import type { AddressBookOptions } from '../p2p/address-book.ts';
 import type { DialTarget, Permission } from '../p2p/events.ts';
 import type { PeerManagerOptions } from '../p2p/peer-manager.ts';

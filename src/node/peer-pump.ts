@@ -10,7 +10,8 @@ import type { BlockHash } from '../base/bytes.ts';
 import type { Clock, Milliseconds } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { sha256d } from '../crypto/sha256.ts';
-import { type Connection, TcpTransport, type TransportHandler, type TransportOptions } from '../net/tcp.ts';
+import type { Connection } from '../net/connection.ts';
+import { TcpTransport, type TransportHandler, type TransportOptions } from '../net/tcp.ts';
 import type { P2pEffect, P2pEvent, PeerId } from '../p2p/events.ts';
 import { HEADER_BYTES } from '../wire/block.ts';
 import { DecodeError, TooManyError } from '../wire/codec.ts';
@@ -157,7 +158,7 @@ export class PeerPump implements TransportHandler {
     const payload = encoded();
     this.#deps.log.debug('net', () => `sending ${command} (${payload.length} bytes) peer=${peer}`);
     this.#deps.capture?.(connection.info.address, command, payload, 'sent');
-    connection.sendPayload(command, payload, this);
+    connection.sendPayload(command, payload);
   }
 
   #start(operation: Operation): void {

@@ -23,7 +23,7 @@ export const isEmpty = (bytes: Uint8Array): boolean => bytes.length === 0;
 export const isZero = (bytes: Uint8Array): boolean => bytes.every(byte => byte === 0);
 export const bytes32: Codec<Uint8Array> = { read: r => r.take(32), write: (w, v) => w.put(v) };
 
-/** Refused with the text that `check` answers. */
+/** A number that is refused with the text that `check` has for it, if it has one. */
 export function checkedU32(check: (value: number) => string | undefined): Codec<number> {
   const value = stated(u32);
   return {

@@ -4,12 +4,8 @@ import { afterEach, expect, test } from 'vitest';
 import { hexToBytes } from '../../../src/base/bytes.ts';
 import { SILENT_LOG } from '../../../src/base/log.ts';
 import { SeededRandom } from '../../../src/base/random.ts';
-import {
-  type Connection,
-  TcpTransport,
-  type TransportHandler,
-  type TransportOptions,
-} from '../../../src/net/tcp.ts';
+import type { Connection } from '../../../src/net/connection.ts';
+import { TcpTransport, type TransportHandler, type TransportOptions } from '../../../src/net/tcp.ts';
 import { encodeFrame } from '../../../src/wire/frame.ts';
 import { encodePayload, type Message } from '../../../src/wire/messages.ts';
 import { type NetAddress, parseAddress } from '../../../src/wire/net-address.ts';
@@ -112,8 +108,8 @@ async function pair(): Promise<{
   return { server, client, there: server.connection!, here: client.connection!, address };
 }
 
-function send(connection: Connection, message: Message, handler: TransportHandler): void {
-  connection.sendPayload(message.command, encodePayload(message), handler);
+function send(connection: Connection, message: Message): void {
+  connection.sendPayload(message.command, encodePayload(message));
 }
 
 test('messages both ways, counted by command', async () => {
@@ -125,9 +121,9 @@ test('messages both ways, counted by command', async () => {
     permissions: ['noban'],
     localAddress: address,
   });
-  send(here, { command: 'ping', nonce: 5n }, client);
-  here.sendPayload('unknown', new Uint8Array(10), client);
-  send(there, { command: 'verack' }, server);
+  send(here, { command: 'ping', nonce: 5n });
+  here.sendPayload('unknown', new Uint8Array(10));
+  send(there, { command: 'verack' });
   await Promise.all([server.saw('unknown 10'), client.saw('verack 0')]);
   expect(server.seen).toEqual(['opened inbound', 'ping 8', 'unknown 10']);
   expect([here.traffic.sent, there.traffic.received, here.traffic.received]).toEqual([32 + 34, 32 + 34, 24]);
@@ -148,7 +144,7 @@ test('who does not read pauses the sender, and resumes it by reading', async () 
   const payload = new Uint8Array(900_000);
   let sent = 0;
   while (!client.seen.includes('paused')) {
-    here.sendPayload('block', payload, client);
+    here.sendPayload('block', payload);
     sent += 1;
     await new Promise(setImmediate);
   }
@@ -176,15 +172,15 @@ test('a message longer than the receive buffer comes through', async () => {
 
 test('hanging up sends what was sent before, and hears nothing more', async () => {
   const { server, client, there, here } = await pair();
-  send(here, { command: 'ping', nonce: 1n }, client);
-  here.sendPayload('block', new Uint8Array(300_000), client);
+  send(here, { command: 'ping', nonce: 1n });
+  here.sendPayload('block', new Uint8Array(300_000));
   client.reads = false;
-  send(there, { command: 'verack' }, server);
+  send(there, { command: 'verack' });
   await client.until(() => here.traffic.received > 0);
   here.close();
   here.close();
   expect(here.next()).toBeUndefined();
-  send(here, { command: 'verack' }, client);
+  send(here, { command: 'verack' });
   await Promise.all([server.saw('closed'), client.saw('closed')]);
   expect(server.seen).toEqual(['opened inbound', 'ping 8', 'block 300000', 'closed']);
   expect(client.seen).toEqual(['opened manual', 'closed']);
@@ -194,7 +190,7 @@ test('hanging up sends what was sent before, and hears nothing more', async () =
 test('hanging up on who does not read takes a second at most', async () => {
   const { server, client, here } = await pair();
   server.reads = false;
-  for (let i = 0; i < 12; i += 1) here.sendPayload('block', new Uint8Array(1_000_000), client);
+  for (let i = 0; i < 12; i += 1) here.sendPayload('block', new Uint8Array(1_000_000));
   here.close();
   await client.saw('closed');
   expect(client.seen).toEqual(['opened manual', 'paused', 'closed']);
