@@ -45,6 +45,15 @@ export interface AcceptOptions {
   readonly maxFeeRate?: number;
 }
 
+export type AcceptRules = Omit<AcceptOptions, 'now'>;
+/** For a transaction that is looked at alone. */
+export const ALONE: AcceptRules = {
+  bypassLimits: false,
+  allowReplacement: true,
+  allowSiblingEviction: true,
+  feeRateOf: 'transaction',
+};
+
 const NOTHING: ReadonlySet<PoolEntry> = new Set();
 
 /** A transaction that nothing speaks against but what it would replace, and its scripts. */

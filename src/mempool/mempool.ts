@@ -2,38 +2,34 @@
  * The mempool: transactions that could be in the next block. It is part of the one writer: everything that changes it
  * is a task of the writer's queue, and everybody else reads it through `MempoolView`.
  */
-import { assert } from '../base/assert.ts';
-import { hashToHex, type Txid, type Wtxid } from '../base/bytes.ts';
-import { type Milliseconds, SECOND_MS, toUnixSeconds } from '../base/clock.ts';
+import { hashToHex, type Txid } from '../base/bytes.ts';
+import { type Milliseconds, toUnixSeconds } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { ChainView } from '../chain/chain-view.ts';
 import type { ChainNotice } from '../chain/effects.ts';
 import type { ScriptCache } from '../chain/script-cache.ts';
 import { Reject } from '../consensus/reject.ts';
 import type { Block } from '../wire/block.ts';
-import { type OutPoint, type Transaction, WITNESS_SCALE_FACTOR } from '../wire/transaction.ts';
-import { type Acceptance, type AcceptOptions, checkAcceptance, checkScripts } from './accept.ts';
+import type { Transaction } from '../wire/transaction.ts';
+import { type Acceptance, type AcceptRules, ALONE, checkAcceptance, checkScripts } from './accept.ts';
 import type { AcceptContext, CoinReader } from './accept-context.ts';
-import { clusterOf } from './cluster.ts';
+import { trimmedFor } from './cluster-trim.ts';
+import { DisconnectedTxs } from './disconnected-txs.ts';
 import type { MempoolTask } from './effects.ts';
 import type { MempoolDump } from './mempool-file.ts';
 import type {
   MempoolEntry, MempoolNotice, MempoolView, PackageResult, RemovalReason, TxResult,
 } from './mempool-view.ts'; // biome-ignore format: one list
 import type { MempoolOptions } from './options.ts';
-import { asFailureOf, checkPackage, checkWellFormed } from './package.ts';
-import { PackageReject } from './package-reject.ts';
+import { checkPackage } from './package.ts';
+import { PoolReader } from './pool-reader.ts';
+import { RollingFee } from './rolling-fee.ts';
 import { staleEntries } from './stale.ts';
-import { type SubmitPackageOptions, submitPackage } from './submit-package.ts';
+import { type PackagePool, type SubmitPackageOptions, submitPackage } from './submit-package.ts';
+import { type PackageTest, testPackage } from './test-package.ts';
 import {
-  ancestorsOf, chunkFeeRate, compareMiningOrder, type EntryFacts, type PoolEntry, TxPool, withDescendants,
+  ancestorsOf, chunkFeeRate, compareMiningOrder, type PoolEntry, withDescendants,
 } from './tx-pool.ts'; // biome-ignore format: one list
-
-/** The pool's own demand halves in this time after a block (Core: ROLLING_FEE_HALFLIFE). */
-const ROLLING_FEE_HALFLIFE_MS = 12 * 60 * 60 * SECOND_MS;
-const ROLLING_FEE_STEP_MS = 10 * SECOND_MS;
-/** Bytes of disconnected transactions that are kept to be given back (Core: MAX_DISCONNECTED_TX_POOL_BYTES). */
-const DISCONNECTED_BYTES_MAX = 20_000_000;
 
 /** How a transaction came: `local` ones (RPC, wallet) are announced until a peer has asked for them. */
 export interface SubmitOptions {
@@ -45,24 +41,22 @@ export interface SubmitOptions {
   readonly entryTime?: Milliseconds;
 }
 
-export class Mempool implements MempoolView {
+export class Mempool extends PoolReader implements MempoolView {
   readonly #chain: ChainView;
   readonly #coins: CoinReader;
   readonly #scriptCache: ScriptCache | undefined;
   readonly #log: Log;
   readonly #options: MempoolOptions;
-  readonly #pool = new TxPool();
   readonly #unbroadcast = new Set<Txid>();
   /** Satoshi; also for transactions that are not here (yet). */
   readonly #feeDeltas = new Map<Txid, number>();
-  /** Transactions of disconnected blocks, the earliest first. */
-  #disconnected: Transaction[] = [];
+  readonly #disconnected = new DisconnectedTxs();
   /** Blocks were disconnected since the last change of tip. */
   #isReorganised = false;
   #sequence = 1;
   /** No entry is older: so that looking for what has expired is not a walk through all each time. */
   #oldest = Number.POSITIVE_INFINITY;
-  #rolling = { feeRate: 0, updatedAt: 0, isBlockSince: false };
+  readonly #rollingFee: RollingFee;
 
   constructor(
     deps: {
@@ -74,11 +68,13 @@ export class Mempool implements MempoolView {
     },
     options: MempoolOptions,
   ) {
+    super();
     this.#chain = deps.chain;
     this.#coins = deps.coins;
     this.#scriptCache = deps.scriptCache;
     this.#log = deps.log;
     this.#options = options;
+    this.#rollingFee = new RollingFee(options.incrementalRelayFeeRate);
   }
 
   // What everybody may ask.
@@ -86,91 +82,8 @@ export class Mempool implements MempoolView {
     return this.#options;
   }
 
-  get size(): number {
-    return this.#pool.size;
-  }
-
-  get bytes(): number {
-    return this.#pool.bytes;
-  }
-
-  get usage(): number {
-    return this.#pool.usage;
-  }
-
-  get totalFee(): number {
-    return this.#pool.totalFee;
-  }
-
   get sequence(): number {
     return this.#sequence;
-  }
-
-  has(txid: Txid): boolean {
-    return this.#pool.get(txid) !== undefined;
-  }
-
-  get(txid: Txid): MempoolEntry | undefined {
-    return this.#pool.get(txid);
-  }
-
-  getByWtxid(wtxid: Wtxid): MempoolEntry | undefined {
-    return this.#pool.getByWtxid(wtxid);
-  }
-
-  spenderOf(outPoint: OutPoint): MempoolEntry | undefined {
-    return this.#pool.spenderOf(outPoint);
-  }
-
-  entries(): Iterable<MempoolEntry> {
-    return this.#pool.entries();
-  }
-
-  parentsOf(txid: Txid): readonly Txid[] {
-    return txidsOf(this.#pool.get(txid)?.parents);
-  }
-
-  childrenOf(txid: Txid): readonly Txid[] {
-    return txidsOf(this.#pool.get(txid)?.children);
-  }
-
-  ancestorsOf(txid: Txid): readonly Txid[] {
-    const entry = this.#pool.get(txid);
-    return txidsOf(entry && ancestorsOf(entry));
-  }
-
-  descendantsOf(txid: Txid): readonly Txid[] {
-    const entry = this.#pool.get(txid);
-    return txidsOf(entry && withDescendants([entry])).filter(other => other !== txid);
-  }
-
-  compareMiningOrder(a: Txid, b: Txid): number {
-    const [left, right] = [this.#pool.get(a), this.#pool.get(b)];
-    assert(left !== undefined && right !== undefined, 'only transactions of the mempool are compared');
-    return compareMiningOrder(left, right);
-  }
-
-  /** The chunk that it would be mined in: satoshi, and weight adjusted for signature operations. */
-  chunkOf(txid: Txid): { readonly fee: number; readonly weight: number; readonly count: number } {
-    const { chunk } = this.#placeOf(txid);
-    return { fee: chunk.fee, weight: chunk.size, count: chunk.txs.length };
-  }
-
-  /** The chunks of its whole cluster, best first. */
-  clusterOf(
-    txid: Txid,
-  ): { readonly fee: number; readonly weight: number; readonly txids: readonly Txid[] }[] {
-    return this.#placeOf(txid).cluster.chunks.map(({ fee, size, txs }) => ({
-      fee,
-      weight: size,
-      txids: txidsOf(txs),
-    }));
-  }
-
-  #placeOf(txid: Txid): PoolEntry['place'] {
-    const entry = this.#pool.get(txid);
-    assert(entry !== undefined, 'only transactions of the mempool have a chunk');
-    return entry.place;
   }
 
   unbroadcast(): readonly Txid[] {
@@ -188,20 +101,7 @@ export class Mempool implements MempoolView {
 
   /** What a full pool demands, decaying after the next block (Core: GetMinFee). */
   poolMinFeeRate(now: Milliseconds): number {
-    const rolling = this.#rolling;
-    if (!rolling.isBlockSince || rolling.feeRate === 0) return Math.round(rolling.feeRate);
-    const elapsed = now - rolling.updatedAt;
-    if (elapsed > ROLLING_FEE_STEP_MS) {
-      const fullness = this.usage / this.#options.usageMax;
-      const halflife = ROLLING_FEE_HALFLIFE_MS / (fullness < 1 / 4 ? 4 : fullness < 1 / 2 ? 2 : 1);
-      rolling.feeRate /= 2 ** (elapsed / halflife);
-      rolling.updatedAt = now;
-      if (rolling.feeRate < this.#options.incrementalRelayFeeRate / 2) {
-        rolling.feeRate = 0;
-        return 0;
-      }
-    }
-    return Math.max(Math.round(rolling.feeRate), this.#options.incrementalRelayFeeRate);
+    return this.#rollingFee.feeRate(now, () => this.usage / this.#options.usageMax);
   }
 
   // What the writer does.
@@ -222,7 +122,7 @@ export class Mempool implements MempoolView {
     }
     const replaced = yield* this.#add([acceptance]);
     yield* this.#limit(now);
-    const entry = this.#pool.get(tx.txid);
+    const entry = this.pool.get(tx.txid);
     if (entry === undefined) return this.#refused(tx, new Reject('mempool full'));
     if (origin === 'local') this.#unbroadcast.add(tx.txid);
     return { status: 'accepted', entry, replaced };
@@ -230,58 +130,28 @@ export class Mempool implements MempoolView {
 
   /** Adds a child and its parents, as many of them as may enter. */
   *submitPackage(txs: readonly Transaction[], options: SubmitPackageOptions): MempoolTask<PackageResult> {
-    const { now } = options;
-    const pool = this.#pool;
-    const result = yield* submitPackage(
-      txs,
-      {
-        getByWtxid: wtxid => pool.getByWtxid(wtxid),
-        get: txid => pool.get(txid),
-        check: (tx, rules) => checkAcceptance(tx, this.#context(now), { ...rules, now }),
-        checkTogether: (members, rules) => checkPackage(members, this.#context(now), { ...rules, now }),
-        checkScripts: (tx, spent) => this.#checkScripts(tx, spent),
-        add: members => this.#add(members),
-        limit: () => this.#limit(now),
-      },
-      options,
-    );
+    const result = yield* submitPackage(txs, this.#packagePool(options.now), options);
     if (result.reject)
       this.#log.debug('mempoolrej', () => `a package was not accepted: ${result.reject!.message}`);
     return result;
   }
 
-  /** What `submit` would say of each, as if those before it were in (Core: testmempoolaccept). Scripts come last. */
-  *testPackage(txs: readonly Transaction[], now: Milliseconds): MempoolTask<PackageTest> {
-    const results: (Acceptance | Reject | undefined)[] = txs.map(() => undefined);
-    try {
-      const acceptances = yield* this.#checkForTest(txs, now);
-      for (const [i, acceptance] of acceptances.entries()) {
-        try {
-          yield* this.#checkScripts(txs[i]!, acceptance.coins);
-        } catch (error) {
-          throw asFailureOf(txs[i]!.wtxid, error);
-        }
-        results[i] = acceptance;
-      }
-    } catch (error) {
-      if (!(error instanceof PackageReject)) throw error;
-      const failed = txs.findIndex(tx => tx.wtxid === error.failure?.wtxid);
-      if (failed !== -1) results[failed] = error.failure!.reject;
-      return { reject: error, results };
-    }
-    return { reject: undefined, results };
+  /** What `submit` would say of each, as if those before it were in. */
+  testPackage(txs: readonly Transaction[], now: Milliseconds): MempoolTask<PackageTest> {
+    return testPackage(txs, this.#packagePool(now));
   }
 
-  *#checkForTest(txs: readonly Transaction[], now: Milliseconds): MempoolTask<readonly Acceptance[]> {
-    if (txs.length > 1) {
-      checkWellFormed(txs);
-      return (yield* checkPackage(txs, this.#context(now), { ...TESTED, now })).members;
-    }
-    try {
-      return [yield* checkAcceptance(txs[0]!, this.#context(now), { ...ALONE, now })];
-    } catch (error) {
-      throw asFailureOf(txs[0]!.wtxid, error);
-    }
+  #packagePool(now: Milliseconds): PackagePool {
+    const pool = this.pool;
+    return {
+      getByWtxid: wtxid => pool.getByWtxid(wtxid),
+      get: txid => pool.get(txid),
+      check: (tx, rules) => checkAcceptance(tx, this.#context(now), { ...rules, now }),
+      checkTogether: (members, rules) => checkPackage(members, this.#context(now), { ...rules, now }),
+      checkScripts: (tx, spent) => this.#checkScripts(tx, spent),
+      add: members => this.#add(members),
+      limit: () => this.#limit(now),
+    };
   }
 
   /** Lets a transaction, here or to come, count as if it paid `delta` satoshi more (Core: PrioritiseTransaction). */
@@ -289,13 +159,13 @@ export class Mempool implements MempoolView {
     const sum = (this.#feeDeltas.get(txid) ?? 0) + delta;
     if (sum === 0) this.#feeDeltas.delete(txid);
     else this.#feeDeltas.set(txid, sum);
-    const entry = this.#pool.get(txid);
-    if (entry) this.#pool.setFeeDelta(entry, sum);
+    const entry = this.pool.get(txid);
+    if (entry) this.pool.setFeeDelta(entry, sum);
   }
 
   /** As `mempool.dat` holds it, best first. */
   dump(): MempoolDump {
-    const entries = [...this.#pool.entries()].sort(compareMiningOrder);
+    const entries = [...this.pool.entries()].sort(compareMiningOrder);
     const feeDeltas = new Map(this.#feeDeltas);
     for (const { tx } of entries) feeDeltas.delete(tx.txid);
     return {
@@ -329,7 +199,7 @@ export class Mempool implements MempoolView {
     if (this.#oldest + expiryMs >= now) return;
     const old: PoolEntry[] = [];
     this.#oldest = Number.POSITIVE_INFINITY;
-    for (const entry of this.#pool.entries()) {
+    for (const entry of this.pool.entries()) {
       if (entry.time + expiryMs < now) old.push(entry);
       else this.#oldest = Math.min(this.#oldest, entry.time);
     }
@@ -351,7 +221,7 @@ export class Mempool implements MempoolView {
       chain: this.#chain,
       coins: this.#coins,
       scriptCache: this.#scriptCache,
-      pool: this.#pool,
+      pool: this.pool,
       options: this.#options,
       poolMinFeeRate: this.poolMinFeeRate(now),
       sequence: this.#sequence,
@@ -369,9 +239,7 @@ export class Mempool implements MempoolView {
   *#add(members: readonly Acceptance[]): MempoolTask<MempoolEntry[]> {
     const replaced = members[0]!.replaced;
     yield* this.#removeAll(replaced, 'replaced');
-    const entries = members.map(({ facts }) =>
-      this.#pool.add(facts, this.#feeDeltas.get(facts.tx.txid) ?? 0),
-    );
+    const entries = members.map(({ facts }) => this.pool.add(facts, this.#feeDeltas.get(facts.tx.txid) ?? 0));
     for (const entry of entries) {
       this.#oldest = Math.min(this.#oldest, entry.time);
       this.#sequence += 1;
@@ -390,7 +258,7 @@ export class Mempool implements MempoolView {
     const depths = new Map(Array.from(entries, entry => [entry, ancestorsOf(entry).size]));
     const ordered = [...entries].sort((a, b) => depths.get(b)! - depths.get(a)!);
     return ordered.map(entry => {
-      this.#pool.remove(entry);
+      this.pool.remove(entry);
       if (this.#unbroadcast.delete(entry.tx.txid))
         this.#log.debug('mempool', () => `Removed ${hashToHex(entry.tx.txid)} from set of unbroadcast txns before confirmation that txn was sent out`); // biome-ignore format: one line of the log
       if (reason !== 'block') this.#sequence += 1;
@@ -406,121 +274,68 @@ export class Mempool implements MempoolView {
     // Whoever sees the new tip sees the pool without its transactions.
     const notices: MempoolNotice[] = [];
     for (const tx of block.transactions) {
-      const entry = this.#pool.get(tx.txid);
+      const entry = this.pool.get(tx.txid);
       this.#feeDeltas.delete(tx.txid);
       if (entry !== undefined) notices.push(...this.#drop(new Set([entry]), 'block'));
       for (const { prevout } of tx.inputs) {
-        const conflict = this.#pool.spenderOf(prevout);
+        const conflict = this.pool.spenderOf(prevout);
         if (conflict !== undefined) notices.push(...this.#drop(withDescendants([conflict]), 'conflict'));
       }
     }
-    if (this.#disconnected.length > 0) {
-      const mined = new Set(block.transactions.map(tx => tx.txid));
-      this.#disconnected = this.#disconnected.filter(tx => !mined.has(tx.txid));
-    }
-    this.#rolling.updatedAt = now;
-    this.#rolling.isBlockSince = true;
+    this.#disconnected.blockConnected(block);
+    this.#rollingFee.blockConnected(now);
     yield* this.#tell(notices);
   }
 
   *#blockDisconnected(block: Block, givesBack: boolean): MempoolTask<void> {
     const spends = block.transactions.filter(tx => !tx.isCoinbase);
-    if (givesBack) this.#disconnected = [...spends, ...this.#disconnected];
+    if (givesBack) this.#disconnected.add(spends);
     else for (const tx of spends) yield* this.#removeAll(withDescendants(this.#spendersOf(tx)), 'reorg');
     this.#isReorganised = true;
-    let bytes = this.#disconnected.reduce((sum, tx) => sum + tx.size, 0);
-    while (bytes > DISCONNECTED_BYTES_MAX) {
-      const dropped = this.#disconnected.pop()!;
-      bytes -= dropped.size;
+    for (const dropped of this.#disconnected.overflow())
       yield* this.#removeAll(withDescendants(this.#spendersOf(dropped)), 'reorg');
-    }
   }
 
   /** After a reorganisation: what the old branch had confirmed comes back, what no longer holds leaves. */
   *#giveBack(now: Milliseconds): MempoolTask<void> {
     if (!this.#isReorganised) return;
     this.#isReorganised = false;
-    const returned = this.#disconnected;
-    this.#disconnected = [];
-    for (const tx of returned) {
+    for (const tx of this.#disconnected.takeAll()) {
       try {
         const acceptance = yield* this.#check(tx.detached(), now, GIVEN_BACK);
-        yield* this.#makeRoomFor(acceptance.facts);
+        const trimmed = trimmedFor(acceptance.facts, this.#spendersOf(tx), {
+          pool: this.pool,
+          options: this.#options,
+        });
+        for (const leaving of trimmed) yield* this.#removeAll(leaving, 'sizelimit');
         yield* this.#add([acceptance]);
       } catch (error) {
         if (!(error instanceof Reject)) throw error;
         yield* this.#removeAll(withDescendants(this.#spendersOf(tx)), 'reorg');
       }
     }
-    const stale = yield* staleEntries({ chain: this.#chain, coins: this.#coins, pool: this.#pool });
+    const stale = yield* staleEntries({ chain: this.#chain, coins: this.#coins, pool: this.pool });
     yield* this.#removeAll(withDescendants(stale), 'reorg');
     yield* this.#limit(now);
   }
 
-  /**
-   * Who comes back from a block may find its children here, and joins their clusters to one: what is mined last of them
-   * leaves until that cluster is within its limits (Core: TxGraph::Trim).
-   */
-  *#makeRoomFor({ tx, weight: ownWeight }: EntryFacts): MempoolTask<void> {
-    const children = this.#spendersOf(tx);
-    if (children.length === 0) return;
-    const parents = this.#pool.parentsOf(tx);
-    const ancestors = new Set([...parents].flatMap(parent => [parent, ...ancestorsOf(parent)]));
-    const members = new Set([...children, ...parents].flatMap(member => clusterOf<PoolEntry>(member)));
-    let weight = ownWeight;
-    for (const member of members) weight += member.weight;
-    const { clusterCountMax, clusterSizeMax } = this.#options;
-    for (const worst of [...members].sort(compareMiningOrder).reverse()) {
-      if (members.size < clusterCountMax && weight <= clusterSizeMax * WITNESS_SCALE_FACTOR) return;
-      if (!members.has(worst) || ancestors.has(worst)) continue;
-      const leaving = withDescendants([worst]);
-      for (const entry of leaving) {
-        members.delete(entry);
-        weight -= entry.weight;
-      }
-      yield* this.#removeAll(leaving, 'sizelimit');
-    }
-  }
-
   /** Entries that spend an output of `tx`, when `tx` itself could not come back. */
   #spendersOf(tx: Transaction): PoolEntry[] {
-    if (this.#pool.get(tx.txid) !== undefined) return [];
-    const spenders = tx.outputs.map((_, index) => this.#pool.spenderOf({ txid: tx.txid, index }));
+    if (this.pool.get(tx.txid) !== undefined) return [];
+    const spenders = tx.outputs.map((_, index) => this.pool.spenderOf({ txid: tx.txid, index }));
     return spenders.filter(spender => spender !== undefined);
   }
 
   *#limit(now: Milliseconds): MempoolTask<void> {
     yield* this.expire(now);
     while (this.usage > this.#options.usageMax) {
-      const chunk = this.#pool.worstChunk();
+      const chunk = this.pool.worstChunk();
       if (chunk === undefined) return;
-      const rate = chunkFeeRate(chunk) + this.#options.incrementalRelayFeeRate;
-      if (rate > this.#rolling.feeRate) {
-        this.#rolling.feeRate = rate;
-        this.#rolling.isBlockSince = false;
-      }
+      this.#rollingFee.evicted(chunkFeeRate(chunk));
       yield* this.#removeAll(withDescendants(chunk.txs), 'sizelimit');
     }
   }
 }
 
-/** By transaction; undefined where nothing is known because another one was refused. */
-export interface PackageTest {
-  readonly reject: PackageReject | undefined;
-  readonly results: readonly (Acceptance | Reject | undefined)[];
-}
-
-type Rules = Omit<AcceptOptions, 'now'>;
-const ALONE: Rules = {
-  bypassLimits: false,
-  allowReplacement: true,
-  allowSiblingEviction: true,
-  feeRateOf: 'transaction',
-};
-const GIVEN_BACK: Rules = { ...ALONE, bypassLimits: true };
-const TESTED: Rules = { ...ALONE, allowReplacement: false, allowSiblingEviction: false };
+const GIVEN_BACK: AcceptRules = { ...ALONE, bypassLimits: true };
 const NO_PACKAGE: ReadonlyMap<Txid, Transaction> = new Map();
-
-function txidsOf(entries: Iterable<PoolEntry> | undefined): Txid[] {
-  return entries === undefined ? [] : Array.from(entries, entry => entry.tx.txid);
-}

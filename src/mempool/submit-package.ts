@@ -8,7 +8,7 @@ import { assert } from '../base/assert.ts';
 import type { Milliseconds } from '../base/clock.ts';
 import { Reject } from '../consensus/reject.ts';
 import type { Transaction } from '../wire/transaction.ts';
-import type { Acceptance, AcceptOptions } from './accept.ts';
+import { type Acceptance, type AcceptRules, ALONE } from './accept.ts';
 import type { MempoolTask } from './effects.ts';
 import { feeRateOf } from './fee-rate.ts';
 import type { MempoolEntry, PackageResult, PackageTxResult } from './mempool-view.ts';
@@ -20,11 +20,8 @@ export interface PackagePool {
   getByWtxid(wtxid: Transaction['wtxid']): MempoolEntry | undefined;
   get(txid: Transaction['txid']): MempoolEntry | undefined;
   /** Throw Reject and PackageReject; change nothing. */
-  check(tx: Transaction, rules: Omit<AcceptOptions, 'now'>): MempoolTask<Acceptance>;
-  checkTogether(
-    txs: readonly Transaction[],
-    rules: Omit<AcceptOptions, 'now'>,
-  ): MempoolTask<PackageAcceptance>;
+  check(tx: Transaction, rules: AcceptRules): MempoolTask<Acceptance>;
+  checkTogether(txs: readonly Transaction[], rules: AcceptRules): MempoolTask<PackageAcceptance>;
   checkScripts(tx: Transaction, spent: Acceptance['coins']): MempoolTask<void>;
   /** Returns what was replaced. */
   add(members: readonly Acceptance[]): MempoolTask<readonly MempoolEntry[]>;
@@ -38,8 +35,7 @@ export interface SubmitPackageOptions {
   readonly maxFeeRate?: number;
 }
 
-const ALONE = { bypassLimits: false, allowReplacement: true, allowSiblingEviction: true, feeRateOf: 'transaction' } as const; // biome-ignore format: one line
-const TOGETHER = { bypassLimits: false, allowReplacement: true, allowSiblingEviction: false, feeRateOf: 'package' } as const; // biome-ignore format: one line
+const TOGETHER: AcceptRules = { ...ALONE, allowSiblingEviction: false, feeRateOf: 'package' };
 
 export function* submitPackage(
   txs: readonly Transaction[],
@@ -90,11 +86,7 @@ function resultOfKnown(tx: Transaction, pool: PackagePool): PackageTxResult | un
   return twin && { status: 'other-witness', wtxid: twin.tx.wtxid };
 }
 
-function* tryAlone(
-  tx: Transaction,
-  pool: PackagePool,
-  rules: Omit<AcceptOptions, 'now'>,
-): MempoolTask<PackageTxResult> {
+function* tryAlone(tx: Transaction, pool: PackagePool, rules: AcceptRules): MempoolTask<PackageTxResult> {
   try {
     const acceptance = yield* pool.check(tx.detached(), rules);
     yield* pool.checkScripts(tx, acceptance.coins);
@@ -109,7 +101,7 @@ function* tryAlone(
 function* tryTogether(
   txs: readonly Transaction[],
   pool: PackagePool,
-  rules: Omit<AcceptOptions, 'now'>,
+  rules: AcceptRules,
 ): MempoolTask<{ reject: PackageReject | undefined; results: [Transaction, PackageTxResult][] }> {
   try {
     // What is left of a package may be a child whose parents are in.
