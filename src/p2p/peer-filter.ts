@@ -27,12 +27,13 @@ const UPDATE_ALL = 1;
 const UPDATE_PUBKEY_ONLY = 2;
 
 export class PeerFilter {
-  readonly #load: FilterLoad;
+  /** Without its data: a view of all that came with it. */
+  readonly #load: Omit<FilterLoad, 'data'>;
   readonly #bits: Uint8Array;
 
-  constructor(load: FilterLoad) {
-    this.#load = load;
-    this.#bits = load.data.slice();
+  constructor({ data, hashFunctions, tweak, flags }: FilterLoad) {
+    this.#load = { hashFunctions, tweak, flags };
+    this.#bits = data.slice();
   }
 
   /** `key` is a binary string. */

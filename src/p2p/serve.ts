@@ -19,6 +19,7 @@ import { type Block, decodeBlock, encodeStrippedBlock } from '../wire/block.ts';
 import {
   HEADERS_COUNT_MAX,
   INV,
+  INV_COUNT_MAX,
   INV_WITNESS_BLOCK,
   INV_WITNESS_TX,
   type InventoryItem,
@@ -195,6 +196,11 @@ export class Serve implements Concern {
 
   #want(peer: Peer, items: readonly Wanted[], now: Milliseconds): void {
     const state = this.#states.get(peer.id)!;
+    // As long as the chain decides on a block that it asked for, it may go on asking.
+    if (state.queue.length > INV_COUNT_MAX) {
+      this.#context.outbox.disconnect(peer, 'too many requests that wait');
+      return;
+    }
     state.queue = [...state.queue, ...items];
     this.#work(peer, now);
   }

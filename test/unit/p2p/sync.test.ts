@@ -1,7 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { DAY_MS, MINUTE_MS, SECOND_MS } from '../../../src/base/clock.ts';
 import type { Block } from '../../../src/wire/block.ts';
-import { INV, INV_WITNESS_BLOCK, type Message, NO_STOP_HASH } from '../../../src/wire/messages.ts';
+import {
+  INV,
+  INV_COUNT_MAX,
+  INV_WITNESS_BLOCK,
+  type Message,
+  NO_STOP_HASH,
+} from '../../../src/wire/messages.ts';
 import { ip, type ScriptedPeer, World, type WorldNode } from '../../support/p2p-world.ts';
 import { coinbaseOf, mineBlock, mineBlocks, NOW, REGTEST, spend } from '../../support/test-chain.ts';
 
@@ -334,6 +340,29 @@ describe('serving', () => {
     world.runFor(SECOND_MS);
     expect(peer.commands).toEqual([...items.map(() => 'block'), 'notfound', 'pong']);
     expect(peer.all('block').map(({ block }) => block.header.hash)).toEqual(items.map(item => item.hash));
+  });
+
+  test('who goes on asking while the chain decides on a block is not listened to for ever', () => {
+    const { world, node, peer, blocks } = serving(56);
+    const block = mineBlock(blocks.at(-1)!, 600, { time: blocks.at(-1)!.header.time + 1 });
+    peer.send({ command: 'headers', headers: [block.header] });
+    world.runFor(SECOND_MS);
+    node.handle({
+      kind: 'chain',
+      notice: { kind: 'blockStored', id: node.chain.headers.find(block.header.hash)!, block },
+    });
+    peer.received.length = 0;
+    const nothing = Array.from({ length: INV_COUNT_MAX - 1 }, () => ({
+      type: INV.wtx,
+      hash: block.header.hash,
+    }));
+    const items = [{ type: INV_WITNESS_BLOCK, hash: block.header.hash }, ...nothing];
+    peer.send({ command: 'getdata', items }, { command: 'getdata', items }, { command: 'ping', nonce: 7n });
+    world.runFor(SECOND_MS);
+    expect([peer.commands, peer.isOpen]).toEqual([['pong'], true]);
+    peer.send({ command: 'getdata', items });
+    world.runFor(SECOND_MS);
+    expect(peer.isOpen).toBe(false);
   });
 
   test('unknown blocks and types are not answered', () => {
