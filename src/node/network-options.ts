@@ -117,6 +117,7 @@ export function networkOptions(config: NodeConfig): NetworkOptions {
       addNodes: settings.list('addnode').map(target),
       networkActive: settings.flag('networkactive', true),
       dnsSeeds: seeds.hosts,
+      isDnsProxied: proxies.name !== undefined,
       forceDnsSeeds: settings.flag('forcednsseed', false),
       seedNodes: seeds.nodes,
       fixedSeeds:

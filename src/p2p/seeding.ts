@@ -41,6 +41,8 @@ const SEED_SERVICES = SERVICES.network | SERVICES.witness;
 export interface SeedingOptions {
   /** Host names; empty: no DNS. */
   readonly dnsSeeds: readonly string[];
+  /** Names are for a proxy to look up (`-proxy`): asking DNS ourselves would tell who and where we are. */
+  readonly isDnsProxied?: boolean;
   /** `-forcednsseed`: ask them all, whatever the book holds. */
   readonly forceDnsSeeds: boolean;
   /** Nodes that are asked for addresses and then left (`-seednode`, `--seed ADDR:PORT`). */
@@ -137,7 +139,7 @@ export class Seeding {
     const everybody = this.#options.forceDnsSeeds || addressBook.size === 0;
     if (!this.#options.forceDnsSeeds && this.#deps.fullRelayCount() >= PEERS_ENOUGH) return;
     if (now >= this.#mayAskAt && this.#isActive) {
-      this.#ask(this.#hostsLeft.splice(0, everybody ? this.#hostsLeft.length : SEEDS_AT_ONCE));
+      this.#ask(this.#hostsLeft.splice(0, everybody ? this.#hostsLeft.length : SEEDS_AT_ONCE), now);
       this.#mayAskAt = now + this.#wait();
     }
     if (this.#hostsLeft.length > 0) this.#dns.set(now + Math.min(WAIT_FEW_MS, this.#wait()));
@@ -147,14 +149,20 @@ export class Seeding {
     if (!this.#isStillAlone()) return;
     const isPrivate = this.#context.options.privateNetwork;
     this.#againAfter = Math.min(2 * this.#againAfter, isPrivate ? PRIVATE_ASK_AGAIN_MAX_MS : WAIT_MANY_MS);
-    if (this.#isActive) this.#ask(this.#options.dnsSeeds);
+    if (this.#isActive) this.#ask(this.#options.dnsSeeds, now);
     else this.#again.set(now + this.#againAfter);
   }
 
-  #ask(hosts: readonly string[]): void {
+  /** Through a proxy, a seed's own name is connected to, which leads to one of the nodes that it knows. */
+  #ask(hosts: readonly string[], now: Milliseconds): void {
     if (hosts.length === 0) return;
     this.#context.log.info(`Loading addresses from DNS seeds ${hosts.join(', ')}`);
-    this.#context.outbox.emit({ kind: 'resolveSeeds', hosts });
+    if (!this.#options.isDnsProxied) {
+      this.#context.outbox.emit({ kind: 'resolveSeeds', hosts });
+      return;
+    }
+    for (const host of hosts) this.#deps.fetchFrom({ kind: 'name', host, port: this.#options.defaultPort });
+    if (this.#isStillAlone()) this.#again.set(now + this.#againAfter);
   }
 
   #nextSeedNode(now: Milliseconds): void {

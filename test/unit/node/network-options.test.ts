@@ -105,6 +105,15 @@ describe('what follows from what', () => {
     expect(options('-bind=127.0.0.1')).toMatchObject({ discoversAddresses: false });
   });
 
+  test.each([
+    ['', false],
+    ['-proxy=127.0.0.1:9050', true],
+    ['-proxy=127.0.0.1:9050=ipv6', true],
+    ['-onion=127.0.0.1:9050', false],
+  ])('with "%s", whether seeds are left to a proxy to look up: %s', (args, isProxied) => {
+    expect(networkOptions(configOf(args)).manager.isDnsProxied).toBe(isProxied);
+  });
+
   test('an external address has the port that is listened on', () => {
     expect(options('-externalip=1.2.3.4 -port=5').manager.externalAddresses[0]!.port).toBe(5);
     expect(options('-externalip=1.2.3.4:6 -port=5').manager.externalAddresses[0]!.port).toBe(6);

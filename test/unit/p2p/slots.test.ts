@@ -375,6 +375,26 @@ describe('seeds', () => {
     expect(asked(h)).toEqual(['a.example']);
   });
 
+  test('with a proxy for names nothing is looked up here: seeds are connected to through it, and again', () => {
+    const { h, dials } = start({ dnsSeeds: hosts, isDnsProxied: true }, { refuses: () => true });
+    const seen: P2pEffect[] = [];
+    const fail = () => {
+      for (const effect of h.take()) {
+        seen.push(effect);
+        if (effect.kind === 'connect') h.failed(effect.attempt);
+      }
+    };
+    h.pass(12_000, fail);
+    fail();
+    expect(dials).toEqual([]);
+    expect(seen.filter(effect => effect.kind === 'resolveSeeds')).toEqual([]);
+    const names = seen.flatMap(e =>
+      e.kind === 'connect' && e.target.kind === 'name' ? [e.target.host] : [],
+    );
+    expect(names.slice(0, 5).sort()).toEqual(hosts);
+    expect(names).toHaveLength(10);
+  });
+
   test('seed nodes are fetched from, one in ten seconds', () => {
     const seedNodes = [1, 2].map(i => ({ kind: 'address', address: address(`80.${i}.1.1`) }) as const);
     const { run, dials } = start({ seedNodes });
