@@ -17,6 +17,7 @@ import type { TxRelay } from './tx-relay.ts';
 
 export interface CommandOptions {
   readonly maxConnections: number;
+  /** `-bantime`. */
   readonly banTimeS: number;
 }
 

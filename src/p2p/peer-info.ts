@@ -1,8 +1,9 @@
 /** What `getpeerinfo` shows of a peer, but for what the transport counts (bytes, transport, session). */
 import type { Milliseconds } from '../base/clock.ts';
 import type { NetAddress } from '../wire/net-address.ts';
-import type { ConnectionType, PeerId, Permission } from './events.ts';
+import { type ConnectionType, PERMISSIONS, type PeerId, type Permission } from './events.ts';
 import type { NetworkClass } from './netgroup.ts';
+import { networkOfPeer, type Peer } from './peer.ts';
 
 export interface PeerInfo {
   // Of the connection and the handshake.
@@ -48,7 +49,7 @@ export interface PeerInfo {
 }
 
 /** Before any concern has said more. */
-export const UNKNOWN_PEER_INFO = {
+const UNKNOWN_PEER_INFO = {
   pingMs: undefined,
   minPingMs: undefined,
   pingWaitMs: undefined,
@@ -65,3 +66,28 @@ export const UNKNOWN_PEER_INFO = {
   lastInvSequence: 0,
   invToSend: 0,
 } as const satisfies Partial<PeerInfo>;
+
+/** What is known of every peer; the concerns add their parts. */
+export function describeConnection(peer: Peer): PeerInfo {
+  return {
+    ...UNKNOWN_PEER_INFO,
+    id: peer.id,
+    address: peer.address,
+    localAddress: peer.localAddress,
+    seenAs: peer.seenAs,
+    network: networkOfPeer(peer, { privateNetwork: false }),
+    type: peer.type,
+    permissions: PERMISSIONS.filter(permission => peer.permissions.has(permission)),
+    connectedAt: peer.connectedAt,
+    lastSend: peer.lastSend,
+    lastReceive: peer.lastReceive,
+    lastTransaction: peer.lastTx,
+    lastBlock: peer.lastBlock,
+    version: peer.theirVersion,
+    userAgent: peer.userAgent,
+    services: peer.services,
+    startHeight: peer.startHeight,
+    timeOffsetS: peer.timeOffsetS,
+    relaysTxs: peer.relaysTxs,
+  };
+}

@@ -1,6 +1,6 @@
 /**
- * The gossip layer as one machine: events in, effects out (events.ts). This file builds the concerns and routes; what is
- * decided, they decide. Before a peer's version nothing but that is listened to, and before its verack only what the
+ * The gossip layer as one machine: events in, effects out (events.ts). This file only routes; what is decided, the concerns
+ * decide. Before a peer's version nothing but that is listened to, and before its verack only what the
  * handshake needs (Core: ProcessMessage).
  */
 import { unreachable } from '../base/assert.ts';
@@ -13,41 +13,18 @@ import type { MempoolView } from '../mempool/mempool-view.ts';
 import type { Message } from '../wire/messages.ts';
 import type { TimedAddress } from '../wire/net-address.ts';
 import type { AddressBook } from './address-book.ts';
-import { AddressRelay, type AddressRelayOptions } from './address-relay.ts';
 import { type Ban, Bans } from './bans.ts';
-import { BlockDownload } from './block-download.ts';
-import { BlockKnowledge } from './block-knowledge.ts';
-import { BlockRelay } from './block-relay.ts';
-import { BlockRequests } from './block-requests.ts';
-import { CommandRunner } from './command-runner.ts';
 import type { P2pCommand, P2pCommandResult } from './commands.ts';
-import { CompactBlocks } from './compact-blocks.ts';
-import { CompactPeers } from './compact-peers.ts';
 import type { Concern, P2pContext, P2pOptions } from './concern.ts';
-import { type P2pEffect, type P2pEvent, PERMISSIONS, type PeerId } from './events.ts';
-import { FeeFilters } from './fee-filter.ts';
-import { FilterServe } from './filter-serve.ts';
-import { Handshake } from './handshake.ts';
-import { HeadersSync } from './headers-sync.ts';
-import { InboundSlots } from './inbound-slots.ts';
+import { type ConcernOptions, type Concerns, createConcerns } from './create-concerns.ts';
+import type { P2pEffect, P2pEvent, PeerId } from './events.ts';
 import type { Orphanage } from './orphanage.ts';
-import { OutboundQuality } from './outbound-quality.ts';
 import { Outbox } from './outbox.ts';
 import type { OwnAddress } from './own-addresses.ts';
-import { createPeer, networkOfPeer, type Peer, type PeerRecord } from './peer.ts';
-import { PeerFilters } from './peer-filters.ts';
-import { type PeerInfo, UNKNOWN_PEER_INFO } from './peer-info.ts';
+import { createPeer, type Peer, type PeerRecord } from './peer.ts';
+import { describeConnection, type PeerInfo } from './peer-info.ts';
 import { Penalties } from './penalty.ts';
-import { Ping } from './ping.ts';
-import { PrivateBroadcast, type PrivateBroadcastOptions } from './private-broadcast.ts';
-import { RecentBlock } from './recent-block.ts';
-import { Reconciler } from './reconciler.ts';
-import { createRelayStrategy, FLOOD } from './relay-strategy.ts';
-import { Serve } from './serve.ts';
-import { Slots, type SlotsOptions, slotCounts } from './slots.ts';
 import { Timers } from './timers.ts';
-import { TxDownload } from './tx-download.ts';
-import { TxRelay } from './tx-relay.ts';
 import { UploadTarget } from './upload-target.ts';
 
 export interface PeerManagerDeps {
@@ -62,14 +39,7 @@ export interface PeerManagerDeps {
   readonly bans: readonly Ban[];
 }
 
-export interface PeerManagerOptions
-  extends P2pOptions,
-    SlotsOptions,
-    AddressRelayOptions,
-    PrivateBroadcastOptions {
-  /** `-bantime`. */
-  readonly banTimeS: number;
-}
+export type PeerManagerOptions = P2pOptions & ConcernOptions;
 
 type Listener = (peer: Peer, message: Message, now: Milliseconds) => void;
 
@@ -81,16 +51,8 @@ export class PeerManager {
   readonly #private = new Map<PeerId, PeerRecord>();
   readonly #outbox = new Outbox();
   readonly #timers = new Timers();
-  readonly #handshake: Handshake;
-  readonly #slots: Slots;
-  readonly #requests: BlockRequests;
-  readonly #txDownload: TxDownload;
-  readonly #commands: CommandRunner;
-  readonly #addressRelay: AddressRelay;
-  /** In the order in which they are told. */
-  readonly #concerns: readonly Concern[];
-  readonly #privateConcerns: readonly Concern[];
-  /** Those of them who act at the end of each event, and who listen to each command: looked up for every message. */
+  readonly #concerns: Concerns;
+  /** Concerns who act at the end of each event, and who listen to each command: looked up for every message. */
   readonly #settling: readonly Required<Pick<Concern, 'onSettled'>>[];
   readonly #listeners: ReadonlyMap<Message['command'], readonly Listener[]>;
   readonly #privateListeners: ReadonlyMap<Message['command'], readonly Listener[]>;
@@ -114,7 +76,7 @@ export class PeerManager {
       bans: new Bans(deps.bans),
     };
     this.#context = context;
-    this.#handshake = new Handshake(context, {
+    this.#concerns = createConcerns(context, options, {
       versionTaken: (peer, now) => {
         for (const concern of this.#concernsOf(peer)) concern.onVersion?.(peer, now);
       },
@@ -122,66 +84,10 @@ export class PeerManager {
         for (const concern of this.#concernsOf(peer)) concern.onHandshakeDone?.(peer, now);
       },
     });
-    const slots = new Slots(context, options);
-    const ping = new Ping(context);
-    const knowledge = new BlockKnowledge(context);
-    const requests = new BlockRequests(context);
-    this.#requests = requests;
-    const compactPeers = new CompactPeers(context);
-    const recent = new RecentBlock(context, { knowledge, compactPeers });
-    const download = new BlockDownload(context, { knowledge, requests, compactPeers });
-    const headersSync = new HeadersSync(context, { knowledge, requests, download });
-    const blocks = { knowledge, requests, download, headersSync, compactPeers };
-    const relay = new BlockRelay(context, { ...blocks, recent });
-    const feeFilters = new FeeFilters(context);
-    const filters = new PeerFilters(context);
-    const reconciler = new Reconciler(context, this.#handshake.reconciliation);
-    const strategy = createRelayStrategy(options.relayStrategy ?? FLOOD, {
-      random: deps.random,
-      isTreeLink: peer => compactPeers.isAnnouncer(peer) || compactPeers.wantsAnnouncements(peer),
-      reconcilesWith: peer => reconciler.reconcilesWith(peer),
-    });
-    const txRelay = new TxRelay(context, { feeFilters, filters, strategy });
-    reconciler.useAnnouncer(txRelay);
-    const txDownload = new TxDownload(context, txRelay);
-    const privateBroadcast = new PrivateBroadcast(context, slots, options);
-    this.#slots = slots;
-    this.#txDownload = txDownload;
-    const addressRelay = new AddressRelay(context, slots, options);
-    this.#addressRelay = addressRelay;
-    this.#commands = new CommandRunner(
-      context,
-      { slots, ping, download, txRelay, privateBroadcast, addressRelay },
-      options,
-    );
-    this.#concerns = [
-      knowledge,
-      requests,
-      new InboundSlots(context, slotCounts(options.maxConnections, options.relayStrategy).inbound),
-      slots,
-      this.#handshake,
-      ping,
-      addressRelay,
-      compactPeers,
-      recent,
-      headersSync,
-      new OutboundQuality(context, { knowledge, requests, download, headersSync, slots }),
-      relay,
-      new CompactBlocks(context, { ...blocks, relay, orphans: txDownload.orphans() }),
-      download,
-      feeFilters,
-      filters,
-      new Serve(context, { knowledge, download, recent, filters, txs: txRelay }),
-      new FilterServe(context),
-      reconciler,
-      txRelay,
-      txDownload,
-      privateBroadcast,
-    ];
-    this.#privateConcerns = [slots, this.#handshake, privateBroadcast];
-    this.#privateListeners = listenersOf([this.#handshake, privateBroadcast]);
-    this.#settling = this.#concerns.filter(concern => concern.onSettled !== undefined) as Required<Concern>[];
-    this.#listeners = listenersOf(this.#concerns);
+    const { all, ofPrivatePeers } = this.#concerns;
+    this.#settling = all.filter(concern => concern.onSettled !== undefined) as Required<Concern>[];
+    this.#listeners = listenersOf(all);
+    this.#privateListeners = listenersOf(ofPrivatePeers);
   }
 
   /** Tells what happened at `now`; returns what must be done, in order. */
@@ -197,7 +103,7 @@ export class PeerManager {
     now: Milliseconds,
   ): { readonly effects: P2pEffect[]; readonly result: P2pCommandResult<C> } {
     this.#outbox.begin(now);
-    const result = this.#commands.run(command, now) as P2pCommandResult<C>;
+    const result = this.#concerns.commands.run(command, now) as P2pCommandResult<C>;
     return { effects: this.#settle(now), result };
   }
 
@@ -218,7 +124,7 @@ export class PeerManager {
   mayOverlap(peer: PeerId, block: BlockHash): boolean {
     if (!this.#outbox.hasOnlyBlocksOpen(peer)) return false;
     const id = this.#context.chain.headers.find(block);
-    return id !== undefined && this.#requests.holdersOf(id).includes(peer);
+    return id !== undefined && this.#concerns.requests.holdersOf(id).includes(peer);
   }
 
   /** It has an open operation: no message of it may be delivered, but for blocks that `mayOverlap`. */
@@ -236,25 +142,25 @@ export class PeerManager {
 
   /** For `anchors.dat`, at a clean stop. */
   anchors(): TimedAddress[] {
-    return this.#slots.anchors();
+    return this.#concerns.slots.anchors();
   }
 
   /** Where others reach us, as far as we know. */
   ownAddresses(): OwnAddress[] {
-    return this.#addressRelay.ownAddresses.list();
+    return this.#concerns.addressRelay.ownAddresses.list();
   }
 
   orphans(): Orphanage {
-    return this.#txDownload.orphans();
+    return this.#concerns.txDownload.orphans();
   }
 
   get isNetworkActive(): boolean {
-    return this.#slots.isNetworkActive;
+    return this.#concerns.slots.isNetworkActive;
   }
 
   /** Median of what outbound peers' clocks are ahead of ours. */
   timeOffsetS(): number {
-    return this.#handshake.timeOffsetS();
+    return this.#concerns.handshake.timeOffsetS();
   }
 
   #settle(now: Milliseconds): P2pEffect[] {
@@ -263,7 +169,7 @@ export class PeerManager {
   }
 
   #each(tell: (concern: Concern) => void): void {
-    for (const concern of this.#concerns) tell(concern);
+    for (const concern of this.#concerns.all) tell(concern);
   }
 
   #route(event: P2pEvent, now: Milliseconds): void {
@@ -380,7 +286,7 @@ export class PeerManager {
       log.debug('net', () => `non-version message before version handshake. Message "${command}" from peer=${peer.id}`); // biome-ignore format: one line of the log
       return;
     }
-    if (peer.phase !== 'ready' && !Object.hasOwn(this.#handshake.handlers, command)) {
+    if (peer.phase !== 'ready' && !Object.hasOwn(this.#concerns.handshake.handlers, command)) {
       log.debug('net', () => `Unsupported message "${command}" prior to verack from peer=${peer.id}`);
       return;
     }
@@ -393,9 +299,9 @@ export class PeerManager {
     }
   }
 
-  /** Nobody else shall speak, or think, of a peer for private broadcast. */
   #concernsOf(peer: Peer): readonly Concern[] {
-    return peer.type === 'private-broadcast' ? this.#privateConcerns : this.#concerns;
+    const { all, ofPrivatePeers } = this.#concerns;
+    return peer.type === 'private-broadcast' ? ofPrivatePeers : all;
   }
 
   #connected(event: Extract<P2pEvent, { readonly kind: 'connected' }>, now: Milliseconds): void {
@@ -438,27 +344,7 @@ export class PeerManager {
   }
 
   #describe(peer: Peer, now: Milliseconds): PeerInfo {
-    const info: PeerInfo = {
-      ...UNKNOWN_PEER_INFO,
-      id: peer.id,
-      address: peer.address,
-      localAddress: peer.localAddress,
-      seenAs: peer.seenAs,
-      network: networkOfPeer(peer, { privateNetwork: false }),
-      type: peer.type,
-      permissions: PERMISSIONS.filter(permission => peer.permissions.has(permission)),
-      connectedAt: peer.connectedAt,
-      lastSend: peer.lastSend,
-      lastReceive: peer.lastReceive,
-      lastTransaction: peer.lastTx,
-      lastBlock: peer.lastBlock,
-      version: peer.theirVersion,
-      userAgent: peer.userAgent,
-      services: peer.services,
-      startHeight: peer.startHeight,
-      timeOffsetS: peer.timeOffsetS,
-      relaysTxs: peer.relaysTxs,
-    };
+    const info = describeConnection(peer);
     return Object.assign(info, ...this.#concernsOf(peer).map(concern => concern.describe?.(peer, now)));
   }
 }
