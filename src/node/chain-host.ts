@@ -3,38 +3,32 @@
  * `chainstate`, laid out as Core does. Performs the writer's effects that touch storage, and brings a chain up from
  * what is there.
  */
-import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { assert } from '../base/assert.ts';
-import { type BlockHash, type Hash256, hexToHash } from '../base/bytes.ts';
+import type { BlockHash } from '../base/bytes.ts';
 import type { Milliseconds } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { BLOCK_INDEX_KEYS, FLAG_SET, PRUNED_KEY, REINDEXING_KEY } from '../chain/block-index.ts';
 import type { Chain } from '../chain/chain.ts';
-import { BEST_BLOCK_KEY, COIN_KEYS, decodeBestBlock, HEAD_BLOCKS_KEY } from '../chain/coin-records.ts';
-import { CoinStatistics, type CoinStatsHash, type CoinTotals } from '../chain/coin-stats.ts';
+import { BEST_BLOCK_KEY, COIN_KEYS, HEAD_BLOCKS_KEY } from '../chain/coin-records.ts';
+import type { CoinStatsHash } from '../chain/coin-stats.ts';
 import type { CoinsStore, FilePosition, StorageEffect, WriterEffect } from '../chain/effects.ts';
 import type { ChainstateRecords } from '../chain/startup.ts';
-import { Reject } from '../consensus/reject.ts';
 import { BlockFiles } from '../store/block-files.ts';
 import { StoreError } from '../store/errors.ts';
 import type { LevelStore } from '../store/level.ts';
 import type { Entry, ReadableStore, StoreSnapshot } from '../store/store.ts';
-import { type Block, decodeBlock } from '../wire/block.ts';
-import { DecodeError } from '../wire/codec.ts';
-import { MARKER_FILE, openMarked, wipeDatabase } from './marked-store.ts';
+import { adoptTail } from './block-tail.ts';
+import { type ChainDirectories, chainFolders, refuseForeign } from './chain-folders.ts';
+import { type CoinStats, countCoins, hashCoins } from './coin-totals.ts';
+import { openMarked, wipeDatabase } from './marked-store.ts';
 import { type OpenSnapshot, SnapshotFolder } from './snapshot-folder.ts';
 import type { Writer } from './writer.ts';
 
 /** Up to so many coins are read on the spot: handing over to a thread would take longer. */
 const READ_AT_ONCE_MAX = 64;
 
-export interface ChainHostOptions {
-  /** The chain's own directory. */
-  readonly directory: string;
-  /** Where `blocks` is made, if elsewhere (`-blocksdir`). */
-  readonly blocksDirectory?: string;
+export interface ChainHostOptions extends ChainDirectories {
   readonly magic: Uint8Array;
   /** Obfuscate new block files (`-blocksxor`). */
   readonly blocksXor: boolean;
@@ -52,16 +46,9 @@ export interface ChainHostDeps {
   readonly random: Random;
 }
 
-export interface CoinStats extends CoinTotals {
-  readonly height: number;
-  readonly bestBlock: BlockHash;
-  /** Estimated bytes of the coins in the store. */
-  readonly diskSize: number;
-}
-
 /** Opens what is in the directory, or makes it. Throws StoreError; a directory of another program is not touched. */
 export async function openChainHost(deps: ChainHostDeps, options: ChainHostOptions): Promise<ChainHost> {
-  const { blocks, index, chainstate } = foldersOf(options);
+  const { blocks, index, chainstate } = chainFolders(options);
   const { log } = deps;
   refuseForeign(options);
   // First of all: in a new folder it makes the key.
@@ -198,7 +185,7 @@ export class ChainHost {
       this.#recovered.push(`${abandoned.length} block files that were pruned before were deleted`);
       await this.#files.remove(abandoned);
     }
-    if (!this.isReindexing) await this.#adoptTail(chain);
+    if (!this.isReindexing) this.#recovered.push(...(await adoptTail(chain, this.#files, this.#log)));
     if (records.headBlocks !== undefined)
       this.#recovered.push('a flush of the coins that was cut is finished');
     await writer.enqueue('start', () => chain.start(records, now));
@@ -245,12 +232,10 @@ export class ChainHost {
   ): Promise<CoinStats> {
     const snapshot = await this.coinSnapshot(chain, writer, options.now);
     try {
-      const bestBlock = decodeBestBlock(snapshot.get(BEST_BLOCK_KEY)!);
-      const statistics = new CoinStatistics(options.hash);
-      for await (const entry of snapshot.iterate(COIN_KEYS)) statistics.add(entry);
+      const { bestBlock, totals } = await countCoins(snapshot, options.hash);
       const height = chain.headers.heightOf(chain.headers.find(bestBlock)!);
       const diskSize = await this.#current().approximateBytes(COIN_KEYS.gte, COIN_KEYS.lt);
-      return { ...statistics.finish(), height, bestBlock, diskSize };
+      return { ...totals, height, bestBlock, diskSize };
     } finally {
       await snapshot.close();
     }
@@ -323,87 +308,6 @@ export class ChainHost {
       `Error loading block database: ${this.#files.blockPath(missing)} is missing`,
     );
   }
-
-  /** Gives the chain the blocks that lie in the files behind what the index knows, parents first. */
-  async #adoptTail(chain: Chain): Promise<void> {
-    const orphans = new Map<BlockHash, FilePosition[]>();
-    let adopted = 0;
-    for await (const record of this.#files.scan(chain.lastStoredPosition())) {
-      const pending = [record];
-      for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-        const block = this.#decodeStored(next.raw, next.position);
-        if (block === undefined) continue;
-        const { hash, prevHash } = block.header;
-        if (this.#adopt(chain, block, next.position) === 'orphan') {
-          orphans.set(prevHash, [...(orphans.get(prevHash) ?? []), next.position]);
-          continue;
-        }
-        adopted += 1;
-        const children = orphans.get(hash) ?? [];
-        orphans.delete(hash);
-        for (const position of children)
-          pending.push({ position, raw: await this.#files.readBlock(position) });
-      }
-    }
-    // The first record is the last one that the index knows.
-    if (adopted > 1) this.#recovered.push(`${adopted - 1} blocks behind the index were taken in again`);
-    const { cutBytes } = this.#files;
-    if (cutBytes > 0) this.#recovered.push(`a torn record of ${cutBytes} bytes was cut off the block files`);
-  }
-
-  #adopt(chain: Chain, block: Block, position: FilePosition): 'done' | 'orphan' {
-    try {
-      return chain.adoptStoredBlock(block, position) === undefined ? 'orphan' : 'done';
-    } catch (error) {
-      if (!(error instanceof Reject)) throw error;
-      this.#log.warn(`The block at ${describe(position)} is not taken in: ${error.message}`);
-      return 'done';
-    }
-  }
-
-  #decodeStored(raw: Uint8Array, position: FilePosition): Block | undefined {
-    try {
-      return decodeBlock(raw);
-    } catch (error) {
-      if (!(error instanceof DecodeError)) throw error;
-      this.#log.warn(`The record at ${describe(position)} is no block: ${error.message}`);
-      return undefined;
-    }
-  }
-}
-
-function describe({ file, offset }: FilePosition): string {
-  return `offset ${offset} of block file ${file}`;
-}
-
-/** Throws StoreError 'foreign': a database, or block files, without our marker are somebody else's. */
-export function refuseForeign(options: Pick<ChainHostOptions, 'directory' | 'blocksDirectory'>): void {
-  const { blocks, index, chainstate } = foldersOf(options);
-  // Files that -blocksdir names may have the index of another node of ours beside them.
-  const isOurs = [index, join(blocks, 'index'), chainstate].some(folder =>
-    existsSync(join(folder, MARKER_FILE)),
-  );
-  const hasBlocks = existsSync(blocks) && readdirSync(blocks).some(name => /^blk\d+\.dat$/.test(name));
-  const isForeign = (folder: string) =>
-    existsSync(join(folder, 'CURRENT')) && !existsSync(join(folder, MARKER_FILE));
-  if ((hasBlocks && !isOurs) || isForeign(index) || isForeign(chainstate))
-    throw new StoreError('foreign', `The data directory ${options.directory} belongs to another program`);
-}
-
-/** As Core lays them out: `-blocksdir` moves the block files, not their index. */
-function foldersOf({
-  directory,
-  blocksDirectory = directory,
-}: Pick<ChainHostOptions, 'directory' | 'blocksDirectory'>): {
-  readonly blocks: string;
-  readonly index: string;
-  readonly chainstate: string;
-} {
-  return {
-    blocks: join(blocksDirectory, 'blocks'),
-    index: join(directory, 'blocks', 'index'),
-    chainstate: join(directory, 'chainstate'),
-  };
 }
 
 function readAll(
@@ -415,11 +319,4 @@ function readAll(
 
 function recordsOf(store: ReadableStore): ChainstateRecords {
   return { bestBlock: store.get(BEST_BLOCK_KEY), headBlocks: store.get(HEAD_BLOCKS_KEY) };
-}
-
-/** `hash_serialized_3` of all coins in the store. */
-export async function hashCoins(store: ReadableStore): Promise<Hash256> {
-  const statistics = new CoinStatistics('hash_serialized_3');
-  for await (const entry of store.iterate(COIN_KEYS)) statistics.add(entry);
-  return hexToHash(statistics.finish().hash!);
 }

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { StoreError } from '../store/errors.ts';
 import { acquireLock, type LockFile } from '../store/lock-file.ts';
-import { refuseForeign } from './chain-host.ts';
+import { refuseForeign } from './chain-folders.ts';
 import type { NodeConfig } from './config.ts';
 import { ConfigError } from './settings.ts';
 

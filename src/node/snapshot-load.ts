@@ -18,8 +18,8 @@ import type { AssumeUtxo } from '../consensus/params.ts';
 import { type LoadResult, SnapshotFileError } from '../rpc/snapshot-access.ts';
 import type { LevelStore } from '../store/level.ts';
 import type { BatchOp } from '../store/store.ts';
-import { hashCoins } from './chain-host.ts';
 import type { NodeClock } from './clocks.ts';
+import { hashCoins } from './coin-totals.ts';
 import type { Engine } from './engine.ts';
 
 const NETWORKS = ['main', 'test', 'testnet4', 'signet', 'regtest'] as const;
