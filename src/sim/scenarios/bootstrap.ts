@@ -2,6 +2,7 @@
  * Nodes that know nobody join a network through seven DNS seeds, of whose addresses 30 % are dead. A tenth of the nodes
  * are there before; the others come one after the other over the duration, ask the seeds, and dial what they are told.
  * Then the same with six of the seven seeds in hostile hands: they name only hosts that shake hands and pass nothing on.
+ * Whoever has met only such hosts leaves them when they prove to be behind, and must find an honest one then.
  */
 import { MINUTE_MS, type Milliseconds, SECOND_MS } from '../../base/clock.ts';
 import { randomExponential } from '../../base/random.ts';
@@ -28,6 +29,8 @@ const OUTBOUND_WANTED = 10;
 const DRAIN_MS = 3 * MINUTE_MS;
 const COMPLETE_P99_MAX_S = 60;
 const WATCH_MS = 100;
+/** Outbound peers that keep blocks to themselves are left after so long (Core: CHAIN_SYNC_TIMEOUT, HEADERS_RESPONSE_TIME), and then others found. */
+const RESCUE_MS = 25 * MINUTE_MS;
 const WITHHELD: ReadonlySet<Command> = new Set(['inv', 'tx', 'headers', 'block', 'cmpctblock', 'blocktxn']);
 
 interface Newcomer {
@@ -112,7 +115,10 @@ function* join(
   startMining(world, { interval: options.blockInterval, end: at + DRAIN_MS / 2, miners: old });
   yield* pass(world, at - world.now + DRAIN_MS);
   const indexes = new Set(hostile.map(({ index }) => index));
-  return { world, newcomers, isHostile: ({ index }) => indexes.has(index) };
+  const joined: Joined = { world, newcomers, isHostile: ({ index }) => indexes.has(index) };
+  const isCutOff = ({ node }: Newcomer) => honestOutbound(joined, node) === 0;
+  yield* pass(world, RESCUE_MS, () => !newcomers.some(isCutOff));
+  return joined;
 }
 
 /** Names of the seeds, the hostile ones last. */
