@@ -22,6 +22,7 @@ import { SERVICES } from '../wire/messages.ts';
 import { type NetAddress, parseAddress, type TimedAddress } from '../wire/net-address.ts';
 import type { Transaction } from '../wire/transaction.ts';
 import { decodeAnchors, encodeAnchors } from './anchors-file.ts';
+import { readBlockForPeer } from './block-reader.ts';
 import type { NodeClock } from './clocks.ts';
 import type { Engine } from './engine.ts';
 import { readFilters } from './filter-reader.ts';
@@ -255,10 +256,8 @@ export class Gossip {
   }
 
   async #readBlock({ peer, hash }: Extract<Operation, { kind: 'readBlock' }>): Promise<P2pEvent> {
-    const { engine } = this.#deps;
-    const id = engine.chain.headers.find(hash);
-    const raw = id === undefined ? undefined : await engine.readRawBlock(id);
-    return { kind: 'blockRead', peer, hash, raw };
+    const { engine, log } = this.#deps;
+    return { kind: 'blockRead', peer, hash, raw: await readBlockForPeer(engine, log, hash) };
   }
 
   /** Nobody waits for it: an answer of nothing is told like one of many. */

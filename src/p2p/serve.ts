@@ -16,6 +16,7 @@ import { randomU64 } from '../base/random.ts';
 import type { HeaderId } from '../chain/chain-view.ts';
 import type { ChainNotice } from '../chain/effects.ts';
 import { type Block, decodeBlock, encodeStrippedBlock } from '../wire/block.ts';
+import { DecodeError } from '../wire/codec.ts';
 import {
   HEADERS_COUNT_MAX,
   INV,
@@ -139,18 +140,29 @@ export class Serve implements Concern {
     const item = state?.reading;
     if (state === undefined || item?.hash !== hash) return;
     state.reading = undefined;
-    if (raw === undefined) {
+    if (raw === undefined || !this.#give(peer, item, raw, now)) {
       log.info(`Cannot load a block from disk for peer=${peer.id}`);
       outbox.disconnect(peer, 'a block it asked for cannot be read');
       return;
     }
-    if (item.indexes !== undefined) this.#sendTransactions(peer, decodeBlock(raw), item.indexes);
-    else if (item.type === INV.filteredBlock) this.#filters.sendFilteredBlock(peer, decodeBlock(raw));
-    else if (item.type === INV.compactBlock && this.#isCompactOfUse(hash, now)) {
-      const compact = compactOf(decodeBlock(raw), randomU64(this.#context.random));
-      outbox.send(peer, { command: 'cmpctblock', ...compact });
-    } else outbox.sendRawBlock(peer, item.type === INV.block ? encodeStrippedBlock(raw) : raw);
     this.#continue(peer, state, hash);
+  }
+
+  /** False when the bytes are no block: the disk may have changed them. */
+  #give(peer: Peer, item: Wanted, raw: Uint8Array, now: Milliseconds): boolean {
+    const { outbox } = this.#context;
+    try {
+      if (item.indexes !== undefined) this.#sendTransactions(peer, decodeBlock(raw), item.indexes);
+      else if (item.type === INV.filteredBlock) this.#filters.sendFilteredBlock(peer, decodeBlock(raw));
+      else if (item.type === INV.compactBlock && this.#isCompactOfUse(item.hash as BlockHash, now)) {
+        const compact = compactOf(decodeBlock(raw), randomU64(this.#context.random));
+        outbox.send(peer, { command: 'cmpctblock', ...compact });
+      } else outbox.sendRawBlock(peer, item.type === INV.block ? encodeStrippedBlock(raw) : raw);
+      return true;
+    } catch (error) {
+      if (error instanceof DecodeError) return false;
+      throw error;
+    }
   }
 
   #continue(peer: Peer, state: ServeState, hash: BlockHash): void {

@@ -365,6 +365,17 @@ describe('serving', () => {
     expect(peer.isOpen).toBe(false);
   });
 
+  test('a block that the disk has damaged costs the peer its connection, and nothing else', () => {
+    const { world, node, peer, blocks } = serving(57);
+    const { header } = blocks.at(-1)!;
+    const items = [{ type: INV.block, hash: header.hash }];
+    node.handle({ kind: 'message', peer: peer.id, message: { command: 'getdata', items }, size: 61 });
+    const raw = blocks.at(-1)!.raw.slice(0, -20);
+    node.handle({ kind: 'blockRead', peer: peer.id, hash: header.hash, raw });
+    world.runFor(SECOND_MS);
+    expect(peer.isOpen).toBe(false);
+  });
+
   test('unknown blocks and types are not answered', () => {
     const { world, peer } = serving(54);
     const { hash } = chainOf(1, 600, 3)[0]!.header;
