@@ -63,6 +63,30 @@ export async function catchUp(wallet: Wallet, deps: ScanDeps): Promise<void> {
   }
 }
 
+/**
+ * As in Core, the block that the wallet stands at must be there too, if there is anything after it. Throws
+ * MissingBlockError.
+ */
+export function requireOwnBlock({ position: { hash, height } }: Wallet, chain: ChainView): void {
+  const id = chain.headers.find(hash);
+  if (chain.history() === undefined || id === undefined || id === chain.tip()) return;
+  if (!chain.headers.hasData(id)) throw new MissingBlockError(height);
+}
+
+/** Blocks that a wallet needs are not there, in Core's words (CWallet::AttachChain). */
+export function whyMissing(chain: ChainView): string {
+  if (chain.history() === undefined) {
+    return 'Prune: last wallet synchronisation goes beyond pruned data. You need to -reindex (download the whole blockchain again in case of a pruned node)';
+  }
+  let height = chain.headers.heightOf(chain.tip());
+  while (height > 0 && chain.headers.hasData(chain.atHeight(height - 1)!)) height -= 1;
+  return (
+    'Error loading wallet. Wallet requires blocks to be downloaded, and software does not currently support loading ' +
+    'wallets while blocks are being downloaded out of order when using assumeutxo snapshots. ' +
+    `Wallet should be able to load successfully after node sync reaches height ${height}`
+  );
+}
+
 /** Runs until done or aborted, past missing blocks, of which the last is told; `onProgress` gets 0 … 1. */
 export async function scanBlocks(
   wallet: Wallet,

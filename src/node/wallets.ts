@@ -4,15 +4,12 @@
  * disk before the RPC answers. A loss of power may take back what notices told: the wallet's stored place in the chain
  * goes back with it, and the next start tells it again.
  */
-import { existsSync } from 'node:fs';
-import { copyFile, mkdir, stat } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { mkdir } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import { type Milliseconds, SECOND_MS, toUnixSeconds, type UnixSeconds } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
-import type { Random } from '../base/random.ts';
 import type { ChainNotice } from '../chain/effects.ts';
 import type { ScryptCost } from '../crypto/cipher.ts';
-import type { SignatureVerifier } from '../crypto/verifier.ts';
 import type { MempoolNotice } from '../mempool/mempool-view.ts';
 import type { NodeFacade } from '../rpc/node-facade.ts';
 import {
@@ -23,13 +20,13 @@ import {
 } from '../rpc/wallet-host.ts';
 import type { Entry } from '../store/store.ts';
 import { openWalletFile, type WalletFile } from '../store/wallet-file.ts';
-import type { FeeSource } from '../wallet/fees.ts';
 import type { WalletOptions } from '../wallet/options.ts';
 import type { SpendContext } from '../wallet/spend-request.ts';
 import { Wallet } from '../wallet/wallet.ts';
 import type { Transaction } from '../wire/transaction.ts';
-import { restoreWallet } from './restore-wallet.ts';
+import { type SpendContextDeps, spendContext } from './spend-context.ts';
 import { writeStartupWallet } from './startup-wallets.ts';
+import { backupWallet, restoreWallet } from './wallet-backup.ts';
 import {
   asHostError,
   listWalletFolders,
@@ -38,19 +35,23 @@ import {
   WALLET_VERIFICATION_FAILED,
 } from './wallet-folder.ts';
 import { WalletResender } from './wallet-resend.ts';
-import { catchUp, forkOf, MissingBlockError, type ScanDeps, scanBlocks } from './wallet-scan.ts';
+import {
+  catchUp,
+  forkOf,
+  MissingBlockError,
+  requireOwnBlock,
+  type ScanDeps,
+  scanBlocks,
+  whyMissing,
+} from './wallet-scan.ts';
 
-export interface WalletsDeps {
+export interface WalletsDeps extends SpendContextDeps {
   readonly node: NodeFacade;
-  readonly random: Random;
-  readonly verifier: SignatureVerifier;
   readonly log: Log;
   /** Runs a job after that time, by the scheduler's clock. */
   after(delay: Milliseconds, job: () => void): void;
   /** A wallet's file could not be written: the node must stop. */
   onFatal(error: Error): void;
-  /** Undefined while there is none. */
-  estimateFee?: FeeSource['estimate'];
   readonly scryptCost?: ScryptCost;
 }
 
@@ -215,14 +216,7 @@ export class Wallets implements WalletHost {
     const loaded = this.#find(wallet);
     wallet.touchPosition();
     await this.#write(loaded, { durable: true });
-    const isFolder = existsSync(destination) && (await stat(destination)).isDirectory();
-    const target = isFolder ? join(destination, basename(loaded.file.path)) : destination;
-    try {
-      if (resolve(target) === resolve(loaded.file.path)) throw new Error('the copy is the wallet itself');
-      await copyFile(loaded.file.path, target);
-    } catch {
-      throw new WalletHostError('failed', 'Error: Wallet backup failed!');
-    }
+    await backupWallet(loaded.file.path, destination);
   }
 
   exclusively<T>(wallet: Wallet, job: () => Promise<T>): Promise<T> {
@@ -233,24 +227,7 @@ export class Wallets implements WalletHost {
   }
 
   spendContext(wallet: Wallet): SpendContext {
-    const { node, random, verifier } = this.#deps;
-    const { mempool, chain, pool, clock } = node;
-    const tip = chain.headers.find(wallet.position.hash);
-    return {
-      random,
-      verifier,
-      fees: {
-        minRelayFeeRate: pool.options.minRelayFeeRate,
-        incrementalRelayFeeRate: pool.options.incrementalRelayFeeRate,
-        dustRelayFeeRate: this.#options.dustRelayFeeRate,
-        mempoolMinFeeRate: () => mempool.minFeeRate(clock.now()),
-        estimate: this.#deps.estimateFee ?? (() => undefined),
-      },
-      mempool,
-      now: this.now(),
-      isInitialBlockDownload: chain.isInitialBlockDownload(clock.now()),
-      tipTime: tip === undefined ? 0 : chain.headers.timeOf(tip),
-    };
+    return spendContext(wallet, this.#deps, this.#options);
   }
 
   async broadcast(wallet: Wallet, tx: Transaction): Promise<void> {
@@ -349,38 +326,15 @@ export class Wallets implements WalletHost {
     const { wallet, file } = loaded;
     const save = () => file.batch(wallet.takeBatch(), { durable: false });
     try {
-      this.#requireOwnBlock(wallet);
+      requireOwnBlock(wallet, this.node.chain);
       await catchUp(wallet, { ...this.#scanDeps, save });
     } catch (error) {
       if (!(error instanceof MissingBlockError)) throw error;
-      throw new WalletHostError('failed', `Wallet loading failed. ${this.#whyMissing()}`);
+      throw new WalletHostError('failed', `Wallet loading failed. ${whyMissing(this.node.chain)}`);
     }
     this.#loaded.push(loaded);
     this.#tellMempool(wallet);
     await this.#write(loaded, { durable: true });
-  }
-
-  /** As in Core, the block that the wallet stands at must be there too, if there is anything after it. */
-  #requireOwnBlock({ position: { hash, height } }: Wallet): void {
-    const { chain } = this.node;
-    const id = chain.headers.find(hash);
-    if (chain.history() === undefined || id === undefined || id === chain.tip()) return;
-    if (!chain.headers.hasData(id)) throw new MissingBlockError(height);
-  }
-
-  /** Blocks that a wallet needs are not there, in Core's words (CWallet::AttachChain). */
-  #whyMissing(): string {
-    const { chain } = this.node;
-    if (chain.history() === undefined) {
-      return 'Prune: last wallet synchronisation goes beyond pruned data. You need to -reindex (download the whole blockchain again in case of a pruned node)';
-    }
-    let height = chain.headers.heightOf(chain.tip());
-    while (height > 0 && chain.headers.hasData(chain.atHeight(height - 1)!)) height -= 1;
-    return (
-      'Error loading wallet. Wallet requires blocks to be downloaded, and software does not currently support loading ' +
-      'wallets while blocks are being downloaded out of order when using assumeutxo snapshots. ' +
-      `Wallet should be able to load successfully after node sync reaches height ${height}`
-    );
   }
 
   #tellMempool(wallet: Wallet): void {

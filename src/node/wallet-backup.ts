@@ -1,9 +1,24 @@
-/** A wallet out of a copy of its file (Core: RestoreWallet in wallet/wallet.cpp). What exists is never written over. */
+/**
+ * Copies of a wallet's file, and a wallet out of a copy (Core: BackupWallet and RestoreWallet in wallet/wallet.cpp). A
+ * wallet that exists is never written over.
+ */
 import { constants, existsSync } from 'node:fs';
 import { copyFile, mkdir, rm, rmdir, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { WalletHostError } from '../rpc/wallet-host.ts';
 import { WALLET_FILE } from './wallet-folder.ts';
+
+/** `file`: with everything in it. Into `destination`, where that is a folder. Throws WalletHostError. */
+export async function backupWallet(file: string, destination: string): Promise<void> {
+  const isFolder = existsSync(destination) && (await stat(destination)).isDirectory();
+  const target = isFolder ? join(destination, basename(file)) : destination;
+  try {
+    if (resolve(target) === resolve(file)) throw new Error('the copy is the wallet itself');
+    await copyFile(file, target);
+  } catch {
+    throw new WalletHostError('failed', 'Error: Wallet backup failed!');
+  }
+}
 
 /** Puts the copy where `load` finds it; it goes again when that fails. Throws WalletHostError. */
 export async function restoreWallet<T>(
