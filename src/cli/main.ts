@@ -1,7 +1,7 @@
 /** The commands of `bin/node`. Each is read here and done elsewhere, loaded only when it is called. */
 import yargs, { type Argv } from 'yargs';
 import { fail } from './fail.ts';
-import { CHAIN_OPTIONS, settingsFrom, withNodeOptions } from './settings-from-yargs.ts';
+import { CHAIN_OPTIONS, settingsFrom, withNodeOptions, withPlainFlags } from './settings-from-yargs.ts';
 
 export async function main(args: readonly string[]): Promise<void> {
   // Node prints warnings about itself on stderr, which rigs read as failure.
@@ -13,7 +13,7 @@ export async function main(args: readonly string[]): Promise<void> {
     return;
   }
   let code = 0;
-  const cli = yargs([...args])
+  const cli = yargs(withPlainFlags(args))
     .scriptName('hearsay')
     .usage('$0 COMMAND\n\nA Bitcoin full node.')
     .command(

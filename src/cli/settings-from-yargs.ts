@@ -37,6 +37,19 @@ export function withNodeOptions<T>(
   return argv;
 }
 
+/** Flags as Core's users write them, `--listen=0` and `--listen=1`, in the words that yargs knows. */
+export function withPlainFlags(args: readonly string[]): string[] {
+  return args.map(arg => {
+    const [, name, value] = /^--([a-z0-9-]+)=([01])$/.exec(arg) ?? [];
+    if (name === undefined || !isFlag(name)) return arg;
+    return value === '1' ? `--${name}` : `--no-${name}`;
+  });
+}
+
+function isFlag(name: string): boolean {
+  return Object.hasOwn(OPTIONS, name) && OPTIONS[name as OptionName].kind === 'flag';
+}
+
 export function settingsFrom(argv: Readonly<Record<string, unknown>>): SettingSource {
   const source = new Map<string, string[]>();
   for (const name of Object.keys(OPTIONS)) {
