@@ -8,11 +8,12 @@ import type { AddressRelay } from './address-relay.ts';
 import type { BlockDownload } from './block-download.ts';
 import { type P2pCommand, P2pCommandError, type P2pCommandResults } from './commands.ts';
 import type { P2pContext } from './concern.ts';
+import { slotCounts } from './connection-plan.ts';
 import type { PeerId } from './events.ts';
 import { type Peer, servesWitnesses } from './peer.ts';
 import type { Ping } from './ping.ts';
 import type { PrivateBroadcast } from './private-broadcast.ts';
-import { type Slots, slotCounts } from './slots.ts';
+import type { Slots } from './slots.ts';
 import type { TxRelay } from './tx-relay.ts';
 
 export interface CommandOptions {

@@ -11,6 +11,7 @@ import { type CommandOptions, CommandRunner } from './command-runner.ts';
 import { CompactBlocks } from './compact-blocks.ts';
 import { CompactPeers } from './compact-peers.ts';
 import type { Concern, P2pContext } from './concern.ts';
+import { slotCounts } from './connection-plan.ts';
 import { FeeFilters } from './fee-filter.ts';
 import { FilterServe } from './filter-serve.ts';
 import { Handshake, type HandshakeListener } from './handshake.ts';
@@ -24,7 +25,7 @@ import { RecentBlock } from './recent-block.ts';
 import { Reconciler } from './reconciler.ts';
 import { createRelayStrategy, FLOOD } from './relay-strategy.ts';
 import { Serve } from './serve.ts';
-import { Slots, type SlotsOptions, slotCounts } from './slots.ts';
+import { Slots, type SlotsOptions } from './slots.ts';
 import { TxDownload } from './tx-download.ts';
 import { TxRelay } from './tx-relay.ts';
 

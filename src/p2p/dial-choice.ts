@@ -68,6 +68,21 @@ export function chooseAddress(
   return undefined;
 }
 
+/** The next of `anchors` that suits; it and those passed over are taken out. */
+export function takeAnchor(
+  { chain, options }: P2pContext,
+  anchors: TimedAddress[],
+  rules: ChoiceRules,
+  now: Milliseconds,
+): TimedAddress | undefined {
+  for (let anchor = anchors.pop(); anchor !== undefined; anchor = anchors.pop()) {
+    if (rules.isOwn(anchor) || rules.takenGroups.has(netgroupOf(anchor, options))) continue;
+    if (rules.reachableNetworks.has(anchor.network) && hasDesirableServices(anchor.services, chain, now))
+      return anchor;
+  }
+  return undefined;
+}
+
 /** Groups of lasting outbound connections. Anonymity networks have no groups worth the name: there each one counts. */
 export function outboundGroups(context: P2pContext): {
   readonly taken: ReadonlySet<string>;
@@ -112,7 +127,7 @@ function drawForFeeler(context: P2pContext, rules: ChoiceRules, now: Millisecond
 }
 
 /** Whether a peer has what we want of an outbound one (Core: HasAllDesirableServiceFlags). */
-export function hasDesirableServices(services: bigint, chain: ChainView, now: Milliseconds): boolean {
+function hasDesirableServices(services: bigint, chain: ChainView, now: Milliseconds): boolean {
   const spacingMs = chain.params.powTargetSpacing * SECOND_MS;
   const tipTimeMs = chain.headers.timeOf(chain.tip()) * SECOND_MS;
   const isNearTip = Math.floor((now - tipTimeMs) / spacingMs) < LIMITED_DEPTH;

@@ -19,7 +19,7 @@ export class InboundSlots implements Concern {
   readonly #max: number;
   readonly #key: readonly [bigint, bigint];
 
-  /** `max`: `slotCounts(maxConnections).inbound`. */
+  /** `max`: `slotCounts(maxConnections).inbound` (connection-plan.ts). */
   constructor(context: P2pContext, max: number) {
     this.#context = context;
     this.#max = max;

@@ -1,39 +1,31 @@
 /**
- * Whom to connect to, and when (Core: ThreadOpenConnections in src/net.cpp). In this order: block-relay-only connections
- * to the anchors of last time, eight full-relay connections, two block-relay-only ones, one more full-relay when the tip
- * is stale, now and then one more block-relay-only, and feelers, which only test an address. One dial at a time, half a
- * second apart; when nobody suits, the pause grows until something changes.
+ * Dials for the places that outbound connections have (Core: ThreadOpenConnections in src/net.cpp): which kind is wanted,
+ * the plan says (connection-plan.ts); whom, dial-choice.ts. One dial at a time, half a second apart; when nobody suits,
+ * the pause grows until something changes.
  *
  * What became of a dial goes into the address book; when it was last tried is noted as the dial begins.
  */
 import { MINUTE_MS, type Milliseconds, SECOND_MS, toUnixSeconds } from '../base/clock.ts';
-import { randomBelow, randomExponential } from '../base/random.ts';
 import { SERVICES } from '../wire/messages.ts';
-import { type AddressNetwork, addressKey, type NetAddress, type TimedAddress } from '../wire/net-address.ts';
+import { addressKey, type NetAddress, type TimedAddress } from '../wire/net-address.ts';
 import { type AddedNode, AddedNodes } from './added-nodes.ts';
 import type { Concern, P2pContext } from './concern.ts';
-import { chooseAddress, hasDesirableServices, lonelyNetwork, outboundGroups } from './dial-choice.ts';
+import {
+  ConnectionPlan,
+  isAutomatic,
+  type PlanOptions,
+  takesPlace,
+  type WantedConnection,
+} from './connection-plan.ts';
+import { type ChoiceRules, chooseAddress, outboundGroups, takeAnchor } from './dial-choice.ts';
 import { type Dial, Dialer, type DialTransport } from './dialer.ts';
 import type { DialTarget, PeerId } from './events.ts';
-import { netgroupOf, networkOf } from './netgroup.ts';
+import { networkOf } from './netgroup.ts';
 import type { OutboundSlots } from './outbound-slots.ts';
 import type { Peer } from './peer.ts';
-import { FLOOD, type RelayStrategyOptions } from './relay-strategy.ts';
 import { Seeding, type SeedingOptions } from './seeding.ts';
 import type { Alarm } from './timers.ts';
 
-/** Core: MAX_OUTBOUND_FULL_RELAY_CONNECTIONS, MAX_BLOCK_RELAY_ONLY_CONNECTIONS, MAX_FEELER_CONNECTIONS. */
-const FULL_RELAY_MAX = 8;
-/** Besides them, with the relay strategy `reconcile`. */
-const RECONCILING_MAX = 4;
-const BLOCK_RELAY_MAX = 2;
-const FEELERS_MAX = 1;
-/** Mean times (Core: FEELER_INTERVAL, EXTRA_BLOCK_RELAY_ONLY_PEER_INTERVAL), and noise before a feeler (FEELER_SLEEP_WINDOW). */
-const FEELER_INTERVAL_MS = 2 * MINUTE_MS;
-const EXTRA_BLOCK_RELAY_INTERVAL_MS = 5 * MINUTE_MS;
-/** How often a network is sought that we have nobody of (Core: EXTRA_NETWORK_PEER_INTERVAL). */
-const EXTRA_NETWORK_INTERVAL_MS = 5 * MINUTE_MS;
-const FEELER_NOISE_MS = SECOND_MS;
 const PACE_MS = 500;
 const PRIVATE_PACE_MS = 50;
 /** Tried so recently, an address is dialed again only for want of others. */
@@ -46,9 +38,7 @@ const ANCHORS_MAX = 2;
 /** How often the address book is saved (Core: DUMP_PEERS_INTERVAL). */
 const SAVE_INTERVAL_MS = 15 * MINUTE_MS;
 
-export interface SlotsOptions extends SeedingOptions {
-  /** `-maxconnections`: of all kinds but those that the user named. */
-  readonly maxConnections: number;
+export interface SlotsOptions extends SeedingOptions, PlanOptions {
   /** `connect`: only these are dialed, nobody from the book and no seeds; an empty list dials nobody. */
   readonly dialing:
     | { readonly kind: 'book' }
@@ -61,31 +51,10 @@ export interface SlotsOptions extends SeedingOptions {
   readonly networkActive: boolean;
 }
 
-/** How many connections of each kind a node with `maxConnections` has. */
-export function slotCounts(
-  maxConnections: number,
-  strategy: RelayStrategyOptions = FLOOD,
-): {
-  fullRelay: number;
-  blockRelay: number;
-  inbound: number;
-} {
-  const wanted = FULL_RELAY_MAX + (strategy.kind === 'reconcile' ? RECONCILING_MAX : 0);
-  const fullRelay = Math.min(wanted, maxConnections);
-  const blockRelay = Math.min(BLOCK_RELAY_MAX, maxConnections - fullRelay);
-  return {
-    fullRelay,
-    blockRelay,
-    inbound: Math.max(0, maxConnections - fullRelay - blockRelay - FEELERS_MAX),
-  };
-}
-
-type AutomaticType = 'outbound-full-relay' | 'block-relay-only' | 'feeler';
-
 export class Slots implements Concern, OutboundSlots {
   readonly #context: P2pContext;
   readonly #options: SlotsOptions;
-  readonly #counts: { readonly fullRelay: number; readonly blockRelay: number };
+  readonly #plan: ConnectionPlan;
   readonly #dialer: Dialer;
   readonly #added: AddedNodes;
   readonly #connectTo: AddedNodes | undefined;
@@ -104,16 +73,11 @@ export class Slots implements Concern, OutboundSlots {
   #fruitlessRounds = 0;
   /** The open dial is of an address that was tried a short while ago. */
   #isRetry = false;
-  #wantsExtraFullRelay = false;
-  #makesExtraBlockRelay = false;
-  #feelerAt: Milliseconds = 0;
-  #extraBlockRelayAt: Milliseconds = 0;
-  #extraNetworkAt: Milliseconds = 0;
 
   constructor(context: P2pContext, options: SlotsOptions) {
     this.#context = context;
     this.#options = options;
-    this.#counts = slotCounts(options.maxConnections, context.options.relayStrategy);
+    this.#plan = new ConnectionPlan(context, options);
     this.#isActive = options.networkActive;
     this.#anchors = options.anchors.slice(0, ANCHORS_MAX);
     this.#dialer = new Dialer(context);
@@ -121,7 +85,7 @@ export class Slots implements Concern, OutboundSlots {
     if (options.dialing.kind === 'connect')
       this.#connectTo = new AddedNodes(context, this.#dialer, 'connect', options.dialing.targets);
     this.#seeding = new Seeding(context, options, {
-      fullRelayCount: () => this.#count('outbound-full-relay', 'ready'),
+      fullRelayCount: () => this.#plan.count('outbound-full-relay', 'ready'),
       hasAddedNodes: () => this.#added.size > 0,
       onAddresses: () => this.addressesAdded(),
       fetchFrom: target => this.#fetchFrom(target),
@@ -139,25 +103,25 @@ export class Slots implements Concern, OutboundSlots {
   }
 
   get wantsExtraFullRelay(): boolean {
-    return this.#wantsExtraFullRelay;
+    return this.#plan.wantsExtraFullRelay;
   }
 
   setExtraFullRelay(wanted: boolean): void {
-    this.#wantsExtraFullRelay = wanted;
+    this.#plan.wantsExtraFullRelay = wanted;
     if (wanted) this.#wake();
   }
 
   startExtraBlockRelay(): void {
-    this.#makesExtraBlockRelay = true;
+    this.#plan.makesExtraBlockRelay = true;
     this.#wake();
   }
 
   extraFullRelayCount(): number {
-    return Math.max(0, this.#count('outbound-full-relay', 'ready') - this.#counts.fullRelay);
+    return Math.max(0, this.#plan.count('outbound-full-relay', 'ready') - this.#plan.counts.fullRelay);
   }
 
   extraBlockRelayCount(): number {
-    return Math.max(0, this.#count('block-relay-only', 'ready') - this.#counts.blockRelay);
+    return Math.max(0, this.#plan.count('block-relay-only', 'ready') - this.#plan.counts.blockRelay);
   }
 
   hasOtherOnNetwork(peer: Peer): boolean {
@@ -291,10 +255,7 @@ export class Slots implements Concern, OutboundSlots {
 
   #start(now: Milliseconds): void {
     this.#isStarted = true;
-    const { random } = this.#context;
-    this.#feelerAt = now + randomExponential(random, FEELER_INTERVAL_MS);
-    this.#extraBlockRelayAt = now + randomExponential(random, EXTRA_BLOCK_RELAY_INTERVAL_MS);
-    this.#extraNetworkAt = now + EXTRA_NETWORK_INTERVAL_MS;
+    this.#plan.start(now);
     this.#save.set(now + SAVE_INTERVAL_MS);
     this.#seeding.setActive(this.#isActive);
     if (this.dialsFromAddressBook) this.#seeding.start(now);
@@ -335,39 +296,22 @@ export class Slots implements Concern, OutboundSlots {
     this.#dialer.dial(target, 'addr-fetch');
   }
 
-  /** All outbound connections that the user did not name, the short-lived ones with them (Core: semOutbound). */
   #isFull(): boolean {
-    const { fullRelay, blockRelay } = this.#counts;
-    const max = Math.min(fullRelay + blockRelay + FEELERS_MAX, this.#options.maxConnections);
-    let taken = this.#dialer.count(({ type }) => takesPlace(type));
-    for (const peer of this.#context.peers.values()) if (takesPlace(peer.type)) taken += 1;
-    return taken >= max;
-  }
-
-  #count(type: Peer['type'], phase: 'any' | 'ready'): number {
-    let count = 0;
-    for (const peer of this.#context.peers.values())
-      if (peer.type === type && (phase === 'any' || peer.phase === phase)) count += 1;
-    return count;
+    return this.#plan.isFull(this.#dialer.count(({ type }) => takesPlace(type)));
   }
 
   #dialNext(now: Milliseconds): void {
     if (!this.#isActive || !this.dialsFromAddressBook) return;
     // The end of the open dial, or of a connection, brings us back.
     if (this.#dialer.count(dial => isAutomatic(dial.type)) > 0 || this.#isFull()) return;
-    const regular = this.#wantedType(now);
-    const lonely = regular === undefined ? this.#lonelyNetwork(now) : undefined;
-    const type = regular ?? (lonely && 'outbound-full-relay');
-    if (type === undefined) {
-      const extra = this.#makesExtraBlockRelay ? this.#extraBlockRelayAt : Infinity;
-      const next = Math.min(this.#feelerAt, extra, this.#extraNetworkAt);
-      this.#setNext(now, Math.max(this.#pace(), next - now));
+    const wanted = this.#plan.next(now, { anchors: this.#anchors.length });
+    if (wanted === undefined) {
+      this.#setNext(now, Math.max(this.#pace(), this.#plan.nextAt() - now));
       return;
     }
+    const { type } = wanted;
     const groups = outboundGroups(this.#context);
-    const anchor = type === 'block-relay-only' ? this.#takeAnchor(groups.taken, now) : undefined;
-    const networks = lonely ? new Set([lonely]) : this.#options.reachableNetworks;
-    const address = anchor ?? this.#choose(type, { takenGroups: groups.taken, networks }, now);
+    const address = this.#choose(wanted, groups.taken, now);
     if (address === undefined) {
       this.#fruitlessRounds += 1;
       this.#setNext(now, this.#pause());
@@ -384,79 +328,24 @@ export class Slots implements Concern, OutboundSlots {
     this.#dialer.dial({ kind: 'address', address: { network, bytes, port } }, type, transport);
   }
 
-  #wantedType(now: Milliseconds): AutomaticType | undefined {
-    const { random } = this.#context;
-    const blockRelayIsShort = this.#count('block-relay-only', 'any') < this.#counts.blockRelay;
-    if (this.#anchors.length > 0 && blockRelayIsShort) return 'block-relay-only';
-    if (this.#count('outbound-full-relay', 'any') < this.#counts.fullRelay) return 'outbound-full-relay';
-    if (blockRelayIsShort) return 'block-relay-only';
-    if (this.#wantsExtraFullRelay) return 'outbound-full-relay';
-    if (now >= this.#extraBlockRelayAt && this.#makesExtraBlockRelay) {
-      this.#extraBlockRelayAt = now + randomExponential(random, EXTRA_BLOCK_RELAY_INTERVAL_MS);
-      return 'block-relay-only';
-    }
-    if (now >= this.#feelerAt) {
-      const noise = randomBelow(random, FEELER_NOISE_MS);
-      this.#feelerAt = now + randomExponential(random, FEELER_INTERVAL_MS) + noise;
-      return 'feeler';
-    }
-    return undefined;
-  }
-
-  /** When it is time to look; with so few slots that the usual ones are not all there, it would only be evicted. */
-  #lonelyNetwork(now: Milliseconds): AddressNetwork | undefined {
-    if (now < this.#extraNetworkAt || this.#counts.fullRelay < FULL_RELAY_MAX) return undefined;
-    const network = lonelyNetwork(this.#context, this.#options.reachableNetworks);
-    const { random } = this.#context;
-    this.#extraNetworkAt =
-      now +
-      (network === undefined
-        ? EXTRA_NETWORK_INTERVAL_MS
-        : randomExponential(random, EXTRA_NETWORK_INTERVAL_MS));
-    return network;
-  }
-
   #choose(
-    type: AutomaticType,
-    where: { readonly takenGroups: ReadonlySet<string>; readonly networks: ReadonlySet<AddressNetwork> },
+    { type, networks }: WantedConnection,
+    takenGroups: ReadonlySet<string>,
     now: Milliseconds,
   ): TimedAddress | undefined {
-    return chooseAddress(
-      this.#context,
-      {
-        purpose: type === 'feeler' ? 'feeler' : 'connection',
-        takenGroups: where.takenGroups,
-        reachableNetworks: where.networks,
-        isOwn: address => this.#isOwn(address),
-        isAdded: address => this.#added.contains(address),
-      },
-      now,
-    );
-  }
-
-  #takeAnchor(takenGroups: ReadonlySet<string>, now: Milliseconds): TimedAddress | undefined {
-    const { chain, options } = this.#context;
-    for (let anchor = this.#anchors.pop(); anchor !== undefined; anchor = this.#anchors.pop()) {
-      if (this.#isOwn(anchor) || takenGroups.has(netgroupOf(anchor, options))) continue;
-      if (
-        this.#options.reachableNetworks.has(anchor.network) &&
-        hasDesirableServices(anchor.services, chain, now)
-      )
-        return anchor;
-    }
-    return undefined;
+    const rules: ChoiceRules = {
+      purpose: type === 'feeler' ? 'feeler' : 'connection',
+      takenGroups,
+      reachableNetworks: networks,
+      isOwn: address => this.#isOwn(address),
+      isAdded: address => this.#added.contains(address),
+    };
+    const anchor =
+      type === 'block-relay-only' ? takeAnchor(this.#context, this.#anchors, rules, now) : undefined;
+    return anchor ?? chooseAddress(this.#context, rules, now);
   }
 
   #isOwn(address: NetAddress): boolean {
     return this.#options.ownAddresses.some(own => addressKey(own) === addressKey(address));
   }
-}
-
-/** It counts against `-maxconnections`. */
-function takesPlace(type: Peer['type']): boolean {
-  return type !== 'inbound' && type !== 'manual' && type !== 'private-broadcast';
-}
-
-function isAutomatic(type: Dial['type']): type is AutomaticType {
-  return type === 'outbound-full-relay' || type === 'block-relay-only' || type === 'feeler';
 }

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { slotCounts } from '../../../src/p2p/connection-plan.ts';
 import type { P2pEffect, PeerId } from '../../../src/p2p/events.ts';
 import { InboundSlots } from '../../../src/p2p/inbound-slots.ts';
 import { hostOfName } from '../../../src/p2p/netgroup.ts';
 import type { Peer } from '../../../src/p2p/peer.ts';
-import { Slots, type SlotsOptions, slotCounts } from '../../../src/p2p/slots.ts';
+import { Slots, type SlotsOptions } from '../../../src/p2p/slots.ts';
 import { addressText, type NetAddress } from '../../../src/wire/net-address.ts';
 import { Harness } from './harness.ts';
 import { address, START, timed } from './support.ts';
