@@ -99,7 +99,7 @@ export class PrivateQueue {
       const isStale =
         times.length === 0
           ? entry.addedAt < now - STALE_UNCONFIRMED_MS
-          : Math.max(...times) < now - STALE_CONFIRMED_MS;
+          : latest(times) < now - STALE_CONFIRMED_MS;
       return isStale ? [entry.tx] : [];
     });
   }
@@ -109,12 +109,17 @@ function confirmed({ deliveries }: PrivateTransaction): Milliseconds[] {
   return deliveries.flatMap(({ receivedAt }) => receivedAt ?? []);
 }
 
+/** 0 for none. There may be more of them than a call takes arguments: who hangs up is followed by somebody else. */
+function latest(times: readonly Milliseconds[]): Milliseconds {
+  return times.reduce((a, b) => Math.max(a, b), 0);
+}
+
 /** Given to fewer, confirmed by fewer, longer ago. */
 function isMoreUrgent(a: PrivateTransaction, b: PrivateTransaction): boolean {
   const rank = (entry: PrivateTransaction) => {
     const times = confirmed(entry);
     const sent = entry.deliveries.map(({ sentAt }) => sentAt);
-    return [sent.length, times.length, Math.max(0, ...sent), Math.max(0, ...times)];
+    return [sent.length, times.length, latest(sent), latest(times)];
   };
   const [left, right] = [rank(a), rank(b)];
   const at = left.findIndex((value, i) => value !== right[i]);

@@ -322,6 +322,18 @@ describe('the queue', () => {
     expect(queue.of(1)).toBeUndefined();
   });
 
+  test('chooses also after a transaction was given to very many', () => {
+    const queue = new PrivateQueue();
+    const [old, young] = [makeTx('old'), makeTx('young')];
+    queue.add(old, 0);
+    for (let peer = 0; peer < 200_000; peer += 1) {
+      queue.pickFor(peer, LOCAL, peer);
+      queue.disconnected(peer);
+    }
+    queue.add(young, 0);
+    expect(queue.pickFor(200_000, LOCAL, 200_000)).toBe(young);
+  });
+
   test('is bounded', () => {
     const queue = new PrivateQueue();
     for (let i = 0; i < PRIVATE_TRANSACTIONS_MAX; i += 1) queue.add(makeTx(String(i)), 0);
