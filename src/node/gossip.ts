@@ -242,8 +242,8 @@ export class Gossip {
   }
 
   async #readFilters(request: Extract<Operation, { kind: 'readFilters' }>): Promise<P2pEvent> {
-    const { engine, filters } = this.#deps;
-    const answer = filters && (await readFilters(engine.chain, filters, request));
+    const { engine, filters: index, log } = this.#deps;
+    const answer = index && (await readFilters({ chain: engine.chain, index, log }, request));
     return { kind: 'filtersRead', peer: request.peer, answer };
   }
 
