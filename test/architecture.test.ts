@@ -32,6 +32,7 @@ const SHELL_FOLDERS = new Set(['net', 'rpc', 'node', 'cli']);
 const SHELL_FILES = new Set([
   'store/level.ts',
   'store/block-files.ts',
+  'store/xor-key.ts',
   'store/lock-file.ts',
   'store/wallet-file.ts',
 ]);

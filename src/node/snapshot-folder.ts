@@ -17,7 +17,7 @@ import {
 import { join } from 'node:path';
 import { type BlockHash, binaryToBytes, bytesToHash, hashToHex } from '../base/bytes.ts';
 import type { Log } from '../base/log.ts';
-import { StoreError } from '../store/errors.ts';
+import { guarded, StoreError } from '../store/errors.ts';
 import type { LevelStore } from '../store/level.ts';
 import { openMarked } from './marked-store.ts';
 
@@ -44,7 +44,7 @@ export class SnapshotFolder {
   /** Acts on what the last run has found out. Before any of the databases is open. Throws StoreError. */
   settle(): void {
     const old = `${this.#chainstate}_todelete`;
-    this.#try(() => {
+    guarded(this.#snapshot, () => {
       const verdict = this.#verdict();
       if (verdict === 'valid') {
         this.#log.info('[snapshot] cleaning up unneeded background chainstate, then reinitializing');
@@ -67,7 +67,7 @@ export class SnapshotFolder {
   async open(known: readonly BlockHash[]): Promise<OpenSnapshot | undefined> {
     const file = join(this.#snapshot, BASE_FILE);
     if (!existsSync(file)) return undefined;
-    const bytes = this.#try(() => readFileSync(file));
+    const bytes = guarded(this.#snapshot, () => readFileSync(file));
     if (bytes.length !== 32) throw new StoreError('corrupted', `${file} is not the hash of a block`);
     const base = bytesToHash<BlockHash>(bytes);
     if (!known.includes(base)) {
@@ -96,7 +96,7 @@ export class SnapshotFolder {
   }
 
   remove(): void {
-    this.#try(() => rmSync(this.#snapshot, { recursive: true, force: true }));
+    guarded(this.#snapshot, () => rmSync(this.#snapshot, { recursive: true, force: true }));
   }
 
   #verdict(): string | undefined {
@@ -106,7 +106,7 @@ export class SnapshotFolder {
 
   /** Through a temporary file: it is there whole, or not at all. */
   #write(name: string, content: Uint8Array): void {
-    this.#try(() => {
+    guarded(this.#snapshot, () => {
       const file = join(this.#snapshot, name);
       const handle = openSync(`${file}.new`, 'w');
       try {
@@ -117,14 +117,5 @@ export class SnapshotFolder {
       }
       renameSync(`${file}.new`, file);
     });
-  }
-
-  #try<T>(act: () => T): T {
-    try {
-      return act();
-    } catch (error) {
-      const { message } = error as Error;
-      throw new StoreError('io', `Cannot use ${this.#snapshot}: ${message}`, { cause: error });
-    }
   }
 }

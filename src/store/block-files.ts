@@ -1,8 +1,8 @@
 /**
  * Blocks and undo records in flat files, byte for byte as Bitcoin Core lays them out (node/blockstorage.cpp), so
  * that either program reads the other's: `blkNNNNN.dat` holds magic, length and block; `revNNNNN.dat` magic,
- * length, undo data and the hash that binds it to the block's parent. All bytes are XORed with the key in
- * `xor.dat`. A record is in the file when `append` returns (so it survives the process), and on disk after `sync`.
+ * length, undo data and the hash that binds it to the block's parent (record-format.ts). A record is in the file when
+ * `append` returns (so it survives the process), and on disk after `sync`.
  */
 import {
   closeSync,
@@ -12,30 +12,25 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
-  readFileSync,
   rmSync,
   statSync,
-  writeFileSync,
   writeSync,
 } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { type BlockHash, binaryToBytes, bytesToHex, concatBytes } from '../base/bytes.ts';
+import { type BlockHash, binaryToBytes, concatBytes } from '../base/bytes.ts';
 import { sha256d } from '../crypto/sha256.ts';
-import { StoreError } from './errors.ts';
+import { guarded, ioError, StoreError } from './errors.ts';
+import { RECORD_HEADER_BYTES, RecordFormat } from './record-format.ts';
+import { loadXorKey } from './xor-key.ts';
 
 const fdatasync = promisify(fdatasyncCallback);
 
 /** Bytes of one file; a block that would reach it goes to the next (Core: MAX_BLOCKFILE_SIZE). */
 const BLOCK_FILE_BYTES_MAX = 0x800_0000;
-/** Magic and length before each record (Core: STORAGE_HEADER_BYTES). */
-const RECORD_HEADER_BYTES = 8;
-/** A length above this cannot be a block (Core: MAX_BLOCK_SERIALIZED_SIZE). */
-const BLOCK_BYTES_MAX = 4_000_000;
 /** Bytes of the hash after undo data. */
 const CHECKSUM_BYTES = 32;
-const XOR_KEY_BYTES = 8;
 const FILE_NAME = /^(blk|rev)(\d{5,})\.dat$/;
 
 /** File number and byte offset of a payload, as chain/effects.ts has it. */
@@ -61,8 +56,7 @@ type Kind = 'blk' | 'rev';
 
 export class BlockFiles {
   readonly #folder: string;
-  readonly #magic: Uint8Array;
-  readonly #xorKey: Uint8Array;
+  readonly #records: RecordFormat;
   readonly #fileBytesMax: number;
   /** Files open for appending, with where the next record starts. */
   readonly #open = new Map<string, { readonly fd: number; end: number; dirty: boolean }>();
@@ -79,12 +73,12 @@ export class BlockFiles {
   /** Opens `folder`, creating it if absent. Throws StoreError. */
   constructor(folder: string, options: BlockFilesOptions) {
     this.#folder = folder;
-    this.#magic = options.magic;
     this.#fileBytesMax = options.fileBytesMax ?? BLOCK_FILE_BYTES_MAX;
-    this.#xorKey = guarded(folder, () => {
+    const xorKey = guarded(folder, () => {
       mkdirSync(folder, { recursive: true });
       return loadXorKey(folder, options.newXorKey);
     });
+    this.#records = new RecordFormat(folder, options.magic, xorKey);
     let lastFile = 0;
     for (const name of readdirSync(folder)) {
       const match = FILE_NAME.exec(name);
@@ -113,7 +107,7 @@ export class BlockFiles {
 
   /** XOR of all bytes, by their place in the file. */
   get xorKey(): Uint8Array {
-    return this.#xorKey;
+    return this.#records.xorKey;
   }
 
   /** Where block file `file` is. */
@@ -173,7 +167,6 @@ export class BlockFiles {
 
   /** To the undo file that belongs to block file `file`; `parentHash` is the block's previous hash. */
   appendUndo(file: number, raw: Uint8Array, parentHash: BlockHash): FilePosition {
-    // The length in the record's header counts the undo data only, as in Core.
     return this.#append('rev', file, raw, undoChecksum(raw, parentHash));
   }
 
@@ -225,7 +218,7 @@ export class BlockFiles {
       const handle = await open(path, 'r');
       try {
         for (;;) {
-          const raw = await this.#readRecord(handle, at, bytes);
+          const raw = await this.#records.read(handle, at, bytes);
           const position = { file, offset: at + RECORD_HEADER_BYTES };
           if (raw === undefined) {
             if (file === from?.file && position.offset === from.offset)
@@ -264,13 +257,9 @@ export class BlockFiles {
   }
 
   #append(kind: Kind, file: number, raw: Uint8Array, checksum?: Uint8Array): FilePosition {
-    const header = new Uint8Array(RECORD_HEADER_BYTES);
-    header.set(this.#magic);
-    new DataView(header.buffer).setUint32(4, raw.length, true);
-    const record = checksum === undefined ? concatBytes(header, raw) : concatBytes(header, raw, checksum);
     const target = this.#appendable(kind, file);
     const start = target.end;
-    this.#xor(record, start);
+    const record = this.#records.encode(start, raw, checksum);
     try {
       for (let written = 0; written < record.length; )
         written += writeSync(target.fd, record, written, record.length - written, start + written);
@@ -323,45 +312,13 @@ export class BlockFiles {
     try {
       const { size } = await handle.stat();
       const at = position.offset - RECORD_HEADER_BYTES;
-      const raw = at < 0 ? undefined : await this.#readRecord(handle, at, size, tailBytes);
+      const raw = at < 0 ? undefined : await this.#records.read(handle, at, size, tailBytes);
       if (raw === undefined)
         throw new StoreError('corrupted', `There is no record ${this.#describe(kind, position)}`);
       return raw;
     } finally {
       await handle.close();
     }
-  }
-
-  /** The payload (and `tailBytes` more) of the record that starts at `at`; undefined if no whole one does. */
-  async #readRecord(
-    handle: FileHandle,
-    at: number,
-    size: number,
-    tailBytes = 0,
-  ): Promise<Uint8Array | undefined> {
-    if (at + RECORD_HEADER_BYTES > size) return undefined;
-    const header = await this.#readBytes(handle, at, RECORD_HEADER_BYTES);
-    for (let i = 0; i < this.#magic.length; i += 1) if (header[i] !== this.#magic[i]) return undefined;
-    const length = new DataView(header.buffer, header.byteOffset).getUint32(4, true);
-    if (tailBytes === 0 && length > BLOCK_BYTES_MAX) return undefined;
-    if (at + RECORD_HEADER_BYTES + length + tailBytes > size) return undefined;
-    return this.#readBytes(handle, at + RECORD_HEADER_BYTES, length + tailBytes);
-  }
-
-  async #readBytes(handle: FileHandle, at: number, length: number): Promise<Uint8Array> {
-    const bytes = new Uint8Array(length);
-    const { bytesRead } = await handle.read(bytes, 0, length, at);
-    if (bytesRead < length)
-      throw new StoreError('io', `Short read in ${this.#folder}: ${bytesRead} of ${length} bytes`);
-    this.#xor(bytes, at);
-    return bytes;
-  }
-
-  /** In place; `at` is where in the file the bytes stand. */
-  #xor(bytes: Uint8Array, at: number): void {
-    const key = this.#xorKey;
-    if (key.every(byte => byte === 0)) return;
-    for (let i = 0; i < bytes.length; i += 1) bytes[i]! ^= key[(at + i) & (XOR_KEY_BYTES - 1)]!;
   }
 
   #path(kind: Kind, file: number): string {
@@ -380,42 +337,4 @@ function fileName(kind: Kind, file: number): string {
 /** Core: the hash of the parent's hash and the undo data. */
 function undoChecksum(raw: Uint8Array, parentHash: BlockHash): Uint8Array {
   return binaryToBytes(sha256d(concatBytes(binaryToBytes(parentHash), raw)));
-}
-
-/** Core: InitBlocksdirXorKey. A key that is there counts; only a folder without any file gets a random one. */
-function loadXorKey(folder: string, newKey: Uint8Array | undefined): Uint8Array {
-  const path = join(folder, 'xor.dat');
-  if (!existsSync(path)) {
-    const isNew = !readdirSync(folder, { withFileTypes: true }).some(
-      entry => !entry.isFile() || !entry.name.startsWith('.'),
-    );
-    writeFileSync(path, isNew && newKey !== undefined ? newKey : new Uint8Array(XOR_KEY_BYTES), {
-      flag: 'wx',
-    });
-  }
-  const key = new Uint8Array(readFileSync(path));
-  if (key.length < XOR_KEY_BYTES) throw new StoreError('corrupted', `The XOR key in ${path} is cut short`);
-  const kept = key.subarray(0, XOR_KEY_BYTES);
-  if (newKey === undefined && kept.some(byte => byte !== 0)) {
-    throw new StoreError(
-      'io',
-      `The blocksdir XOR-key can not be disabled when a random key was already stored! ` +
-        `Stored key: '${bytesToHex(kept)}', stored path: '${path}'.`,
-    );
-  }
-  return kept;
-}
-
-function guarded<T>(path: string, act: () => T): T {
-  try {
-    return act();
-  } catch (error) {
-    throw ioError(path, error);
-  }
-}
-
-function ioError(path: string, error: unknown): StoreError {
-  if (error instanceof StoreError) return error;
-  const cause = error instanceof Error ? error.message : String(error);
-  return new StoreError('io', `Cannot use ${path}: ${cause}`, { cause: error });
 }

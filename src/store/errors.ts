@@ -25,3 +25,18 @@ export class DamagedDatabaseError extends StoreError {
     super('corrupted', message);
   }
 }
+
+/** What files, folders or the system refuse while `act` runs, as StoreError 'io' that names `path`. */
+export function guarded<T>(path: string, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    throw ioError(path, error);
+  }
+}
+
+export function ioError(path: string, error: unknown): StoreError {
+  if (error instanceof StoreError) return error;
+  const cause = error instanceof Error ? error.message : String(error);
+  return new StoreError('io', `Cannot use ${path}: ${cause}`, { cause: error });
+}
