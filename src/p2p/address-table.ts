@@ -68,6 +68,11 @@ export class AddressTable<T> {
     this.#usage.set(last, usage + (this.#usage.get(last)! % USAGE_BASE));
   }
 
+  holdsAny(fits: (item: T) => boolean): boolean {
+    for (const item of this.#slots.values()) if (fits(item)) return true;
+    return false;
+  }
+
   /** A random non-empty bucket, and in it the first item that `fits` from a random position on; undefined if none there does. */
   draw(random: Random, fits: (item: T) => boolean): T | undefined {
     const bucket = this.#used[randomBelow(random, this.#used.length)]!;

@@ -13,9 +13,9 @@ import {
   timedAddressV1,
   timedAddressV2,
 } from '../wire/net-address.ts';
-import type { AddressBookData } from './address-book.ts';
 import type { AddressEntry } from './address-entry.ts';
 import { NEW_BUCKETS } from './address-hash.ts';
+import type { AddressBookData } from './address-tables.ts';
 import { hostBytes, INTERNAL_PREFIX, type NetHost } from './netgroup.ts';
 
 /** Format that is written: several ports per host (Core: V4_MULTIPORT). */

@@ -13,7 +13,7 @@ import type { DeploymentState } from '../consensus/deployments.ts';
 import type { Reject } from '../consensus/reject.ts';
 import type { MempoolView, PackageResult, TxResult } from '../mempool/mempool-view.ts';
 import type { PackageReject } from '../mempool/package-reject.ts';
-import type { PlacedEntry } from '../p2p/address-book.ts';
+import type { PlacedEntry } from '../p2p/address-tables.ts';
 import type { ConnectionType, PeerId, Permission } from '../p2p/events.ts';
 import type { PrivateTransaction } from '../p2p/private-queue.ts';
 import type { Block, BlockHeader } from '../wire/block.ts';
