@@ -25,6 +25,7 @@ import {
 import { activateBestChain, readBlock, readUndo } from './activate.ts';
 import { BlockTree, type PruneOptions } from './block-tree.ts';
 import { type ChainDeps, type ChainOptions, ChainState } from './chain-state.ts';
+import { type ChainTip, chainTips } from './chain-tips.ts';
 import type { ChainView, HeaderAcceptor, HeaderId } from './chain-view.ts';
 import type { Coin } from './coin.ts';
 import { fetchCoins } from './connect-block.ts';
@@ -45,18 +46,11 @@ import {
 } from './startup.ts';
 import { type TestBlockOptions, testBlock } from './test-block.ts';
 import type { BlockUndo } from './undo.ts';
+import { type ValidatedChain, validatedChain } from './validated-chain.ts';
 import { type VerifyOptions, type VerifyResult, verifyChain } from './verify-chain.ts';
 
 /** Of the coins caches, while a history is validated beside the chain. */
 const HISTORY_CACHE_PART = 0.05;
-
-/** A branch's end, as `getchaintips` tells of it. */
-export interface ChainTip {
-  readonly id: HeaderId;
-  /** Blocks from the active chain to it; 0 for the active tip. */
-  readonly branchLength: number;
-  readonly status: 'active' | 'valid-fork' | 'valid-headers' | 'headers-only' | 'invalid';
-}
 
 export class Chain implements ChainView, HeaderAcceptor {
   readonly #tree: BlockTree;
@@ -125,24 +119,7 @@ export class Chain implements ChainView, HeaderAcceptor {
 
   /** Best first (Core: getchaintips). */
   chainTips(): ChainTip[] {
-    const { headers } = this;
-    const active = this.tip();
-    const ids = new Set([...headers.tips().filter(id => !this.isActive(id)), active]);
-    const tips = [...ids].map((id): ChainTip => {
-      const branchLength = headers.heightOf(id) - headers.heightOf(this.#state.forkWithActive(id));
-      return { id, branchLength, status: this.#tipStatus(id) };
-    });
-    return tips.sort((a, b) => headers.heightOf(b.id) - headers.heightOf(a.id) || a.id - b.id);
-  }
-
-  #tipStatus(id: HeaderId): ChainTip['status'] {
-    const { headers } = this;
-    if (this.isActive(id)) return 'active';
-    if (headers.isInvalid(id)) return 'invalid';
-    // Some block of the branch is missing.
-    if (!headers.hasChainData(id)) return 'headers-only';
-    // It was active once.
-    return headers.isFullyValid(id) ? 'valid-fork' : 'valid-headers';
+    return chainTips(this.#state);
   }
 
   /** Why a stored block could not be connected; undefined too when that was before this process started. */
@@ -403,28 +380,4 @@ function refuseEmpty({ bestBlock, headBlocks }: ChainstateRecords): void {
     'corrupted',
     'The coins of the snapshot are gone. Please restart with -reindex-chainstate, which goes on without it',
   );
-}
-
-/** What indexes see: the chain up to where each block was validated by this node. */
-export interface ValidatedChain extends Pick<ChainView, 'tip' | 'atHeight' | 'isActive'> {
-  readonly headers: HeaderTree;
-  /** Where its coins on disk stand. */
-  flushedBlock(): HeaderId | undefined;
-  setPruneLock(name: string, first: number, firstOnDisk: number): void;
-}
-
-function validatedChain(chain: Chain, state: () => ChainState): ValidatedChain {
-  return {
-    get headers() {
-      return chain.headers;
-    },
-    tip: () => state().tip(),
-    atHeight: height => state().atHeight(height),
-    isActive: id => state().isActive(id),
-    flushedBlock() {
-      const { storedBlock } = state().coins;
-      return storedBlock === undefined ? undefined : chain.headers.find(storedBlock);
-    },
-    setPruneLock: (...lock) => chain.setPruneLock(...lock),
-  };
 }
