@@ -8,39 +8,14 @@ import { randomBelow, SeededRandom } from '../../src/base/random.ts';
 import { MemoryStorage } from '../../src/chain/memory-storage.ts';
 import { StoreError } from '../../src/store/errors.ts';
 import type { Block } from '../../src/wire/block.ts';
-import { coinbaseOf, mineBlock, mineBlocks, PowerLoss, REGTEST, spend, TestChain } from './test-chain.ts';
+import { base, forkingBlocks } from './forking-blocks.ts';
+import { PowerLoss, TestChain } from './test-chain.ts';
 
 export type Death = 'power loss' | 'kill' | 'full disk';
 
-export const base = mineBlocks(REGTEST.genesis, 0, 103);
-export const last = base.at(-1)!;
-/** Two branches that take turns being the best one, each spending coinbases, in order of arrival. */
-export const arrivals = forkingBlocks(30);
+export const arrivals = forkingBlocks(30, 99);
 /** Small, so that a flush has many batches. */
 const OPTIONS = { batchBytesMax: 200 };
-
-function forkingBlocks(count: number): Block[] {
-  const tips: { block: Block; height: number; spent: number }[] = [1, 2].map(() => ({
-    block: last,
-    height: 103,
-    spent: 0,
-  }));
-  const random = new SeededRandom(99);
-  const made: Block[] = [];
-  while (made.length < count) {
-    const which = randomBelow(random, 2);
-    const tip = tips[which]!;
-    for (let i = 0; i < 3; i += 1) {
-      const canSpend = tip.spent < 3 && tip.height - tip.spent >= 100;
-      const transactions = canSpend ? [spend([coinbaseOf(base[tip.spent]!)], [which + 1, i + 1, 1000])] : [];
-      tip.block = mineBlock(tip.block, tip.height, { transactions, tag: which });
-      tip.height += 1;
-      tip.spent += canSpend ? 1 : 0;
-      made.push(tip.block);
-    }
-  }
-  return made;
-}
 
 /** The coins at each tip that a chain of these blocks can have, from runs that nothing disturbed. */
 function fingerprints(): Map<BlockHash, string> {

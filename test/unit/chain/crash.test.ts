@@ -1,7 +1,8 @@
 /** What the writer does for its storage, in which order, and what a death in the middle of it costs. */
 import { expect, test } from 'vitest';
 import { BEST_BLOCK_KEY, HEAD_BLOCKS_KEY } from '../../../src/chain/coin-records.ts';
-import { arrivals, base, crashRun, last, prepared } from '../../support/chain-crash.ts';
+import { arrivals, crashRun, prepared } from '../../support/chain-crash.ts';
+import { base, last } from '../../support/forking-blocks.ts';
 import {
   coinbaseOf,
   mineBlock,

@@ -17,39 +17,10 @@ import { IndexRunner } from '../../../src/node/index-runner.ts';
 import { RecentBlocks } from '../../../src/node/recent-blocks.ts';
 import { MemoryStore } from '../../../src/store/memory.ts';
 import type { BatchOp } from '../../../src/store/store.ts';
-import type { Block } from '../../../src/wire/block.ts';
-import {
-  coinbaseOf,
-  mineBlock,
-  mineBlocks,
-  NOW,
-  REGTEST,
-  spend,
-  TestChain,
-} from '../../support/test-chain.ts';
+import { base, forkingBlocks } from '../../support/forking-blocks.ts';
+import { mineBlock, mineBlocks, NOW, REGTEST, TestChain } from '../../support/test-chain.ts';
 
-const base = mineBlocks(REGTEST.genesis, 0, 103);
-/** Two branches that take turns being the best one, each spending coinbases. */
-const arrivals = forkingBlocks(24);
-
-function forkingBlocks(count: number): Block[] {
-  const tips = [1, 2].map(() => ({ block: base.at(-1)!, height: 103, spent: 0 }));
-  const random = new SeededRandom(7);
-  const made: Block[] = [];
-  while (made.length < count) {
-    const which = randomBelow(random, 2);
-    const tip = tips[which]!;
-    for (let i = 0; i < 3; i += 1) {
-      const canSpend = tip.spent < 3 && tip.height - tip.spent >= 100;
-      const transactions = canSpend ? [spend([coinbaseOf(base[tip.spent]!)], [which + 1, i + 1, 1000])] : [];
-      tip.block = mineBlock(tip.block, tip.height, { transactions, tag: which });
-      tip.height += 1;
-      tip.spent += canSpend ? 1 : 0;
-      made.push(tip.block);
-    }
-  }
-  return made;
-}
+const arrivals = forkingBlocks(24, 7);
 
 class IndexStoppedError extends Error {}
 
