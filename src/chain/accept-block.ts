@@ -10,10 +10,10 @@ import { checkBlockHeader, contextualCheckBlockHeader } from '../consensus/heade
 import { Reject } from '../consensus/reject.ts';
 import type { Block, BlockHeader } from '../wire/block.ts';
 import { activateBestChain } from './activate.ts';
+import { VALID_TRANSACTIONS, WITNESS_DATA } from './block-status.ts';
 import type { ChainState } from './chain-state.ts';
 import type { HeaderId } from './chain-view.ts';
 import type { BlockResult, FilePosition, WriterTask } from './effects.ts';
-import { VALID_TRANSACTIONS, WITNESS_DATA } from './header-tree.ts';
 
 /** Unrequested blocks further above the tip are not stored (Core: MIN_BLOCKS_TO_KEEP). */
 const BLOCKS_AHEAD_MAX = 288;

@@ -6,10 +6,11 @@ import { binaryToBytes, bytesToHash, concatBytes } from '../base/bytes.ts';
 import type { BatchOp, Entry } from '../store/store.ts';
 import { type BlockHeader, blockHeader } from '../wire/block.ts';
 import { DecodeError, Reader, Writer } from '../wire/codec.ts';
+import { HAVE_DATA, HAVE_UNDO } from './block-status.ts';
 import type { HeaderId } from './chain-view.ts';
 import { readVarInt, writeVarInt } from './compress.ts';
 import type { FilePosition } from './effects.ts';
-import { HAVE_DATA, HAVE_UNDO, type HeaderTree } from './header-tree.ts';
+import type { HeaderTree } from './header-tree.ts';
 
 const BLOCK_PREFIX = 0x62; // 'b'
 /** All records lie between these keys. */

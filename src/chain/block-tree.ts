@@ -6,8 +6,9 @@ import type { BlockHash } from '../base/bytes.ts';
 import type { Log } from '../base/log.ts';
 import type { ChainParams } from '../consensus/params.ts';
 import type { Reject } from '../consensus/reject.ts';
+import { FAILED } from './block-status.ts';
 import type { HeaderId } from './chain-view.ts';
-import { FAILED, HeaderTree } from './header-tree.ts';
+import { HeaderTree } from './header-tree.ts';
 import type { ScriptCache } from './script-cache.ts';
 
 /** Of one batch to a store: larger ones stall the event loop (a million coins: 600 ms). */

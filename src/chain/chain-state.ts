@@ -10,11 +10,12 @@ import { type Milliseconds, toUnixSeconds } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { ChainParams } from '../consensus/params.ts';
 import type { Block } from '../wire/block.ts';
+import { FAILED, HAVE_DATA, VALID_MASK, VALID_TRANSACTIONS } from './block-status.ts';
 import type { BlockTree, Follower, TreeOptions } from './block-tree.ts';
 import type { HeaderId } from './chain-view.ts';
 import { CoinsCache } from './coins.ts';
 import type { BegunScripts, CoinsStore, ScriptCheck } from './effects.ts';
-import { FAILED, HAVE_DATA, type HeaderTree, VALID_MASK, VALID_TRANSACTIONS } from './header-tree.ts';
+import type { HeaderTree } from './header-tree.ts';
 import type { ScriptCache } from './script-cache.ts';
 import type { BlockUndo } from './undo.ts';
 

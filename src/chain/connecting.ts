@@ -14,11 +14,11 @@ import { hashToHex } from '../base/bytes.ts';
 import type { Milliseconds } from '../base/clock.ts';
 import type { Reject } from '../consensus/reject.ts';
 import type { Block } from '../wire/block.ts';
+import { VALID_SCRIPTS } from './block-status.ts';
 import type { ChainState, Connecting, ConnectOptions } from './chain-state.ts';
 import type { HeaderId } from './chain-view.ts';
 import { applyBlock, fitBlock, scriptReject, storeUndo, unapplyBlock } from './connect-block.ts';
 import type { BegunScripts, ScriptFailure, WriterTask } from './effects.ts';
-import { VALID_SCRIPTS } from './header-tree.ts';
 
 /** Blocks that may be on their way. */
 const BLOCKS_MAX = 16;

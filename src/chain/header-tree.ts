@@ -1,7 +1,7 @@
 /**
  * All headers that are known, as a tree. A header is a small integer; what is known about it lies in typed arrays
  * (220 bytes a header with its hash and work, measured), and every entry has a second link far back, so that
- * any ancestor is found in O(log n) steps (Core: chain.h, CBlockIndex). Status bits are Core's BlockStatus.
+ * any ancestor is found in O(log n) steps (Core: chain.h, CBlockIndex).
  *
  * Only the writer changes it; everybody else sees `HeaderView`.
  */
@@ -10,24 +10,10 @@ import { type BlockHash, binaryToBytes, bytesToBinary, type Hash256, ZERO_HASH }
 import type { UnixSeconds } from '../base/clock.ts';
 import { blockProof } from '../consensus/pow.ts';
 import type { BlockHeader } from '../wire/block.ts';
+import { FAILED, HAVE_DATA, HAVE_UNDO, VALID_MASK, VALID_SCRIPTS, VALID_TREE } from './block-status.ts';
 import type { HeaderId, HeaderView } from './chain-view.ts';
 import type { FilePosition } from './effects.ts';
 import { HashIndex } from './hash-index.ts';
-
-/** How far a block was checked: the low bits of its status. */
-export const VALID_MASK = 7;
-/** The header and its ancestors' are valid. */
-const VALID_TREE = 2;
-/** The block was checked as far as that goes without its ancestors. */
-export const VALID_TRANSACTIONS = 3;
-/** Amounts and scripts too. */
-export const VALID_SCRIPTS = 5;
-export const HAVE_DATA = 8;
-export const HAVE_UNDO = 16;
-/** Broke a rule, or descends from a block that did. */
-export const FAILED = 32;
-/** Stored with its witnesses. */
-export const WITNESS_DATA = 128;
 
 /** Blocks whose times the median is taken of (Core: nMedianTimeSpan). */
 const MEDIAN_TIME_SPAN = 11;

@@ -5,12 +5,12 @@
  */
 import type { Milliseconds } from '../base/clock.ts';
 import { activateBestChain, disconnectTip } from './activate.ts';
+import { FAILED } from './block-status.ts';
 import type { ChainState } from './chain-state.ts';
 import type { HeaderId } from './chain-view.ts';
 import { settle } from './connecting.ts';
 import type { WriterTask } from './effects.ts';
 import { flush } from './flush.ts';
-import { FAILED } from './header-tree.ts';
 
 /** Invalidated blocks whose transactions go back to the mempool, from the tip down (Core: InvalidateBlock). */
 const BLOCKS_GIVEN_BACK_MAX = 10;

@@ -15,13 +15,13 @@ import { DecodeError } from '../wire/codec.ts';
 import { addHeader, linkBlock, receiveBlock } from './accept-block.ts';
 import { activateBestChain, pathBetween, readBlock, readUndo } from './activate.ts';
 import { type BlockIndexRecord, decodeBlockIndex, REINDEXING_KEY } from './block-index.ts';
+import { HAVE_DATA, HAVE_UNDO, VALID_SCRIPTS, WITNESS_DATA } from './block-status.ts';
 import type { ChainState } from './chain-state.ts';
 import type { HeaderId } from './chain-view.ts';
 import { decodeBestBlock, decodeHeadBlocks } from './coin-records.ts';
 import { applyBlock, unapplyBlock } from './connect-block.ts';
 import type { FilePosition, WriterTask } from './effects.ts';
 import { flush } from './flush.ts';
-import { HAVE_DATA, HAVE_UNDO, VALID_SCRIPTS, WITNESS_DATA } from './header-tree.ts';
 import { verifyChain } from './verify-chain.ts';
 
 /** How far ahead of the clock a block may be (Core: MAX_FUTURE_BLOCK_TIME). */

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { type BlockHash, ZERO_HASH } from '../../../src/base/bytes.ts';
 import { randomBelow, SeededRandom } from '../../../src/base/random.ts';
 import { blockIndexOp, decodeBlockIndex } from '../../../src/chain/block-index.ts';
-import { HAVE_DATA, HAVE_UNDO, HeaderTree, VALID_SCRIPTS } from '../../../src/chain/header-tree.ts';
+import { HAVE_DATA, HAVE_UNDO, VALID_SCRIPTS } from '../../../src/chain/block-status.ts';
+import { HeaderTree } from '../../../src/chain/header-tree.ts';
 import { type BlockHeader, createHeader } from '../../../src/wire/block.ts';
 
 const BITS = 0x207fffff;
