@@ -40,7 +40,7 @@ export class Mill {
   next(): Uint8Array {
     const dice = this.#below(1_000);
     if (dice < 3) return this.#counted('random bytes', this.#random.bytes(this.#below(200)));
-    const message = dice < 400 ? this.#random_() : this.#informed();
+    const message = dice < 400 ? this.#invented() : this.#informed();
     const whole = encodePayload(message);
     const payload = this.#below(3) === 0 ? this.#mutate(whole) : whole;
     const frame = encodeFrame(REGTEST.magic, message.command, payload);
@@ -61,7 +61,8 @@ export class Mill {
     return items[this.#below(items.length)]!;
   }
 
-  #random_(): Message {
+  /** Of any type and content. */
+  #invented(): Message {
     return RANDOM_MESSAGES[this.#pick(COMMANDS)](this.#random);
   }
 

@@ -5,11 +5,14 @@
 import { describe, expect, test } from 'vitest';
 import { MINUTE_MS, SECOND_MS } from '../../src/base/clock.ts';
 import { createBlock } from '../../src/wire/block.ts';
-import type { Message } from '../../src/wire/messages.ts';
+import { type Message, SERVICES } from '../../src/wire/messages.ts';
 import { HONEST_CHAIN, HostileScene, serving } from '../support/hostile-scene.ts';
 import type { ScriptedPeer } from '../support/p2p-world.ts';
 
 type React = (peer: ScriptedPeer, message: Message) => void;
+
+/** What is wanted of an outbound peer. */
+const FULL_NODE = { services: SERVICES.network | SERVICES.witness };
 
 const noHeaders: React = () => {};
 const noBlocks = serving(HONEST_CHAIN, () => {});
@@ -21,7 +24,7 @@ const mutatedBlocks = serving(HONEST_CHAIN, (peer, { header }) =>
 /** A node with nothing, and attackers before anybody else is there. */
 function newcomer(attackers: number, react: React): HostileScene {
   const scene = new HostileScene({ honest: 0, known: 0 });
-  scene.attach(attackers, { type: 'outbound-full-relay', react, version: { services: 1n | 8n } });
+  scene.attach(attackers, { type: 'outbound-full-relay', react, version: FULL_NODE });
   scene.addHonest(1);
   return scene;
 }
@@ -79,7 +82,7 @@ describe('when others keep new blocks to themselves', () => {
     const known = HONEST_CHAIN.slice(0, -20);
     scene.attach(8, {
       type: 'outbound-full-relay',
-      version: { services: 1n | 8n },
+      version: FULL_NODE,
       react: serving(known, () => {}),
     });
     expect(scene.timeToNextBlock(3 * SECOND_MS)).toBeLessThan(3 * SECOND_MS);
@@ -91,7 +94,7 @@ describe('when others keep new blocks to themselves', () => {
   test('announcing by headers what they never deliver: ten minutes, not for ever', () => {
     const scene = new HostileScene();
     const block = scene.nextBlock();
-    const attackers = scene.attach(1, { type: 'outbound-full-relay', version: { services: 1n | 8n } });
+    const attackers = scene.attach(1, { type: 'outbound-full-relay', version: FULL_NODE });
     for (const attacker of attackers) attacker.send({ command: 'headers', headers: [block.header] });
     scene.world.runFor(SECOND_MS);
     scene.honest[0]!.submit(block);
