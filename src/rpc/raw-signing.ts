@@ -17,7 +17,7 @@ import { signTransaction, UNKNOWN_AMOUNT } from '../script/sign-transaction.ts';
 import type { KeyStore, SigningProvider } from '../script/signing-provider.ts';
 import { isPayToScriptHash, wrapInScriptHash, wrapInWitnessScriptHash } from '../script/templates.ts';
 import type { Transaction, TxOutput } from '../wire/transaction.ts';
-import { checkFields, toAmount, toBytes, toHash } from './arguments.ts';
+import { type Arguments, checkFields, toAmount, toBytes, toHash } from './arguments.ts';
 import { RpcCode, RpcError } from './codes.ts';
 import { decodeHexTx } from './decode.ts';
 import { expectType, type JsonOut, type JsonValue, ParsedObject, toInteger } from './json.ts';
@@ -121,10 +121,25 @@ export async function spendableOutputs(
 }
 
 /**
+ * What `tx` spends, with what the caller tells in `prevtxs`, and the hash type of `sighashtype`. Throws RpcError as
+ * `addPrevTxs` and `toHashType` do.
+ */
+export async function signingInputs(
+  node: NodeFacade,
+  tx: Transaction,
+  args: Arguments,
+  keyStore?: KeyStore,
+): Promise<{ readonly outputs: ReadonlyMap<OutPointKey, TxOutput>; readonly hashType: number }> {
+  const outputs = await spendableOutputs(node, tx);
+  addPrevTxs(args.has('prevtxs') ? args.array('prevtxs') : [], outputs, keyStore);
+  return { outputs, hashType: toHashType(args.get('sighashtype')) ?? SIGHASH_DEFAULT };
+}
+
+/**
  * Adds the outputs that the caller tells to `outputs`; with a key store also their scripts, which are then asked for.
  * Throws RpcError −3, −8, −22 (Core: ParsePrevouts).
  */
-export function addPrevTxs(
+function addPrevTxs(
   given: readonly JsonValue[],
   outputs: Map<OutPointKey, TxOutput>,
   keyStore: KeyStore | undefined,

@@ -4,7 +4,7 @@ import { keyOf } from '../../../chain/coin.ts';
 import { publicKeyOf } from '../../../crypto/keys.ts';
 import { loadVerifierSync } from '../../../crypto/verifier.ts';
 import { decodeSecretKey } from '../../../script/address.ts';
-import { SIGHASH_ALL, SIGHASH_DEFAULT } from '../../../script/encoding.ts';
+import { SIGHASH_ALL } from '../../../script/encoding.ts';
 import { PrecomputedTx } from '../../../script/sighash.ts';
 import { produceSignature } from '../../../script/sign.ts';
 import { dataFromInput, mergeSignatureData } from '../../../script/sign-transaction.ts';
@@ -18,13 +18,12 @@ import { expectType } from '../../json.ts';
 import type { RpcMethod } from '../../method.ts';
 import type { NodeFacade } from '../../node-facade.ts';
 import {
-  addPrevTxs,
   hashTypeParam,
   prevTxsParam,
+  signingInputs,
   signResultDoc,
   signToJson,
   spendableOutputs,
-  toHashType,
   toTransaction,
 } from '../../raw-signing.ts';
 import { res } from '../../result-doc.ts';
@@ -57,10 +56,8 @@ export const signrawtransactionwithkey: RpcMethod<NodeFacade> = {
       const { secretKey, compressed } = secret;
       provider.addKey(publicKeyOf(secretKey, { compressed }), { secretKey });
     }
-    const outputs = await spendableOutputs(node, tx);
-    addPrevTxs(args.has('prevtxs') ? args.array('prevtxs') : [], outputs, provider);
-    const hashType = toHashType(args.get('sighashtype')) ?? SIGHASH_DEFAULT;
-    return signToJson({ tx, outputs, provider, hashType, verifier: loadVerifierSync('auto') });
+    const inputs = await signingInputs(node, tx, args, provider);
+    return signToJson({ tx, ...inputs, provider, verifier: loadVerifierSync('auto') });
   },
 };
 

@@ -1,13 +1,10 @@
 /** Signing a transaction made by hand with the wallet's keys (Core: signrawtransactionwithwallet). */
-import { SIGHASH_DEFAULT } from '../../../script/encoding.ts';
 import {
-  addPrevTxs,
   hashTypeParam,
   prevTxsParam,
+  signingInputs,
   signResultDoc,
   signToJson,
-  spendableOutputs,
-  toHashType,
   toTransaction,
 } from '../../raw-signing.ts';
 import { NEEDS_PASSPHRASE, requireUnlocked, walletMethod } from './common.ts';
@@ -28,9 +25,7 @@ export const signrawtransactionwithwallet = walletMethod({
   async run(wallet, args, host) {
     const tx = toTransaction(args.string('hexstring'));
     requireUnlocked(wallet);
-    const outputs = await spendableOutputs(host.node, tx);
-    addPrevTxs(args.has('prevtxs') ? args.array('prevtxs') : [], outputs, undefined);
-    const hashType = toHashType(args.get('sighashtype')) ?? SIGHASH_DEFAULT;
+    const { outputs, hashType } = await signingInputs(host.node, tx, args);
     const scripts = [...outputs.values()].map(({ scriptPubKey }) => scriptPubKey);
     const { verifier } = host.spendContext(wallet);
     return signToJson({ tx, outputs, provider: wallet.keys.providerFor(scripts), hashType, verifier });
