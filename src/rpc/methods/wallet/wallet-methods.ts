@@ -11,17 +11,18 @@ import { getwalletmnemonic, importdescriptors, listdescriptors } from './descrip
 import { encryptwallet, walletlock, walletpassphrase, walletpassphrasechange } from './encryption.ts';
 import { fundrawtransaction } from './fund.ts';
 import {
-  abortrescan, backupwallet, createwallet, getwalletinfo, listwalletdir, listwallets, loadwallet, rescanblockchain,
-  restorewallet, setwalletflag, unloadwallet,
+  backupwallet, createwallet, listwalletdir, listwallets, loadwallet, restorewallet, unloadwallet,
 } from './manage.ts'; // biome-ignore format: one list
 import { walletcreatefundedpsbt, walletprocesspsbt } from './psbt.ts';
 import {
   getreceivedbyaddress, getreceivedbylabel, listaddressgroupings, listreceivedbyaddress, listreceivedbylabel,
 } from './received.ts'; // biome-ignore format: one list
+import { abortrescan, rescanblockchain } from './rescan.ts';
 import { sendmany, sendtoaddress } from './send.ts';
 import { send } from './send-any.ts';
 import { signrawtransactionwithwallet } from './sign.ts';
 import { abandontransaction, gettransaction, listsinceblock, listtransactions } from './transactions.ts';
+import { getwalletinfo, setwalletflag } from './wallet-info.ts';
 
 const ON_WALLETS: readonly RpcMethod<WalletHost>[] = [
   abandontransaction, abortrescan, backupwallet, bumpfee, createwallet, encryptwallet, fundrawtransaction, getaddressesbylabel,
