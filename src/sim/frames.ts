@@ -9,8 +9,9 @@ import { bytesToBinary } from '../base/bytes.ts';
 import type { P2pEvent, PeerId } from '../p2p/events.ts';
 import { DecodeError } from '../wire/codec.ts';
 import { encodeFrame, encodeMessageFrame, type Frame, FrameDecoder } from '../wire/frame.ts';
-import { decodeMessage, isKnownCommand, type Message, SERVICES } from '../wire/messages.ts';
+import { decodeMessage, isKnownCommand, type Message } from '../wire/messages.ts';
 import type { TimedAddress } from '../wire/net-address.ts';
+import { NODE_SERVICES } from './node-options.ts';
 
 /** Entries kept before they are forgotten, the old half first. */
 const MEMO_ENTRIES_MAX = 20_000;
@@ -46,8 +47,6 @@ export class Frames {
   readonly #decoded = new WeakMap<Uint8Array, Message | 'not yet'>();
   /** Of hosts: each address is known to many nodes. */
   readonly #addressBytes = new Map<string, Uint8Array>();
-  /** What nearly all nodes offer: one bigint for all. */
-  readonly #services = SERVICES.network | SERVICES.witness | SERVICES.networkLimited;
 
   constructor(magic: Uint8Array, { memo, pipes = false }: FramesOptions) {
     this.#magic = magic;
@@ -149,7 +148,8 @@ export class Frames {
       known = bytes;
       this.#addressBytes.set(key, bytes);
     }
-    return { network, bytes: known, port, services: services === this.#services ? this.#services : services };
+    // What nearly all offer is one bigint for all.
+    return { network, bytes: known, port, services: services === NODE_SERVICES ? NODE_SERVICES : services };
   }
 }
 

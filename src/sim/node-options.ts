@@ -16,12 +16,14 @@ export interface NodeShape {
   readonly withholds?: ReadonlySet<Command>;
 }
 
+/** What every simulated node offers. */
+export const NODE_SERVICES = SERVICES.network | SERVICES.witness | SERVICES.networkLimited;
 const REACHABLE_NETWORKS = new Set(['ipv4', 'ipv6'] as const);
 
 export function nodeOptions({ address, listens }: NodeShape, defaultPort: number): PeerManagerOptions {
   return {
     userAgent: '/Hearsay-sim:0.1.0/',
-    services: SERVICES.network | SERVICES.witness | SERVICES.networkLimited,
+    services: NODE_SERVICES,
     blocksOnly: false,
     privateNetwork: false,
     minimumChainWork: 0n,

@@ -7,7 +7,6 @@ import { randomBelow, SeededRandom } from '../base/random.ts';
 import type { SignatureVerifier } from '../crypto/verifier.ts';
 import { isRoutable } from '../p2p/netgroup.ts';
 import type { RelayStrategyOptions } from '../p2p/relay-strategy.ts';
-import { SERVICES } from '../wire/messages.ts';
 import { addressKey, type NetAddress } from '../wire/net-address.ts';
 import { Agenda } from './agenda.ts';
 import { type BaseChain, createBaseChain } from './base-chain.ts';
@@ -15,7 +14,7 @@ import { Checks } from './checks.ts';
 import { Frames } from './frames.ts';
 import { Metrics } from './metrics.ts';
 import { Network, type NetworkOptions } from './network.ts';
-import type { NodeShape } from './node-options.ts';
+import { NODE_SERVICES, type NodeShape } from './node-options.ts';
 import { ScriptVerdicts } from './script-verdicts.ts';
 import { SimNode } from './sim-node.ts';
 import type { ValidationCosts } from './sim-writer.ts';
@@ -141,11 +140,10 @@ export class World {
   /** `node` has heard of `count` of `known`, told by themselves, some time ago. */
   introduce(node: SimNode, known: readonly SimNode[], count: number, random: SeededRandom): void {
     const time = toUnixSeconds(this.now);
-    const services = SERVICES.network | SERVICES.witness | SERVICES.networkLimited;
     for (let i = 0; i < count; i += 1) {
       const other = known[randomBelow(random, known.length)]!;
       if (other === node) continue;
-      const heard = { ...other.address, time: time - randomBelow(random, 3_600), services };
+      const heard = { ...other.address, time: time - randomBelow(random, 3_600), services: NODE_SERVICES };
       node.addressBook.add([heard], other.address, this.now);
     }
   }

@@ -9,8 +9,8 @@
  */
 import { HOUR_MS, MINUTE_MS, toUnixSeconds } from '../../base/clock.ts';
 import { randomBelow } from '../../base/random.ts';
-import { SERVICES } from '../../wire/messages.ts';
 import type { TimedAddress } from '../../wire/net-address.ts';
+import { NODE_SERVICES } from '../node-options.ts';
 import { addNetwork, SETTLING_MS } from '../overlay.ts';
 import { createWorld, pass, type Scenario } from '../scenario.ts';
 import type { SimNode } from '../sim-node.ts';
@@ -120,7 +120,6 @@ function outboundOf(node: SimNode): number[] {
 
 /** Two addresses in each of so many groups of two bytes, all answered by the attacker's hosts. */
 function attackerAddresses(world: World, hosts: readonly SimNode[], groupCount: number): TimedAddress[] {
-  const services = SERVICES.network | SERVICES.witness | SERVICES.networkLimited;
   const groups = new Set<number>();
   const addresses: TimedAddress[] = [];
   while (groups.size < groupCount) {
@@ -137,7 +136,7 @@ function attackerAddresses(world: World, hosts: readonly SimNode[], groupCount: 
       );
       const address = { ...first, bytes };
       world.network.addAlias(hosts[addresses.length % hosts.length]!, address);
-      addresses.push({ ...address, time: 0, services });
+      addresses.push({ ...address, time: 0, services: NODE_SERVICES });
     }
   }
   return addresses;
@@ -145,14 +144,13 @@ function attackerAddresses(world: World, hosts: readonly SimNode[], groupCount: 
 
 /** They have once spoken with all honest nodes, and with some that are gone. */
 function giveHistory(world: World, victims: readonly SimNode[], nodes: readonly SimNode[]): void {
-  const services = SERVICES.network | SERVICES.witness | SERVICES.networkLimited;
   const goneCount = Math.round((nodes.length * STALE_SHARE) / (1 - STALE_SHARE));
   const gone = Array.from({ length: goneCount }, () => world.freshAddress());
   const then = world.now - HISTORY_AGE_MS;
   const time = toUnixSeconds(then);
   for (const { addressBook } of victims) {
     for (const address of [...nodes.map(node => node.address), ...gone]) {
-      addressBook.add([{ ...address, time, services }], address, then);
+      addressBook.add([{ ...address, time, services: NODE_SERVICES }], address, then);
       addressBook.good(address, then);
     }
   }

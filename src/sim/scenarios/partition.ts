@@ -6,7 +6,6 @@ import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../base/clock.ts';
 import { startMining } from '../miner.ts';
 import { addNetwork, outboundCounts, SETTLING_MS } from '../overlay.ts';
 import { createWorld, pass, type Scenario } from '../scenario.ts';
-import type { SimNode } from '../sim-node.ts';
 
 /** How long it is looked at, how long healing may take, and which share of the nodes must agree then. */
 const WATCHED_MS = HOUR_MS;
@@ -40,7 +39,7 @@ export const partition: Scenario = {
     const healedAt = world.now;
     const times = { first: Number.NaN, agreed: Number.NaN };
     yield* pass(world, WATCHED_MS, () => {
-      const share = agreedShare(nodes);
+      const share = world.tips(nodes)[0]!.nodes / nodes.length;
       if (Number.isNaN(times.first) && share > 0.5 + 1 / nodes.length) times.first = world.now - healedAt;
       if (share < AGREED_SHARE) return false;
       times.agreed = world.now - healedAt;
@@ -65,9 +64,3 @@ export const partition: Scenario = {
     };
   },
 };
-
-function agreedShare(nodes: readonly SimNode[]): number {
-  const counts = new Map<string, number>();
-  for (const { tip } of nodes) counts.set(tip, (counts.get(tip) ?? 0) + 1);
-  return Math.max(...counts.values()) / nodes.length;
-}
