@@ -4,7 +4,7 @@
  */
 import type { DebugLog } from './debug-log.ts';
 
-interface RunningPart {
+export interface RunningPart {
   readonly name: string;
   stop(): Promise<void> | void;
 }

@@ -39,7 +39,7 @@ import { networkOptions } from './network-options.ts';
 import { rpcOptions } from './rpc-options.ts';
 import { startEngine } from './start-engine.ts';
 import { explained, logRecovery, standingWarnings, tellUser } from './start-report.ts';
-import { startupImport } from './startup-import.ts';
+import { startImport } from './startup-import.ts';
 import { Wallets } from './wallets.ts';
 import { startWarnings } from './warnings.ts';
 
@@ -189,35 +189,17 @@ class HearsayNode implements RunningNode {
     this.#writePid();
     const files = settings.list('loadblock');
     if (!engine.host.isImporting && files.length === 0) await takePart(step => dispatcher.setWarmup(step));
-    else this.#importThen(() => takePart(step => this.#log.info(step)), engine, files);
+    else {
+      const next = settings.flag('stopafterblockimport', false)
+        ? () => {
+            this.#log.info('Stopping after block import');
+            this.stop();
+          }
+        : () => takePart(step => this.#log.info(step));
+      this.#lifetime.add(startImport({ engine, clock, log: this.#log }, files, { next, onFatal }));
+    }
     dispatcher.finishWarmup();
     tellUser(this.#config);
-  }
-
-  /** Reads files while RPC answers, then lets the rest start. */
-  #importThen(takePart: () => Promise<void>, engine: Engine, files: readonly string[]): void {
-    const abort = new AbortController();
-    const deps = { engine, clock: this.#clock, log: this.#log, signal: abort.signal };
-    const done = (async () => {
-      this.#log.info('initload thread start');
-      await startupImport(deps, files);
-      if (abort.signal.aborted) return;
-      if (this.#config.settings.flag('stopafterblockimport', false)) {
-        this.#log.info('Stopping after block import');
-        this.stop();
-      } else await takePart();
-      this.#log.info('initload thread exit');
-    })().catch(error => {
-      if (!abort.signal.aborted) this.#lifetime.giveUp(error);
-    });
-    this.#lifetime.add({
-      name: 'import',
-      stop: () => {
-        abort.abort();
-        engine.chain.interrupt();
-        return done;
-      },
-    });
   }
 
   #chore(name: string, done: Promise<unknown>): void {
