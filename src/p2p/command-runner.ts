@@ -22,7 +22,8 @@ export interface CommandOptions {
   readonly banTimeS: number;
 }
 
-interface Concerns {
+/** Those that commands are for. */
+interface CommandedConcerns {
   readonly addressRelay: AddressRelay;
   readonly slots: Slots;
   readonly ping: Ping;
@@ -33,10 +34,10 @@ interface Concerns {
 
 export class CommandRunner {
   readonly #context: P2pContext;
-  readonly #concerns: Concerns;
+  readonly #concerns: CommandedConcerns;
   readonly #options: CommandOptions;
 
-  constructor(context: P2pContext, concerns: Concerns, options: CommandOptions) {
+  constructor(context: P2pContext, concerns: CommandedConcerns, options: CommandOptions) {
     this.#context = context;
     this.#concerns = concerns;
     this.#options = options;
