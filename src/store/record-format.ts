@@ -17,11 +17,10 @@ interface FileBytes {
 }
 
 export class RecordFormat {
-  readonly #magic: Uint8Array;
-  readonly xorKey: Uint8Array;
-
   /** Named when a file ends too early. */
   readonly #folder: string;
+  readonly #magic: Uint8Array;
+  readonly xorKey: Uint8Array;
 
   constructor(folder: string, magic: Uint8Array, xorKey: Uint8Array) {
     this.#folder = folder;

@@ -23,8 +23,9 @@ import { block, blockHeader } from '../../src/wire/block.ts';
 import { DecodeError, Reader } from '../../src/wire/codec.ts';
 import { type Command, messages } from '../../src/wire/messages.ts';
 import { createTransaction, readTransaction } from '../../src/wire/transaction.ts';
+import { readFuzzInputs } from '../support/fuzz-inputs.ts';
 import { MAIN_PREFIXES } from '../support/prefixes.ts';
-import { describeShared, readShared } from '../support/shared.ts';
+import { describeShared } from '../support/shared.ts';
 
 /** For a decoder that is linear: far more than the slowest takes, far less than a quadratic one would. */
 const INPUT_MS_MAX = 2_000;
@@ -83,13 +84,7 @@ function readScript(script: Uint8Array): void {
 }
 
 describeShared('inputs of fuzzers', () => {
-  const inputs = ['bitcoinfuzz', 'kernel-qa-assets'].flatMap(name =>
-    readShared(`vectors/fuzz/${name}.jsonl.gz`)
-      .toString('utf8')
-      .split('\n')
-      .filter(line => line !== '')
-      .map(line => JSON.parse(line) as { readonly target: string; readonly hex: string }),
-  );
+  const inputs = readFuzzInputs();
 
   test.each(DECODERS)('%s', (name, refusal, read) => {
     expect(inputs.length).toBe(8_427);

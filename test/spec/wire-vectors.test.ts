@@ -12,6 +12,7 @@ import {
   messages,
 } from '../../src/wire/messages.ts';
 import { readTransaction } from '../../src/wire/transaction.ts';
+import { readFuzzInputs } from '../support/fuzz-inputs.ts';
 import { describeShared, readShared, readSharedJson } from '../support/shared.ts';
 
 const MAINNET = hexToBytes('f9beb4d9');
@@ -51,13 +52,7 @@ describeShared('recorded messages', () => {
 });
 
 describeShared('inputs of fuzzers', () => {
-  const inputs = ['bitcoinfuzz', 'kernel-qa-assets'].flatMap(name =>
-    readShared(`vectors/fuzz/${name}.jsonl.gz`)
-      .toString('utf8')
-      .split('\n')
-      .filter(line => line !== '')
-      .map(line => JSON.parse(line) as { readonly target: string; readonly hex: string }),
-  );
+  const inputs = readFuzzInputs();
   const formats = inputs.filter(({ target }) => /addrv2|transaction|block|psbt/.test(target));
 
   function readOrRefuse<T>(codec: Pick<Codec<T>, 'read'>, bytes: Uint8Array): T | undefined {

@@ -1,0 +1,17 @@
+/** Inputs of public fuzzers, each with the target that it was made for. They carry no verdicts. */
+import { readShared } from './shared.ts';
+
+interface FuzzInput {
+  readonly target: string;
+  readonly hex: string;
+}
+
+export function readFuzzInputs(): readonly FuzzInput[] {
+  return ['bitcoinfuzz', 'kernel-qa-assets'].flatMap(name =>
+    readShared(`vectors/fuzz/${name}.jsonl.gz`)
+      .toString('utf8')
+      .split('\n')
+      .filter(line => line !== '')
+      .map(line => JSON.parse(line) as FuzzInput),
+  );
+}
