@@ -144,13 +144,14 @@ describeBitcoind('files of bitcoind and ours', () => {
   test('we import bitcoind’s block file, scrambled as it is and also while it runs', async () => {
     await core.start();
     const expected = await coinSet(core);
+    const height = await core.rpc<number>('getblockcount');
     const file = path.join(core.directory, 'blocks/blk00000.dat');
     expect(fs.readFileSync(path.join(core.directory, 'blocks/xor.dat')).some(byte => byte !== 0)).toBe(true);
     for (const name of ['running', 'stopped']) {
       if (name === 'stopped') await core.stop();
       const reader = await sandbox.hearsay(`import-${name}`, [ALONE]);
       const output = await runProgram(['import', '--datadir', reader.setup.directory, file]);
-      expect(output).toContain(`The chain stands at height ${BLOCKS}, ${expected.bestblock}`);
+      expect(output).toContain(`The chain stands at height ${height}, ${expected.bestblock}`);
       await reader.start();
       expect(await coinSet(reader)).toEqual(expected);
       await reader.stop();
