@@ -84,7 +84,7 @@ function readScript(script: Uint8Array): void {
 }
 
 describeShared('inputs of fuzzers', () => {
-  const inputs = readFuzzInputs();
+  const inputs = readFuzzInputs('bitcoinfuzz', 'kernel-qa-assets');
 
   test.each(DECODERS)('%s', (name, refusal, read) => {
     expect(inputs.length).toBe(8_427);

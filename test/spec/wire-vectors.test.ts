@@ -52,7 +52,7 @@ describeShared('recorded messages', () => {
 });
 
 describeShared('inputs of fuzzers', () => {
-  const inputs = readFuzzInputs();
+  const inputs = readFuzzInputs('bitcoinfuzz', 'kernel-qa-assets');
   const formats = inputs.filter(({ target }) => /addrv2|transaction|block|psbt/.test(target));
 
   function readOrRefuse<T>(codec: Pick<Codec<T>, 'read'>, bytes: Uint8Array): T | undefined {

@@ -6,8 +6,9 @@ interface FuzzInput {
   readonly hex: string;
 }
 
-export function readFuzzInputs(): readonly FuzzInput[] {
-  return ['bitcoinfuzz', 'kernel-qa-assets'].flatMap(name =>
+/** `corpora`: files of the shared folder, by the name before `.jsonl.gz`. */
+export function readFuzzInputs(...corpora: readonly string[]): readonly FuzzInput[] {
+  return corpora.flatMap(name =>
     readShared(`vectors/fuzz/${name}.jsonl.gz`)
       .toString('utf8')
       .split('\n')
