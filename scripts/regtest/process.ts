@@ -195,7 +195,8 @@ export class RegtestNode {
     child.kill('SIGTERM');
     const code = await Promise.race([ended, delay(STOP_TIMEOUT_MS, 'late' as const, { ref: false })]);
     if (code === 'late') child.kill('SIGKILL');
-    if (code !== 0) throw new Error(`${this.name} did not stop cleanly (${code}); see ${this.log}`);
+    if (code !== 0)
+      throw new Error(`${this.name} did not stop cleanly (${code ?? child.signalCode}); see ${this.log}`);
   }
 
   /** As a power cut would: no chance to clean up. */
