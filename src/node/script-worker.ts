@@ -12,12 +12,15 @@ export interface WorkerStart {
   readonly signatures: SharedSignatureCache | undefined;
 }
 
-/** What it is told. */
-export interface WorkerJob {
+/** Checks to run. */
+interface WorkerJob {
   readonly id: number;
   readonly buffer: SharedArrayBuffer;
   readonly use: SignatureCacheUse;
 }
+
+/** `end`: no more jobs come, and it ends by itself. */
+export type WorkerMessage = WorkerJob | 'end';
 
 /** What it answers. */
 export interface WorkerAnswer {
@@ -30,7 +33,12 @@ const port = parentPort;
 const { engine, signatures } = workerData as WorkerStart;
 const verifiers = verifiersOf(await loadVerifier(engine), signatures);
 
-port.on('message', ({ id, buffer, use }: WorkerJob) => {
+port.on('message', (message: WorkerMessage) => {
+  if (message === 'end') {
+    port.close();
+    return;
+  }
+  const { id, buffer, use } = message;
   const runner = new JobRunner(buffer, verifiers[use]);
   const failures: UnitFailure[] = [];
   for (let result = runner.runUnit(); result !== 'done'; result = runner.runUnit()) {

@@ -12,8 +12,10 @@ import type { SignatureVerifier } from '../crypto/verifier.ts';
 import { scriptErrorText } from '../script/errors.ts';
 import { verifyInputs } from '../script/verify.ts';
 import { firstFailure, JobRunner, packJob, type UnitFailure } from './script-job.ts';
-import type { WorkerAnswer, WorkerJob, WorkerStart } from './script-worker.ts';
+import type { WorkerAnswer, WorkerMessage, WorkerStart } from './script-worker.ts';
 
+/** `threadId` of a worker that has ended. */
+const ENDED_THREAD = -1;
 /** Inputs below which a job stays on the main thread. */
 const SHARED_INPUTS_MIN = 16;
 /** How long the main thread may check before others get a turn. */
@@ -89,7 +91,7 @@ export class ScriptWorkers {
   /** Ends the workers; what is still being checked rejects. */
   async close(): Promise<void> {
     this.#end(new Error('The script workers were closed'));
-    await Promise.all(this.#workers.map(worker => worker.terminate()));
+    await Promise.all(this.#workers.map(endOf));
   }
 
   #checkHere(checks: readonly ScriptCheck[], use: SignatureCacheUse): ScriptFailure | undefined {
@@ -110,7 +112,7 @@ export class ScriptWorkers {
       for (const worker of this.#workers) {
         // An idle pool does not keep the process alive, a working one does.
         worker.ref();
-        worker.postMessage({ id, buffer, use } satisfies WorkerJob);
+        worker.postMessage({ id, buffer, use } satisfies WorkerMessage);
       }
       this.#shares.push({ id, runner: new JobRunner(buffer, this.#verifiers[use]), failures: [] });
       if (this.#shares.length === 1) this.#helpSoon();
@@ -180,4 +182,16 @@ export class ScriptWorkers {
 
 function describe({ check, input, error }: UnitFailure): ScriptFailure {
   return { check, input, error: scriptErrorText(error) };
+}
+
+/**
+ * Asks a worker to end, and waits for it. Not by `terminate()`: that may meet it while native code is being loaded or
+ * called, whose failure then aborts the whole process.
+ */
+async function endOf(worker: Worker): Promise<void> {
+  if (worker.threadId === ENDED_THREAD) return;
+  const ended = new Promise(resolve => worker.once('exit', resolve));
+  worker.ref();
+  worker.postMessage('end' satisfies WorkerMessage);
+  await ended;
 }

@@ -109,6 +109,14 @@ test('an idle pool lets the process end, a working one does not', () => {
   expect(run.status).toBe(0);
 });
 
+test('workers that are closed while they begin end by themselves', async () => {
+  // Ended from outside, one in some hundreds took the process with it, while it was loading the engine.
+  for (let i = 0; i < 5; i += 1) await new ScriptWorkers({ verifier }, { workers: 2 }).close();
+  const broken = new ScriptWorkers({ verifier }, { workers: 1 });
+  await broken.close();
+  await broken.close();
+});
+
 describe('the cache of signatures', () => {
   // It is filled by an engine that finds everything good: so that every use of it shows.
   const lying: SignatureVerifier = {
