@@ -212,8 +212,14 @@ async function splitAndHeal({ nodes, report }: Network): Promise<void> {
       for (const stranger of other) await node.rpc('setban', stranger.setup.host, 'add');
   }
   const isCut = async () => {
-    const counts = await Promise.all(nodes.map(node => node.rpc<number>('getconnectioncount')));
-    return counts.every((count, i) => count <= 2 * ((i < middle ? left : right).length - 1));
+    const crossing = await Promise.all(
+      nodes.map(async (node, i) => {
+        const strangers = new Set((i < middle ? right : left).map(({ setup }) => setup.host));
+        const peers = await node.rpc<{ addr: string }[]>('getpeerinfo');
+        return peers.some(({ addr }) => strangers.has(addr.replace(/:\d+$/, '')));
+      }),
+    );
+    return !crossing.includes(true);
   };
   await until('no connection crosses the cut', SPREAD_TIMEOUT_MS, isCut);
   const fork = await tipOf(nodes[0]!);
