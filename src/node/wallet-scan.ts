@@ -1,10 +1,12 @@
 /**
- * Bringing a wallet to the tip, and looking through old blocks again: reads blocks of the active chain one by one and
- * tells the wallet, while the chain goes on and may reorganise below the reader.
+ * How a wallet follows the chain: from its file to where it goes on, to the tip, and with each notice; and looking through
+ * old blocks again. Reads blocks of the active chain one by one and tells the wallet, while the chain goes on and may
+ * reorganise below the reader.
  */
 import type { BlockHash } from '../base/bytes.ts';
 import type { UnixSeconds } from '../base/clock.ts';
 import type { ChainView, HeaderId } from '../chain/chain-view.ts';
+import type { ChainNotice } from '../chain/effects.ts';
 import type { ScanResult } from '../rpc/wallet-host.ts';
 import type { Wallet } from '../wallet/wallet.ts';
 import type { Block } from '../wire/block.ts';
@@ -31,8 +33,32 @@ export class MissingBlockError extends Error {
   }
 }
 
+/** A wallet that was read from its file goes on at the newest block that it and the active chain have in common. */
+export function placeInChain(wallet: Wallet, chain: ChainView): void {
+  const fork = forkOf(chain, wallet.storedLocator);
+  const position = { height: chain.headers.heightOf(fork), hash: chain.headers.hashOf(fork) };
+  wallet.attach(position, hash => {
+    const id = chain.headers.find(hash);
+    return id !== undefined && chain.isActive(id) && chain.headers.heightOf(id) <= position.height;
+  });
+}
+
+/** Tells it of a block, unless it was loaded while that was on its way, and has it already. */
+export function followNotice(wallet: Wallet, notice: ChainNotice, chain: ChainView, now: UnixSeconds): void {
+  if (notice.kind !== 'blockConnected' && notice.kind !== 'blockDisconnected') return;
+  const { block, kind } = notice;
+  const height = chain.headers.heightOf(notice.id);
+  const isNext =
+    block.header.prevHash === wallet.position.hash ||
+    // What lies between it and a snapshot was not told.
+    (chain.history() !== undefined && wallet.position.height < height - 1);
+  if (kind === 'blockConnected' && isNext) wallet.blockConnected(block, height, now);
+  else if (kind === 'blockDisconnected' && block.header.hash === wallet.position.hash)
+    wallet.blockDisconnected(block, height, now);
+}
+
 /** The newest block that the stored locator and the active chain have in common. */
-export function forkOf(chain: ChainView, locator: readonly BlockHash[]): HeaderId {
+function forkOf(chain: ChainView, locator: readonly BlockHash[]): HeaderId {
   for (const hash of locator) {
     const id = chain.headers.find(hash);
     if (id !== undefined && chain.isActive(id)) return id;

@@ -37,8 +37,9 @@ import {
 import { WalletResender } from './wallet-resend.ts';
 import {
   catchUp,
-  forkOf,
+  followNotice,
   MissingBlockError,
+  placeInChain,
   requireOwnBlock,
   type ScanDeps,
   scanBlocks,
@@ -157,13 +158,7 @@ export class Wallets implements WalletHost {
         const entries: Entry[] = [];
         for await (const entry of file.iterate({})) entries.push(entry);
         wallet.load(entries);
-        const { chain } = this.node;
-        const fork = forkOf(chain, wallet.storedLocator);
-        const position = { height: chain.headers.heightOf(fork), hash: chain.headers.hashOf(fork) };
-        wallet.attach(position, hash => {
-          const id = chain.headers.find(hash);
-          return id !== undefined && chain.isActive(id) && chain.headers.heightOf(id) <= position.height;
-        });
+        placeInChain(wallet, this.node.chain);
         await this.#attach({ wallet, file, isVolatile: true, queue: Promise.resolve() });
         await this.#resender.resubmit(wallet, () => true);
         return wallet;
@@ -295,21 +290,8 @@ export class Wallets implements WalletHost {
 
   async onChain(notice: ChainNotice): Promise<void> {
     if (notice.kind !== 'blockConnected' && notice.kind !== 'blockDisconnected') return;
-    const { headers } = this.node.chain;
-    const { block, kind } = notice;
-    const height = headers.heightOf(notice.id);
     for (const loaded of [...this.#loaded]) {
-      const { wallet } = loaded;
-      // A wallet that was loaded while this was on its way has it already.
-      const isNext =
-        block.header.prevHash === wallet.position.hash ||
-        // What lies between it and a snapshot was not told.
-        (this.node.chain.history() !== undefined && wallet.position.height < height - 1);
-      if (kind === 'blockConnected' && isNext) {
-        wallet.blockConnected(block, height, this.now());
-      } else if (kind === 'blockDisconnected' && block.header.hash === wallet.position.hash) {
-        wallet.blockDisconnected(block, height, this.now());
-      }
+      followNotice(loaded.wallet, notice, this.node.chain, this.now());
       await this.#writeOrStop(loaded);
     }
   }

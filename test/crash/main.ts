@@ -13,6 +13,8 @@ import { killAll, type RegtestNode } from '../../scripts/regtest/process.ts';
 import { bytesToHex, hashToHex } from '../../src/base/bytes.ts';
 import { randomBelow, SeededRandom } from '../../src/base/random.ts';
 import { crashRun } from '../support/chain-crash.ts';
+import { INDEX_CRASHES, indexCrashRun } from '../support/index-crash.ts';
+import { walletCrashRun } from '../support/wallet-crash.ts';
 import { blockFile, type CrashBlocks, crashBlocks } from './blocks.ts';
 import { CHECKED_HEIGHTS, type Expected, indexesSynced, LIVES, type Life, type World } from './lives.ts';
 import { atHeight, newNode, Victim } from './victim.ts';
@@ -24,7 +26,7 @@ const { values } = parseArgs({
   options: {
     seed: { type: 'string', default: '1' },
     kills: { type: 'string', default: '200' },
-    /** Seeds of deaths on memory, three each. */
+    /** Seeds of deaths on memory: three of a chain, one of an index, one of a wallet each. */
     memory: { type: 'string', default: '700' },
     only: { type: 'string' },
     /** Leaves the folder of a victim that lost something. */
@@ -53,7 +55,7 @@ try {
 }
 
 async function main(): Promise<void> {
-  crashOnMemory(Number(values.memory));
+  await crashOnMemory(Number(values.memory));
   const kills = Number(values.kills);
   const random = new SeededRandom(Number(values.seed));
   const blocks = crashBlocks();
@@ -84,11 +86,17 @@ async function main(): Promise<void> {
 }
 
 /** The same with a disk that loses power at any write: quick, since there is neither a process nor a disk. */
-function crashOnMemory(count: number): void {
+async function crashOnMemory(count: number): Promise<void> {
   const first = Number(values.seed) * count;
-  for (let seed = first; seed < first + count; seed += 1)
+  let runs = 0;
+  for (let seed = first; seed < first + count; seed += 1) {
     for (const death of ['power loss', 'kill', 'full disk'] as const) crashRun(seed, death);
-  say(`${3 * count} deaths on memory, nothing lost`);
+    const [kind, scene] = INDEX_CRASHES[seed % INDEX_CRASHES.length]!;
+    await indexCrashRun(kind, scene, seed);
+    await walletCrashRun(seed);
+    runs += 5;
+  }
+  say(`${runs} runs with deaths on memory, nothing lost`);
 }
 
 async function live(

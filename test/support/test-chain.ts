@@ -113,6 +113,8 @@ export type TestChainOptions = ChainOptions & Pick<ChainDeps, 'scriptCache'>;
 export class TestChain {
   readonly storage: MemoryStorage;
   readonly notices: ChainNotice[] = [];
+  /** Who is told of each at once, before the writer goes on. */
+  listener: ((notice: ChainNotice) => void) | undefined;
   /** Whether, when the end of a history was told, it was still to be seen. */
   historyAtEnd: boolean | undefined;
   readonly effects: WriterEffect[] = [];
@@ -152,6 +154,7 @@ export class TestChain {
     switch (effect.kind) {
       case 'notify':
         this.notices.push(effect.notice);
+        this.listener?.(effect.notice);
         if (effect.notice.kind === 'historyMoved' && effect.notice.tip === undefined)
           this.historyAtEnd = this.chain.history() !== undefined;
         return;
