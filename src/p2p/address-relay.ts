@@ -20,6 +20,7 @@ import { isRoutable, isValidHost, networkOf } from './netgroup.ts';
 import { OwnAddresses } from './own-addresses.ts';
 import { isInbound, type Peer } from './peer.ts';
 import type { PeerInfo } from './peer-info.ts';
+import { PeerStates } from './peer-states.ts';
 import type { Alarm } from './timers.ts';
 
 /** Mean time between two announcements of our own address (Core: AVG_LOCAL_ADDRESS_BROADCAST_INTERVAL). */
@@ -64,13 +65,14 @@ export interface AddressRelayOptions {
 }
 
 interface PeerState {
-  readonly peer: Peer;
   readonly known: RollingFilter;
-  readonly flush: Alarm;
+  /** Made when something waits for the first time. */
+  flush: Alarm | undefined;
   readonly announce: Alarm;
   /** Of connections for addresses only. */
   timeout: Alarm | undefined;
-  toSend: TimedAddress[];
+  /** Absent: nothing. */
+  toSend: TimedAddress[] | undefined;
   /** Before it, nothing is sent. */
   nextFlush: Milliseconds;
   hasAnnounced: boolean;
@@ -87,10 +89,10 @@ export class AddressRelay implements Concern {
   readonly #slots: { addressesAdded(): void };
   readonly #options: AddressRelayOptions;
   readonly ownAddresses: OwnAddresses;
-  readonly #peers = new Map<PeerId, PeerState>();
-  readonly #ringFlush = (peer: Peer, now: Milliseconds) => this.#flush(this.#peers.get(peer.id)!, now);
+  readonly #states: PeerStates<PeerState>;
+  readonly #ringFlush = (peer: Peer, now: Milliseconds) => this.#flush(peer, this.#states.get(peer)!, now);
   readonly #ringAnnounce = (peer: Peer, now: Milliseconds) =>
-    this.#announceSelf(this.#peers.get(peer.id)!, now);
+    this.#announceSelf(peer, this.#states.get(peer)!, now);
   readonly #answers = new Map<string, { readonly until: Milliseconds; readonly addresses: TimedAddress[] }>();
   readonly #key: SipKey;
   readonly #filterKeys: FilterKeys;
@@ -104,6 +106,7 @@ export class AddressRelay implements Concern {
   /** `slots` is told when there may be somebody new to dial. */
   constructor(context: P2pContext, slots: { addressesAdded(): void }, options: AddressRelayOptions) {
     this.#context = context;
+    this.#states = new PeerStates(context, 'address-relay');
     this.#slots = slots;
     this.#options = options;
     const { random } = context;
@@ -132,9 +135,9 @@ export class AddressRelay implements Concern {
   }
 
   onHandshakeDone(peer: Peer, now: Milliseconds): void {
-    const state = this.#peers.get(peer.id);
+    const state = this.#states.get(peer);
     if (!state) return;
-    this.#announceSelf(state, now);
+    this.#announceSelf(peer, state, now);
     if (peer.type !== 'addr-fetch') return;
     const { outbox, timers } = this.#context;
     state.timeout = timers.alarm(() => outbox.disconnect(peer, 'addrfetch connection timeout'));
@@ -142,20 +145,20 @@ export class AddressRelay implements Concern {
   }
 
   onDisconnected(peer: Peer): void {
-    const state = this.#peers.get(peer.id);
+    const state = this.#states.get(peer);
     for (const alarm of [state?.flush, state?.announce, state?.timeout]) alarm?.clear();
-    this.#peers.delete(peer.id);
+    this.#states.delete(peer);
   }
 
   /** The end of the initial sync is when we are worth being known. */
   onChain(notice: { readonly kind: string }, now: Milliseconds): void {
     if (notice.kind !== 'tipChanged') return;
-    for (const state of this.#peers.values())
-      if (!state.hasAnnounced && state.peer.phase === 'ready') this.#announceSelf(state, now);
+    for (const [peer, state] of this.#states)
+      if (!state.hasAnnounced && peer.phase === 'ready') this.#announceSelf(peer, state, now);
   }
 
   describe(peer: Peer): Partial<PeerInfo> {
-    const state = this.#peers.get(peer.id);
+    const state = this.#states.get(peer);
     if (!state) return { relaysAddresses: false };
     return {
       relaysAddresses: true,
@@ -166,16 +169,15 @@ export class AddressRelay implements Concern {
 
   /** From its first word about addresses on, an inbound peer takes part. */
   #enable(peer: Peer, now: Milliseconds): PeerState {
-    const known = this.#peers.get(peer.id);
+    const known = this.#states.get(peer);
     if (known) return known;
     const { timers } = this.#context;
     const state: PeerState = {
-      peer,
       known: new RollingFilter(this.#filterKeys, KNOWN),
-      flush: timers.alarmOf(peer, this.#ringFlush),
+      flush: undefined,
       announce: timers.alarmOf(peer, this.#ringAnnounce),
       timeout: undefined,
-      toSend: [],
+      toSend: undefined,
       nextFlush: now,
       hasAnnounced: false,
       asked: false,
@@ -185,8 +187,8 @@ export class AddressRelay implements Concern {
       processed: 0,
       rateLimited: 0,
     };
-    this.#peers.set(peer.id, state);
-    if (peer.phase === 'ready') this.#announceSelf(state, now);
+    this.#states.set(peer, state);
+    if (peer.phase === 'ready') this.#announceSelf(peer, state, now);
     return state;
   }
 
@@ -239,12 +241,17 @@ export class AddressRelay implements Concern {
   #relay(from: Peer, address: TimedAddress, now: Milliseconds): void {
     if (!isRoutable(address, this.#context.options)) return;
     const candidates: PeerId[] = [];
-    for (const { peer } of this.#peers.values())
-      if (peer.id !== from.id && peer.phase === 'ready' && understands(peer, address))
+    for (const peer of this.#context.peers.values())
+      if (
+        peer.id !== from.id &&
+        peer.phase === 'ready' &&
+        understands(peer, address) &&
+        this.#states.get(peer)
+      )
         candidates.push(peer.id);
     const reach = this.#isReachable(address) ? 'reachable' : 'unreachable';
     for (const id of relayTargets(this.#key, address, candidates, reach, toUnixSeconds(now)))
-      this.#push(this.#peers.get(id)!, address, now);
+      this.#pushTo(id, address, now);
   }
 
   #answer(peer: Peer, now: Milliseconds): void {
@@ -256,8 +263,8 @@ export class AddressRelay implements Concern {
       return;
     }
     state.answered = true;
-    state.toSend = [];
-    for (const address of this.#answerFor(peer, now)) this.#push(state, address, now);
+    state.toSend = undefined;
+    for (const address of this.#answerFor(peer, now)) this.#push(peer, state, address, now);
   }
 
   #answerFor(peer: Peer, now: Milliseconds): readonly TimedAddress[] {
@@ -280,14 +287,21 @@ export class AddressRelay implements Concern {
     return chosen.filter(address => !this.#isRefused(address, now));
   }
 
-  #push(state: PeerState, address: TimedAddress, now: Milliseconds): void {
-    if (!isValidHost(address) || !understands(state.peer, address)) return;
+  #pushTo(id: PeerId, address: TimedAddress, now: Milliseconds): void {
+    const peer = this.#context.peers.get(id)!;
+    this.#push(peer, this.#states.get(peer)!, address, now);
+  }
+
+  #push(peer: Peer, state: PeerState, address: TimedAddress, now: Milliseconds): void {
+    if (!isValidHost(address) || !understands(peer, address)) return;
     if (state.known.has(addressKey(address))) return;
+    state.toSend ??= [];
     if (state.toSend.length < ADDR_COUNT_MAX) state.toSend.push(address);
     else state.toSend[randomBelow(this.#context.random, state.toSend.length)] = address;
-    if (state.flush.at !== undefined) return;
+    if (state.flush?.at !== undefined) return;
     // The peer's Poisson clock has run on unseen: a draw from now is as good as the rest of its last interval.
     if (state.nextFlush < now) state.nextFlush = this.#nextFlush(now);
+    state.flush ??= this.#context.timers.alarmOf(peer, this.#ringFlush);
     state.flush.set(state.nextFlush);
   }
 
@@ -296,13 +310,13 @@ export class AddressRelay implements Concern {
     return now + randomExponential(this.#context.random, mean);
   }
 
-  #flush(state: PeerState, now: Milliseconds): void {
+  #flush(peer: Peer, state: PeerState, now: Milliseconds): void {
     state.nextFlush = this.#nextFlush(now);
-    state.flush.clear();
-    const addresses = state.toSend.filter(address => !state.known.has(addressKey(address)));
-    state.toSend = [];
+    state.flush?.clear();
+    const addresses = (state.toSend ?? []).filter(address => !state.known.has(addressKey(address)));
+    state.toSend = undefined;
     for (const address of addresses) state.known.add(addressKey(address));
-    this.#send(state.peer, addresses);
+    this.#send(peer, addresses);
   }
 
   #send(peer: Peer, addresses: TimedAddress[]): void {
@@ -310,24 +324,21 @@ export class AddressRelay implements Concern {
     this.#context.outbox.send(peer, { command: peer.sendAddrV2 ? 'addrv2' : 'addr', addresses });
   }
 
-  #announceSelf(state: PeerState, now: Milliseconds): void {
+  #announceSelf(peer: Peer, state: PeerState, now: Milliseconds): void {
     const { chain, options, random } = this.#context;
     if (this.#options.listenAddresses.length === 0) return;
     if (!options.privateNetwork && chain.isInitialBlockDownload(now)) return;
-    const own = this.ownAddresses.forPeer(state.peer);
-    if (own && understands(state.peer, own)) {
+    const own = this.ownAddresses.forPeer(peer);
+    if (own && understands(peer, own)) {
       const address: TimedAddress = { ...own, time: toUnixSeconds(now), services: options.services };
-      this.#context.log.debug(
-        'net',
-        () => `Advertising address ${addressText(own)} to peer=${state.peer.id}`,
-      );
+      this.#context.log.debug('net', () => `Advertising address ${addressText(own)} to peer=${peer.id}`);
       if (state.hasAnnounced) {
         state.known.reset();
-        const isAlone = state.flush.at === undefined;
-        this.#push(state, address, now);
+        const isAlone = state.flush?.at === undefined;
+        this.#push(peer, state, address, now);
         // What waits is waited for; alone it goes, for its own time is random enough.
-        if (isAlone) this.#flush(state, now);
-      } else this.#send(state.peer, [address]);
+        if (isAlone) this.#flush(peer, state, now);
+      } else this.#send(peer, [address]);
     }
     state.hasAnnounced = true;
     state.announce.set(now + randomExponential(random, SELF_INTERVAL_MS));

@@ -6,9 +6,9 @@ import type { BlockHash } from '../base/bytes.ts';
 import type { Milliseconds } from '../base/clock.ts';
 import type { HeaderId } from '../chain/chain-view.ts';
 import type { Concern, P2pContext } from './concern.ts';
-import type { PeerId } from './events.ts';
 import type { Peer } from './peer.ts';
 import type { PeerInfo } from './peer-info.ts';
+import { PeerStates } from './peer-states.ts';
 
 export interface KnownBlocks {
   /** The block with the most work that it has. */
@@ -25,15 +25,16 @@ export interface KnownBlocks {
 
 export class BlockKnowledge implements Concern {
   readonly #chain: P2pContext['chain'];
-  readonly #known = new Map<PeerId, KnownBlocks>();
+  readonly #known: PeerStates<KnownBlocks>;
   #raised = 0;
 
-  constructor({ chain }: P2pContext) {
-    this.#chain = chain;
+  constructor(context: P2pContext) {
+    this.#chain = context.chain;
+    this.#known = new PeerStates(context, 'block-knowledge');
   }
 
   onConnected(peer: Peer): void {
-    this.#known.set(peer.id, {
+    this.#known.set(peer, {
       best: undefined,
       lastUnknown: undefined,
       lastCommon: undefined,
@@ -43,7 +44,7 @@ export class BlockKnowledge implements Concern {
   }
 
   onDisconnected(peer: Peer): void {
-    this.#known.delete(peer.id);
+    this.#known.delete(peer);
   }
 
   describe(peer: Peer): Partial<PeerInfo> {
@@ -65,7 +66,7 @@ export class BlockKnowledge implements Concern {
 
   /** Up to date: a block that was unknown when it was announced counts as soon as its header is here. */
   of(peer: Peer): KnownBlocks {
-    const known = this.#known.get(peer.id)!;
+    const known = this.#known.get(peer)!;
     if (known.lastUnknown !== undefined) {
       const id = this.#chain.headers.find(known.lastUnknown);
       if (id !== undefined) {

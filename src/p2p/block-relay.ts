@@ -25,6 +25,7 @@ import type { Concern, Handlers, P2pContext } from './concern.ts';
 import type { PeerId } from './events.ts';
 import type { HeadersSync } from './headers-sync.ts';
 import type { Peer } from './peer.ts';
+import { PeerStates } from './peer-states.ts';
 import type { RecentBlock } from './recent-block.ts';
 
 /** Headers in one announcement (Core: MAX_BLOCKS_TO_ANNOUNCE). */
@@ -38,7 +39,7 @@ interface RelayState {
   /** We asked it for the same. */
   hasSentSendHeaders: boolean;
   /** Blocks that it is to be told of, lowest first. */
-  toAnnounce: HeaderId[];
+  toAnnounce: readonly HeaderId[];
 }
 
 /** Who sent a block first, and how. */
@@ -46,6 +47,8 @@ interface Source {
   readonly peer: PeerId;
   readonly viaCompact: boolean;
 }
+
+const NO_HEADERS: readonly HeaderId[] = [];
 
 export class BlockRelay implements Concern {
   readonly #context: P2pContext;
@@ -55,7 +58,7 @@ export class BlockRelay implements Concern {
   readonly #headersSync: HeadersSync;
   readonly #compactPeers: CompactPeers;
   readonly #recent: RecentBlock;
-  readonly #states = new Map<PeerId, RelayState>();
+  readonly #states: PeerStates<RelayState>;
   /** Who sent a block whose validity is not decided yet. */
   readonly #sources = new Map<BlockHash, Source>();
   /** Peers of which a block that is being decided on came as a compact one. */
@@ -77,6 +80,7 @@ export class BlockRelay implements Concern {
     },
   ) {
     this.#context = context;
+    this.#states = new PeerStates(context, 'block-relay');
     this.#knowledge = others.knowledge;
     this.#requests = others.requests;
     this.#download = others.download;
@@ -87,13 +91,13 @@ export class BlockRelay implements Concern {
 
   readonly handlers: Handlers = {
     sendheaders: peer => {
-      this.#states.get(peer.id)!.prefersHeaders = true;
+      this.#states.get(peer)!.prefersHeaders = true;
     },
     block: (peer, message, now) => this.#received(peer, message.block, now),
   };
 
   onConnected(peer: Peer): void {
-    this.#states.set(peer.id, { prefersHeaders: false, hasSentSendHeaders: false, toAnnounce: [] });
+    this.#states.set(peer, { prefersHeaders: false, hasSentSendHeaders: false, toAnnounce: NO_HEADERS });
   }
 
   onHandshakeDone(): void {
@@ -101,7 +105,7 @@ export class BlockRelay implements Concern {
   }
 
   onDisconnected(peer: Peer): void {
-    this.#states.delete(peer.id);
+    this.#states.delete(peer);
     for (const [hash, source] of this.#sources) if (source.peer === peer.id) this.#sources.delete(hash);
     this.#viaCompact.delete(peer.id);
   }
@@ -147,7 +151,7 @@ export class BlockRelay implements Concern {
     this.#lookedAt = known;
     for (const peer of this.#context.peers.values()) {
       if (peer.phase !== 'ready') continue;
-      const state = this.#states.get(peer.id)!;
+      const state = this.#states.get(peer)!;
       if (!state.hasSentSendHeaders) this.#maybeSendSendHeaders(peer, state);
       if (state.toAnnounce.length > 0) this.#announce(peer, state);
     }
@@ -234,13 +238,14 @@ export class BlockRelay implements Concern {
       fresh.push(id);
     fresh.reverse();
     this.#hasNews = true;
-    for (const state of this.#states.values()) state.toAnnounce.push(...fresh);
+    for (const [, state] of this.#states)
+      state.toAnnounce = state.toAnnounce.length === 0 ? fresh : [...state.toAnnounce, ...fresh];
   }
 
   #announce(peer: Peer, state: RelayState): void {
     const { chain, outbox } = this.#context;
     const queued = state.toAnnounce;
-    state.toAnnounce = [];
+    state.toAnnounce = NO_HEADERS;
     const known = this.#knowledge.of(peer);
     const wantsCompact = this.#compactPeers.wantsAnnouncements(peer);
     const isWithHeader =

@@ -9,9 +9,9 @@
  * - Other versions than 2 are not spoken: they have no witnesses.
  */
 import type { Concern, Handlers, P2pContext } from './concern.ts';
-import type { PeerId } from './events.ts';
 import { isInbound, type Peer } from './peer.ts';
 import type { PeerInfo } from './peer-info.ts';
+import { PeerStates } from './peer-states.ts';
 
 /** First version that knows compact blocks (Core: SHORT_IDS_BLOCKS_VERSION). */
 const COMPACT_BLOCKS_MIN_VERSION = 70_014;
@@ -22,21 +22,18 @@ const WITNESS_VERSION = 2n;
 /** Peers asked to announce by compact blocks, as BIP152 has it. */
 const ANNOUNCERS_MAX = 3;
 
-interface CompactState {
-  /** It has sent `sendcmpct`. */
-  isSpoken: boolean;
-  /** It wants new blocks from us at once. */
-  isWantedByThem: boolean;
-}
+/** It has sent `sendcmpct`, and wants new blocks from us at once, or not. */
+type Wish = 'when asked' | 'at once';
 
 export class CompactPeers implements Concern {
   readonly #context: P2pContext;
-  readonly #states = new Map<PeerId, CompactState>();
+  readonly #wishes: PeerStates<Wish>;
   /** Whom we have asked for new blocks at once; the one that brought one last is at the end. */
   #announcers: Peer[] = [];
 
   constructor(context: P2pContext) {
     this.#context = context;
+    this.#wishes = new PeerStates(context, 'compact-peers');
   }
 
   readonly handlers: Handlers = {
@@ -46,15 +43,9 @@ export class CompactPeers implements Concern {
         return;
       }
       if (version !== WITNESS_VERSION) return;
-      const state = this.#states.get(peer.id)!;
-      state.isSpoken = true;
-      state.isWantedByThem = announce === 1;
+      this.#wishes.set(peer, announce === 1 ? 'at once' : 'when asked');
     },
   };
-
-  onConnected(peer: Peer): void {
-    this.#states.set(peer.id, { isSpoken: false, isWantedByThem: false });
-  }
 
   onHandshakeDone(peer: Peer): void {
     if (peer.version < COMPACT_BLOCKS_MIN_VERSION) return;
@@ -65,7 +56,7 @@ export class CompactPeers implements Concern {
   }
 
   onDisconnected(peer: Peer): void {
-    this.#states.delete(peer.id);
+    this.#wishes.delete(peer);
     this.#announcers = this.#announcers.filter(other => other !== peer);
     if (this.#isTree && this.#announcers.length === 0) this.#chooseParent();
   }
@@ -79,12 +70,12 @@ export class CompactPeers implements Concern {
 
   /** It sends compact blocks when asked. */
   isSpokenBy(peer: Peer): boolean {
-    return this.#states.get(peer.id)?.isSpoken === true;
+    return this.#wishes.get(peer) !== undefined;
   }
 
   /** It wants new blocks at once, as compact blocks. */
   wantsAnnouncements(peer: Peer): boolean {
-    return this.#states.get(peer.id)?.isWantedByThem === true;
+    return this.#wishes.get(peer) === 'at once';
   }
 
   /** The same before we have validated them. */

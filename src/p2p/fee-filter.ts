@@ -9,9 +9,9 @@ import { type Random, randomBelow, randomExponential } from '../base/random.ts';
 import type { ChainNotice } from '../chain/effects.ts';
 import type { MempoolNotice } from '../mempool/mempool-view.ts';
 import type { Concern, Handlers, P2pContext } from './concern.ts';
-import type { PeerId } from './events.ts';
 import type { Peer } from './peer.ts';
 import type { PeerInfo } from './peer-info.ts';
+import { PeerStates } from './peer-states.ts';
 import type { Alarm } from './timers.ts';
 
 /** Protocol version from which peers know the message (Core: FEEFILTER_VERSION). */
@@ -29,7 +29,6 @@ const SPACING = 1.1;
 const STEPS: readonly number[] = [0, ...steps()];
 
 interface PeerState {
-  readonly peer: Peer;
   readonly alarm: Alarm;
   sent: number | undefined;
   received: number;
@@ -37,51 +36,51 @@ interface PeerState {
 
 export class FeeFilters implements Concern {
   readonly #context: P2pContext;
-  readonly #peers = new Map<PeerId, PeerState>();
-  readonly #ring = (peer: Peer, now: Milliseconds) => this.#send(this.#peers.get(peer.id)!, now);
+  readonly #states: PeerStates<PeerState>;
+  readonly #ring = (peer: Peer, now: Milliseconds) => this.#send(peer, this.#states.get(peer)!, now);
 
   readonly handlers: Handlers = {
     feefilter: (peer, { feeRate }) => {
-      const state = this.#peers.get(peer.id);
+      const state = this.#states.get(peer);
       if (state && feeRate >= 0n && feeRate <= BigInt(MONEY_MAX)) state.received = Number(feeRate);
     },
   };
 
   constructor(context: P2pContext) {
     this.#context = context;
+    this.#states = new PeerStates(context, 'fee-filter');
   }
 
   /** What the peer asked for, satoshi per 1000 virtual bytes; 0 unless it said. */
   rateOf(peer: Peer): number {
-    return this.#peers.get(peer.id)?.received ?? 0;
+    return this.#states.get(peer)?.received ?? 0;
   }
 
   onHandshakeDone(peer: Peer, now: Milliseconds): void {
     const state: PeerState = {
-      peer,
       alarm: this.#context.timers.alarmOf(peer, this.#ring),
       sent: undefined,
       received: 0,
     };
-    this.#peers.set(peer.id, state);
-    if (this.#wantsOurs(peer)) this.#send(state, now);
+    this.#states.set(peer, state);
+    if (this.#wantsOurs(peer)) this.#send(peer, state, now);
   }
 
   onDisconnected(peer: Peer): void {
-    this.#peers.get(peer.id)?.alarm.clear();
-    this.#peers.delete(peer.id);
+    this.#states.get(peer)?.alarm.clear();
+    this.#states.delete(peer);
   }
 
   onChain(notice: ChainNotice, now: Milliseconds): void {
     if (notice.kind !== 'tipChanged' || this.#context.chain.isInitialBlockDownload(now)) return;
     // The end of the initial sync: from now on transactions are welcome.
-    for (const state of this.#peers.values()) if (state.sent === STEPS.at(-1)) this.#send(state, now);
+    for (const [peer, state] of this.#states) if (state.sent === STEPS.at(-1)) this.#send(peer, state, now);
   }
 
   onMempool(notice: MempoolNotice, now: Milliseconds): void {
     if (notice.kind !== 'txRemoved' || notice.reason !== 'sizelimit') return;
     const rate = this.#context.mempool.minFeeRate(now);
-    for (const { alarm, sent } of this.#peers.values()) {
+    for (const [, { alarm, sent }] of this.#states) {
       if (sent === undefined || alarm.at === undefined || alarm.at <= now + CHANGE_DELAY_MS) continue;
       if (rate < (3 * sent) / 4 || rate > (4 * sent) / 3)
         alarm.set(now + randomBelow(this.#context.random, CHANGE_DELAY_MS));
@@ -97,7 +96,7 @@ export class FeeFilters implements Concern {
     return !peer.permissions.has('forcerelay') && peer.type !== 'block-relay-only';
   }
 
-  #send(state: PeerState, now: Milliseconds): void {
+  #send(peer: Peer, state: PeerState, now: Milliseconds): void {
     const { chain, mempool, outbox, random } = this.#context;
     const isSyncing = chain.isInitialBlockDownload(now);
     const { minRelayFeeRate } = mempool.options;
@@ -106,7 +105,7 @@ export class FeeFilters implements Concern {
     const rounded = demanded > minRelayFeeRate ? roundFeeFilter(random, demanded) : 0;
     const feeRate = Math.max(rounded, minRelayFeeRate);
     if (feeRate !== state.sent) {
-      outbox.send(state.peer, { command: 'feefilter', feeRate: BigInt(feeRate) });
+      outbox.send(peer, { command: 'feefilter', feeRate: BigInt(feeRate) });
       state.sent = feeRate;
     }
     state.alarm.set(now + randomExponential(random, INTERVAL_MS));

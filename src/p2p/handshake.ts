@@ -8,7 +8,7 @@ import type { Milliseconds } from '../base/clock.ts';
 import { SECOND_MS, toUnixSeconds } from '../base/clock.ts';
 import { randomU64 } from '../base/random.ts';
 import { type MessageOf, SERVICES } from '../wire/messages.ts';
-import { addressText, isAddrV1Compatible, type NetAddress } from '../wire/net-address.ts';
+import { addressKey, addressText, isAddrV1Compatible, type NetAddress } from '../wire/net-address.ts';
 import type { Concern, Handlers, P2pContext } from './concern.ts';
 import type { PeerId } from './events.ts';
 import { isRoutable, isValidHost } from './netgroup.ts';
@@ -67,6 +67,8 @@ export class Handshake implements Concern {
   /** Of peers whose handshake is not done. */
   readonly #states = new Map<PeerId, HandshakeState>();
   #timeOffsets: number[] = [];
+  /** Where the last peer saw us: most see us at the same address. */
+  #seenAs: NetAddress | undefined;
 
   constructor(context: P2pContext, listener: HandshakeListener) {
     this.#context = context;
@@ -196,8 +198,7 @@ export class Handshake implements Concern {
     peer.services = services;
     peer.userAgent = message.userAgent.replace(UNSAFE_CHARACTERS, '');
     peer.startHeight = message.startHeight;
-    const { network, bytes, port } = message.to;
-    if (isValidHost(message.to)) peer.seenAs = { network, bytes: bytes.slice(), port };
+    if (isValidHost(message.to)) peer.seenAs = this.#ownedCopy(message.to);
     peer.relaysTxs = isTxConnection(peer) && message.relay;
     if (peer.type === 'private-broadcast') {
       this.#privateVersion(peer, message, now);
@@ -221,6 +222,13 @@ export class Handshake implements Concern {
     this.#listener.versionTaken(peer, now);
     // It has shown that somebody is there, which is all that we wanted to know.
     if (peer.type === 'feeler') outbox.disconnect(peer, 'feeler connection completed');
+  }
+
+  /** Without the frame that the message's bytes are part of. */
+  #ownedCopy(seen: NetAddress): NetAddress {
+    if (this.#seenAs === undefined || addressKey(this.#seenAs) !== addressKey(seen))
+      this.#seenAs = { network: seen.network, bytes: seen.bytes.slice(), port: seen.port };
+    return this.#seenAs;
   }
 
   /** All that matters is that it takes transactions; it learns nothing of what we can. */

@@ -20,11 +20,11 @@ import type { BlockDownload } from './block-download.ts';
 import type { BlockKnowledge } from './block-knowledge.ts';
 import type { BlockRequests } from './block-requests.ts';
 import type { Concern, Handlers, P2pContext } from './concern.ts';
-import type { PeerId } from './events.ts';
 import { HeadersPresync } from './headers-presync.ts';
 import { locatorOf } from './locator.ts';
 import { isChosenOutbound, isInbound, type Peer, servesBlocks } from './peer.ts';
 import type { PeerInfo } from './peer-info.ts';
+import { PeerStates } from './peer-states.ts';
 import type { Alarm } from './timers.ts';
 
 /** How long an answer to getheaders may take (Core: HEADERS_RESPONSE_TIME). */
@@ -47,15 +47,18 @@ interface SyncState {
   wasTriggeredByInv: boolean;
   presync: HeadersPresync | undefined;
   presyncStart: readonly BlockHash[];
-  readonly timeout: Alarm;
+  /** Made when headers are asked for from the start. */
+  timeout: Alarm | undefined;
 }
+
+const NO_HASHES: readonly BlockHash[] = [];
 
 export class HeadersSync implements Concern {
   readonly #context: P2pContext;
   readonly #knowledge: BlockKnowledge;
   readonly #requests: BlockRequests;
   readonly #download: BlockDownload;
-  readonly #states = new Map<PeerId, SyncState>();
+  readonly #states: PeerStates<SyncState>;
   /** Ready peers with blocks that we have not begun to sync headers from. */
   readonly #waiting = new Set<Peer>();
   readonly #ring = (peer: Peer, now: Milliseconds) => this.#timedOut(peer, now);
@@ -71,6 +74,7 @@ export class HeadersSync implements Concern {
     },
   ) {
     this.#context = context;
+    this.#states = new PeerStates(context, 'headers-sync');
     this.#knowledge = others.knowledge;
     this.#requests = others.requests;
     this.#download = others.download;
@@ -85,21 +89,20 @@ export class HeadersSync implements Concern {
   };
 
   onHandshakeDone(peer: Peer): void {
-    const timeout = this.#context.timers.alarmOf(peer, this.#ring);
-    this.#states.set(peer.id, {
+    this.#states.set(peer, {
       askedAt: undefined,
       isStarted: false,
       wasTriggeredByInv: false,
       presync: undefined,
-      presyncStart: [],
-      timeout,
+      presyncStart: NO_HASHES,
+      timeout: undefined,
     });
     if (servesBlocks(peer)) this.#waiting.add(peer);
   }
 
   onDisconnected(peer: Peer): void {
-    this.#states.get(peer.id)?.timeout.clear();
-    this.#states.delete(peer.id);
+    this.#states.get(peer)?.timeout?.clear();
+    this.#states.delete(peer);
     this.#waiting.delete(peer);
   }
 
@@ -113,7 +116,7 @@ export class HeadersSync implements Concern {
   }
 
   describe(peer: Peer): Partial<PeerInfo> {
-    const presync = this.#states.get(peer.id)?.presync;
+    const presync = this.#states.get(peer)?.presync;
     return { presyncedHeaders: presync?.phase === 'presync' ? presync.height : -1 };
   }
 
@@ -124,7 +127,7 @@ export class HeadersSync implements Concern {
 
   /** We asked it for the headers of its chain. */
   isStarted(peer: Peer): boolean {
-    return this.#states.get(peer.id)?.isStarted === true;
+    return this.#states.get(peer)?.isStarted === true;
   }
 
   /** Asks for what comes after `id`, or after its branch's last block that both have; false if an answer is still due. */
@@ -148,7 +151,7 @@ export class HeadersSync implements Concern {
   }
 
   #ask(peer: Peer, locator: BlockHash[], now: Milliseconds): boolean {
-    const state = this.#states.get(peer.id);
+    const state = this.#states.get(peer);
     if (state === undefined) return false;
     if (state.askedAt !== undefined && now - state.askedAt <= HEADERS_RESPONSE_MS) return false;
     state.askedAt = now;
@@ -170,7 +173,7 @@ export class HeadersSync implements Concern {
 
   #startedCount(): number {
     let count = 0;
-    for (const state of this.#states.values()) if (state.isStarted) count += 1;
+    for (const [, state] of this.#states) if (state.isStarted) count += 1;
     return count;
   }
 
@@ -181,24 +184,25 @@ export class HeadersSync implements Concern {
     const start = chain.headers.parentOf(best) ?? best;
     if (!this.ask(peer, start, now)) return;
     log.debug('net', () => `initial getheaders (${chain.headers.heightOf(start)}) to peer=${peer.id}`);
-    const state = this.#states.get(peer.id)!;
+    const state = this.#states.get(peer)!;
     state.isStarted = true;
     this.#starts += 1;
     this.#waiting.delete(peer);
     const expected = (now / SECOND_MS - chain.headers.timeOf(best)) / chain.params.powTargetSpacing;
     const allowed = SYNC_TIMEOUT_BASE_MS + Math.max(0, expected) * SYNC_TIMEOUT_PER_HEADER_MS;
+    state.timeout ??= this.#context.timers.alarmOf(peer, this.#ring);
     state.timeout.set(Math.floor(now + allowed) + 1);
   }
 
   /** Our only source of headers is too slow: another is tried, if there is one. */
   #timedOut(peer: Peer, now: Milliseconds): void {
-    const state = this.#states.get(peer.id);
+    const state = this.#states.get(peer);
     // Once near the present, the initial sync is over and this is not looked at again.
     if (state === undefined || this.#isNearPresent(now)) return;
     const others = this.#requests.preferredCount() - (peer.isPreferredDownload ? 1 : 0);
     if (this.#startedCount() > 1 || others < 1) {
       // Looked at again when that may have changed.
-      state.timeout.set(now + MINUTE_MS);
+      state.timeout?.set(now + MINUTE_MS);
       return;
     }
     if (!peer.permissions.has('noban')) {
@@ -223,7 +227,7 @@ export class HeadersSync implements Concern {
     }
     this.#download.changed(peer);
     if (unknown === undefined) return;
-    const state = this.#states.get(peer.id)!;
+    const state = this.#states.get(peer)!;
     const mayTrigger = !state.wasTriggeredByInv && unknown !== this.#lastTriggeringInv;
     if (!state.isStarted && !mayTrigger) return;
     const best = chain.bestHeader();
@@ -241,7 +245,7 @@ export class HeadersSync implements Concern {
     { viaCompact = false }: { readonly viaCompact?: boolean } = {},
   ): void {
     const { chain } = this.#context;
-    const state = this.#states.get(peer.id)!;
+    const state = this.#states.get(peer)!;
     if (received.length === 0) {
       // Not an announcement, so it answers our question: there is nothing (more).
       state.presync = undefined;
@@ -344,7 +348,10 @@ export class HeadersSync implements Concern {
     const result = presync.next(received, isFull);
     if (result.ok) state.askedAt = undefined;
     if (result.more) this.#ask(peer, presync.nextLocator(state.presyncStart), now);
-    if (presync.phase === 'done') state.presync = undefined;
+    if (presync.phase === 'done') {
+      state.presync = undefined;
+      state.presyncStart = NO_HASHES;
+    }
     return result.ok ? result.headers : undefined;
   }
 

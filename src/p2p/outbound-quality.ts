@@ -14,10 +14,10 @@ import type { BlockDownload } from './block-download.ts';
 import type { BlockKnowledge } from './block-knowledge.ts';
 import type { BlockRequests } from './block-requests.ts';
 import type { Concern, Handlers, P2pContext } from './concern.ts';
-import type { PeerId } from './events.ts';
 import { HEADERS_RESPONSE_MS, type HeadersSync } from './headers-sync.ts';
 import type { OutboundSlots } from './outbound-slots.ts';
 import { isChosenOutbound, type Peer } from './peer.ts';
+import { PeerStates } from './peer-states.ts';
 import type { Alarm } from './timers.ts';
 
 /** Core: CHAIN_SYNC_TIMEOUT. */
@@ -37,7 +37,8 @@ interface ChainSync {
   /** What the peer has to show until `alarm` rings: our tip of when that was set. */
   benchmark: HeaderId | undefined;
   wasAsked: boolean;
-  readonly alarm: Alarm;
+  /** Made when it is set first: a peer in step with us needs none. */
+  alarm: Alarm | undefined;
 }
 
 export class OutboundQuality implements Concern {
@@ -47,7 +48,7 @@ export class OutboundQuality implements Concern {
   readonly #download: BlockDownload;
   readonly #headersSync: HeadersSync;
   readonly #slots: OutboundSlots;
-  readonly #states = new Map<PeerId, ChainSync>();
+  readonly #states: PeerStates<ChainSync>;
   readonly #chore: Alarm;
   readonly #ring = (peer: Peer, now: Milliseconds) => this.#timedOut(peer, now);
   #lastBlockAt: Milliseconds | undefined;
@@ -67,6 +68,7 @@ export class OutboundQuality implements Concern {
     },
   ) {
     this.#context = context;
+    this.#states = new PeerStates(context, 'outbound-quality');
     this.#knowledge = others.knowledge;
     this.#requests = others.requests;
     this.#download = others.download;
@@ -81,13 +83,12 @@ export class OutboundQuality implements Concern {
 
   onHandshakeDone(peer: Peer): void {
     if (!isChosenOutbound(peer)) return;
-    const alarm = this.#context.timers.alarmOf(peer, this.#ring);
-    this.#states.set(peer.id, { isProtected: false, benchmark: undefined, wasAsked: false, alarm });
+    this.#states.set(peer, { isProtected: false, benchmark: undefined, wasAsked: false, alarm: undefined });
   }
 
   onDisconnected(peer: Peer): void {
-    this.#states.get(peer.id)?.alarm.clear();
-    this.#states.delete(peer.id);
+    this.#states.get(peer)?.alarm?.clear();
+    this.#states.delete(peer);
   }
 
   onChain(notice: ChainNotice, now: Milliseconds): void {
@@ -102,7 +103,7 @@ export class OutboundQuality implements Concern {
     const before = this.#judgedBy;
     if (before.tip === tip && before.known === known && before.started === started) return;
     this.#judgedBy = { tip, known, started };
-    for (const [id, state] of this.#states) this.#consider(this.#context.peers.get(id)!, state, now);
+    for (const [peer, state] of this.#states) this.#consider(peer, state, now);
   }
 
   /** Sets, moves or lifts the deadline by which the peer must have shown its worth. */
@@ -110,7 +111,7 @@ export class OutboundQuality implements Concern {
     if (state.isProtected || peer.phase !== 'ready' || !this.#headersSync.isStarted(peer)) return;
     const tip = this.#context.chain.tip();
     if (this.#knowledge.hasWorkOf(peer, tip)) {
-      state.alarm.clear();
+      state.alarm?.clear();
       state.benchmark = undefined;
       state.wasAsked = false;
       return;
@@ -119,13 +120,14 @@ export class OutboundQuality implements Concern {
     if (state.benchmark === undefined || this.#knowledge.hasWorkOf(peer, state.benchmark)) {
       state.benchmark = tip;
       state.wasAsked = false;
+      state.alarm ??= this.#context.timers.alarmOf(peer, this.#ring);
       state.alarm.set(now + CHAIN_SYNC_TIMEOUT_MS + 1);
     }
   }
 
   #timedOut(peer: Peer, now: Milliseconds): void {
     const { chain, log, outbox } = this.#context;
-    const state = this.#states.get(peer.id);
+    const state = this.#states.get(peer);
     if (state?.benchmark === undefined || state.isProtected) return;
     if (state.wasAsked) {
       log.info(`Outbound peer has old chain, disconnecting peer=${peer.id}`);
@@ -136,18 +138,18 @@ export class OutboundQuality implements Concern {
     // If one is open already, its answer tells as much.
     this.#headersSync.ask(peer, chain.headers.parentOf(state.benchmark) ?? state.benchmark, now);
     state.wasAsked = true;
-    state.alarm.set(now + HEADERS_RESPONSE_MS + 1);
+    state.alarm?.set(now + HEADERS_RESPONSE_MS + 1);
   }
 
   #maybeProtect(peer: Peer): void {
-    const state = this.#states.get(peer.id);
+    const state = this.#states.get(peer);
     if (state === undefined || state.isProtected || peer.type !== 'outbound-full-relay') return;
     if (peer.phase !== 'ready' || !this.#knowledge.hasWorkOf(peer, this.#context.chain.tip())) return;
     let count = 0;
-    for (const other of this.#states.values()) if (other.isProtected) count += 1;
+    for (const [, other] of this.#states) if (other.isProtected) count += 1;
     if (count >= PROTECTED_MAX) return;
     state.isProtected = true;
-    state.alarm.clear();
+    state.alarm?.clear();
   }
 
   #checkTip(now: Milliseconds): void {
@@ -192,7 +194,7 @@ export class OutboundQuality implements Concern {
     if (this.#slots.extraFullRelayCount() === 0) return;
     let worst: Peer | undefined;
     for (const peer of this.#staying('outbound-full-relay')) {
-      if (this.#states.get(peer.id)?.isProtected || !this.#slots.hasOtherOnNetwork(peer)) continue;
+      if (this.#states.get(peer)?.isProtected || !this.#slots.hasOtherOnNetwork(peer)) continue;
       const at = this.#knowledge.of(peer).lastAnnouncement;
       if (worst === undefined || at <= this.#knowledge.of(worst).lastAnnouncement) worst = peer;
     }

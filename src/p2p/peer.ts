@@ -1,6 +1,6 @@
 /**
  * What all concerns know of a peer: facts, told by its connection and its handshake. What a concern remembers of a peer
- * for its own decisions it keeps itself.
+ * for its own decisions stands beside them, at a place of its own (peer-states.ts).
  */
 import type { Milliseconds } from '../base/clock.ts';
 import { SERVICES } from '../wire/messages.ts';
@@ -67,6 +67,9 @@ export interface Peer {
   /** When it last gave us a valid block, or transaction, that was new to us; 0 for never. Written by block-relay, tx-download. */
   lastBlock: Milliseconds;
   lastTx: Milliseconds;
+
+  /** What concerns remember of it, each at its place: only `PeerStates` looks here. */
+  readonly places: unknown[];
 }
 
 /** For the writers of the facts. */
@@ -74,6 +77,15 @@ export type PeerRecord = { -readonly [K in keyof Peer]: Peer[K] };
 
 /** Connected peers, in order of their ids. */
 export type PeerTable = ReadonlyMap<PeerId, Peer>;
+
+/** Concerns that remember something of peers (see `PeerStates`). */
+export const PEER_PLACES = [
+  'address-relay', 'block-knowledge', 'block-relay', 'compact-peers', 'fee-filter', 'headers-sync', 'outbound-quality',
+  'ping', 'serve', 'tx-relay',
+] as const; // biome-ignore format: one list
+export type PeerPlace = (typeof PEER_PLACES)[number];
+/** A copy of it is just as long. */
+const NO_STATES: readonly undefined[] = PEER_PLACES.map(() => undefined);
 
 /** Nearly everybody has none: one set for all. */
 const NO_PERMISSIONS: ReadonlySet<Permission> = new Set();
@@ -122,6 +134,7 @@ export function createPeer(
     minPing: Number.POSITIVE_INFINITY,
     lastBlock: 0,
     lastTx: 0,
+    places: NO_STATES.slice(),
   };
 }
 

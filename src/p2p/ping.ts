@@ -7,9 +7,9 @@ import { MINUTE_MS, type Milliseconds, SECOND_MS } from '../base/clock.ts';
 import { randomU64 } from '../base/random.ts';
 import type { MessageOf } from '../wire/messages.ts';
 import type { Concern, Handlers, P2pContext } from './concern.ts';
-import type { PeerId } from './events.ts';
 import type { Peer } from './peer.ts';
 import type { PeerInfo } from './peer-info.ts';
+import { PeerStates } from './peer-states.ts';
 import type { Alarm } from './timers.ts';
 
 /** Core: PING_INTERVAL. */
@@ -30,11 +30,12 @@ interface PingState {
 
 export class Ping implements Concern {
   readonly #context: P2pContext;
-  readonly #states = new Map<PeerId, PingState>();
+  readonly #states: PeerStates<PingState>;
   readonly #ring = (peer: Peer, now: Milliseconds) => this.#check(peer, now);
 
   constructor(context: P2pContext) {
     this.#context = context;
+    this.#states = new PeerStates(context, 'ping');
   }
 
   readonly handlers: Handlers = {
@@ -47,17 +48,17 @@ export class Ping implements Concern {
 
   onHandshakeDone(peer: Peer, now: Milliseconds): void {
     const alarm = this.#context.timers.alarmOf(peer, this.#ring);
-    this.#states.set(peer.id, { nonce: undefined, start: 0, lastPing: undefined, alarm });
+    this.#states.set(peer, { nonce: undefined, start: 0, lastPing: undefined, alarm });
     this.#send(peer, now);
   }
 
   onDisconnected(peer: Peer): void {
-    this.#states.get(peer.id)?.alarm.clear();
-    this.#states.delete(peer.id);
+    this.#states.get(peer)?.alarm.clear();
+    this.#states.delete(peer);
   }
 
   describe(peer: Peer, now: Milliseconds): Partial<PeerInfo> {
-    const state = this.#states.get(peer.id);
+    const state = this.#states.get(peer);
     return {
       pingMs: state?.lastPing,
       minPingMs: Number.isFinite(peer.minPing) ? peer.minPing : undefined,
@@ -71,7 +72,7 @@ export class Ping implements Concern {
   }
 
   #send(peer: Peer, now: Milliseconds): void {
-    const state = this.#states.get(peer.id)!;
+    const state = this.#states.get(peer)!;
     let nonce = 0n;
     while (nonce === 0n) nonce = randomU64(this.#context.random);
     state.start = now;
@@ -81,7 +82,7 @@ export class Ping implements Concern {
   }
 
   #pong(peer: Peer, { nonce }: MessageOf<'pong'>, now: Milliseconds): void {
-    const state = this.#states.get(peer.id)!;
+    const state = this.#states.get(peer)!;
     const expected = state.nonce;
     const problem = pongProblem(expected, nonce);
     if (problem === undefined) {
@@ -106,7 +107,7 @@ export class Ping implements Concern {
   }
 
   #check(peer: Peer, now: Milliseconds): void {
-    const state = this.#states.get(peer.id)!;
+    const state = this.#states.get(peer)!;
     const { options, outbox } = this.#context;
     const wasGivenTime = now > peer.connectedAt + options.peerTimeoutMs;
     if (state.nonce !== undefined && wasGivenTime && now > state.start + SILENCE_MAX_MS) {

@@ -32,10 +32,10 @@ import type { BlockDownload } from './block-download.ts';
 import type { BlockKnowledge } from './block-knowledge.ts';
 import { compactOf } from './compact-block.ts';
 import type { Concern, Handlers, P2pContext } from './concern.ts';
-import type { PeerId } from './events.ts';
 import { findFork } from './locator.ts';
 import type { Peer } from './peer.ts';
 import type { PeerFilters } from './peer-filters.ts';
+import { PeerStates } from './peer-states.ts';
 import type { RecentBlock } from './recent-block.ts';
 import { isServable } from './servable.ts';
 import type { Alarm } from './timers.ts';
@@ -65,12 +65,14 @@ interface Wanted extends InventoryItem {
 
 interface ServeState {
   /** What is left of its getdata. */
-  queue: Wanted[];
+  queue: readonly Wanted[];
   /** The block that is being read for it. */
   reading: Wanted | undefined;
   /** Last hash of a full answer to getblocks: when that is asked for, our tip is announced so that it asks on. */
   continuation: BlockHash | undefined;
 }
+
+const NOTHING_WANTED: readonly Wanted[] = [];
 
 export class Serve implements Concern {
   readonly #context: P2pContext;
@@ -79,7 +81,8 @@ export class Serve implements Concern {
   readonly #download: BlockDownload;
   readonly #recent: RecentBlock;
   readonly #filters: PeerFilters;
-  readonly #states = new Map<PeerId, ServeState>();
+  /** Of those who wait for something. */
+  readonly #states: PeerStates<ServeState>;
   /** Peers whose requests were put off to let the shell send. */
   readonly #putOff = new Set<Peer>();
   readonly #nextTurn: Alarm;
@@ -95,6 +98,7 @@ export class Serve implements Concern {
     },
   ) {
     this.#context = context;
+    this.#states = new PeerStates(context, 'serve');
     this.#knowledge = others.knowledge;
     this.#txs = others.txs;
     this.#download = others.download;
@@ -114,12 +118,8 @@ export class Serve implements Concern {
     getblocks: (peer, message) => this.#getBlocks(peer, message),
   };
 
-  onConnected(peer: Peer): void {
-    this.#states.set(peer.id, { queue: [], reading: undefined, continuation: undefined });
-  }
-
   onDisconnected(peer: Peer): void {
-    this.#states.delete(peer.id);
+    this.#states.delete(peer);
     this.#putOff.delete(peer);
   }
 
@@ -130,13 +130,12 @@ export class Serve implements Concern {
   /** The chain has decided on a block: who asked for it meanwhile has waited. */
   onChain(notice: ChainNotice, now: Milliseconds): void {
     if (notice.kind !== 'tipChanged' && notice.kind !== 'blockInvalid') return;
-    for (const peer of this.#context.peers.values())
-      if (this.#states.get(peer.id)!.queue.length > 0) this.#work(peer, now);
+    for (const [peer, { queue }] of this.#states) if (queue.length > 0) this.#work(peer, now);
   }
 
   onBlockRead(peer: Peer, hash: BlockHash, raw: Uint8Array | undefined, now: Milliseconds): void {
     const { log, outbox } = this.#context;
-    const state = this.#states.get(peer.id);
+    const state = this.#states.get(peer);
     const item = state?.reading;
     if (state === undefined || item?.hash !== hash) return;
     state.reading = undefined;
@@ -166,19 +165,34 @@ export class Serve implements Concern {
   }
 
   #continue(peer: Peer, state: ServeState, hash: BlockHash): void {
-    if (hash !== state.continuation) return;
-    const { chain, outbox } = this.#context;
-    outbox.send(peer, {
-      command: 'inv',
-      items: [{ type: INV.block, hash: chain.headers.hashOf(chain.tip()) }],
-    });
-    state.continuation = undefined;
+    if (hash === state.continuation) {
+      const { chain, outbox } = this.#context;
+      outbox.send(peer, {
+        command: 'inv',
+        items: [{ type: INV.block, hash: chain.headers.hashOf(chain.tip()) }],
+      });
+      state.continuation = undefined;
+    }
+    this.#forgetIdle(peer, state);
+  }
+
+  #stateOf(peer: Peer): ServeState {
+    const known = this.#states.get(peer);
+    if (known !== undefined) return known;
+    const state: ServeState = { queue: NOTHING_WANTED, reading: undefined, continuation: undefined };
+    this.#states.set(peer, state);
+    return state;
+  }
+
+  #forgetIdle(peer: Peer, { queue, reading, continuation }: ServeState): void {
+    if (queue.length === 0 && reading === undefined && continuation === undefined) this.#states.delete(peer);
   }
 
   /** Answers transactions up to the next block, then has that read; `onIdle` goes on. */
   #work(peer: Peer, now: Milliseconds): void {
     const { outbox } = this.#context;
-    const state = this.#states.get(peer.id)!;
+    const state = this.#states.get(peer);
+    if (state === undefined) return;
     let bytes = 0;
     let taken = 0;
     const notFound: InventoryItem[] = [];
@@ -202,18 +216,19 @@ export class Serve implements Concern {
         }
       }
     }
-    state.queue = taken === state.queue.length ? [] : state.queue.slice(taken);
+    state.queue = taken === state.queue.length ? NOTHING_WANTED : state.queue.slice(taken);
+    this.#forgetIdle(peer, state);
     if (notFound.length > 0) outbox.send(peer, { command: 'notfound', items: notFound });
   }
 
   #want(peer: Peer, items: readonly Wanted[], now: Milliseconds): void {
-    const state = this.#states.get(peer.id)!;
+    const state = this.#stateOf(peer);
     // As long as the chain decides on a block that it asked for, it may go on asking.
     if (state.queue.length > INV_COUNT_MAX) {
       this.#context.outbox.disconnect(peer, 'too many requests that wait');
       return;
     }
-    state.queue = [...state.queue, ...items];
+    state.queue = state.queue.length === 0 ? items : [...state.queue, ...items];
     this.#work(peer, now);
   }
 
@@ -353,7 +368,7 @@ export class Serve implements Concern {
       if (hash === stopHash) break;
       items.push({ type: INV.block, hash });
       if (items.length < GETBLOCKS_COUNT_MAX) continue;
-      this.#states.get(peer.id)!.continuation = hash;
+      this.#stateOf(peer).continuation = hash;
       break;
     }
     if (items.length > 0) outbox.send(peer, { command: 'inv', items });

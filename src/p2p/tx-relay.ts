@@ -24,6 +24,7 @@ import { networkOf } from './netgroup.ts';
 import { isInbound, isTxConnection, type Peer, servicesFor } from './peer.ts';
 import type { PeerFilters } from './peer-filters.ts';
 import type { PeerInfo } from './peer-info.ts';
+import { PeerStates } from './peer-states.ts';
 import type { RelayStrategy } from './relay-strategy.ts';
 import type { TxSource } from './serve.ts';
 import type { Alarm } from './timers.ts';
@@ -42,10 +43,11 @@ const UNBROADCAST_MIN_MS = 10 * MINUTE_MS;
 const UNBROADCAST_SPREAD_MS = 5 * MINUTE_MS;
 
 interface PeerState {
-  readonly peer: Peer;
   readonly known: RollingFilter;
-  readonly alarm: Alarm;
-  readonly toSend: Set<Wtxid>;
+  /** Made when something waits for the first time. */
+  alarm: Alarm | undefined;
+  /** Absent: nothing. */
+  toSend: Set<Wtxid> | undefined;
   /** The peer's clock. It runs while nothing waits too: only the alarm does not. */
   nextBatch: Milliseconds;
   lastBatch: Milliseconds;
@@ -58,8 +60,10 @@ export class TxRelay implements Concern, TxSource {
   readonly #context: P2pContext;
   readonly #feeFilters: FeeFilters;
   readonly #filters: PeerFilters;
-  readonly #peers = new Map<PeerId, PeerState>();
-  readonly #ring = (peer: Peer, now: Milliseconds) => this.#sendBatch(this.#peers.get(peer.id)!, now);
+  readonly #states: PeerStates<PeerState>;
+  /** How many peers there are states of. */
+  #listeners = 0;
+  readonly #ring = (peer: Peer, now: Milliseconds) => this.#sendBatch(peer, this.#states.get(peer)!, now);
   /** The clocks that inbound peers share, by their way in. */
   readonly #inboundClocks = new Map<string, Milliseconds>();
   readonly #filterKeys: FilterKeys;
@@ -84,6 +88,7 @@ export class TxRelay implements Concern, TxSource {
     },
   ) {
     this.#context = context;
+    this.#states = new PeerStates(context, 'tx-relay');
     this.#filterKeys = new FilterKeys(context.random);
     this.#strategy = others.strategy;
     this.#heldAlarm = context.timers.alarm(now => this.#releaseHeld(now));
@@ -97,27 +102,30 @@ export class TxRelay implements Concern, TxSource {
   }
 
   onHandshakeDone(peer: Peer, now: Milliseconds): void {
-    const { options, timers } = this.#context;
+    const { options } = this.#context;
     // With a bloom filter it may want transactions later, whatever its version said (BIP37).
     const mayWantLater = isTxConnection(peer) && (servicesFor(peer, options) & SERVICES.bloom) !== 0n;
     if (!peer.relaysTxs && !mayWantLater) return;
     const state: PeerState = {
-      peer,
       known: new RollingFilter(this.#filterKeys, KNOWN),
-      alarm: timers.alarmOf(peer, this.#ring),
-      toSend: new Set(),
+      alarm: undefined,
+      toSend: undefined,
       nextBatch: now,
       lastBatch: now,
       lastSequence: this.#context.mempool.sequence,
       wantsAll: false,
     };
-    state.nextBatch = this.#drawNext(state, now);
-    this.#peers.set(peer.id, state);
+    state.nextBatch = this.#drawNext(peer, now);
+    this.#states.set(peer, state);
+    this.#listeners += 1;
   }
 
   onDisconnected(peer: Peer): void {
-    this.#peers.get(peer.id)?.alarm.clear();
-    this.#peers.delete(peer.id);
+    const state = this.#states.get(peer);
+    if (!state) return;
+    state.alarm?.clear();
+    this.#states.delete(peer);
+    this.#listeners -= 1;
   }
 
   onMempool(notice: MempoolNotice, now: Milliseconds): void {
@@ -131,27 +139,30 @@ export class TxRelay implements Concern, TxSource {
   }
 
   describe(peer: Peer): Partial<PeerInfo> {
-    const state = this.#peers.get(peer.id);
-    return state ? { lastInvSequence: state.lastSequence, invToSend: state.toSend.size } : {};
+    const state = this.#states.get(peer);
+    return state ? { lastInvSequence: state.lastSequence, invToSend: state.toSend?.size ?? 0 } : {};
   }
 
   /** Queues it for those whom the strategy chooses and who do not know it. */
   announce(entry: MempoolEntry, now: Milliseconds): void {
-    const delayOf = this.#strategy.begin(this.#peers.size);
-    for (const state of this.#peers.values()) {
-      const delay = delayOf(state.peer);
-      if (delay === undefined || state.known.has(itemFor(state.peer, entry.tx).hash)) continue;
-      if (delay > 0) this.#hold(state, entry.tx.wtxid, now + delay);
-      else this.#queue(state, entry.tx.wtxid, now);
+    const { tx } = entry;
+    const delayOf = this.#strategy.begin(this.#listeners);
+    for (const peer of this.#context.peers.values()) {
+      const state = this.#states.get(peer);
+      const delay = state && delayOf(peer);
+      if (delay === undefined || state!.known.has(hashFor(peer, tx))) continue;
+      if (delay > 0) this.#hold(peer, tx.wtxid, now + delay);
+      else this.#queue(peer, state!, tx.wtxid, now);
     }
   }
 
-  #queue(state: PeerState, wtxid: Wtxid, now: Milliseconds): void {
+  #queue(peer: Peer, state: PeerState, wtxid: Wtxid, now: Milliseconds): void {
+    state.toSend ??= new Set();
     state.toSend.add(wtxid);
-    this.#wakeFor(state, now);
+    this.#wakeFor(peer, state, now);
   }
 
-  #hold({ peer }: PeerState, wtxid: Wtxid, at: Milliseconds): void {
+  #hold(peer: Peer, wtxid: Wtxid, at: Milliseconds): void {
     this.#held.push(at, { id: peer.id, wtxid });
     if (this.#heldAlarm.at === undefined) this.#heldAlarm.set(at);
   }
@@ -164,24 +175,25 @@ export class TxRelay implements Concern, TxSource {
         return;
       }
       const { id, wtxid } = this.#held.pop()!;
-      const state = this.#peers.get(id);
-      if (state) this.#queue(state, wtxid, now);
+      const peer = this.#context.peers.get(id);
+      const state = peer && this.#states.get(peer);
+      if (state) this.#queue(peer, state, wtxid, now);
     }
   }
 
   isKnownTo(peer: Peer, wtxid: Wtxid): boolean {
-    return this.#peers.get(peer.id)?.known.has(wtxid) === true;
+    return this.#states.get(peer)?.known.has(wtxid) === true;
   }
 
   /** By `inv` at once, but for what the peer knows or the pool has no more; after it, the peer may ask for them. */
   tell(peer: Peer, wtxids: readonly Wtxid[], now: Milliseconds): void {
-    const state = this.#peers.get(peer.id);
+    const state = this.#states.get(peer);
     if (!state) return;
     const { mempool, outbox } = this.#context;
     const items: InventoryItem[] = [];
     for (const wtxid of wtxids) {
       const entry = mempool.getByWtxid(wtxid);
-      if (!entry || state.known.has(wtxid) || !this.#paysEnough(state, entry)) continue;
+      if (!entry || state.known.has(wtxid) || !this.#paysEnough(peer, entry)) continue;
       state.known.add(wtxid);
       items.push({ type: INV.wtx, hash: wtxid });
     }
@@ -193,7 +205,7 @@ export class TxRelay implements Concern, TxSource {
 
   /** The peer has it, by the hash that it uses. */
   markKnown(peer: Peer, hash: Hash256): void {
-    this.#peers.get(peer.id)?.known.add(hash);
+    this.#states.get(peer)?.known.add(hash);
   }
 
   /**
@@ -201,12 +213,12 @@ export class TxRelay implements Concern, TxSource {
    * not flow. What was unbroadcast is so no longer.
    */
   findForServing(peer: Peer, item: InventoryItem, now: Milliseconds): Transaction | undefined | 'ignored' {
-    const state = this.#peers.get(peer.id);
+    const state = this.#states.get(peer);
     if (!state) return 'ignored';
     const { mempool, outbox } = this.#context;
     const entry =
       item.type === INV.wtx ? mempool.getByWtxid(item.hash as Wtxid) : mempool.get(item.hash as Txid);
-    if (entry === undefined || !wasTold(state, entry, now)) return this.#inLastBlock(item.hash);
+    if (entry === undefined || !wasTold(peer, state, entry, now)) return this.#inLastBlock(item.hash);
     if (mempool.unbroadcast().includes(entry.tx.txid))
       outbox.emit({ kind: 'txBroadcast', txid: entry.tx.txid });
     return entry.tx;
@@ -236,23 +248,24 @@ export class TxRelay implements Concern, TxSource {
         this.#context.outbox.disconnect(peer, 'mempool request with bandwidth limit reached');
       return;
     }
-    const state = this.#peers.get(peer.id);
+    const state = this.#states.get(peer);
     if (!state) return;
     state.wantsAll = true;
-    this.#wakeFor(state, now);
+    this.#wakeFor(peer, state, now);
   }
 
-  #wakeFor(state: PeerState, now: Milliseconds): void {
-    if (state.alarm.at !== undefined) return;
+  #wakeFor(peer: Peer, state: PeerState, now: Milliseconds): void {
+    if (state.alarm?.at !== undefined) return;
     if (state.nextBatch <= now) {
       // It has run on unseen, and what was in the pool then counts as told.
       state.lastBatch = state.nextBatch;
-      state.nextBatch = this.#drawNext(state, now);
+      state.nextBatch = this.#drawNext(peer, now);
     }
-    state.alarm.set(isImmediate(state) ? now : state.nextBatch);
+    state.alarm ??= this.#context.timers.alarmOf(peer, this.#ring);
+    state.alarm.set(isImmediate(peer) ? now : state.nextBatch);
   }
 
-  #drawNext({ peer }: PeerState, now: Milliseconds): Milliseconds {
+  #drawNext(peer: Peer, now: Milliseconds): Milliseconds {
     const { options, random } = this.#context;
     if (!isInbound(peer)) return now + randomExponential(random, OUTBOUND_INTERVAL_MS);
     const key = `${networkOf(peer.address, options)} ${addressKey(peer.localAddress)}`;
@@ -263,66 +276,65 @@ export class TxRelay implements Concern, TxSource {
     return next;
   }
 
-  #sendBatch(state: PeerState, now: Milliseconds): void {
+  #sendBatch(peer: Peer, state: PeerState, now: Milliseconds): void {
     const { mempool, outbox } = this.#context;
-    state.nextBatch = this.#drawNext(state, now);
-    if (state.peer.isSendPaused) {
-      state.alarm.set(state.nextBatch);
+    state.nextBatch = this.#drawNext(peer, now);
+    if (peer.isSendPaused) {
+      state.alarm?.set(state.nextBatch);
       return;
     }
-    const items = [...this.#allOfPool(state), ...this.#batch(state)];
+    const items = [...this.#allOfPool(peer, state), ...this.#batch(peer, state)];
     for (let i = 0; i < items.length; i += INV_COUNT_MAX)
-      outbox.send(state.peer, { command: 'inv', items: items.slice(i, i + INV_COUNT_MAX) });
+      outbox.send(peer, { command: 'inv', items: items.slice(i, i + INV_COUNT_MAX) });
     state.lastBatch = now;
     state.lastSequence = mempool.sequence;
-    if (state.toSend.size > 0) state.alarm.set(isImmediate(state) ? now : state.nextBatch);
+    if (state.toSend?.size === 0) state.toSend = undefined;
+    if (state.toSend) state.alarm?.set(isImmediate(peer) ? now : state.nextBatch);
   }
 
   /** The answer to `mempool`. */
-  #allOfPool(state: PeerState): InventoryItem[] {
+  #allOfPool(peer: Peer, state: PeerState): InventoryItem[] {
     if (!state.wantsAll) return [];
     state.wantsAll = false;
     const items: InventoryItem[] = [];
     for (const entry of this.#context.mempool.entries()) {
-      state.toSend.delete(entry.tx.wtxid);
-      if (!this.#paysEnough(state, entry) || !this.#filters.isRelevant(state.peer, entry.tx)) continue;
-      const item = itemFor(state.peer, entry.tx);
+      state.toSend?.delete(entry.tx.wtxid);
+      if (!this.#paysEnough(peer, entry) || !this.#filters.isRelevant(peer, entry.tx)) continue;
+      const item = itemFor(peer, entry.tx);
       state.known.add(item.hash);
       items.push(item);
     }
     return items;
   }
 
-  #batch(state: PeerState): InventoryItem[] {
+  #batch(peer: Peer, state: PeerState): InventoryItem[] {
     const { mempool } = this.#context;
-    if (!state.peer.relaysTxs) state.toSend.clear();
-    const room = Math.min(
-      BATCH_MAX,
-      BATCH_TARGET + Math.floor(state.toSend.size / 1_000) * BATCH_PER_THOUSAND,
-    );
+    if (!peer.relaysTxs) state.toSend = undefined;
+    const { toSend } = state;
+    if (!toSend) return [];
+    const room = Math.min(BATCH_MAX, BATCH_TARGET + Math.floor(toSend.size / 1_000) * BATCH_PER_THOUSAND);
     const waiting: MempoolEntry[] = [];
-    for (const wtxid of state.toSend) {
+    for (const wtxid of toSend) {
       const entry = mempool.getByWtxid(wtxid);
-      const isNews =
-        entry && !state.known.has(itemFor(state.peer, entry.tx).hash) && this.#paysEnough(state, entry);
+      const isNews = entry && !state.known.has(hashFor(peer, entry.tx)) && this.#paysEnough(peer, entry);
       if (isNews) waiting.push(entry);
-      else state.toSend.delete(wtxid);
+      else toSend.delete(wtxid);
     }
     waiting.sort((a, b) => mempool.compareMiningOrder(a.tx.txid, b.tx.txid));
     const items: InventoryItem[] = [];
     for (const { tx } of waiting) {
       if (items.length === room) break;
-      state.toSend.delete(tx.wtxid);
-      if (!this.#filters.isRelevant(state.peer, tx)) continue;
-      const item = itemFor(state.peer, tx);
+      toSend.delete(tx.wtxid);
+      if (!this.#filters.isRelevant(peer, tx)) continue;
+      const item = itemFor(peer, tx);
       state.known.add(item.hash);
       items.push(item);
     }
     return items;
   }
 
-  #paysEnough(state: PeerState, entry: MempoolEntry): boolean {
-    return entry.fee >= feeAt(this.#feeFilters.rateOf(state.peer), entry.virtualSize);
+  #paysEnough(peer: Peer, entry: MempoolEntry): boolean {
+    return entry.fee >= feeAt(this.#feeFilters.rateOf(peer), entry.virtualSize);
   }
 
   #broadcastAgain(now: Milliseconds): void {
@@ -340,16 +352,20 @@ export class TxRelay implements Concern, TxSource {
 }
 
 /** Trusted peers are told at once. */
-function isImmediate(state: PeerState): boolean {
-  return state.peer.permissions.has('noban');
+function isImmediate(peer: Peer): boolean {
+  return peer.permissions.has('noban');
 }
 
 /** It was in the pool when the peer's clock last struck. */
-function wasTold(state: PeerState, entry: MempoolEntry, now: Milliseconds): boolean {
-  if (isImmediate(state) || entry.sequence < state.lastSequence || entry.time < state.lastBatch) return true;
-  return state.alarm.at === undefined && state.nextBatch <= now && entry.time < state.nextBatch;
+function wasTold(peer: Peer, state: PeerState, entry: MempoolEntry, now: Milliseconds): boolean {
+  if (isImmediate(peer) || entry.sequence < state.lastSequence || entry.time < state.lastBatch) return true;
+  return state.alarm?.at === undefined && state.nextBatch <= now && entry.time < state.nextBatch;
 }
 
 function itemFor(peer: Peer, tx: Transaction): InventoryItem {
-  return peer.wtxidRelay ? { type: INV.wtx, hash: tx.wtxid } : { type: INV.tx, hash: tx.txid };
+  return { type: peer.wtxidRelay ? INV.wtx : INV.tx, hash: hashFor(peer, tx) };
+}
+
+function hashFor(peer: Peer, tx: Transaction): Hash256 {
+  return peer.wtxidRelay ? tx.wtxid : tx.txid;
 }

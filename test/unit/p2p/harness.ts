@@ -20,7 +20,7 @@ import { Bans } from '../../../src/p2p/bans.ts';
 import type { Concern, P2pContext, P2pOptions } from '../../../src/p2p/concern.ts';
 import type { ConnectionType, P2pEffect, PeerId, Permission } from '../../../src/p2p/events.ts';
 import { Outbox } from '../../../src/p2p/outbox.ts';
-import type { Peer, PeerRecord } from '../../../src/p2p/peer.ts';
+import { createPeer, type Peer, type PeerRecord } from '../../../src/p2p/peer.ts';
 import { Penalties } from '../../../src/p2p/penalty.ts';
 import { Timers } from '../../../src/p2p/timers.ts';
 import { UploadTarget } from '../../../src/p2p/upload-target.ts';
@@ -148,37 +148,28 @@ export class Harness {
   connect(shape: PeerShape = {}): Peer {
     const id = this.#nextPeer;
     this.#nextPeer += 1;
-    const peer: PeerRecord = {
-      id,
-      type: shape.type ?? 'outbound-full-relay',
+    const type = shape.type ?? 'outbound-full-relay';
+    const connected = {
+      kind: 'connected',
+      peer: id,
+      type,
       address: shape.address ?? address(`20.${id % 250}.${Math.floor(id / 250)}.1`),
       localAddress: address('9.9.9.9'),
-      permissions: new Set(shape.permissions),
-      connectedAt: this.now,
-      attempt: shape.attempt,
-      isOnionInbound: false,
-      transport: 'v1',
-      shouldRetryV1: false,
-      phase: 'connected',
+      permissions: [...(shape.permissions ?? [])],
+      ...(shape.attempt !== undefined && { attempt: shape.attempt }),
+    } as const;
+    const peer: PeerRecord = {
+      ...createPeer(connected, this.now),
       version: 70_016,
       theirVersion: 70_016,
       services: shape.services ?? 0x409n,
       hasWantedServices: true,
-      isPreferredDownload: (shape.type ?? 'outbound-full-relay') !== 'inbound',
-      userAgent: '',
+      isPreferredDownload: type !== 'inbound',
       startHeight: 0,
       seenAs: shape.seenAs,
-      timeOffsetS: 0,
-      relaysTxs: shape.relaysTxs ?? shape.type !== 'block-relay-only',
-      hasBloomFilter: false,
+      relaysTxs: shape.relaysTxs ?? type !== 'block-relay-only',
       wtxidRelay: shape.wtxidRelay ?? true,
       sendAddrV2: shape.sendAddrV2 ?? true,
-      lastSend: 0,
-      lastReceive: 0,
-      isSendPaused: false,
-      minPing: Number.POSITIVE_INFINITY,
-      lastBlock: 0,
-      lastTx: 0,
     };
     this.peers.set(id, peer);
     for (const c of this.#concerns) c.onConnected?.(peer, this.now);
