@@ -148,8 +148,14 @@ function simulateOptions<T>(argv: Argv<T>) {
     .option('blocks', { type: 'string', describe: 'Mean time between blocks' })
     .option('latency', { type: 'number', describe: 'Median one-way latency of a link, ms' })
     .option('sigma', { type: 'number', describe: 'Spread of latencies (lognormal); 0: all alike' })
+    .option('latency-matrix', {
+      type: 'string',
+      describe: 'Regions and round trips instead: “world”, or a JSON file (docs/network.md)',
+    })
     .option('bandwidth', { type: 'number', describe: 'Of each node and direction, Mbit/s (0: no limit)' })
     .option('loss', { type: 'number', describe: 'Share of messages that are lost once' })
+    .option('breakage', { type: 'number', describe: 'Share of the links that die silently in an hour' })
+    .option('slow-readers', { type: 'number', describe: 'Share of the nodes that read a kilobyte a second' })
     .option('relay-strategy', {
       type: 'string',
       describe: 'Who is told of transactions: flood, gossip-K, tree or reconcile',

@@ -5,16 +5,21 @@ import { loadVerifierSync } from '../crypto/verifier.ts';
 import { ConfigError } from '../node/settings.ts';
 import { FLOOD, parseRelayStrategy } from '../p2p/relay-strategy.ts';
 import { CheckFailure } from '../sim/checks.ts';
+import { type LatencyMatrix, parseLatencyMatrix, WORLD_LATENCIES } from '../sim/latency.ts';
 import { createReport, reportText } from '../sim/report.ts';
 import { reportHtml } from '../sim/report-html.ts';
-import type { Outcome, Scenario, ScenarioOptions } from '../sim/scenario.ts';
+import type { ScenarioOptions } from '../sim/scenario.ts';
 import { optionsOf, SCENARIOS } from '../sim/scenarios.ts';
+import { brokenPromises, type Ending, runToEnd, smallestFailing } from '../sim/smallest-failing.ts';
 import { DEFAULT_NETWORK, type World } from '../sim/world.ts';
 
 /** Between two lines of progress. */
 const PROGRESS_MS = 5 * SECOND_MS;
 const SEED_MAX = 0xffff_ffff;
-const NODES_MIN = 2;
+/** What a replay does not take over; yargs has its own `_` and `$0`, and each option with dashes a second time. */
+const UNREPEATED: ReadonlySet<string> = new Set(['scenario', 'json', 'report', '_', '$0']);
+/** Instead of a file: the regions of the built-in matrix. */
+const WORLD = 'world';
 
 export interface SimulateArguments {
   readonly scenario: string;
@@ -26,8 +31,11 @@ export interface SimulateArguments {
   readonly blocks?: string | undefined;
   readonly latency?: number | undefined;
   readonly sigma?: number | undefined;
+  readonly latencyMatrix?: string | undefined;
   readonly bandwidth?: number | undefined;
   readonly loss?: number | undefined;
+  readonly breakage?: number | undefined;
+  readonly slowReaders?: number | undefined;
   readonly memo: boolean;
   readonly relayStrategy?: string | undefined;
   readonly json?: string | undefined;
@@ -44,29 +52,38 @@ export function runSimulation(args: SimulateArguments): number {
   const options = optionsOf(scenario, optionsFrom(args));
   process.stdout.write(`${scenario.name}: ${scenario.about}\n`);
   process.stdout.write(`${options.nodes} nodes, seed ${options.seed}, ${durationText(options.duration)}\n`);
+  const deps = { verifier: loadVerifierSync('auto') };
   const began = performance.now();
-  let outcome: Outcome;
-  try {
-    outcome = follow(scenario, options);
-  } catch (error) {
-    if (!(error instanceof CheckFailure)) throw error;
-    process.stdout.write(`${error.message}\nTo see it again: ${replayCommand(args)}\n`);
-    const nodes = smallestFailing(scenario, options);
-    if (nodes < options.nodes)
-      process.stdout.write(`Fewer nodes fail too: ${replayCommand({ ...args, nodes })}\n`);
-    return 1;
-  }
+  const ending = runToEnd(deps, scenario, options, progress());
   const seconds = (performance.now() - began) / SECOND_MS;
-  const report = createReport(scenario.name, options, outcome);
-  process.stdout.write(`\n${reportText(report)}`);
-  const { delivered } = report.frames;
-  const { rss } = process.memoryUsage();
+  const fails = ending instanceof CheckFailure || brokenPromises(ending).length > 0;
+  if (!(ending instanceof CheckFailure)) {
+    const report = createReport(scenario.name, options, ending);
+    process.stdout.write(`\n${reportText(report)}${speedLine(report.frames.delivered, seconds)}\n`);
+    if (args.json !== undefined) fs.writeFileSync(args.json, `${JSON.stringify(report, null, 2)}\n`);
+    if (args.report !== undefined) fs.writeFileSync(args.report, reportHtml(report, ending.world));
+  }
+  if (!fails) return 0;
+  tellFailure(ending, args);
+  const nodes = smallestFailing(deps, scenario, options, ending);
   process.stdout.write(
-    `${delivered.toLocaleString('en')} messages in ${seconds.toFixed(1)} s: ${Math.round(delivered / seconds).toLocaleString('en')} a second; ${Math.round(rss / 2 ** 20)} MiB\n`,
+    nodes < options.nodes
+      ? `The fewest nodes that fail alike are ${nodes}: ${replayCommand({ ...args, nodes })}\n`
+      : 'With fewer nodes it does not happen.\n',
   );
-  if (args.json !== undefined) fs.writeFileSync(args.json, `${JSON.stringify(report, null, 2)}\n`);
-  if (args.report !== undefined) fs.writeFileSync(args.report, reportHtml(report, outcome.world));
-  return report.verdicts.every(({ holds }) => holds) ? 0 : 1;
+  return 1;
+}
+
+function tellFailure(ending: Ending, args: SimulateArguments): void {
+  const what =
+    ending instanceof CheckFailure ? [ending.message] : brokenPromises(ending).map(text => `Broken: ${text}`);
+  process.stdout.write(`${what.join('\n')}\nTo see it again, seed ${args.seed}: ${replayCommand(args)}\n`);
+}
+
+function speedLine(delivered: number, seconds: number): string {
+  const { rss } = process.memoryUsage();
+  const rate = Math.round(delivered / seconds).toLocaleString('en');
+  return `${delivered.toLocaleString('en')} messages in ${seconds.toFixed(1)} s: ${rate} a second; ${Math.round(rss / 2 ** 20)} MiB`;
 }
 
 /** `90s`, `10m`, `2h`; a bare number is seconds. Throws ConfigError. */
@@ -78,15 +95,29 @@ export function parseDuration(text: string, option: string): Milliseconds {
 }
 
 function optionsFrom(args: SimulateArguments): Partial<ScenarioOptions> {
-  const { nodes, seed, duration, reachable, tx, blocks, latency, sigma, bandwidth, loss, memo } = args;
+  const {
+    nodes,
+    seed,
+    duration,
+    reachable,
+    tx,
+    blocks,
+    latency,
+    sigma,
+    bandwidth,
+    loss,
+    memo,
+    breakage,
+    slowReaders,
+  } = args;
   if (!Number.isInteger(seed) || seed < 0 || seed > SEED_MAX)
     throw new ConfigError(`--seed ${seed} is not an integer of 32 bits`);
   if (nodes !== undefined && (!Number.isInteger(nodes) || nodes < 2))
     throw new ConfigError(`--nodes ${nodes} is not an integer of at least 2`);
-  for (const [name, share] of Object.entries({ reachable, loss }))
+  for (const [name, share] of Object.entries({ reachable, loss, 'slow-readers': slowReaders }))
     if (share !== undefined && !(share >= 0 && share <= 1))
       throw new ConfigError(`--${name} ${share} is not between 0 and 1`);
-  for (const [name, value] of Object.entries({ tx, latency, sigma, bandwidth }))
+  for (const [name, value] of Object.entries({ tx, latency, sigma, bandwidth, breakage }))
     if (value !== undefined && !(value >= 0)) throw new ConfigError(`--${name} ${value} is below zero`);
   const strategy = args.relayStrategy === undefined ? FLOOD : parseRelayStrategy(args.relayStrategy);
   if (strategy === undefined)
@@ -103,13 +134,29 @@ function optionsFrom(args: SimulateArguments): Partial<ScenarioOptions> {
     ...(tx !== undefined && { txPerSecond: tx }),
     ...(blocks !== undefined && { blockInterval: parseDuration(blocks, 'blocks') }),
     network: {
+      ...DEFAULT_NETWORK,
       latencyMs: latency ?? DEFAULT_NETWORK.latencyMs,
       latencySigma: sigma ?? DEFAULT_NETWORK.latencySigma,
       upBytesPerSecond: bytesPerSecond(bandwidth),
       downBytesPerSecond: bytesPerSecond(bandwidth),
       lossRate: loss ?? DEFAULT_NETWORK.lossRate,
+      breakageRate: breakage ?? DEFAULT_NETWORK.breakageRate,
+      slowReaders: slowReaders ?? DEFAULT_NETWORK.slowReaders,
+      ...(args.latencyMatrix !== undefined && { latencies: readLatencies(args.latencyMatrix) }),
     },
   };
+}
+
+/** Throws ConfigError. */
+function readLatencies(source: string): LatencyMatrix {
+  if (source === WORLD) return WORLD_LATENCIES;
+  try {
+    return parseLatencyMatrix(JSON.parse(fs.readFileSync(source, 'utf8')));
+  } catch (error) {
+    throw new ConfigError(
+      `--latency-matrix ${source} is neither “${WORLD}” nor a file with a matrix of latencies: ${(error as Error).message}`,
+    );
+  }
 }
 
 /** From megabits a second. */
@@ -117,43 +164,18 @@ function bytesPerSecond(megabits: number | undefined): number {
   return megabits === undefined || megabits === 0 ? Number.POSITIVE_INFINITY : (megabits * 1e6) / 8;
 }
 
-function follow(scenario: Scenario, options: ScenarioOptions): Outcome {
-  const course = scenario.run({ verifier: loadVerifierSync('auto') }, options);
+/** Prints a line every few seconds. */
+function progress(): (world: World) => void {
   let told = performance.now();
   let done = 0;
-  for (let step = course.next(); ; step = course.next()) {
-    if (step.done) return step.value;
+  return world => {
     const now = performance.now();
-    if (now - told < PROGRESS_MS) continue;
-    const { agenda } = step.value;
-    process.stdout.write(`${progressLine(step.value, ((agenda.done - done) / (now - told)) * SECOND_MS)}\n`);
+    if (now - told < PROGRESS_MS) return;
+    const { agenda } = world;
+    process.stdout.write(`${progressLine(world, ((agenda.done - done) / (now - told)) * SECOND_MS)}\n`);
     told = now;
     done = agenda.done;
-  }
-}
-
-/** The smallest count of nodes found that breaks an invariant with the same seed: by halving, then between. */
-export function smallestFailing(scenario: Scenario, options: ScenarioOptions): number {
-  const deps = { verifier: loadVerifierSync('auto') };
-  const fails = (nodes: number): boolean => {
-    try {
-      const course = scenario.run(deps, { ...options, nodes });
-      while (course.next().done !== true);
-      return false;
-    } catch (error) {
-      if (error instanceof CheckFailure) return true;
-      throw error;
-    }
   };
-  let failing = options.nodes;
-  let passing = NODES_MIN - 1;
-  while (failing - passing > 1) {
-    const middle = passing < NODES_MIN ? failing >> 1 : (failing + passing) >> 1;
-    if (middle < NODES_MIN) break;
-    if (fails(middle)) failing = middle;
-    else passing = middle;
-  }
-  return failing;
 }
 
 function progressLine(world: World, eventsPerSecond: number): string {
@@ -171,7 +193,7 @@ function durationText(duration: Milliseconds): string {
 
 function replayCommand(args: SimulateArguments): string {
   const options = Object.entries(args).flatMap(([name, value]) => {
-    if (['scenario', 'json', 'report'].includes(name) || value === undefined || value === true) return [];
+    if (UNREPEATED.has(name) || name.includes('-') || value === undefined || value === true) return [];
     const option = name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`);
     return value === false ? [`--no-${option}`] : [`--${option} ${value}`];
   });

@@ -13,7 +13,8 @@ import type { Hash256 } from '../base/bytes.ts';
 import { MINUTE_MS, type Milliseconds, SECOND_MS } from '../base/clock.ts';
 import { INV, INV_WITNESS_TX, type Message } from '../wire/messages.ts';
 import type { Agenda } from './agenda.ts';
-import type { Link, Network } from './network.ts';
+import type { Link } from './link.ts';
+import type { Network } from './network.ts';
 import type { SimNode } from './sim-node.ts';
 import type { Wiretap } from './wiretap.ts';
 

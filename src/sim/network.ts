@@ -1,16 +1,19 @@
 /**
  * The Internet as the simulator has it: hosts with an uplink and a downlink, and links between them.
  *
- * A link has one latency, drawn lognormally when it is made, and keeps the order of what is sent. A frame first waits for
- * the sender's uplink, then travels, then waits for the receiver's downlink; both serve in order of arrival. A lost
+ * A link has one latency, drawn when it is made (latency.ts), and keeps the order of what is sent. A frame first waits for
+ * the sender's uplink, then travels, then waits for the receiver's downlink; both serve in order of arrival. Last it waits
+ * until its reader reads: who reads slowly, or has enough unheard, lets the sender's buffer fill up (link.ts). A lost
  * packet is a frame that comes later by a retransmission. A partition cuts the links across it and lets no new ones
- * through. Connecting takes a round trip; who does not listen lets the caller wait for a timeout.
+ * through; a link that breaks does so silently: nothing arrives any more, and neither side is told. Connecting takes a
+ * round trip; who does not listen lets the caller wait for a timeout.
  */
-import type { Milliseconds } from '../base/clock.ts';
-import { type Random, randomBelow } from '../base/random.ts';
-import type { ConnectionType } from '../p2p/events.ts';
+import { HOUR_MS, type Milliseconds } from '../base/clock.ts';
+import { type Random, randomBelow, randomExponential } from '../base/random.ts';
 import { addressKey, type NetAddress } from '../wire/net-address.ts';
-import type { Agenda, Target } from './agenda.ts';
+import type { Agenda } from './agenda.ts';
+import { type AlikeLatencies, Latencies, type LatencyMatrix } from './latency.ts';
+import { type Host, Link, SEND_PAUSE_BYTES, type Side, SOCKET_BUFFER_BYTES } from './link.ts';
 
 /** How long a dial of nobody takes (Core: DEFAULT_CONNECT_TIMEOUT). */
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -20,77 +23,27 @@ const RETRANSMIT_MS = 200;
 const DNS_MS = 100;
 const DNS_ANSWER_MAX = 25;
 
-export interface NetworkOptions {
-  /** Median one-way latency of a link. */
-  readonly latencyMs: Milliseconds;
-  /** Of the logarithm: 0 makes all links alike. */
-  readonly latencySigma: number;
+export interface NetworkOptions extends AlikeLatencies {
+  /** Instead of latencies that are drawn alike. */
+  readonly latencies?: LatencyMatrix;
   /** Bytes a second of each host; Infinity: no queueing. */
   readonly upBytesPerSecond: number;
   readonly downBytesPerSecond: number;
   /** Chance that a frame is lost once. */
   readonly lossRate: number;
+  /** Of the links that stand, how many break silently in an hour. */
+  readonly breakageRate: number;
+  /** Share of the hosts that read so slowly from each of their links. */
+  readonly slowReaders: number;
+  readonly slowBytesPerSecond: number;
 }
-
-/** A node as the network sees it. */
-export interface Host {
-  readonly index: number;
-  readonly address: NetAddress;
-  /** Accepts connections. */
-  readonly isReachable: boolean;
-  accept(link: Link, side: Side, from: NetAddress): void;
-}
-
-/** One side of a link. */
-export interface LinkEnd {
-  received(frame: Uint8Array): void;
-  closed(): void;
-}
-export type Side = 0 | 1;
 
 /** What a host's access line is busy with. */
 interface Line {
   upFreeAt: Milliseconds;
   downFreeAt: Milliseconds;
-}
-
-/** One way of a link: frames arrive at its other end in the order in which they were sent. */
-class Lane implements Target<Uint8Array> {
-  readonly #network: Network;
-  readonly #link: Link;
-  readonly #side: Side;
-  lastArrival: Milliseconds = 0;
-
-  constructor(network: Network, link: Link, side: Side) {
-    this.#network = network;
-    this.#link = link;
-    this.#side = side;
-  }
-
-  fire(frame: Uint8Array): void {
-    this.#network.arrived(this.#link, this.#side, frame);
-  }
-}
-
-export class Link {
-  /** The dialer first. */
-  readonly hosts: readonly [Host, Host];
-  readonly type: Exclude<ConnectionType, 'inbound'>;
-  readonly latencyMs: Milliseconds;
-  readonly ends: [LinkEnd | undefined, LinkEnd | undefined] = [undefined, undefined];
-  readonly lanes: readonly [Lane, Lane];
-  isOpen = true;
-
-  constructor(
-    network: Network,
-    hosts: readonly [Host, Host],
-    shape: { readonly type: Exclude<ConnectionType, 'inbound'>; readonly latencyMs: Milliseconds },
-  ) {
-    this.hosts = hosts;
-    this.type = shape.type;
-    this.latencyMs = shape.latencyMs;
-    this.lanes = [new Lane(network, this, 0), new Lane(network, this, 1)];
-  }
+  /** From each link; Infinity: what comes is read. */
+  readonly readsBytesPerSecond: number;
 }
 
 export class Network {
@@ -105,6 +58,9 @@ export class Network {
   #sideOf: ((host: Host) => number) | undefined;
   /** Frames: sent, delivered, and lost with their links. */
   readonly frames = { sent: 0, delivered: 0, lost: 0, inFlight: 0 };
+  /** Links that were made and that broke silently; how often a sender's buffer was full, and a reader had enough unheard. */
+  readonly counts = { links: 0, broken: 0, sendPauses: 0, readPauses: 0 };
+  readonly latencies: Latencies;
 
   /** Connections that were tried. */
   dials = 0;
@@ -113,6 +69,7 @@ export class Network {
     this.#agenda = agenda;
     this.#random = random;
     this.#options = options;
+    this.latencies = new Latencies(random, options, options.latencies);
   }
 
   get links(): ReadonlySet<Link> {
@@ -121,7 +78,11 @@ export class Network {
 
   add(host: Host): void {
     this.#hosts.set(addressKey(host.address), host);
-    this.#lines[host.index] = { upFreeAt: 0, downFreeAt: 0 };
+    this.latencies.place(host.index);
+    const { slowReaders, slowBytesPerSecond } = this.#options;
+    const isSlow = slowReaders > 0 && this.#chance(slowReaders);
+    const readsBytesPerSecond = isSlow ? slowBytesPerSecond : Number.POSITIVE_INFINITY;
+    this.#lines[host.index] = { upFreeAt: 0, downFreeAt: 0, readsBytesPerSecond };
   }
 
   /** `host` answers at this address too. */
@@ -157,16 +118,19 @@ export class Network {
       this.#agenda.after(CONNECT_TIMEOUT_MS, () => outcome.failed('timeout'));
       return;
     }
-    const link = new Link(this, [from, to], { type, latencyMs: this.#drawLatency() });
+    const latencyMs = this.latencies.draw(from.index, to.index);
+    const link = new Link(this, [from, to], { type, latencyMs });
     this.#agenda.after(2 * link.latencyMs, () => {
       if (this.#isCut(link)) {
         this.#agenda.after(CONNECT_TIMEOUT_MS, () => outcome.failed('timeout'));
         return;
       }
       this.#links.add(link);
+      this.counts.links += 1;
+      this.#breakSometime(link);
       // Before anything that the dialer sends.
       this.#agenda.after(link.latencyMs, () => {
-        if (link.isOpen) to.accept(link, 1, from.address);
+        if (link.carries) to.accept(link, 1, from.address);
       });
       outcome.opened(link);
     });
@@ -174,8 +138,20 @@ export class Network {
 
   send(link: Link, side: Side, frame: Uint8Array): void {
     if (!link.isOpen) return;
-    const { upBytesPerSecond, lossRate } = this.#options;
+    const { upBytesPerSecond, lossRate, latencies } = this.#options;
+    const lane = link.lanes[side];
     this.frames.sent += 1;
+    lane.unreadBytes += frame.length;
+    if (!lane.isSendPaused && lane.unreadBytes > SEND_PAUSE_BYTES) {
+      lane.isSendPaused = true;
+      this.counts.sendPauses += 1;
+      link.ends[side]?.sendPaused();
+    }
+    if (!link.carries) {
+      // It stays in the sender's buffer until he gives up.
+      this.frames.lost += 1;
+      return;
+    }
     this.frames.inFlight += 1;
     let leaves = this.#agenda.now;
     if (upBytesPerSecond !== Number.POSITIVE_INFINITY) {
@@ -184,22 +160,36 @@ export class Network {
       line.upFreeAt = leaves;
     }
     let arrives = leaves + link.latencyMs;
-    if (lossRate > 0 && this.#random.u32() < lossRate * 0x1_0000_0000)
-      arrives += RETRANSMIT_MS + 2 * link.latencyMs;
-    const lane = link.lanes[side];
+    if (latencies !== undefined) arrives += this.latencies.jitter();
+    if (lossRate > 0 && this.#chance(lossRate)) arrives += RETRANSMIT_MS + 2 * link.latencyMs;
     arrives = Math.max(arrives, lane.lastArrival);
     lane.lastArrival = arrives;
     this.#agenda.fireAt(arrives, lane, frame);
   }
 
-  /** What `side` has sent before still arrives; then the other side learns of it. */
+  /** What `side` has sent before still arrives; then the other side learns of it, unless the link is broken. */
   close(link: Link, side: Side): void {
     if (!link.isOpen) return;
     const end = link.ends[side];
     link.ends[side] = undefined;
     this.#agenda.after(0, () => end?.closed());
+    if (!link.carries) {
+      if (link.ends[1 - side] === undefined) this.#cut(link);
+      return;
+    }
     const arrives = Math.max(this.#agenda.now + link.latencyMs, link.lanes[side].lastArrival);
-    this.#agenda.at(arrives, () => this.#cut(link));
+    this.#agenda.at(arrives, () => {
+      if (link.carries) this.#cut(link);
+    });
+  }
+
+  /** From now on nothing passes, and nobody is told: a router forgot it, or a cable was cut. */
+  break(link: Link): void {
+    if (!link.isOpen || !link.carries) return;
+    this.counts.broken += 1;
+    link.carries = false;
+    // One side had hung up already, or had not heard of the dial yet: there is nobody to find out.
+    if (link.ends[0] === undefined && link.ends[1] === undefined) this.#cut(link);
   }
 
   /** Hosts of different sides no longer reach each other. */
@@ -219,42 +209,96 @@ export class Network {
   #cut(link: Link): void {
     if (!this.#links.delete(link)) return;
     link.isOpen = false;
+    for (const { unread } of link.lanes) this.#lose(unread?.length ?? 0);
     for (const end of link.ends) end?.closed();
   }
 
   /** A frame has come to the end of its way. */
   arrived(link: Link, side: Side, frame: Uint8Array): void {
-    const { downBytesPerSecond } = this.#options;
-    if (downBytesPerSecond === Number.POSITIVE_INFINITY) {
-      this.#deliver(link, side, frame);
+    if (!link.carries) {
+      this.#lose(1);
       return;
     }
+    const { downBytesPerSecond } = this.#options;
     const line = this.#lines[link.hosts[1 - side]!.index]!;
-    line.downFreeAt =
-      Math.max(this.#agenda.now, line.downFreeAt) + (frame.length / downBytesPerSecond) * 1_000;
-    this.#agenda.at(line.downFreeAt, () => this.#deliver(link, side, frame));
+    let readAt = this.#agenda.now;
+    if (downBytesPerSecond !== Number.POSITIVE_INFINITY) {
+      readAt = Math.max(readAt, line.downFreeAt) + (frame.length / downBytesPerSecond) * 1_000;
+      line.downFreeAt = readAt;
+    }
+    if (line.readsBytesPerSecond !== Number.POSITIVE_INFINITY) {
+      const lane = link.lanes[side];
+      readAt = Math.max(readAt, lane.readFreeAt) + (frame.length / line.readsBytesPerSecond) * 1_000;
+      lane.readFreeAt = readAt;
+    }
+    if (readAt === this.#agenda.now) this.#deliver(link, side, frame);
+    else this.#agenda.at(readAt, () => this.#deliver(link, side, frame));
   }
 
-  #deliver(link: Link, side: Side, frame: Uint8Array): void {
-    this.frames.inFlight -= 1;
-    const end = link.isOpen ? link.ends[1 - side] : undefined;
-    if (end === undefined) {
-      this.frames.lost += 1;
+  /** `side` has room again: what waited for it is read now. */
+  resumeReading(link: Link, side: Side): void {
+    const lane = link.lanes[side === 0 ? 1 : 0];
+    const { unread } = lane;
+    if (unread === undefined) return;
+    lane.unread = undefined;
+    for (const [i, frame] of unread.entries()) {
+      this.#hand(link, side, frame);
+      if (!(link.ends[side]?.isFull ?? false)) continue;
+      lane.unread = unread.slice(i + 1);
       return;
     }
+  }
+
+  #deliver(link: Link, from: Side, frame: Uint8Array): void {
+    const lane = link.lanes[from];
+    const side = from === 0 ? 1 : 0;
+    if (lane.unread !== undefined || (link.ends[side]?.isFull ?? false)) {
+      if (lane.unread === undefined) {
+        this.counts.readPauses += 1;
+        lane.unread = [];
+      }
+      lane.unread.push(frame);
+      return;
+    }
+    this.#hand(link, side, frame);
+  }
+
+  #hand(link: Link, side: Side, frame: Uint8Array): void {
+    const end = link.isOpen ? link.ends[side] : undefined;
+    if (end === undefined) {
+      this.#lose(1);
+      return;
+    }
+    this.frames.inFlight -= 1;
     this.frames.delivered += 1;
+    if (link.carries) this.#acknowledge(link, side === 0 ? 1 : 0, frame.length);
     end.received(frame);
   }
 
-  #drawLatency(): Milliseconds {
-    const { latencyMs, latencySigma } = this.#options;
-    return latencyMs * Math.exp(latencySigma * normal(this.#random));
+  /** The sender learns a latency later that there is room again. */
+  #acknowledge(link: Link, sender: Side, bytes: number): void {
+    const lane = link.lanes[sender];
+    lane.unreadBytes -= bytes;
+    if (!lane.isSendPaused || lane.unreadBytes > SOCKET_BUFFER_BYTES) return;
+    lane.isSendPaused = false;
+    this.#agenda.after(link.latencyMs, () => {
+      if (link.isOpen && !lane.isSendPaused) link.ends[sender]?.sendResumed();
+    });
   }
-}
 
-/** Box and Muller. */
-function normal(random: Random): number {
-  const u = (random.u32() + 1) / 0x1_0000_0001;
-  const v = random.u32() / 0x1_0000_0000;
-  return Math.sqrt(-2 * Math.log(u)) * Math.cos(2 * Math.PI * v);
+  /** Frames that were on their way come to nobody. */
+  #lose(count: number): void {
+    this.frames.inFlight -= count;
+    this.frames.lost += count;
+  }
+
+  #breakSometime(link: Link): void {
+    const { breakageRate } = this.#options;
+    if (breakageRate === 0) return;
+    this.#agenda.after(randomExponential(this.#random, HOUR_MS / breakageRate), () => this.break(link));
+  }
+
+  #chance(share: number): boolean {
+    return this.#random.u32() < share * 0x1_0000_0000;
+  }
 }

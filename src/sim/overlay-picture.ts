@@ -1,5 +1,5 @@
 /** The picture of who is connected to whom. */
-import type { Link } from './network.ts';
+import type { Link } from './link.ts';
 import { pathOf, px, svg } from './svg.ts';
 import type { World } from './world.ts';
 

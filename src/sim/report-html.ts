@@ -5,6 +5,7 @@ import { delayAtShare, type Spread } from './metrics.ts';
 import { OVERLAY_NODES_MAX, overlayGraph } from './overlay-picture.ts';
 import { meanHops, spreadChart, spreadTree, TREE_NODES_MAX } from './pictures.ts';
 import { formatNumber, type RunReport } from './report.ts';
+import type { ScenarioOptions } from './scenario.ts';
 import { barChart, escapeText } from './svg.ts';
 import type { World } from './world.ts';
 
@@ -27,7 +28,7 @@ export function reportHtml(report: RunReport, world: World): string {
     `<table>${pairs.map(([name, value]) => `<tr><td>${escapeText(name)}</td><td>${escapeText(value)}</td></tr>`).join('')}</table>`;
   const parts = [
     `<h1>Hearsay simulator: ${escapeText(scenario)}</h1>`,
-    `<p>${formatNumber(options.nodes)} nodes, seed ${options.seed}, ${formatNumber(options.duration / SECOND_MS)} s measured. Links: median latency ${options.network.latencyMs} ms one way, lognormal σ ${options.network.latencySigma}. Real peer managers, codecs, chains and mempools in virtual time.</p>`,
+    `<p>${formatNumber(options.nodes)} nodes, seed ${options.seed}, ${formatNumber(options.duration / SECOND_MS)} s measured. Links: ${linksText(options.network)}. Real peer managers, codecs, chains and mempools in virtual time.</p>`,
     rows(figures.map(({ name, value, unit }) => [name, `${formatNumber(value)} ${unit}`.trim()] as const)),
     verdicts.map(({ promise, holds }) => `<div class="${holds ? 'good' : 'bad'}">${holds ? '✓' : '✗'} ${escapeText(promise)}</div>`).join(''),
     ...spreadParts('Transactions', 'transaction', 'tx', world.metrics.spreads('tx')),
@@ -72,4 +73,10 @@ function medianSpread(spreads: readonly Spread[]): Spread {
   const whole = spreads.filter(({ reached }) => reached === most);
   whole.sort((a, b) => delayAtShare(a, 0.5) - delayAtShare(b, 0.5));
   return whole[whole.length >> 1]!;
+}
+
+function linksText({ latencies, latencyMs, latencySigma }: ScenarioOptions['network']): string {
+  return latencies === undefined
+    ? `median latency ${latencyMs} ms one way, lognormal σ ${latencySigma}`
+    : `between ${latencies.regions.length} regions by a matrix of round trips, lognormal σ ${latencies.sigma}`;
 }

@@ -23,6 +23,13 @@ export interface RunReport {
   readonly commands: readonly CommandTotals[];
   /** Of the whole run. */
   readonly frames: { readonly sent: number; readonly delivered: number; readonly lost: number };
+  /** Made and silently broken; senders whose buffer was full, readers that had enough unheard. Of the whole run. */
+  readonly links: {
+    readonly made: number;
+    readonly broken: number;
+    readonly sendPauses: number;
+    readonly readPauses: number;
+  };
   readonly checks: { readonly seconds: number; readonly nodes: number; readonly messages: number };
   /** Closed by nodes, by reason. */
   readonly disconnects: readonly { readonly reason: string; readonly count: number }[];
@@ -44,6 +51,7 @@ export function createReport(scenario: string, options: ScenarioOptions, outcome
   const { world, figures, verdicts } = outcome;
   const { metrics, network, checks, trace, nodes } = world;
   const { sent, delivered, lost } = network.frames;
+  const { links: made, ...events } = network.counts;
   const commands = [...metrics.commands]
     .map(([command, { messages, bytes }]) => ({ command, messages, bytes }))
     .sort((a, b) => b.bytes - a.bytes || (a.command < b.command ? -1 : 1));
@@ -61,6 +69,7 @@ export function createReport(scenario: string, options: ScenarioOptions, outcome
     verdicts,
     commands,
     frames: { sent, delivered, lost },
+    links: { made, ...events },
     checks: { ...checks.counts },
     disconnects: [...reasons].map(([reason, count]) => ({ reason, count })).sort((a, b) => b.count - a.count),
     spreads: [...metrics.spreads('tx'), ...metrics.spreads('block')].map(summarise),
@@ -77,6 +86,14 @@ export function reportText(report: RunReport): string {
     lines.push(
       row(`  ${command}`, `${formatNumber(messages).padStart(10)}${formatNumber(bytes).padStart(14)}`),
     );
+  const { made, broken, sendPauses, readPauses } = report.links;
+  lines.push(
+    '',
+    row('links made', formatNumber(made)),
+    row('  that broke silently', formatNumber(broken)),
+    row('  times a sender had to pause', formatNumber(sendPauses)),
+    row('  times a reader had to pause', formatNumber(readPauses)),
+  );
   if (report.disconnects.length > 0) lines.push('', 'connections closed by nodes');
   for (const { reason, count } of report.disconnects) lines.push(row(`  ${reason}`, formatNumber(count)));
   const { seconds, nodes, messages } = report.checks;

@@ -1,17 +1,25 @@
 /**
- * A node's end of a link. As in the daemon, a peer with an open operation is not heard: its frames wait undecoded, and
- * that it hung up is told when the operation has ended.
+ * A node's end of a link. As in the daemon, a peer with an open operation is not heard, nor one that does not read what
+ * we send: its frames wait undecoded, and when they are very many, no more are read. That a peer with an open operation
+ * has hung up is told when the operation has ended.
  */
 import type { ConnectionType, PeerId } from '../p2p/events.ts';
 import type { FrameDecoder } from '../wire/frame.ts';
-import type { Link, LinkEnd, Side } from './network.ts';
+import type { Link, LinkEnd, Side } from './link.ts';
 
 /** What a connection needs of its node. */
 export interface Listener {
   isBusy(peer: PeerId): boolean;
   hear(connection: Connection, frame: Uint8Array): void;
   hungUp(connection: Connection): void;
+  sendPaused(connection: Connection): void;
+  sendResumed(connection: Connection): void;
+  /** It was full, and is no longer. */
+  hasRoom(connection: Connection): void;
 }
+
+/** Undecoded bytes of one peer above which no more are read (Core: -maxreceivebuffer; `net/connection.ts`). */
+const RECEIVE_BUFFER_BYTES = 5_000_000;
 
 export class Connection implements LinkEnd {
   readonly peer: PeerId;
@@ -24,8 +32,10 @@ export class Connection implements LinkEnd {
   /** Of bytes that come in pieces (see frames.ts). */
   decoder?: FrameDecoder;
   readonly #listener: Listener;
-  /** Frames that wait. */
+  /** Frames that wait, and their bytes. */
   #inbox: Uint8Array[] | undefined;
+  #inboxBytes = 0;
+  #isSendPaused = false;
 
   constructor(
     listener: Listener,
@@ -43,10 +53,18 @@ export class Connection implements LinkEnd {
     this.type = facts.type;
   }
 
+  get isFull(): boolean {
+    return this.#inboxBytes > RECEIVE_BUFFER_BYTES;
+  }
+
   received(frame: Uint8Array): void {
-    if (this.#inbox !== undefined) this.#inbox.push(frame);
-    else if (this.#listener.isBusy(this.peer)) this.#inbox = [frame];
-    else this.#listener.hear(this, frame);
+    if (this.#inbox === undefined && this.#isHeard()) {
+      this.#listener.hear(this, frame);
+      return;
+    }
+    this.#inbox ??= [];
+    this.#inbox.push(frame);
+    this.#inboxBytes += frame.length;
   }
 
   closed(): void {
@@ -54,7 +72,17 @@ export class Connection implements LinkEnd {
     if (!this.#listener.isBusy(this.peer)) this.#listener.hungUp(this);
   }
 
-  /** An operation has ended: hears what has come meanwhile, until the peer is busy again. */
+  sendPaused(): void {
+    this.#isSendPaused = true;
+    this.#listener.sendPaused(this);
+  }
+
+  sendResumed(): void {
+    this.#isSendPaused = false;
+    this.#listener.sendResumed(this);
+  }
+
+  /** It may be heard again: hears what has come meanwhile, until the peer is busy once more. */
   resume(): void {
     if (this.isClosed) {
       this.#listener.hungUp(this);
@@ -62,12 +90,20 @@ export class Connection implements LinkEnd {
     }
     const inbox = this.#inbox;
     if (inbox === undefined) return;
+    const wasFull = this.isFull;
     let taken = 0;
-    while (taken < inbox.length && !this.isClosed && !this.#listener.isBusy(this.peer)) {
+    while (taken < inbox.length && !this.isClosed && this.#isHeard()) {
+      const frame = inbox[taken]!;
       taken += 1;
-      this.#listener.hear(this, inbox[taken - 1]!);
+      this.#inboxBytes -= frame.length;
+      this.#listener.hear(this, frame);
     }
     if (taken === inbox.length) this.#inbox = undefined;
     else inbox.splice(0, taken);
+    if (wasFull && !this.isFull) this.#listener.hasRoom(this);
+  }
+
+  #isHeard(): boolean {
+    return !this.#isSendPaused && !this.#listener.isBusy(this.peer);
   }
 }

@@ -21,7 +21,8 @@ import type { NetAddress } from '../wire/net-address.ts';
 import type { Transaction } from '../wire/transaction.ts';
 import type { Target } from './agenda.ts';
 import type { Frames } from './frames.ts';
-import type { Host, Link, Network, Side } from './network.ts';
+import type { Host, Link, Side } from './link.ts';
+import type { Network } from './network.ts';
 import { type NodeShape, nodeOptions } from './node-options.ts';
 import { Connection, type Listener } from './sim-connection.ts';
 import { SimWriter, type WriterDeps, type WriterListener } from './sim-writer.ts';
@@ -169,6 +170,19 @@ export class SimNode implements Host, Listener, WriterListener, Target<Milliseco
     const { peer, link } = connection;
     this.#deps.wiretap.closed(this.index, link);
     if (this.#connections.delete(peer)) this.#handle({ kind: 'disconnected', peer });
+  }
+
+  sendPaused({ peer }: Connection): void {
+    this.#handle({ kind: 'sendPaused', peer });
+  }
+
+  sendResumed(connection: Connection): void {
+    this.#handle({ kind: 'sendResumed', peer: connection.peer });
+    connection.resume();
+  }
+
+  hasRoom({ link, side }: Connection): void {
+    this.#deps.network.resumeReading(link, side);
   }
 
   #open(

@@ -1,6 +1,6 @@
 /** Who listens to what nodes say: checks, and scenarios that count more than the metrics do. */
 import type { Message } from '../wire/messages.ts';
-import type { Link } from './network.ts';
+import type { Link } from './link.ts';
 
 /** Sees every message that a node sends or gets. */
 export interface Wiretap {

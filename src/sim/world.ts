@@ -50,6 +50,9 @@ export const DEFAULT_NETWORK: NetworkOptions = {
   upBytesPerSecond: Number.POSITIVE_INFINITY,
   downBytesPerSecond: Number.POSITIVE_INFINITY,
   lossRate: 0,
+  breakageRate: 0,
+  slowReaders: 0,
+  slowBytesPerSecond: 1_000,
 };
 
 /** Streams that belong to no node. */

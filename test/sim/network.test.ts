@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import { SeededRandom } from '../../src/base/random.ts';
 import { Agenda } from '../../src/sim/agenda.ts';
-import { type Host, type Link, Network, type NetworkOptions } from '../../src/sim/network.ts';
+import { type Host, type Link, SEND_PAUSE_BYTES, SOCKET_BUFFER_BYTES } from '../../src/sim/link.ts';
+import { Network, type NetworkOptions } from '../../src/sim/network.ts';
 import { parseAddress } from '../../src/wire/net-address.ts';
 
 const PLAIN: NetworkOptions = {
@@ -11,6 +12,9 @@ const PLAIN: NetworkOptions = {
   upBytesPerSecond: Number.POSITIVE_INFINITY,
   downBytesPerSecond: Number.POSITIVE_INFINITY,
   lossRate: 0,
+  breakageRate: 0,
+  slowReaders: 0,
+  slowBytesPerSecond: 1_000,
 };
 
 /** Two hosts and a link between them; what the second gets, with its time. */
@@ -19,9 +23,16 @@ function pair(options: Partial<NetworkOptions> = {}) {
   const network = new Network(agenda, new SeededRandom(1), { ...PLAIN, ...options });
   const got: [number, number][] = [];
   const closed: number[] = [];
+  const pauses: [number, string][] = [];
+  const reader = { isFull: false };
   const end = (side: number) => ({
+    get isFull() {
+      return reader.isFull;
+    },
     received: (frame: Uint8Array) => got.push([agenda.now, frame.length]),
     closed: () => closed.push(side),
+    sendPaused: () => pauses.push([agenda.now, `paused ${side}`]),
+    sendResumed: () => pauses.push([agenda.now, `resumed ${side}`]),
   });
   const hosts = [0, 1].map((index): Host => {
     return {
@@ -43,7 +54,7 @@ function pair(options: Partial<NetworkOptions> = {}) {
       },
       failed: reason => state.failed.push(reason),
     });
-  return { agenda, network, got, closed, state, dial };
+  return { agenda, network, got, closed, pauses, reader, state, dial };
 }
 
 describe('agenda', () => {
@@ -137,6 +148,82 @@ describe('network', () => {
     dial();
     agenda.runUntil(7_000);
     expect(state.link).toBeDefined();
+  });
+
+  test('a link that breaks carries nothing more, and tells neither side', () => {
+    const { agenda, network, got, closed, state, dial } = pair();
+    dial();
+    agenda.runUntil(200);
+    const link = state.link!;
+    network.send(link, 0, new Uint8Array(1));
+    network.break(link);
+    network.send(link, 1, new Uint8Array(2));
+    agenda.runUntil(3_600_000);
+    expect([got, closed]).toEqual([[], []]);
+    expect(network.frames).toEqual({ sent: 2, delivered: 0, lost: 2, inFlight: 0 });
+    // One gives up; the other does not hear of it.
+    network.close(link, 0);
+    agenda.runUntil(3_700_000);
+    expect([closed, network.links.size]).toEqual([[0], 1]);
+    network.close(link, 1);
+    agenda.runUntil(3_700_001);
+    expect([closed, network.links.size, network.counts.broken]).toEqual([[0, 1], 0, 1]);
+  });
+
+  test('links break at the rate that was asked for', () => {
+    const { agenda, network, dial } = pair({ breakageRate: 0.5 });
+    for (let i = 0; i < 2_000; i += 1) dial();
+    agenda.runUntil(3_600_000);
+    // exp(−1/2) of them stand after an hour: 787 broken of 2,000, three standard deviations are 66.
+    expect(Math.abs(network.counts.broken - 787)).toBeLessThan(66);
+  });
+
+  test('a hang-up that a break overtakes is never heard of', () => {
+    const { agenda, network, closed, state, dial } = pair();
+    dial();
+    agenda.runUntil(200);
+    network.close(state.link!, 0);
+    network.break(state.link!);
+    agenda.runUntil(10_000);
+    expect(closed).toEqual([0]);
+  });
+
+  test('a sender is told when its buffer is full, and again when it is empty', () => {
+    const { agenda, network, got, pauses, state, dial } = pair({
+      slowReaders: 1,
+      slowBytesPerSecond: 100_000,
+    });
+    dial();
+    agenda.runUntil(200);
+    const size = 50_000;
+    const count = Math.ceil(SEND_PAUSE_BYTES / size) + 1;
+    for (let i = 0; i < count; i += 1) network.send(state.link!, 0, new Uint8Array(size));
+    expect(pauses).toEqual([[200, 'paused 0']]);
+    agenda.runUntil(60_000);
+    expect(got).toHaveLength(count);
+    // Half a second each; it is told, a latency later, of the first that leaves no more than the systems hold.
+    const before = Math.ceil((count * size - SOCKET_BUFFER_BYTES) / size);
+    expect(pauses).toEqual([[200, 'paused 0'], [300 + 500 * before, 'resumed 0']]); // biome-ignore format: pairs
+    expect(network.counts).toMatchObject({ sendPauses: 1, readPauses: 0 });
+  });
+
+  test('a reader that has enough is not given more until it has room', () => {
+    const { agenda, network, got, reader, state, dial } = pair();
+    dial();
+    agenda.runUntil(200);
+    reader.isFull = true;
+    for (let i = 1; i <= 3; i += 1) network.send(state.link!, 0, new Uint8Array(i));
+    agenda.runUntil(1_000);
+    expect(got).toEqual([]);
+    expect(network.frames.inFlight).toBe(3);
+    reader.isFull = false;
+    network.resumeReading(state.link!, 1);
+    expect(got).toEqual([[1_000, 1], [1_000, 2], [1_000, 3]]); // biome-ignore format: pairs
+    reader.isFull = true;
+    network.send(state.link!, 0, new Uint8Array(4));
+    agenda.runUntil(2_000);
+    network.partition(host => host.index);
+    expect(network.frames).toEqual({ sent: 4, delivered: 3, lost: 1, inFlight: 0 });
   });
 
   test('a seed answers with some of its zone, an unknown name with nothing', () => {

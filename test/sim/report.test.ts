@@ -1,15 +1,20 @@
 /** What is told of a run: numbers, curves and a page that stands by itself. */
+import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import type { Hash256 } from '../../src/base/bytes.ts';
-import { parseDuration, smallestFailing } from '../../src/cli/simulate.ts';
+import { parseDuration } from '../../src/cli/simulate.ts';
+import { loadVerifierSync } from '../../src/crypto/verifier.ts';
 import { CheckFailure } from '../../src/sim/checks.ts';
 import { delayAtShare, Metrics } from '../../src/sim/metrics.ts';
 import { createReport, formatNumber, reportText } from '../../src/sim/report.ts';
 import { reportHtml } from '../../src/sim/report-html.ts';
-import type { Scenario } from '../../src/sim/scenario.ts';
+import type { Outcome, Scenario } from '../../src/sim/scenario.ts';
 import { optionsOf, SCENARIOS } from '../../src/sim/scenarios.ts';
+import { brokenPromises, runToEnd, smallestFailing } from '../../src/sim/smallest-failing.ts';
 import { roundUp } from '../../src/sim/svg.ts';
 import { runScenario, SMALL } from './run.ts';
+
+const PROGRAM = new URL('../../bin/node', import.meta.url).pathname;
 
 test('a page that loads nothing, with all its pictures', () => {
   const options = optionsOf(SCENARIOS[0]!, { ...SMALL, nodes: 12 });
@@ -64,19 +69,65 @@ describe('numbers', () => {
   );
 });
 
-test('a broken invariant is looked for in smaller worlds', () => {
-  const counts: number[] = [];
-  const scenario: Scenario = {
-    name: 'broken',
-    about: 'fails with 13 nodes or more',
-    defaults: {},
-    // biome-ignore lint/correctness/useYield: it fails before its first second, or never.
-    *run(_, { nodes }) {
-      counts.push(nodes);
-      if (nodes >= 13) throw new CheckFailure('broken');
-      return { world: undefined as never, figures: [], verdicts: [] };
-    },
+describe('the fewest nodes that fail', () => {
+  const deps = { verifier: loadVerifierSync('auto') };
+  /** A scenario that ends as `end` says, and the counts of nodes with which it was run. */
+  const scene = (end: (nodes: number) => Outcome['verdicts']) => {
+    const counts: number[] = [];
+    const scenario: Scenario = {
+      name: 'broken',
+      about: 'fails with many nodes',
+      defaults: {},
+      // biome-ignore lint/correctness/useYield: it ends before its first second.
+      *run(_, { nodes }) {
+        counts.push(nodes);
+        return { world: undefined as never, figures: [], verdicts: end(nodes) };
+      },
+    };
+    const options = optionsOf(scenario, { nodes: 100 });
+    const ending = runToEnd(deps, scenario, options);
+    return { counts, ending, smallest: () => smallestFailing(deps, scenario, options, ending) };
   };
-  expect(smallestFailing(scenario, optionsOf(scenario, { nodes: 100 }))).toBe(13);
-  expect(counts.length).toBeLessThan(12);
+
+  test('a broken invariant', () => {
+    const { counts, ending, smallest } = scene(nodes => {
+      if (nodes >= 13) throw new CheckFailure('broken');
+      return [{ promise: 'this is not what is looked for', holds: false }];
+    });
+    expect([ending, brokenPromises(ending)]).toEqual([new CheckFailure('broken'), []]);
+    expect(smallest()).toBe(13);
+    expect(counts.length).toBeLessThan(12);
+  });
+
+  test('a broken promise: the same one', () => {
+    const { ending, smallest } = scene(nodes => [
+      { promise: 'kept by many', holds: nodes >= 40 },
+      { promise: 'kept by few', holds: nodes < 27 },
+    ]);
+    expect(brokenPromises(ending)).toEqual(['kept by few']);
+    expect(smallest()).toBe(27);
+  });
+
+  test('no smaller world fails', () => {
+    expect(scene(nodes => [{ promise: 'all is well', holds: nodes < 100 }]).smallest()).toBe(100);
+  });
+});
+
+test('a simulation that breaks a promise says so, how to see it again, and with how few nodes', () => {
+  // Nobody has a peer when it ends, so nothing can arrive.
+  const args = 'bandwidth --nodes 6 --seed 3 --duration 5s --tx 3 --latency 90000 --slow-readers 0.1'.split(
+    ' ',
+  );
+  const { status, stdout } = spawnSync(process.execPath, [PROGRAM, 'simulate', ...args], {
+    encoding: 'utf8',
+  });
+  expect(status).toBe(1);
+  expect(stdout).toContain('Broken: every transaction reached');
+  const told = stdout.split('\n').slice(-3, -1);
+  const options = '--seed 3 --duration 5s --tx 3 --latency 90000 --slow-readers 0.1';
+  expect(told[0]).toBe(`To see it again, seed 3: bin/node simulate bandwidth --nodes 6 ${options}`);
+  const [, nodes] = /alike are (\d):/.exec(told[1]!)!;
+  expect(told[1]).toBe(
+    `The fewest nodes that fail alike are ${nodes}: bin/node simulate bandwidth --nodes ${nodes} ${options}`,
+  );
 });
