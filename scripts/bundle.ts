@@ -8,7 +8,7 @@ const compiled = new URL('../src/', import.meta.url);
 const target = new URL('../bundle/', import.meta.url);
 
 /** Native parts find their binaries beside themselves; libauth is loaded only where no native part fits. */
-const EXTERNAL = [/^classic-level/, /^secp256k1/, /^@bitauth\/libauth/, /^node:/];
+const EXTERNAL = [/^classic-level/, /^secp256k1/, /^koffi/, /^@bitauth\/libauth/, /^node:/];
 
 const bundle = await rolldown({
   input: {

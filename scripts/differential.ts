@@ -4,7 +4,7 @@
  * case that shows it. Exit code 0: all agreed; 1: a disagreement; 2: it could not run.
  *
  *   npm run differential -- --seed N --minutes M [--bitcoind PATH] [--corpus FOLDER] [--late-forks] [--standard]
- *     [--verify-engine native|wasm|noble]
+ *     [--verify-engine system|native|wasm|noble]
  *
  * Without --bitcoind the environment's BITCOIND counts. The corpus is a folder of *.jsonl.gz with a member `hex` a line.
  * With --late-forks the soft forks activate one after the other while it runs; with

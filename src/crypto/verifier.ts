@@ -1,12 +1,13 @@
 /**
- * Signature verification behind one face, by the fastest engine that loads: libsecp256k1 native, libsecp256k1 as
- * wasm, noble. Whichever it is, the verdict is consensus, so the engines must agree on every input:
+ * Signature verification behind one face, by the fastest engine that loads: the system's libsecp256k1, the one that npm
+ * has native, libsecp256k1 as wasm, noble. Whichever it is, the verdict is consensus, so the engines must agree on every
+ * input:
  *
  * - DER is parsed by our own lax parser; r and s out of range verify nowhere; a high s verifies as its negative.
  * - Hybrid public keys (06, 07) verify when their parity byte is right; noble does not know them.
  * - What throws in an engine (a point off the curve, a sum at infinity) is a false signature.
  *
- * libsecp256k1 as packaged for npm has no BIP340, so the C engines check it by ECDSA key recovery: recovering from
+ * libsecp256k1 as packaged for npm has no BIP340, so native and wasm check it by ECDSA key recovery: recovering from
  * r = x(P), s' = −e·x(P), m' = −s·x(P) with even parity gives Q = r⁻¹(s'·P − m'·G) = s·G − e·P, the point BIP340 asks for.
  */
 
@@ -16,10 +17,15 @@ import { taggedHash } from './hashes.ts';
 import { isPublicKeyShaped } from './keys.ts';
 import { type NativeSecp256k1, nativeSecp256k1 } from './native.ts';
 import { noble } from './noble.ts';
+import { PointCache } from './point-cache.ts';
 import { CURVE_ORDER, FIELD_SIZE, modOrder, readScalar, writeScalar } from './scalar.ts';
+import { type SystemSecp256k1, systemSecp256k1 } from './system.ts';
+
+/** Fastest first. */
+export const VERIFIERS = ['system', 'native', 'wasm', 'noble'] as const;
 
 export interface SignatureVerifier {
-  readonly name: 'native' | 'wasm' | 'noble';
+  readonly name: (typeof VERIFIERS)[number];
   /**
    * `derSignature` without the sighash byte, read as laxly as Core does; `publicKey` of 33 or 65 bytes. Never throws
    * for bad input (Core: CPubKey::Verify).
@@ -32,8 +38,6 @@ export interface SignatureVerifier {
 export type VerifierChoice = 'auto' | SignatureVerifier['name'];
 
 const COMPRESSED_BYTES = 33;
-/** Points kept, each in a place that its key says: half a megabyte. */
-const POINTS_MAX = 4_096;
 
 /** What we need of an engine made from libsecp256k1. Undefined or false where C returns 0. */
 interface CEngine {
@@ -44,31 +48,48 @@ interface CEngine {
 
 /** The engine chosen, or for 'auto' the fastest that loads. Throws Error when the one asked for does not load. */
 export async function loadVerifier(choice: VerifierChoice): Promise<SignatureVerifier> {
-  if (choice === 'native' || choice === 'noble') return loadVerifierSync(choice);
-  if (choice === 'auto' && nativeSecp256k1 !== undefined) return nativeVerifier(nativeSecp256k1);
-  try {
-    return await wasmVerifier();
-  } catch (error) {
-    if (choice === 'auto') return NOBLE_VERIFIER;
-    throw error;
-  }
+  if (choice === 'auto') return fastestNative() ?? (await wasmVerifier().catch(() => NOBLE_VERIFIER));
+  return choice === 'wasm' ? wasmVerifier() : loadVerifierSync(choice);
 }
 
 /** As `loadVerifier` without wasm, which cannot be loaded synchronously. */
 export function loadVerifierSync(choice: Exclude<VerifierChoice, 'wasm'>): SignatureVerifier {
   if (choice === 'noble') return NOBLE_VERIFIER;
+  if (choice === 'auto') return fastestNative() ?? NOBLE_VERIFIER;
+  if (choice === 'system') {
+    const system = systemSecp256k1();
+    if (system !== undefined) return systemVerifier(system);
+    throw new Error(
+      "No libsecp256k1 with BIP340 was found on this system, or it does not verify as it must. Install your system's package (Debian: libsecp256k1-1, Linux only) or choose another engine",
+    );
+  }
   if (nativeSecp256k1 !== undefined) return nativeVerifier(nativeSecp256k1);
-  if (choice === 'auto') return NOBLE_VERIFIER;
   throw new Error('secp256k1 has no native binary for this platform');
 }
 
+function fastestNative(): SignatureVerifier | undefined {
+  const system = systemSecp256k1();
+  if (system !== undefined) return systemVerifier(system);
+  return nativeSecp256k1 && nativeVerifier(nativeSecp256k1);
+}
+
+function systemVerifier(system: SystemSecp256k1): SignatureVerifier {
+  return {
+    name: 'system',
+    verifyEcdsa: (hash32, derSignature, publicKey) =>
+      verifyEcdsaCompact(system, hash32, derSignature, publicKey),
+    verifySchnorr: (message32, signature64, xOnlyPublicKey32) =>
+      system.verifySchnorr(message32, signature64, xOnlyPublicKey32),
+  };
+}
+
 function nativeVerifier(native: NativeSecp256k1): SignatureVerifier {
-  const points = new PointCache(native);
+  const points = new PointCache(key => native.publicKeyConvert(key, false));
   return cVerifier('native', {
     verifyCompact(compact, hash, publicKey) {
       try {
         const point = publicKey.length === COMPRESSED_BYTES ? points.get(publicKey) : publicKey;
-        return native.ecdsaVerify(compact, hash, point);
+        return point !== undefined && native.ecdsaVerify(compact, hash, point);
       } catch {
         return false;
       }
@@ -81,37 +102,6 @@ function nativeVerifier(native: NativeSecp256k1): SignatureVerifier {
       }
     },
   });
-}
-
-/**
- * The points of compressed keys that were used before: finding one is a tenth of a verification, and many keys are used
- * again. A key that is not here costs nothing more, since the point has to be found in any case.
- */
-class PointCache {
-  readonly #native: NativeSecp256k1;
-  readonly #keys = new Uint8Array(POINTS_MAX * COMPRESSED_BYTES);
-  readonly #points = new Array<Uint8Array | undefined>(POINTS_MAX).fill(undefined);
-
-  constructor(native: NativeSecp256k1) {
-    this.#native = native;
-  }
-
-  /** 65 bytes. Throws for what is no point of the curve. */
-  get(key: Uint8Array): Uint8Array {
-    const place = (key[1]! | (key[2]! << 8)) % POINTS_MAX;
-    const known = this.#points[place];
-    if (known !== undefined && this.#isKey(place, key)) return known;
-    const point = this.#native.publicKeyConvert(key, false);
-    this.#keys.set(key, place * COMPRESSED_BYTES);
-    this.#points[place] = point;
-    return point;
-  }
-
-  #isKey(place: number, key: Uint8Array): boolean {
-    const start = place * COMPRESSED_BYTES;
-    for (let i = 0; i < COMPRESSED_BYTES; i += 1) if (this.#keys[start + i] !== key[i]) return false;
-    return true;
-  }
 }
 
 async function wasmVerifier(): Promise<SignatureVerifier> {
@@ -130,14 +120,22 @@ async function wasmVerifier(): Promise<SignatureVerifier> {
 function cVerifier(name: 'native' | 'wasm', engine: CEngine): SignatureVerifier {
   return {
     name,
-    verifyEcdsa(hash32, derSignature, publicKey) {
-      if (!isPublicKeyShaped(publicKey)) return false;
-      const compact = parseDerLax(derSignature);
-      return compact !== undefined && engine.verifyCompact(compact, hash32, publicKey);
-    },
+    verifyEcdsa: (hash32, derSignature, publicKey) =>
+      verifyEcdsaCompact(engine, hash32, derSignature, publicKey),
     verifySchnorr: (message32, signature64, xOnlyPublicKey32) =>
       verifySchnorrByRecovery(engine, message32, signature64, xOnlyPublicKey32),
   };
+}
+
+function verifyEcdsaCompact(
+  engine: Pick<CEngine, 'verifyCompact'>,
+  hash32: Uint8Array,
+  derSignature: Uint8Array,
+  publicKey: Uint8Array,
+): boolean {
+  if (!isPublicKeyShaped(publicKey)) return false;
+  const compact = parseDerLax(derSignature);
+  return compact !== undefined && engine.verifyCompact(compact, hash32, publicKey);
 }
 
 const NOBLE_VERIFIER: SignatureVerifier = {

@@ -7,7 +7,7 @@ import { CHECK_BLOCKS_DEFAULT, CHECK_LEVEL_DEFAULT } from '../chain/verify-chain
 import { COIN } from '../consensus/amount.ts';
 import { BLOCK_WEIGHT_MAX } from '../consensus/limits.ts';
 import type { ChainParams } from '../consensus/params.ts';
-import type { VerifierChoice } from '../crypto/verifier.ts';
+import { VERIFIERS, type VerifierChoice } from '../crypto/verifier.ts';
 import { DEFAULT_MEMPOOL_OPTIONS, type MempoolOptions } from '../mempool/options.ts';
 import { BLOCK_MIN_FEE_RATE, BLOCK_RESERVED_WEIGHT, type TemplateOptions } from '../mining/template.ts';
 import type { OutputType } from '../wallet/descriptor-keeper.ts';
@@ -108,10 +108,14 @@ export function validationCacheBytes(settings: Settings): number {
 
 export function verifierChoice(settings: Settings): VerifierChoice {
   const choice = settings.text('verify-engine') ?? 'auto';
-  if (choice !== 'auto' && choice !== 'native' && choice !== 'wasm' && choice !== 'noble') {
-    throw new ConfigError(`Unknown --verify-engine ${choice}: there are native, wasm and noble.`);
+  if (!isVerifierChoice(choice)) {
+    throw new ConfigError(`Unknown --verify-engine ${choice}: there are ${VERIFIERS.join(', ')} and auto.`);
   }
   return choice;
+}
+
+function isVerifierChoice(text: string): text is VerifierChoice {
+  return text === 'auto' || (VERIFIERS as readonly string[]).includes(text);
 }
 
 export function mempoolOptions(settings: Settings, params: ChainParams): MempoolOptions {

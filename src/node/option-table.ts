@@ -136,7 +136,7 @@ export const OPTIONS = {
   fastprune: flag('Small block files that may go early, for tests'),
   blocksxor: flag('Write block files scrambled by a random key (default: yes)'),
   alertnotify: text('Command to run when something is wrong with the chain; %s in it becomes the warning'),
-  'verify-engine': ours(text('native, wasm or noble; default: the fastest that loads')),
+  'verify-engine': ours(text('system, native, wasm or noble; default: the fastest that loads')),
   txindex: flag('Keep an index of all transactions, for getrawtransaction'),
   blockfilterindex: list('Keep an index of block filters: basic, or 1 for all types'),
   coinstatsindex: flag('Keep an index of statistics about coins, for gettxoutsetinfo'),

@@ -63,6 +63,7 @@ async function openEngine(
   // Until then a failure is the start's own.
   let isUp = false;
   const verifier = await loadVerifier(verifierChoice(settings));
+  log.info(`Signatures are verified by engine ${verifier.name}`);
   const engine = await Engine.open(
     {
       log,

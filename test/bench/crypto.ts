@@ -10,6 +10,7 @@ import { sipHash24 } from '../../src/crypto/siphash.ts';
 import { loadVerifier } from '../../src/crypto/verifier.ts';
 import type { KeyPrefixes } from '../../src/script/address.ts';
 import { parseDescriptor } from '../../src/script/descriptor.ts';
+import { enginesHere } from '../support/engines.ts';
 import { type Figure, ratePerSecond, type Scenario } from './scenario.ts';
 
 /** Different signatures verified in turn, so that nothing is learnt by heart. */
@@ -49,7 +50,7 @@ async function verification(milliseconds: number): Promise<Figure[]> {
     };
   });
   const figures: Figure[] = [];
-  for (const name of ['native', 'wasm', 'noble'] as const) {
+  for (const name of enginesHere()) {
     const verifier = await loadVerifier(name);
     for (const { hash, key, xOnly, der, schnorr } of cases.slice(0, 4)) {
       const other = random.bytes(32);

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { bytesToHex, hexToBytes } from '../../src/base/bytes.ts';
 import { publicKeyOf, signSchnorr } from '../../src/crypto/keys.ts';
 import { loadVerifier } from '../../src/crypto/verifier.ts';
+import { enginesHere } from '../support/engines.ts';
 import { describeShared, readShared } from '../support/shared.ts';
 
 describeShared('BIP340', () => {
@@ -16,7 +17,7 @@ describeShared('BIP340', () => {
 
   test('has its cases', () => expect(cases.length).toBe(15));
 
-  for (const name of ['native', 'wasm', 'noble'] as const) {
+  for (const name of enginesHere()) {
     test(`verifies by ${name}`, async () => {
       const verifier = await loadVerifier(name);
       for (const [index, , publicKey, , message, signature, result] of cases) {

@@ -14,13 +14,18 @@ import {
 } from '../../src/crypto/keys.ts';
 import { sha256 } from '../../src/crypto/sha256.ts';
 import { loadVerifier, type SignatureVerifier } from '../../src/crypto/verifier.ts';
+import { enginesHere } from '../support/engines.ts';
 import { describeShared, readSharedJson } from '../support/shared.ts';
 
 /** Every how many-th case the slow engine checks too. */
 const NOBLE_STRIDE = 20;
 
 async function engines(): Promise<{ fast: SignatureVerifier[]; noble: SignatureVerifier }> {
-  const fast = [await loadVerifier('native'), await loadVerifier('wasm')];
+  const fast = await Promise.all(
+    enginesHere()
+      .filter(name => name !== 'noble')
+      .map(loadVerifier),
+  );
   return { fast, noble: await loadVerifier('noble') };
 }
 

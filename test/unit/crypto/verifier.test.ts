@@ -1,11 +1,13 @@
-/** The three engines give the same verdict on every input, and the verdict is Core's. */
+/** The engines give the same verdict on every input, and the verdict is Core's. */
 import { beforeAll, describe, expect, test } from 'vitest';
 import { bytesToHex, concatBytes, hexToBytes } from '../../../src/base/bytes.ts';
 import { SeededRandom } from '../../../src/base/random.ts';
 import { encodeDer, parseDerLax } from '../../../src/crypto/der.ts';
 import { publicKeyOf, signEcdsa, signSchnorr, uncompressPublicKey } from '../../../src/crypto/keys.ts';
 import { CURVE_ORDER, FIELD_SIZE, readScalar, scalarToBytes } from '../../../src/crypto/scalar.ts';
+import { systemSecp256k1 } from '../../../src/crypto/system.ts';
 import { loadVerifier, loadVerifierSync, type SignatureVerifier } from '../../../src/crypto/verifier.ts';
+import { enginesHere } from '../../support/engines.ts';
 
 const SEED = 20_090_103;
 const random = new SeededRandom(SEED);
@@ -18,7 +20,7 @@ const compact = parseDerLax(der)!;
 const engines: SignatureVerifier[] = [];
 
 beforeAll(async () => {
-  for (const name of ['native', 'wasm', 'noble'] as const) engines.push(await loadVerifier(name));
+  for (const name of enginesHere()) engines.push(await loadVerifier(name));
 });
 
 function ecdsa(hash32: Uint8Array, signature: Uint8Array, publicKey: Uint8Array): boolean {
@@ -51,10 +53,15 @@ function withKind(kind: number, publicKey: Uint8Array): Uint8Array {
 }
 
 describe('choosing', () => {
-  test('auto takes the native engine where it loads', async () => {
-    expect((await loadVerifier('auto')).name).toBe('native');
-    expect(loadVerifierSync('auto').name).toBe('native');
-    expect(engines.map(engine => engine.name)).toEqual(['native', 'wasm', 'noble']);
+  test('auto takes the first that loads', async () => {
+    const [fastest] = enginesHere();
+    expect((await loadVerifier('auto')).name).toBe(fastest);
+    expect(loadVerifierSync('auto').name).toBe(fastest);
+    expect(engines.map(engine => engine.name)).toEqual(enginesHere());
+  });
+
+  test.skipIf(systemSecp256k1() !== undefined)('a library that is not there is told', () => {
+    expect(() => loadVerifierSync('system')).toThrow('Debian: libsecp256k1-1');
   });
 });
 

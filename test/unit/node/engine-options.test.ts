@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { loadVerifier } from '../../../src/crypto/verifier.ts';
 import { templateOptions, validationCacheBytes, verifierChoice } from '../../../src/node/engine-options.ts';
 import { ConfigError, parseDashArguments, Settings } from '../../../src/node/settings.ts';
+import { enginesHere } from '../../support/engines.ts';
 
 function settings(...args: readonly string[]): Settings {
   const sources = { commandLine: parseDashArguments(args), persistent: new Map(), conf: new Map() };
@@ -15,17 +16,14 @@ function engine(name: string): Settings {
   return new Settings({ commandLine, persistent: new Map(), conf: new Map() }, 'regtest');
 }
 
-test.each(['native', 'wasm', 'noble'] as const)(
-  '--verify-engine=%s is that engine and no other',
-  async name => {
-    const choice = verifierChoice(engine(name));
-    expect((await loadVerifier(choice)).name).toBe(name);
-  },
-);
+test.each(enginesHere())('--verify-engine=%s is that engine and no other', async name => {
+  const choice = verifierChoice(engine(name));
+  expect((await loadVerifier(choice)).name).toBe(name);
+});
 
 test('without --verify-engine it is the fastest that loads; others are refused', () => {
   expect(verifierChoice(settings())).toBe('auto');
-  expect(() => verifierChoice(engine('openssl'))).toThrow('there are native, wasm and noble');
+  expect(() => verifierChoice(engine('openssl'))).toThrow('there are system, native, wasm, noble and auto');
 });
 
 test.each([
