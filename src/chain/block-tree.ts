@@ -8,6 +8,7 @@ import type { ChainParams } from '../consensus/params.ts';
 import type { Reject } from '../consensus/reject.ts';
 import { FAILED } from './block-status.ts';
 import type { HeaderId } from './chain-view.ts';
+import type { HeaderFacts } from './header-facts.ts';
 import { HeaderTree } from './header-tree.ts';
 import type { ScriptCache } from './script-cache.ts';
 
@@ -69,7 +70,7 @@ export class BlockTree {
   readonly stopAtHeight: number;
   readonly prune: PruneOptions | undefined;
   readonly startupCheck: StartupCheck | undefined;
-  readonly headers = new HeaderTree();
+  readonly headers: HeaderTree;
   readonly followers = new Set<Follower>();
   /** Stored blocks that wait for an ancestor's data: parent → children (Core: m_blocks_unlinked). */
   readonly unlinked = new Map<HeaderId, HeaderId[]>();
@@ -93,6 +94,8 @@ export class BlockTree {
       readonly params: ChainParams;
       readonly log: Log;
       readonly scriptCache?: ScriptCache;
+      /** Shared with other nodes in this process; absent: the tree's own. */
+      readonly headerFacts?: HeaderFacts;
     },
     options: TreeOptions,
   ) {
@@ -100,6 +103,7 @@ export class BlockTree {
     this.params = params;
     this.log = deps.log;
     this.scriptCache = deps.scriptCache;
+    this.headers = new HeaderTree(deps.headerFacts);
     this.assumedValidBlock =
       options.assumedValidBlock === undefined ? params.assumedValidBlock : options.assumedValidBlock;
     this.minimumChainWork = options.minimumChainWork ?? params.minimumChainWork;
@@ -129,7 +133,7 @@ export class BlockTree {
   /** The valid header with the most work, found anew; `tip` is one (Core: RecalculateBestHeader). */
   recomputeBestHeader(tip: HeaderId): void {
     let best = tip;
-    for (let id = 0; id < this.headers.size; id += 1)
+    for (const id of this.headers.ids())
       if (!this.headers.isInvalid(id) && this.headers.chainWorkOf(id) > this.headers.chainWorkOf(best))
         best = id;
     this.bestHeader = best;

@@ -15,6 +15,7 @@ import type { BlockTree, Follower, TreeOptions } from './block-tree.ts';
 import type { HeaderId } from './chain-view.ts';
 import { CoinsCache } from './coins.ts';
 import type { BegunScripts, CoinsStore, ScriptCheck } from './effects.ts';
+import type { HeaderFacts } from './header-facts.ts';
 import type { HeaderTree } from './header-tree.ts';
 import type { ScriptCache } from './script-cache.ts';
 import type { BlockUndo } from './undo.ts';
@@ -56,6 +57,8 @@ export interface ChainDeps {
   readonly log: Log;
   /** What the mempool has run needs not be run again; without it everything is. */
   readonly scriptCache?: ScriptCache;
+  /** Shared with other nodes in this process; absent: the tree's own. */
+  readonly headerFacts?: HeaderFacts;
   /** A number of 32 bits that nobody else knows: where coins lie in memory must not be for others to choose. */
   readonly coinsSalt?: number;
 }

@@ -84,5 +84,5 @@ export function* preciousBlock(state: ChainState, id: HeaderId, now: Millisecond
 
 /** Every block that could replace the tip, and the tip. */
 export function addAllCandidates(state: ChainState): void {
-  for (let id = 0; id < state.headers.size; id += 1) if (state.isConnectable(id)) state.addCandidate(id);
+  for (const id of state.headers.ids()) if (state.isConnectable(id)) state.addCandidate(id);
 }

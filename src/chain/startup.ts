@@ -99,7 +99,7 @@ function readRecord(entry: Entry): BlockIndexRecord {
 /** The stored block that lies last in the files: what follows it, the index does not know. */
 export function lastStoredPosition({ headers }: ChainState): FilePosition | undefined {
   let last: FilePosition | undefined;
-  for (let id = 0; id < headers.size; id += 1) {
+  for (const id of headers.ids()) {
     const position = headers.dataPositionOf(id);
     if (position !== undefined && (last === undefined || comparePositions(position, last) > 0))
       last = position;

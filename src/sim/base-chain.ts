@@ -10,6 +10,7 @@ import { runTask } from '../base/task.ts';
 import { BLOCK_INDEX_KEYS } from '../chain/block-index.ts';
 import { Chain } from '../chain/chain.ts';
 import type { WriterTask } from '../chain/effects.ts';
+import { HeaderFacts } from '../chain/header-facts.ts';
 import { MemoryStorage } from '../chain/memory-storage.ts';
 import { isScriptEffect, performScripts } from '../chain/script-effects.ts';
 import { networkParams } from '../consensus/networks.ts';
@@ -33,6 +34,8 @@ const TRIES_MAX = 1_000_000;
 export interface BaseChain {
   readonly params: ChainParams;
   readonly snapshot: Snapshot;
+  /** All headers of the world, of whichever node. */
+  readonly headerFacts: HeaderFacts;
   /** When its last block was made: the world begins here. */
   readonly end: Milliseconds;
   /** Of `COIN_VALUE` each, spent by `signSpend`. */
@@ -43,7 +46,8 @@ export interface BaseChain {
 export function createBaseChain(coinCount: number): BaseChain {
   const params = networkParams('regtest');
   const storage = new MemoryStorage();
-  const chain = new Chain({ params, log: SILENT_LOG });
+  const headerFacts = new HeaderFacts();
+  const chain = new Chain({ params, log: SILENT_LOG, headerFacts });
   const run = <T>(task: WriterTask<T>): T =>
     runTask(task, effect => {
       if (effect.kind === 'notify') return undefined;
@@ -77,6 +81,7 @@ export function createBaseChain(coinCount: number): BaseChain {
       index: [...storage.index.entries(BLOCK_INDEX_KEYS)],
       records: storage.load(new Chain({ params, log: SILENT_LOG })),
     },
+    headerFacts,
     end: now,
     coins: funding.flatMap(({ txid }) =>
       Array.from({ length: COINS_PER_TX }, (_, index) => ({ txid, index })),

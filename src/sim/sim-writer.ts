@@ -71,7 +71,10 @@ export class SimWriter {
     this.#node = node;
     this.#listener = listener;
     const log = SILENT_LOG;
-    this.chain = new Chain({ params, log }, { coinsCacheBytes: COINS_CACHE_BYTES });
+    this.chain = new Chain(
+      { params, log, headerFacts: base.headerFacts },
+      { coinsCacheBytes: COINS_CACHE_BYTES },
+    );
     this.mempool = new Mempool({ chain: this.chain, coins: this.chain, log }, DEFAULT_MEMPOOL_OPTIONS);
     this.#storage = new NodeStorage(base.snapshot);
     this.#run(this.chain.start(this.#storage.load(this.chain), deps.agenda.now));
