@@ -19,6 +19,7 @@ import type { CompactPeers } from './compact-peers.ts';
 import type { Concern, P2pContext } from './concern.ts';
 import { isLimited, type Peer, servesBlocks, servesWitnesses } from './peer.ts';
 import type { Alarm } from './timers.ts';
+import type { Turn } from './turns.ts';
 
 /** Blocks that one peer may owe (Core: MAX_BLOCKS_IN_TRANSIT_PER_PEER). */
 export const BLOCKS_PER_PEER_MAX = 16;
@@ -39,6 +40,7 @@ const DIRECT_FETCH_INTERVALS = 20;
 const LIMITED_BLOCKS = 288 - 2;
 
 export class BlockDownload implements Concern {
+  readonly turn: Turn;
   readonly #context: P2pContext;
   readonly #knowledge: BlockKnowledge;
   readonly #requests: BlockRequests;
@@ -64,16 +66,17 @@ export class BlockDownload implements Concern {
     this.#requests = others.requests;
     this.#compactPeers = others.compactPeers;
     this.#check = context.timers.alarm(now => this.#checkTimeouts(now));
+    this.turn = context.turns.turn();
   }
 
   onHandshakeDone(peer: Peer): void {
-    this.#dirty.add(peer);
+    this.changed(peer);
   }
 
   /** What it owed is free to be asked of others. Told after `BlockRequests` has released it. */
   onDisconnected(peer: Peer): void {
     this.#dirty.delete(peer);
-    this.#isAllDirty = true;
+    this.changed(undefined);
   }
 
   onChain(notice: ChainNotice): void {
@@ -83,13 +86,14 @@ export class BlockDownload implements Concern {
     }
     // The window moved, or there is another branch to follow.
     if (notice.kind === 'tipChanged' || notice.kind === 'blockInvalid' || notice.kind === 'historyMoved')
-      this.#isAllDirty = true;
+      this.changed(undefined);
   }
 
   /** Peers are looked at again at the end of this event: a block came or was given up, or new headers are known. */
   changed(peer: Peer | undefined): void {
     if (peer === undefined) this.#isAllDirty = true;
     else this.#dirty.add(peer);
+    this.turn.ask();
   }
 
   onSettled(now: Milliseconds): void {
@@ -100,6 +104,8 @@ export class BlockDownload implements Concern {
     this.#dirty.clear();
     for (const peer of peers) if (peer.phase === 'ready') this.#fill(peer, now);
     this.#arm(now);
+    // As long as blocks are on their way, what each event means for their deadlines is reckoned anew.
+    if (!this.#requests.isEmpty || this.#check.at !== undefined) this.turn.ask();
   }
 
   /** Near the tip a block is fetched from who announces it, without waiting for its turn. */
@@ -148,6 +154,7 @@ export class BlockDownload implements Concern {
     if (this.#requests.holdersOf(id).includes(peer.id)) return false;
     this.#requests.remove(id, now);
     this.#request(peer, [id], now);
+    this.turn.ask();
     return true;
   }
 
@@ -299,6 +306,7 @@ export class BlockDownload implements Concern {
   }
 
   #checkTimeouts(now: Milliseconds): void {
+    this.turn.ask();
     const { log, outbox, peers } = this.#context;
     const blockTimeoutMs = this.#blockTimeoutMs();
     for (const [id, owed] of this.#requests.owing()) {

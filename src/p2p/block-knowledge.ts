@@ -9,6 +9,7 @@ import type { Concern, P2pContext } from './concern.ts';
 import type { Peer } from './peer.ts';
 import type { PeerInfo } from './peer-info.ts';
 import { PeerStates } from './peer-states.ts';
+import type { Turn } from './turns.ts';
 
 export interface KnownBlocks {
   /** The block with the most work that it has. */
@@ -27,6 +28,7 @@ export class BlockKnowledge implements Concern {
   readonly #chain: P2pContext['chain'];
   readonly #known: PeerStates<KnownBlocks>;
   #raised = 0;
+  readonly #readers: Turn[] = [];
 
   constructor(context: P2pContext) {
     this.#chain = context.chain;
@@ -41,6 +43,14 @@ export class BlockKnowledge implements Concern {
       bestHeaderSent: undefined,
       lastAnnouncement: 0,
     });
+  }
+
+  onChain(): void {
+    this.tell();
+  }
+
+  onBlockProcessed(): void {
+    this.tell();
   }
 
   onDisconnected(peer: Peer): void {
@@ -62,6 +72,16 @@ export class BlockKnowledge implements Concern {
    */
   get changes(): number {
     return this.#raised + this.#chain.headers.size;
+  }
+
+  /** Whose turn it is when `changes` may have grown. */
+  addReader(turn: Turn): void {
+    this.#readers.push(turn);
+  }
+
+  /** Headers were added, or something else changed by which peers are judged. */
+  tell(): void {
+    for (const turn of this.#readers) turn.ask();
   }
 
   /** Up to date: a block that was unknown when it was announced counts as soon as its header is here. */
@@ -112,6 +132,7 @@ export class BlockKnowledge implements Concern {
     if (known.best === undefined || headers.chainWorkOf(id) >= headers.chainWorkOf(known.best)) {
       known.best = id;
       this.#raised += 1;
+      this.tell();
     }
   }
 }

@@ -27,6 +27,7 @@ import type { HeadersSync } from './headers-sync.ts';
 import type { Peer } from './peer.ts';
 import { PeerStates } from './peer-states.ts';
 import type { RecentBlock } from './recent-block.ts';
+import type { Turn } from './turns.ts';
 
 /** Headers in one announcement (Core: MAX_BLOCKS_TO_ANNOUNCE). */
 const ANNOUNCED_HEADERS_MAX = 8;
@@ -51,6 +52,7 @@ interface Source {
 const NO_HEADERS: readonly HeaderId[] = [];
 
 export class BlockRelay implements Concern {
+  readonly turn: Turn;
   readonly #context: P2pContext;
   readonly #knowledge: BlockKnowledge;
   readonly #requests: BlockRequests;
@@ -87,6 +89,8 @@ export class BlockRelay implements Concern {
     this.#headersSync = others.headersSync;
     this.#compactPeers = others.compactPeers;
     this.#recent = others.recent;
+    this.turn = context.turns.turn();
+    this.#knowledge.addReader(this.turn);
   }
 
   readonly handlers: Handlers = {
@@ -102,6 +106,7 @@ export class BlockRelay implements Concern {
 
   onHandshakeDone(): void {
     this.#hasNews = true;
+    this.turn.ask();
   }
 
   onDisconnected(peer: Peer): void {
@@ -240,6 +245,8 @@ export class BlockRelay implements Concern {
     this.#hasNews = true;
     for (const [, state] of this.#states)
       state.toAnnounce = state.toAnnounce.length === 0 ? fresh : [...state.toAnnounce, ...fresh];
+    this.turn.ask();
+    for (const state of this.#states.values()) state.toAnnounce.push(...fresh);
   }
 
   #announce(peer: Peer, state: RelayState): void {

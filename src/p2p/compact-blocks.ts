@@ -127,6 +127,7 @@ export class CompactBlocks implements Concern {
     const isNew = headers.find(hash) === undefined;
     const id = this.#acceptHeader(peer, compact, now);
     if (id === undefined) return;
+    knowledge.tell();
     knowledge.learn(peer, hash);
     // Whatever becomes of the compact block, the whole one may be asked for in its turn.
     download.changed(peer);

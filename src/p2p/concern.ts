@@ -23,6 +23,7 @@ import type { PeerInfo } from './peer-info.ts';
 import type { Penalties } from './penalty.ts';
 import type { RelayStrategyOptions } from './relay-strategy.ts';
 import type { Timers } from './timers.ts';
+import type { Turn, Turns } from './turns.ts';
 import type { UploadTarget } from './upload-target.ts';
 
 /** Several concerns may listen to one command; each takes its part (blocks or transactions of an `inv`). */
@@ -43,8 +44,10 @@ export interface Concern {
   onDisconnected?(peer: Peer, now: Milliseconds): void;
   /** The peer's open operation has ended and no other was begun: one may be begun now (see `Outbox.isBusy`). */
   onIdle?(peer: Peer, now: Milliseconds): void;
-  /** At the end of each event: the place to act once on all that it changed. */
+  /** At the end of an event in which `turn` was asked for: the place to act once on all that it changed. */
   onSettled?(now: Milliseconds): void;
+  /** With `onSettled`. */
+  readonly turn?: Turn;
   onChain?(notice: ChainNotice, now: Milliseconds): void;
   onMempool?(notice: MempoolNotice, now: Milliseconds): void;
   /** `peer` undefined: it has left meanwhile. */
@@ -74,6 +77,7 @@ export interface P2pContext {
   readonly options: P2pOptions;
   readonly outbox: Outbox;
   readonly timers: Timers;
+  readonly turns: Turns;
   readonly peers: PeerTable;
   /** Connections for private broadcast: not among `peers`. */
   readonly privatePeers: PeerTable;

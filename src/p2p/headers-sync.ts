@@ -26,6 +26,7 @@ import { isChosenOutbound, isInbound, type Peer, servesBlocks } from './peer.ts'
 import type { PeerInfo } from './peer-info.ts';
 import { PeerStates } from './peer-states.ts';
 import type { Alarm } from './timers.ts';
+import type { Turn } from './turns.ts';
 
 /** How long an answer to getheaders may take (Core: HEADERS_RESPONSE_TIME). */
 export const HEADERS_RESPONSE_MS = 2 * MINUTE_MS;
@@ -54,6 +55,7 @@ interface SyncState {
 const NO_HASHES: readonly BlockHash[] = [];
 
 export class HeadersSync implements Concern {
+  readonly turn: Turn;
   readonly #context: P2pContext;
   readonly #knowledge: BlockKnowledge;
   readonly #requests: BlockRequests;
@@ -78,6 +80,7 @@ export class HeadersSync implements Concern {
     this.#knowledge = others.knowledge;
     this.#requests = others.requests;
     this.#download = others.download;
+    this.turn = context.turns.turn();
   }
 
   readonly handlers: Handlers = {
@@ -98,6 +101,7 @@ export class HeadersSync implements Concern {
       timeout: undefined,
     });
     if (servesBlocks(peer)) this.#waiting.add(peer);
+    this.turn.ask();
   }
 
   onDisconnected(peer: Peer): void {
@@ -107,7 +111,8 @@ export class HeadersSync implements Concern {
   }
 
   onSettled(now: Milliseconds): void {
-    if (this.#waiting.size === 0) return;
+    // Time, or another concern, may decide that it is one's turn.
+    if (this.#waiting.size > 0) this.turn.ask();
     const isNear = this.#isNearPresent(now);
     for (const peer of this.#waiting) {
       if (!isNear && this.#startedCount() > 0) return;
@@ -188,6 +193,7 @@ export class HeadersSync implements Concern {
     state.isStarted = true;
     this.#starts += 1;
     this.#waiting.delete(peer);
+    this.#knowledge.tell();
     const expected = (now / SECOND_MS - chain.headers.timeOf(best)) / chain.params.powTargetSpacing;
     const allowed = SYNC_TIMEOUT_BASE_MS + Math.max(0, expected) * SYNC_TIMEOUT_PER_HEADER_MS;
     state.timeout ??= this.#context.timers.alarmOf(peer, this.#ring);
@@ -213,6 +219,8 @@ export class HeadersSync implements Concern {
     state.isStarted = false;
     this.#starts += 1;
     this.#waiting.add(peer);
+    this.#knowledge.tell();
+    this.turn.ask();
   }
 
   // What comes.
@@ -364,6 +372,7 @@ export class HeadersSync implements Concern {
   ): HeaderId | undefined {
     const { chain, log, penalties } = this.#context;
     let id: HeaderId | undefined;
+    this.#knowledge.tell();
     try {
       for (const header of headers) id = chain.acceptHeader(header, now);
     } catch (error) {

@@ -19,6 +19,7 @@ import type { OutboundSlots } from './outbound-slots.ts';
 import { isChosenOutbound, type Peer } from './peer.ts';
 import { PeerStates } from './peer-states.ts';
 import type { Alarm } from './timers.ts';
+import type { Turn } from './turns.ts';
 
 /** Core: CHAIN_SYNC_TIMEOUT. */
 const CHAIN_SYNC_TIMEOUT_MS = 20 * MINUTE_MS;
@@ -42,6 +43,7 @@ interface ChainSync {
 }
 
 export class OutboundQuality implements Concern {
+  readonly turn: Turn;
   readonly #context: P2pContext;
   readonly #knowledge: BlockKnowledge;
   readonly #requests: BlockRequests;
@@ -75,6 +77,8 @@ export class OutboundQuality implements Concern {
     this.#headersSync = others.headersSync;
     this.#slots = others.slots;
     this.#chore = context.timers.scheduled(now => this.#checkTip(now));
+    this.turn = context.turns.turn();
+    this.#knowledge.addReader(this.turn);
   }
 
   readonly handlers: Handlers = {
@@ -93,6 +97,7 @@ export class OutboundQuality implements Concern {
 
   onChain(notice: ChainNotice, now: Milliseconds): void {
     if (notice.kind === 'blockConnected') this.#lastBlockAt = now;
+    this.turn.ask();
   }
 
   onSettled(now: Milliseconds): void {

@@ -25,6 +25,7 @@ import { createPeer, type Peer, type PeerRecord } from './peer.ts';
 import { describeConnection, type PeerInfo } from './peer-info.ts';
 import { Penalties } from './penalty.ts';
 import { Timers } from './timers.ts';
+import { Turns } from './turns.ts';
 import { UploadTarget } from './upload-target.ts';
 
 export interface PeerManagerDeps {
@@ -52,8 +53,9 @@ export class PeerManager {
   readonly #outbox = new Outbox();
   readonly #timers = new Timers();
   readonly #concerns: Concerns;
-  /** Concerns who act at the end of each event, and who listen to each command: looked up for every message. */
-  readonly #settling: readonly Required<Pick<Concern, 'onSettled'>>[];
+  readonly #turns = new Turns();
+  /** Concerns who act at the end of an event, and who listen to each command: looked up for every message. */
+  readonly #settling: readonly Required<Pick<Concern, 'onSettled' | 'turn'>>[];
   readonly #listeners: ReadonlyMap<Message['command'], readonly Listener[]>;
   readonly #privateListeners: ReadonlyMap<Message['command'], readonly Listener[]>;
 
@@ -70,6 +72,7 @@ export class PeerManager {
       options,
       outbox,
       timers: this.#timers,
+      turns: this.#turns,
       peers,
       privatePeers: this.#private,
       penalties: new Penalties({ ...deps, outbox, peers }),
@@ -164,7 +167,7 @@ export class PeerManager {
   }
 
   #settle(now: Milliseconds): P2pEffect[] {
-    for (const concern of this.#settling) concern.onSettled(now);
+    this.#turns.settle(this.#settling, now);
     return this.#outbox.take();
   }
 

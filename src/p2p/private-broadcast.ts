@@ -20,6 +20,7 @@ import { type Peer, takesTxsFrom } from './peer.ts';
 import { PrivateQueue, type PrivateTransaction } from './private-queue.ts';
 import type { Slots } from './slots.ts';
 import type { Alarm } from './timers.ts';
+import type { Turn } from './turns.ts';
 
 /** Peers that a transaction is given to (Core: NUM_PRIVATE_BROADCAST_PER_TX). */
 const PEERS_PER_TX = 3;
@@ -58,6 +59,7 @@ export class PrivateBroadcast implements Concern {
   readonly #slots: Slots;
   readonly #queue = new PrivateQueue();
   readonly #exchanges = new Map<PeerId, Exchange>();
+  readonly turn: Turn;
   readonly #next: Alarm;
   readonly #reattempt: Alarm;
   /** The open dial. */
@@ -84,6 +86,7 @@ export class PrivateBroadcast implements Concern {
     this.#options = options;
     this.#next = context.timers.alarm(now => this.#dial(now));
     this.#reattempt = context.timers.scheduled(now => this.#lookForStale(now));
+    this.turn = context.turns.turn();
   }
 
   get isEnabled(): boolean {

@@ -25,6 +25,7 @@ import type { OutboundSlots } from './outbound-slots.ts';
 import type { Peer } from './peer.ts';
 import { Seeding, type SeedingOptions } from './seeding.ts';
 import type { Alarm } from './timers.ts';
+import type { Turn } from './turns.ts';
 
 const PACE_MS = 500;
 const PRIVATE_PACE_MS = 50;
@@ -60,6 +61,7 @@ export class Slots implements Concern, OutboundSlots {
   readonly #connectTo: AddedNodes | undefined;
   readonly #seeding: Seeding;
   readonly #anchors: TimedAddress[];
+  readonly turn: Turn;
   readonly #next: Alarm;
   readonly #save: Alarm;
   /** How outbound peers were dialed, as long as it may have to be done again. */
@@ -75,6 +77,7 @@ export class Slots implements Concern, OutboundSlots {
   #isRetry = false;
 
   constructor(context: P2pContext, options: SlotsOptions) {
+    this.turn = context.turns.turn();
     this.#context = context;
     this.#options = options;
     this.#plan = new ConnectionPlan(context, options);
@@ -211,6 +214,7 @@ export class Slots implements Concern, OutboundSlots {
     if (isAutomatic(dial.type) && this.#isRetry) {
       this.#fruitlessRounds += 1;
       this.#isWoken = true;
+      this.turn.ask();
     } else this.#wake();
   }
 
@@ -271,6 +275,7 @@ export class Slots implements Concern, OutboundSlots {
 
   #wake(): void {
     this.#isWoken = true;
+    this.turn.ask();
     this.#fruitlessRounds = 0;
   }
 

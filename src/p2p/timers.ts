@@ -37,12 +37,16 @@ class HeapAlarm implements Alarm {
   }
 
   set(at: Milliseconds): void {
+    const before = this.at;
     this.at = at + this.#queue.offset;
     if (this.queuedAt === undefined || this.at < this.queuedAt) this.#queue.push(this);
+    this.#queue.moved(before, this.at);
   }
 
   clear(): void {
+    const before = this.at;
     this.at = undefined;
+    this.#queue.moved(before, Number.POSITIVE_INFINITY);
   }
 }
 
@@ -50,27 +54,43 @@ class AlarmQueue {
   readonly #heap = new MinHeap<HeapAlarm>();
   /** How much this clock is ahead of the node's. */
   offset: Milliseconds = 0;
+  /** The first deadline, by this clock; Infinity for none, and undefined while it must be looked for. */
+  #first: Milliseconds | undefined = Number.POSITIVE_INFINITY;
 
   push(alarm: HeapAlarm): void {
     alarm.queuedAt = alarm.at;
     this.#heap.push(alarm.at!, alarm);
   }
 
-  /** On the node's clock. */
-  next(): Milliseconds | undefined {
+  /** An alarm rings at another time than before. Asked after each event, the first deadline is seldom looked for. */
+  moved(from: Milliseconds | undefined, to: Milliseconds): void {
+    if (this.#first === undefined) return;
+    if (to <= this.#first) this.#first = to;
+    else if (from === this.#first) this.#first = undefined;
+  }
+
+  /** On the node's clock; Infinity: none. */
+  next(): Milliseconds {
+    this.#first ??= this.#findFirst();
+    return this.#first - this.offset;
+  }
+
+  #findFirst(): Milliseconds {
     for (let alarm = this.#heap.peek(); alarm !== undefined; alarm = this.#heap.peek()) {
       const key = this.#heap.peekKey()!;
-      if (alarm.queuedAt === key && alarm.at === key) return key - this.offset;
+      if (alarm.queuedAt === key && alarm.at === key) return key;
       this.#heap.pop();
       if (alarm.queuedAt !== key) continue;
       alarm.queuedAt = undefined;
       if (alarm.at !== undefined) this.push(alarm);
     }
-    return undefined;
+    return Number.POSITIVE_INFINITY;
   }
 
-  /** Takes out the first alarm, which `next` has found due. */
+  /** Takes out the first alarm, which is due. */
   pop(): HeapAlarm {
+    this.#findFirst();
+    this.#first = undefined;
     const alarm = this.#heap.pop()!;
     alarm.queuedAt = undefined;
     alarm.at = undefined;
@@ -103,15 +123,15 @@ export class Timers {
   }
 
   nextDeadline(): Milliseconds | undefined {
-    const [a, b] = [this.#node.next(), this.#scheduler.next()];
-    return a === undefined || (b !== undefined && b < a) ? b : a;
+    const next = Math.min(this.#node.next(), this.#scheduler.next());
+    return next === Number.POSITIVE_INFINITY ? undefined : next;
   }
 
   /** Rings what is due. What is set meanwhile waits for the next call, even if its time has come. */
   run(now: Milliseconds): void {
     const due: HeapAlarm[] = [];
     for (const queue of [this.#node, this.#scheduler]) {
-      for (let at = queue.next(); at !== undefined && at <= now; at = queue.next()) due.push(queue.pop());
+      while (queue.next() <= now) due.push(queue.pop());
     }
     for (const alarm of due) alarm.ring(now);
   }

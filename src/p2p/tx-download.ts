@@ -20,6 +20,7 @@ import type { PeerId } from './events.ts';
 import { Orphanage } from './orphanage.ts';
 import { type Peer, servesWitnesses, takesTxsFrom } from './peer.ts';
 import type { Alarm } from './timers.ts';
+import type { Turn } from './turns.ts';
 import { type TxReference, TxRequests } from './tx-request.ts';
 import { TxVerdicts } from './tx-verdicts.ts';
 
@@ -55,12 +56,15 @@ export class TxDownload implements Concern {
   /** Orphans among them: what they are told is no news. */
   readonly #retried = new Set<Wtxid>();
   readonly #alarm: Alarm;
+  /** Asked for whenever what is announced, asked for or being checked has changed. */
+  readonly turn: Turn;
 
   readonly handlers: Handlers = {
     inv: (peer, { items }, now) => this.#announced(peer, items, now),
     tx: (peer, { tx }, now) => this.#arrived(peer, tx, now),
     notfound: (peer, { items }) => {
       if (items.length > NOTFOUND_MAX) return;
+      this.turn.ask();
       for (const item of items) if (isTxItem(item)) this.#requests.received(peer.id, item.hash);
     },
   };
@@ -71,8 +75,8 @@ export class TxDownload implements Concern {
     this.#requests = new TxRequests(context);
     this.#orphans = new Orphanage(context);
     this.#verdicts = new TxVerdicts(context);
-    // The work is done when the event settles.
-    this.#alarm = context.timers.alarm(() => {});
+    this.turn = context.turns.turn();
+    this.#alarm = context.timers.alarm(() => this.turn.ask());
   }
 
   /** For `getorphantxs`. */
@@ -87,11 +91,13 @@ export class TxDownload implements Concern {
   onDisconnected(peer: Peer): void {
     this.#orphans.eraseForPeer(peer.id);
     this.#requests.disconnect(peer.id);
+    this.turn.ask();
     this.#wtxidPeers.delete(peer.id);
     this.#orphanWork.delete(peer.id);
   }
 
   onTxProcessed(peer: Peer | undefined, tx: Transaction, result: TxResult, now: Milliseconds): void {
+    this.turn.ask();
     this.#checked(tx);
     const isRetry = this.#retried.delete(tx.wtxid);
     if (result.status === 'accepted') {
@@ -110,6 +116,7 @@ export class TxDownload implements Concern {
   }
 
   onPackageProcessed(_peer: Peer | undefined, txs: readonly Transaction[], outcome: PackageResult): void {
+    this.turn.ask();
     for (const tx of txs) this.#checked(tx);
     if (outcome.reject) this.#verdicts.refusePackage(txs);
     for (const [i, tx] of txs.entries()) {
@@ -126,6 +133,7 @@ export class TxDownload implements Concern {
   /** Whoever brought it, a peer or the wallet: children may follow now. */
   onMempool(notice: { readonly kind: string; readonly entry: { readonly tx: Transaction } }): void {
     if (notice.kind !== 'txAdded') return;
+    this.turn.ask();
     this.#forget(notice.entry.tx);
     this.#orphans.erase(notice.entry.tx.wtxid);
     for (const peer of this.#orphans.reconsiderChildrenOf(notice.entry.tx)) this.#orphanWork.add(peer);
@@ -136,6 +144,7 @@ export class TxDownload implements Concern {
     if (notice.kind === 'tipChanged') this.#verdicts.tipChanged();
     // During initial sync nothing is asked for, so nothing need be remembered.
     if (notice.kind !== 'blockConnected' || this.#context.chain.isInitialBlockDownload(now)) return;
+    this.turn.ask();
     this.#orphans.eraseForBlock(notice.block.transactions);
     for (const tx of notice.block.transactions) {
       this.#verdicts.confirm(tx);
@@ -193,6 +202,7 @@ export class TxDownload implements Concern {
     }
     if (this.#has(tx) || this.#verdicts.isReconsiderable(tx.hash)) return;
     if (!peer.permissions.has('relay') && this.#requests.count(peer.id) >= ANNOUNCEMENTS_MAX) return;
+    this.turn.ask();
     this.#requests.announce(peer.id, tx, {
       preferred: peer.isPreferredDownload,
       time: now + this.#delay(peer, tx.by),
@@ -230,6 +240,7 @@ export class TxDownload implements Concern {
       return;
     }
     if (chain.isInitialBlockDownload(now)) return;
+    this.turn.ask();
     this.#relay.markKnown(peer, peer.wtxidRelay ? tx.wtxid : tx.txid);
     this.#requests.received(peer.id, tx.txid);
     this.#requests.received(peer.id, tx.wtxid);
@@ -339,6 +350,7 @@ export class TxDownload implements Concern {
     const announced = this.#requests.count(peer.id) + parents.length;
     if (!peer.permissions.has('relay') && announced > ANNOUNCEMENTS_MAX) return false;
     const time = now + this.#delay(peer, 'txid');
+    this.turn.ask();
     for (const hash of parents)
       this.#requests.announce(peer.id, { hash, by: 'txid' }, { preferred: peer.isPreferredDownload, time });
     return true;

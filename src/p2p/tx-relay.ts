@@ -28,6 +28,7 @@ import { PeerStates } from './peer-states.ts';
 import type { RelayStrategy } from './relay-strategy.ts';
 import type { TxSource } from './serve.ts';
 import type { Alarm } from './timers.ts';
+import type { Turn } from './turns.ts';
 
 /** Mean times between two batches (Core: OUTBOUND_INVENTORY_BROADCAST_INTERVAL, INBOUND_…). */
 const OUTBOUND_INTERVAL_MS = 2 * SECOND_MS;
@@ -72,6 +73,7 @@ export class TxRelay implements Concern, TxSource {
   readonly #held = new MinHeap<{ readonly id: PeerId; readonly wtxid: Wtxid }>();
   readonly #heldAlarm: Alarm;
   readonly #unbroadcast: Alarm;
+  readonly turn: Turn;
   #lastBlock: Block | undefined;
   #lastBlockTxs: Map<Hash256, Transaction> | undefined;
 
@@ -95,6 +97,7 @@ export class TxRelay implements Concern, TxSource {
     this.#feeFilters = others.feeFilters;
     this.#filters = others.filters;
     this.#unbroadcast = context.timers.scheduled(now => this.#broadcastAgain(now));
+    this.turn = context.turns.turn();
   }
 
   onSettled(now: Milliseconds): void {

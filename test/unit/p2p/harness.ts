@@ -23,6 +23,7 @@ import { Outbox } from '../../../src/p2p/outbox.ts';
 import { createPeer, type Peer, type PeerRecord } from '../../../src/p2p/peer.ts';
 import { Penalties } from '../../../src/p2p/penalty.ts';
 import { Timers } from '../../../src/p2p/timers.ts';
+import { Turns } from '../../../src/p2p/turns.ts';
 import { UploadTarget } from '../../../src/p2p/upload-target.ts';
 import type { Command, Message, MessageOf } from '../../../src/wire/messages.ts';
 import type { NetAddress } from '../../../src/wire/net-address.ts';
@@ -130,6 +131,7 @@ export class Harness {
       options: all,
       outbox,
       timers,
+      turns: new Turns(),
       peers,
       privatePeers: new Map(),
       penalties: new Penalties({ outbox, log: SILENT_LOG, random, peers }),
