@@ -21,7 +21,7 @@ import type { CaptureMessage } from './message-capture.ts';
 
 /** What the pump drives. */
 export interface PeerMachine {
-  handle(event: P2pEvent, now: Milliseconds): P2pEffect[];
+  handle(event: P2pEvent, now: Milliseconds): readonly P2pEffect[];
   nextDeadline(): Milliseconds | undefined;
   /** This block of the peer may be handed on while others of it are being decided on. */
   mayOverlap?(peer: PeerId, block: BlockHash): boolean;

@@ -246,7 +246,6 @@ export class BlockRelay implements Concern {
     for (const [, state] of this.#states)
       state.toAnnounce = state.toAnnounce.length === 0 ? fresh : [...state.toAnnounce, ...fresh];
     this.turn.ask();
-    for (const state of this.#states.values()) state.toAnnounce.push(...fresh);
   }
 
   #announce(peer: Peer, state: RelayState): void {

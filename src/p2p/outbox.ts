@@ -18,6 +18,9 @@ type Operation = Extract<
 /** What tells nothing of who we are (Core: IsOutboundMessageAllowedInPrivateBroadcast). */
 const PRIVATE_MESSAGES: ReadonlySet<Command> = new Set(['version', 'verack', 'inv', 'tx', 'ping']);
 
+/** What most events lead to. */
+const NOTHING: readonly P2pEffect[] = [];
+
 export class Outbox {
   #effects: P2pEffect[] = [];
   readonly #busy = new Map<PeerId, { readonly kind: Operation['kind']; count: number }>();
@@ -34,8 +37,9 @@ export class Outbox {
   }
 
   /** What has been collected; the outbox is empty after. */
-  take(): P2pEffect[] {
+  take(): readonly P2pEffect[] {
     const effects = this.#effects;
+    if (effects.length === 0) return NOTHING;
     this.#effects = [];
     return effects;
   }

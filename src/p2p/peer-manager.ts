@@ -42,6 +42,12 @@ export interface PeerManagerDeps {
 
 export type PeerManagerOptions = P2pOptions & ConcernOptions;
 
+/** By which concerns are told of what is not of one peer's connection or messages. */
+const HOOKS = [
+  'onSettled', 'onIdle', 'onChain', 'onMempool', 'onBlockProcessed', 'onBlockRead', 'onFiltersRead', 'onTxProcessed',
+  'onPackageProcessed', 'onTxTested', 'onConnectFailed', 'onNamesResolved',
+] as const; // biome-ignore format: one list
+
 type Listener = (peer: Peer, message: Message, now: Milliseconds) => void;
 
 export class PeerManager {
@@ -54,8 +60,8 @@ export class PeerManager {
   readonly #timers = new Timers();
   readonly #concerns: Concerns;
   readonly #turns = new Turns();
-  /** Concerns who act at the end of an event, and who listen to each command: looked up for every message. */
-  readonly #settling: readonly Required<Pick<Concern, 'onSettled' | 'turn'>>[];
+  /** Concerns who are told of each kind of event, and who listen to each command: looked up for every message. */
+  readonly #told: Told;
   readonly #listeners: ReadonlyMap<Message['command'], readonly Listener[]>;
   readonly #privateListeners: ReadonlyMap<Message['command'], readonly Listener[]>;
 
@@ -88,13 +94,13 @@ export class PeerManager {
       },
     });
     const { all, ofPrivatePeers } = this.#concerns;
-    this.#settling = all.filter(concern => concern.onSettled !== undefined) as Required<Concern>[];
+    this.#told = toldOf(all);
     this.#listeners = listenersOf(all);
     this.#privateListeners = listenersOf(ofPrivatePeers);
   }
 
   /** Tells what happened at `now`; returns what must be done, in order. */
-  handle(event: P2pEvent, now: Milliseconds): P2pEffect[] {
+  handle(event: P2pEvent, now: Milliseconds): readonly P2pEffect[] {
     this.#outbox.begin(now);
     this.#route(event, now);
     return this.#settle(now);
@@ -104,7 +110,7 @@ export class PeerManager {
   command<C extends P2pCommand>(
     command: C,
     now: Milliseconds,
-  ): { readonly effects: P2pEffect[]; readonly result: P2pCommandResult<C> } {
+  ): { readonly effects: readonly P2pEffect[]; readonly result: P2pCommandResult<C> } {
     this.#outbox.begin(now);
     const result = this.#concerns.commands.run(command, now) as P2pCommandResult<C>;
     return { effects: this.#settle(now), result };
@@ -166,13 +172,9 @@ export class PeerManager {
     return this.#concerns.handshake.timeOffsetS();
   }
 
-  #settle(now: Milliseconds): P2pEffect[] {
-    this.#turns.settle(this.#settling, now);
+  #settle(now: Milliseconds): readonly P2pEffect[] {
+    this.#turns.settle(this.#told.onSettled, now);
     return this.#outbox.take();
-  }
-
-  #each(tell: (concern: Concern) => void): void {
-    for (const concern of this.#concerns.all) tell(concern);
   }
 
   #route(event: P2pEvent, now: Milliseconds): void {
@@ -188,40 +190,40 @@ export class PeerManager {
         this.#connected(event, now);
         return;
       case 'connectFailed':
-        this.#each(concern => concern.onConnectFailed?.(event.attempt, event.reason, now));
+        for (const each of this.#told.onConnectFailed) each.onConnectFailed(event.attempt, event.reason, now);
         return;
       case 'disconnected':
         this.#disconnected(event, now);
         return;
       case 'namesResolved':
-        this.#each(concern => concern.onNamesResolved?.(event.host, event.addresses, now));
+        for (const each of this.#told.onNamesResolved) each.onNamesResolved(event.host, event.addresses, now);
         return;
       case 'chain':
-        this.#each(concern => concern.onChain?.(event.notice, now));
+        for (const each of this.#told.onChain) each.onChain(event.notice, now);
         return;
       case 'mempool':
-        this.#each(concern => concern.onMempool?.(event.notice, now));
+        for (const each of this.#told.onMempool) each.onMempool(event.notice, now);
         return;
       case 'blockProcessed':
-        this.#completed(event.peer, now, (concern, peer) => concern.onBlockProcessed?.(peer, event.hash, event.result, now)); // biome-ignore format: one step
+        this.#completed(event.peer, now, this.#told.onBlockProcessed, (each, peer) => each.onBlockProcessed(peer, event.hash, event.result, now)); // biome-ignore format: one step
         return;
       case 'txProcessed':
-        this.#completed(event.peer, now, (concern, peer) => concern.onTxProcessed?.(peer, event.tx, event.result, now)); // biome-ignore format: one step
+        this.#completed(event.peer, now, this.#told.onTxProcessed, (each, peer) => each.onTxProcessed(peer, event.tx, event.result, now)); // biome-ignore format: one step
         return;
       case 'packageProcessed':
-        this.#completed(event.peer, now, (concern, peer) => concern.onPackageProcessed?.(peer, event.txs, event.result, now)); // biome-ignore format: one step
+        this.#completed(event.peer, now, this.#told.onPackageProcessed, (each, peer) => each.onPackageProcessed(peer, event.txs, event.result, now)); // biome-ignore format: one step
         return;
       case 'txTested':
-        this.#each(concern => concern.onTxTested?.(event.tx, event.isAcceptable, now));
+        for (const each of this.#told.onTxTested) each.onTxTested(event.tx, event.isAcceptable, now);
         return;
       case 'blockRead':
-        this.#completed(event.peer, now, (concern, peer) => {
-          if (peer !== undefined) concern.onBlockRead?.(peer, event.hash, event.raw, now);
+        this.#completed(event.peer, now, this.#told.onBlockRead, (each, peer) => {
+          if (peer !== undefined) each.onBlockRead(peer, event.hash, event.raw, now);
         });
         return;
       case 'filtersRead':
-        this.#completed(event.peer, now, (concern, peer) => {
-          if (peer !== undefined) concern.onFiltersRead?.(peer, event.answer, now);
+        this.#completed(event.peer, now, this.#told.onFiltersRead, (each, peer) => {
+          if (peer !== undefined) each.onFiltersRead(peer, event.answer, now);
         });
         return;
       case 'message':
@@ -331,18 +333,25 @@ export class PeerManager {
     for (const concern of this.#concernsOf(peer)) concern.onDisconnected?.(peer, now);
   }
 
-  #completed(id: PeerId, now: Milliseconds, tell: (concern: Concern, peer: Peer | undefined) => void): void {
+  #completed<Told>(
+    id: PeerId,
+    now: Milliseconds,
+    told: readonly Told[],
+    tell: (concern: Told, peer: Peer | undefined) => void,
+  ): void {
     this.#outbox.finish(id);
     const peer = this.#peers.get(id);
-    this.#each(concern => tell(concern, peer));
+    for (const concern of told) tell(concern, peer);
     if (peer !== undefined) this.#idle(peer, now);
   }
 
   /** Those who have waited for it may begin the peer's next operation. */
   #idle(peer: Peer, now: Milliseconds): void {
-    for (const concern of this.#concernsOf(peer)) {
+    // What those of a private peer do is done at once.
+    if (peer.type === 'private-broadcast') return;
+    for (const concern of this.#told.onIdle) {
       if (peer.phase !== 'ready' || this.#outbox.isBusy(peer)) return;
-      concern.onIdle?.(peer, now);
+      concern.onIdle(peer, now);
     }
   }
 
@@ -350,6 +359,15 @@ export class PeerManager {
     const info = describeConnection(peer);
     return Object.assign(info, ...this.#concernsOf(peer).map(concern => concern.describe?.(peer, now)));
   }
+}
+
+type Hook = (typeof HOOKS)[number];
+/** Concerns that have the method, in their order. */
+type Told = { readonly [H in Hook]: readonly Required<Pick<Concern, H | 'turn'>>[] };
+
+function toldOf(concerns: readonly Concern[]): Told {
+  const having = (hook: Hook) => concerns.filter(concern => concern[hook] !== undefined);
+  return Object.fromEntries(HOOKS.map(hook => [hook, having(hook)])) as unknown as Told;
 }
 
 function listenersOf(concerns: readonly Concern[]): Map<Message['command'], Listener[]> {

@@ -190,7 +190,7 @@ export class TxDownload implements Concern {
   }
 
   #announcement(peer: Peer, tx: TxReference, now: Milliseconds): void {
-    if (tx.by === 'wtxid') {
+    if (tx.by === 'wtxid' && this.#orphans.size > 0) {
       const orphan = this.#orphans.get(tx.hash as Wtxid);
       if (orphan) {
         // The peer has the child, so it should have the parents.
@@ -205,15 +205,16 @@ export class TxDownload implements Concern {
     this.turn.ask();
     this.#requests.announce(peer.id, tx, {
       preferred: peer.isPreferredDownload,
-      time: now + this.#delay(peer, tx.by),
+      time: this.#turnOf(peer, tx.by, now),
     });
   }
 
-  #delay(peer: Peer, by: TxReference['by']): Milliseconds {
-    const isOverloaded =
-      !peer.permissions.has('relay') && this.#requests.countInFlight(peer.id) >= OVERLOADED;
-    const reasons = [!peer.isPreferredDownload, by === 'txid' && this.#wtxidPeers.size > 0, isOverloaded];
-    return reasons.filter(Boolean).length * DELAY_MS;
+  /** When it may be asked; undefined: at once. */
+  #turnOf(peer: Peer, by: TxReference['by'], now: Milliseconds): Milliseconds | undefined {
+    let reasons = peer.isPreferredDownload ? 0 : 1;
+    if (by === 'txid' && this.#wtxidPeers.size > 0) reasons += 1;
+    if (this.#requests.countInFlight(peer.id) >= OVERLOADED && !peer.permissions.has('relay')) reasons += 1;
+    return reasons === 0 ? undefined : now + reasons * DELAY_MS;
   }
 
   #ask(id: PeerId, now: Milliseconds): void {
@@ -282,9 +283,11 @@ export class TxDownload implements Concern {
   /** We have it, or know that we do not want it. */
   #has({ hash, by }: TxReference): boolean {
     const { mempool } = this.#context;
+    // What most announcements tell us first: we have it.
+    if (by === 'txid' ? mempool.has(hash as Txid) : mempool.getByWtxid(hash as Wtxid) !== undefined)
+      return true;
     // Orphans only by wtxid: another witness of the same txid may be the right one.
-    if (this.#orphans.has(hash as Wtxid) || this.#verdicts.isSettled(hash)) return true;
-    return by === 'txid' ? mempool.has(hash as Txid) : mempool.getByWtxid(hash as Wtxid) !== undefined;
+    return this.#orphans.has(hash as Wtxid) || this.#verdicts.isSettled(hash);
   }
 
   #forget(tx: Transaction): void {
@@ -349,7 +352,7 @@ export class TxDownload implements Concern {
     if (this.#orphans.hasFrom(orphan.wtxid, peer.id)) return false;
     const announced = this.#requests.count(peer.id) + parents.length;
     if (!peer.permissions.has('relay') && announced > ANNOUNCEMENTS_MAX) return false;
-    const time = now + this.#delay(peer, 'txid');
+    const time = this.#turnOf(peer, 'txid', now);
     this.turn.ask();
     for (const hash of parents)
       this.#requests.announce(peer.id, { hash, by: 'txid' }, { preferred: peer.isPreferredDownload, time });

@@ -43,12 +43,18 @@ const KNOWN = { capacity: 50_000, falsePositiveRate: 0.000_001 } as const;
 const UNBROADCAST_MIN_MS = 10 * MINUTE_MS;
 const UNBROADCAST_SPREAD_MS = 5 * MINUTE_MS;
 
+interface SharedClock {
+  next: Milliseconds;
+}
+
 interface PeerState {
   readonly known: RollingFilter;
   /** Made when something waits for the first time. */
   alarm: Alarm | undefined;
   /** Absent: nothing. */
   toSend: Set<Wtxid> | undefined;
+  /** The one that inbound peers share; outbound ones have none but their own. */
+  readonly sharedClock: SharedClock | undefined;
   /** The peer's clock. It runs while nothing waits too: only the alarm does not. */
   nextBatch: Milliseconds;
   lastBatch: Milliseconds;
@@ -66,7 +72,7 @@ export class TxRelay implements Concern, TxSource {
   #listeners = 0;
   readonly #ring = (peer: Peer, now: Milliseconds) => this.#sendBatch(peer, this.#states.get(peer)!, now);
   /** The clocks that inbound peers share, by their way in. */
-  readonly #inboundClocks = new Map<string, Milliseconds>();
+  readonly #inboundClocks = new Map<string, SharedClock>();
   readonly #filterKeys: FilterKeys;
   readonly #strategy: RelayStrategy;
   /** What the strategy holds back, by when it is due; and a waker for the first. */
@@ -113,12 +119,13 @@ export class TxRelay implements Concern, TxSource {
       known: new RollingFilter(this.#filterKeys, KNOWN),
       alarm: undefined,
       toSend: undefined,
+      sharedClock: isInbound(peer) ? this.#sharedClockOf(peer) : undefined,
       nextBatch: now,
       lastBatch: now,
       lastSequence: this.#context.mempool.sequence,
       wantsAll: false,
     };
-    state.nextBatch = this.#drawNext(peer, now);
+    state.nextBatch = this.#drawNext(state, now);
     this.#states.set(peer, state);
     this.#listeners += 1;
   }
@@ -208,7 +215,13 @@ export class TxRelay implements Concern, TxSource {
 
   /** The peer has it, by the hash that it uses. */
   markKnown(peer: Peer, hash: Hash256): void {
-    this.#states.get(peer)?.known.add(hash);
+    const state = this.#states.get(peer);
+    if (!state) return;
+    state.known.add(hash);
+    // Its clock need not strike for what it told us itself.
+    if (state.toSend?.delete(hash as Wtxid) !== true || state.toSend.size > 0) return;
+    state.toSend = undefined;
+    if (!state.wantsAll) state.alarm?.clear();
   }
 
   /**
@@ -262,78 +275,83 @@ export class TxRelay implements Concern, TxSource {
     if (state.nextBatch <= now) {
       // It has run on unseen, and what was in the pool then counts as told.
       state.lastBatch = state.nextBatch;
-      state.nextBatch = this.#drawNext(peer, now);
+      state.nextBatch = this.#drawNext(state, now);
     }
     state.alarm ??= this.#context.timers.alarmOf(peer, this.#ring);
     state.alarm.set(isImmediate(peer) ? now : state.nextBatch);
   }
 
-  #drawNext(peer: Peer, now: Milliseconds): Milliseconds {
-    const { options, random } = this.#context;
-    if (!isInbound(peer)) return now + randomExponential(random, OUTBOUND_INTERVAL_MS);
-    const key = `${networkOf(peer.address, options)} ${addressKey(peer.localAddress)}`;
-    const shared = this.#inboundClocks.get(key);
-    if (shared !== undefined && shared > now) return shared;
-    const next = now + randomExponential(random, INBOUND_INTERVAL_MS);
-    this.#inboundClocks.set(key, next);
-    return next;
+  #sharedClockOf(peer: Peer): SharedClock {
+    const key = `${networkOf(peer.address, this.#context.options)} ${addressKey(peer.localAddress)}`;
+    let clock = this.#inboundClocks.get(key);
+    if (clock === undefined) {
+      clock = { next: 0 };
+      this.#inboundClocks.set(key, clock);
+    }
+    return clock;
+  }
+
+  #drawNext({ sharedClock }: PeerState, now: Milliseconds): Milliseconds {
+    const { random } = this.#context;
+    if (sharedClock === undefined) return now + randomExponential(random, OUTBOUND_INTERVAL_MS);
+    if (sharedClock.next <= now) sharedClock.next = now + randomExponential(random, INBOUND_INTERVAL_MS);
+    return sharedClock.next;
   }
 
   #sendBatch(peer: Peer, state: PeerState, now: Milliseconds): void {
     const { mempool, outbox } = this.#context;
-    state.nextBatch = this.#drawNext(peer, now);
+    state.nextBatch = this.#drawNext(state, now);
     if (peer.isSendPaused) {
       state.alarm?.set(state.nextBatch);
       return;
     }
-    const items = [...this.#allOfPool(peer, state), ...this.#batch(peer, state)];
-    for (let i = 0; i < items.length; i += INV_COUNT_MAX)
-      outbox.send(peer, { command: 'inv', items: items.slice(i, i + INV_COUNT_MAX) });
+    const items: InventoryItem[] = [];
+    if (state.wantsAll) this.#takeAll(peer, state, items);
+    this.#takeBatch(peer, state, items);
+    for (let i = 0; i < items.length; i += INV_COUNT_MAX) {
+      const isWhole = items.length <= INV_COUNT_MAX;
+      outbox.send(peer, { command: 'inv', items: isWhole ? items : items.slice(i, i + INV_COUNT_MAX) });
+    }
     state.lastBatch = now;
     state.lastSequence = mempool.sequence;
-    if (state.toSend?.size === 0) state.toSend = undefined;
     if (state.toSend) state.alarm?.set(isImmediate(peer) ? now : state.nextBatch);
   }
 
   /** The answer to `mempool`. */
-  #allOfPool(peer: Peer, state: PeerState): InventoryItem[] {
-    if (!state.wantsAll) return [];
+  #takeAll(peer: Peer, state: PeerState, items: InventoryItem[]): void {
     state.wantsAll = false;
-    const items: InventoryItem[] = [];
     for (const entry of this.#context.mempool.entries()) {
       state.toSend?.delete(entry.tx.wtxid);
-      if (!this.#paysEnough(peer, entry) || !this.#filters.isRelevant(peer, entry.tx)) continue;
-      const item = itemFor(peer, entry.tx);
-      state.known.add(item.hash);
-      items.push(item);
+      if (this.#paysEnough(peer, entry)) this.#take(peer, state, entry.tx, items);
     }
-    return items;
   }
 
-  #batch(peer: Peer, state: PeerState): InventoryItem[] {
+  #takeBatch(peer: Peer, state: PeerState, items: InventoryItem[]): void {
     const { mempool } = this.#context;
-    if (!peer.relaysTxs) state.toSend = undefined;
-    const { toSend } = state;
-    if (!toSend) return [];
-    const room = Math.min(BATCH_MAX, BATCH_TARGET + Math.floor(toSend.size / 1_000) * BATCH_PER_THOUSAND);
+    const { known, toSend } = state;
+    state.toSend = undefined;
+    if (toSend === undefined || !peer.relaysTxs) return;
     const waiting: MempoolEntry[] = [];
     for (const wtxid of toSend) {
       const entry = mempool.getByWtxid(wtxid);
-      const isNews = entry && !state.known.has(hashFor(peer, entry.tx)) && this.#paysEnough(peer, entry);
-      if (isNews) waiting.push(entry);
-      else toSend.delete(wtxid);
+      if (entry && !known.has(hashFor(peer, entry.tx)) && this.#paysEnough(peer, entry)) waiting.push(entry);
     }
-    waiting.sort((a, b) => mempool.compareMiningOrder(a.tx.txid, b.tx.txid));
-    const items: InventoryItem[] = [];
-    for (const { tx } of waiting) {
-      if (items.length === room) break;
-      toSend.delete(tx.wtxid);
-      if (!this.#filters.isRelevant(peer, tx)) continue;
-      const item = itemFor(peer, tx);
-      state.known.add(item.hash);
-      items.push(item);
+    if (waiting.length > 1) waiting.sort((a, b) => mempool.compareMiningOrder(a.tx.txid, b.tx.txid));
+    const room = Math.min(BATCH_MAX, BATCH_TARGET + Math.floor(toSend.size / 1_000) * BATCH_PER_THOUSAND);
+    const end = items.length + room;
+    let taken = 0;
+    while (taken < waiting.length && items.length < end) {
+      this.#take(peer, state, waiting[taken]!.tx, items);
+      taken += 1;
     }
-    return items;
+    if (taken < waiting.length) state.toSend = new Set(waiting.slice(taken).map(({ tx }) => tx.wtxid));
+  }
+
+  #take(peer: Peer, { known }: PeerState, tx: Transaction, items: InventoryItem[]): void {
+    if (!this.#filters.isRelevant(peer, tx)) return;
+    const item = itemFor(peer, tx);
+    known.add(item.hash);
+    items.push(item);
   }
 
   #paysEnough(peer: Peer, entry: MempoolEntry): boolean {

@@ -26,10 +26,11 @@ export interface TxReference {
 }
 
 /** `delayed` until its time; `ready` to be asked for; `completed`: failed, and kept so that it is not asked for again. */
-type State = 'delayed' | 'ready' | 'requested' | 'completed';
+type State = 'delayed' | 'ready' | 'requested' | 'completed' | 'removed';
 
 interface Announcement extends TxReference {
-  readonly peer: PeerId;
+  readonly ofHash: HashState;
+  readonly ofPeer: PeerState;
   readonly preferred: boolean;
   /** Announcement order. */
   readonly sequence: number;
@@ -38,17 +39,25 @@ interface Announcement extends TxReference {
   state: State;
   /** `delayed`: when it becomes ready. `requested`: when the request expires. */
   time: Milliseconds;
+  /** Neighbours among those of its peer. */
+  before: Announcement | undefined;
+  after: Announcement | undefined;
 }
 
 interface PeerState {
-  readonly all: Map<Hash256, Announcement>;
-  /** The announcements for which this peer is the one to ask now. */
-  readonly best: Set<Announcement>;
+  readonly peer: PeerId;
+  /** All of the peer, linked: most live for less than a second, and a map would cost more than they do. */
+  newest: Announcement | undefined;
+  count: number;
   inFlight: number;
+  /** The announcements for which this peer is the one to ask now. */
+  readonly best: Announcement[];
 }
 
 interface HashState {
-  readonly all: Map<PeerId, Announcement>;
+  readonly hash: Hash256;
+  /** One a peer at most, so they are few enough to be searched. */
+  readonly all: Announcement[];
   best: Announcement | undefined;
 }
 
@@ -77,47 +86,56 @@ export class TxRequests {
     return this.#waiting.size;
   }
 
-  /** `peer` has the transaction; it may be asked from `time` on. Nothing changes if it has announced the hash before. */
+  /**
+   * `peer` has the transaction; it may be asked from `time` on (undefined: at once). Nothing changes if it has announced the hash
+   * before.
+   */
   announce(
     peer: PeerId,
-    tx: TxReference,
-    options: { readonly preferred: boolean; readonly time: Milliseconds },
+    { hash, by }: TxReference,
+    { preferred, time }: { readonly preferred: boolean; readonly time: Milliseconds | undefined },
   ): void {
+    let ofHash = this.#hashes.get(hash);
+    if (ofHash === undefined) {
+      ofHash = { hash, all: [], best: undefined };
+      this.#hashes.set(hash, ofHash);
+    } else if (find(ofHash, peer) !== undefined) return;
     let ofPeer = this.#peers.get(peer);
-    if (ofPeer?.all.has(tx.hash)) return;
-    const announcement: Announcement = {
-      hash: tx.hash,
-      by: tx.by,
-      peer,
-      preferred: options.preferred,
-      sequence: this.#sequence,
-      priority: this.#random.u32(),
-      state: 'delayed',
-      time: options.time,
-    };
-    this.#sequence += 1;
-    if (!ofPeer) {
-      ofPeer = { all: new Map(), best: new Set(), inFlight: 0 };
+    if (ofPeer === undefined) {
+      ofPeer = { peer, newest: undefined, count: 0, inFlight: 0, best: [] };
       this.#peers.set(peer, ofPeer);
     }
-    ofPeer.all.set(tx.hash, announcement);
-    let ofHash = this.#hashes.get(tx.hash);
-    if (!ofHash) {
-      ofHash = { all: new Map(), best: undefined };
-      this.#hashes.set(tx.hash, ofHash);
-    }
-    ofHash.all.set(peer, announcement);
+    const announcement: Announcement = {
+      hash,
+      by,
+      ofHash,
+      ofPeer,
+      preferred,
+      sequence: this.#sequence,
+      priority: this.#random.u32(),
+      state: time === undefined ? 'ready' : 'delayed',
+      time: time ?? 0,
+      before: ofPeer.newest,
+      after: undefined,
+    };
+    this.#sequence += 1;
+    if (ofPeer.newest !== undefined) ofPeer.newest.after = announcement;
+    ofPeer.newest = announcement;
+    ofPeer.count += 1;
+    ofHash.all.push(announcement);
     this.#size += 1;
-    this.#wait(announcement);
+    if (time === undefined) this.#settle(ofHash);
+    else this.#wait(announcement);
   }
 
   /** Moves time on: requests expire, announcements become ready. Returns the requests that expired. */
   advance(now: Milliseconds): (TxReference & { readonly peer: PeerId })[] {
-    const expired: Announcement[] = [];
+    const expired: (TxReference & { readonly peer: PeerId })[] = [];
     for (let due = this.#dueBy(now); due !== undefined; due = this.#dueBy(now)) {
-      if (due.state === 'requested') expired.push(due);
-      this.#setState(due, due.state === 'requested' ? 'completed' : 'ready');
-      this.#settle(due.hash);
+      const isExpired = due.state === 'requested';
+      if (isExpired) expired.push({ hash: due.hash, by: due.by, peer: due.ofPeer.peer });
+      setState(due, isExpired ? 'completed' : 'ready');
+      this.#settle(due.ofHash);
     }
     return expired;
   }
@@ -131,7 +149,7 @@ export class TxRequests {
     }
   }
 
-  /** Peers that have something to be asked for, by the last `advance`. */
+  /** Peers that have something to be asked for. */
   askable(): Iterable<PeerId> {
     return this.#askable;
   }
@@ -142,48 +160,52 @@ export class TxRequests {
 
   /** What to ask `peer` for, in the order it announced, so that parents come before children. */
   requestable(peer: PeerId): TxReference[] {
-    const best = this.#peers.get(peer)?.best ?? [];
-    return [...best].sort((a, b) => a.sequence - b.sequence);
+    return [...(this.#peers.get(peer)?.best ?? [])].sort((a, b) => a.sequence - b.sequence);
   }
 
   /** The peer was asked; it has until `expiry`. */
   requested(peer: PeerId, hash: Hash256, expiry: Milliseconds): void {
-    const announcement = this.#peers.get(peer)?.all.get(hash);
+    const announcement = this.#find(peer, hash);
     if (!announcement || announcement.state === 'completed' || announcement.state === 'requested') return;
+    const { ofHash } = announcement;
     // Two requests for one hash never run at once: an older one is given up.
-    for (const other of this.#hashes.get(hash)!.all.values())
-      if (other.state === 'requested') this.#setState(other, 'completed');
-    this.#setState(announcement, 'requested');
+    for (const other of ofHash.all) if (other.state === 'requested') setState(other, 'completed');
+    setState(announcement, 'requested');
     announcement.time = expiry;
     this.#wait(announcement);
-    this.#settle(hash);
+    this.#settle(ofHash);
   }
 
   /** The peer answered, with the transaction or with `notfound`: it will not be asked again. */
   received(peer: PeerId, hash: Hash256): void {
-    const announcement = this.#peers.get(peer)?.all.get(hash);
+    const announcement = this.#find(peer, hash);
     if (!announcement) return;
-    this.#setState(announcement, 'completed');
-    this.#settle(hash);
+    setState(announcement, 'completed');
+    this.#settle(announcement.ofHash);
   }
 
   /** The transaction is here, or not wanted: all announcements of the hash go. */
   forget(hash: Hash256): void {
     const ofHash = this.#hashes.get(hash);
     if (!ofHash) return;
-    for (const announcement of [...ofHash.all.values()]) this.#remove(announcement);
+    this.#setBest(ofHash, undefined);
+    this.#hashes.delete(hash);
+    for (const announcement of ofHash.all) this.#removeFromPeer(announcement);
   }
 
   disconnect(peer: PeerId): void {
-    for (const announcement of [...(this.#peers.get(peer)?.all.values() ?? [])]) {
-      this.#setState(announcement, 'completed');
-      this.#remove(announcement);
-      this.#settle(announcement.hash);
+    const ofPeer = this.#peers.get(peer);
+    for (let each = ofPeer?.newest; each !== undefined; each = each.before) {
+      const { ofHash } = each;
+      if (ofHash.best === each) this.#setBest(ofHash, undefined);
+      this.#removeFromPeer(each);
+      ofHash.all.splice(ofHash.all.indexOf(each), 1);
+      this.#settle(ofHash);
     }
   }
 
   count(peer: PeerId): number {
-    return this.#peers.get(peer)?.all.size ?? 0;
+    return this.#peers.get(peer)?.count ?? 0;
   }
 
   countInFlight(peer: PeerId): number {
@@ -192,10 +214,15 @@ export class TxRequests {
 
   /** Who could still give us the transaction. */
   candidates(hash: Hash256): PeerId[] {
-    const all = [...(this.#hashes.get(hash)?.all.values() ?? [])];
+    const all = this.#hashes.get(hash)?.all ?? [];
     return all
       .filter(announcement => announcement.state !== 'completed')
-      .map(announcement => announcement.peer);
+      .map(announcement => announcement.ofPeer.peer);
+  }
+
+  #find(peer: PeerId, hash: Hash256): Announcement | undefined {
+    const ofHash = this.#hashes.get(hash);
+    return ofHash && find(ofHash, peer);
   }
 
   #wait(announcement: Announcement): void {
@@ -217,37 +244,23 @@ export class TxRequests {
     return next !== undefined && next <= now ? this.#waiting.pop() : undefined;
   }
 
-  /** Whether a heap entry at its time still means something. */
-  #isWaiting(announcement: Announcement): boolean {
-    const isCurrent = this.#peers.get(announcement.peer)?.all.get(announcement.hash) === announcement;
-    if (!isCurrent || this.#waiting.peekKey() !== announcement.time) return false;
-    return announcement.state === 'delayed' || announcement.state === 'requested';
-  }
-
-  #setState(announcement: Announcement, state: State): void {
-    const peer = this.#peers.get(announcement.peer)!;
-    if (announcement.state === 'requested') peer.inFlight -= 1;
-    if (state === 'requested') peer.inFlight += 1;
-    announcement.state = state;
+  /** Whether the first heap entry, at its time, still means something. */
+  #isWaiting({ state, time }: Announcement): boolean {
+    return (state === 'delayed' || state === 'requested') && this.#waiting.peekKey() === time;
   }
 
   /** After a change at a hash: chooses anew whom to ask, or forgets it when nobody is left. */
-  #settle(hash: Hash256): void {
-    const ofHash = this.#hashes.get(hash);
-    if (!ofHash) return;
+  #settle(ofHash: HashState): void {
     let best: Announcement | undefined;
     let isAlive = false;
     let isRequested = false;
-    for (const each of ofHash.all.values()) {
+    for (const each of ofHash.all) {
       if (each.state !== 'completed') isAlive = true;
       if (each.state === 'requested') isRequested = true;
       if (each.state === 'ready' && (best === undefined || isBetter(each, best))) best = each;
     }
-    if (!isAlive) {
-      this.forget(hash);
-      return;
-    }
-    this.#setBest(ofHash, isRequested ? undefined : best);
+    if (!isAlive) this.forget(ofHash.hash);
+    else this.#setBest(ofHash, isRequested ? undefined : best);
   }
 
   #setBest(ofHash: HashState, best: Announcement | undefined): void {
@@ -255,27 +268,39 @@ export class TxRequests {
     if (old === best) return;
     ofHash.best = best;
     if (old) {
-      const peer = this.#peers.get(old.peer)!;
-      peer.best.delete(old);
-      if (peer.best.size === 0) this.#askable.delete(old.peer);
+      const { ofPeer } = old;
+      ofPeer.best.splice(ofPeer.best.indexOf(old), 1);
+      if (ofPeer.best.length === 0) this.#askable.delete(ofPeer.peer);
     }
     if (best) {
-      this.#peers.get(best.peer)!.best.add(best);
-      this.#askable.add(best.peer);
+      best.ofPeer.best.push(best);
+      this.#askable.add(best.ofPeer.peer);
     }
   }
 
-  #remove(announcement: Announcement): void {
-    const ofHash = this.#hashes.get(announcement.hash)!;
-    if (ofHash.best === announcement) this.#setBest(ofHash, undefined);
-    ofHash.all.delete(announcement.peer);
-    if (ofHash.all.size === 0) this.#hashes.delete(announcement.hash);
-    const peer = this.#peers.get(announcement.peer)!;
-    if (announcement.state === 'requested') peer.inFlight -= 1;
-    peer.all.delete(announcement.hash);
+  /** It is, or will be, gone from those of its hash, and nobody is asked for it. */
+  #removeFromPeer(announcement: Announcement): void {
+    const { ofPeer, before, after } = announcement;
+    setState(announcement, 'removed');
+    if (before !== undefined) before.after = after;
+    if (after !== undefined) after.before = before;
+    else ofPeer.newest = before;
+    ofPeer.count -= 1;
     this.#size -= 1;
-    if (peer.all.size === 0) this.#peers.delete(announcement.peer);
+    if (ofPeer.count === 0) this.#peers.delete(ofPeer.peer);
   }
+}
+
+function find(ofHash: HashState, peer: PeerId): Announcement | undefined {
+  for (const each of ofHash.all) if (each.ofPeer.peer === peer) return each;
+  return undefined;
+}
+
+function setState(announcement: Announcement, state: State): void {
+  const { ofPeer } = announcement;
+  if (announcement.state === 'requested') ofPeer.inFlight -= 1;
+  if (state === 'requested') ofPeer.inFlight += 1;
+  announcement.state = state;
 }
 
 function isBetter(a: Announcement, b: Announcement): boolean {

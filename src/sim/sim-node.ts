@@ -34,7 +34,6 @@ const TICKS_AT_ONCE_MAX = 1_000;
 export interface NodeDeps extends WriterDeps {
   readonly network: Network;
   readonly frames: Frames;
-  readonly random: Random;
   readonly wiretap: Wiretap;
 }
 
@@ -47,7 +46,9 @@ export class SimNode implements Host, Listener, WriterListener, Target<Milliseco
   readonly mempool: Mempool;
   /** Why connections were closed by this node: reason → times. */
   readonly disconnects = new Map<string, number>();
+  /** Of the world: the same for all nodes. */
   readonly #deps: NodeDeps;
+  readonly #random: Random;
   readonly #options: PeerManagerOptions;
   readonly #withholds: ReadonlySet<Command> | undefined;
   readonly #writer: SimWriter;
@@ -60,9 +61,12 @@ export class SimNode implements Host, Listener, WriterListener, Target<Milliseco
   #wakesAt = Number.POSITIVE_INFINITY;
   #ticks = { at: 0, count: 0 };
   #isStarted = false;
+  /** The last one that was heard: mostly, what is to be sent is an answer. */
+  #heard: Connection | undefined;
 
-  constructor(deps: NodeDeps, shape: NodeShape) {
+  constructor(deps: NodeDeps, random: Random, shape: NodeShape) {
     this.#deps = deps;
+    this.#random = random;
     this.index = shape.index;
     this.address = shape.address;
     this.listens = shape.listens;
@@ -72,7 +76,7 @@ export class SimNode implements Host, Listener, WriterListener, Target<Milliseco
     this.#writer = new SimWriter(deps, shape.index, this.params, this);
     this.chain = this.#writer.chain;
     this.mempool = this.#writer.mempool;
-    this.#addressBook = new AddressBook(deps, this.#options);
+    this.#addressBook = new AddressBook({ random }, this.#options);
     this.#manager = this.#createManager(this.#options);
   }
 
@@ -118,7 +122,8 @@ export class SimNode implements Host, Listener, WriterListener, Target<Milliseco
     this.#connections.clear();
     this.#isStarted = false;
     this.#wakesAt = Number.POSITIVE_INFINITY;
-    this.#addressBook = new AddressBook(this.#deps, this.#options, book);
+    this.#addressBook = new AddressBook({ random: this.#random }, this.#options, book);
+    this.#heard = undefined;
     this.#manager = this.#createManager({ ...this.#options, anchors });
   }
 
@@ -157,6 +162,7 @@ export class SimNode implements Host, Listener, WriterListener, Target<Milliseco
   hear(connection: Connection, frame: Uint8Array): void {
     const { frames, trace, agenda, wiretap } = this.#deps;
     const { peer, link } = connection;
+    this.#heard = connection;
     trace.delivery(agenda.now, this.index, peer, frame);
     const event = frames.decode(connection, frame);
     if (event.kind === 'message') {
@@ -169,6 +175,7 @@ export class SimNode implements Host, Listener, WriterListener, Target<Milliseco
   hungUp(connection: Connection): void {
     const { peer, link } = connection;
     this.#deps.wiretap.closed(this.index, link);
+    if (this.#heard === connection) this.#heard = undefined;
     if (this.#connections.delete(peer)) this.#handle({ kind: 'disconnected', peer });
   }
 
@@ -212,7 +219,7 @@ export class SimNode implements Host, Listener, WriterListener, Target<Milliseco
 
   #createManager(options: PeerManagerOptions): PeerManager {
     const { chain, mempool } = this;
-    const { random } = this.#deps;
+    const random = this.#random;
     const addressBook = this.#addressBook;
     return new PeerManager({ chain, mempool, random, log: SILENT_LOG, addressBook, bans: [] }, options);
   }
@@ -259,7 +266,7 @@ export class SimNode implements Host, Listener, WriterListener, Target<Milliseco
     const { network, frames, wiretap } = this.#deps;
     switch (effect.kind) {
       case 'send': {
-        const connection = this.#connections.get(effect.peer);
+        const connection = this.#connectionOf(effect.peer);
         if (connection === undefined || connection.isClosed) return;
         if (this.#withholds?.has(effect.message.command) === true) return;
         wiretap.sent(this.index, connection.link, effect.message);
@@ -303,6 +310,10 @@ export class SimNode implements Host, Listener, WriterListener, Target<Milliseco
         // A stop keeps the addresses; nobody bans, and nobody offers filters.
         return;
     }
+  }
+
+  #connectionOf(peer: PeerId): Connection | undefined {
+    return this.#heard?.peer === peer ? this.#heard : this.#connections.get(peer);
   }
 
   #operate(

@@ -16,7 +16,7 @@ import { Metrics } from './metrics.ts';
 import { Network, type NetworkOptions } from './network.ts';
 import { NODE_SERVICES, type NodeShape } from './node-options.ts';
 import { ScriptVerdicts } from './script-verdicts.ts';
-import { SimNode } from './sim-node.ts';
+import { type NodeDeps, SimNode } from './sim-node.ts';
 import type { ValidationCosts } from './sim-writer.ts';
 import { Trace } from './trace.ts';
 
@@ -72,8 +72,7 @@ export class World {
   readonly trace = new Trace();
   readonly nodes: SimNode[] = [];
   readonly checks: Checks;
-  readonly #frames: Frames;
-  readonly #scripts: ScriptVerdicts;
+  readonly #nodeDeps: NodeDeps;
   readonly #addressRandom: SeededRandom;
   readonly #taken = new Set<string>();
 
@@ -82,10 +81,13 @@ export class World {
     this.base = createBaseChain(options.coins);
     this.agenda = new Agenda(this.base.end + SECOND_MS);
     this.network = new Network(this.agenda, this.random('network'), options.network);
-    this.#frames = new Frames(this.base.params.magic, options);
-    this.#scripts = new ScriptVerdicts(deps.verifier, options);
     this.#addressRandom = this.random('addresses');
     this.checks = new Checks(this);
+    const { agenda, network, metrics, trace, base, checks } = this;
+    const frames = new Frames(base.params.magic, options);
+    const scripts = new ScriptVerdicts(deps.verifier, options);
+    const { costs } = options;
+    this.#nodeDeps = { agenda, network, metrics, trace, base, frames, scripts, costs, wiretap: checks };
   }
 
   get now(): Milliseconds {
@@ -98,32 +100,17 @@ export class World {
 
   /** Not started yet. */
   addNode({ listens, address, options, params, withholds }: NewNode): SimNode {
-    const { agenda, network, metrics, trace, base, checks } = this;
     const index = this.nodes.length;
-    const node = new SimNode(
-      {
-        agenda,
-        network,
-        metrics,
-        trace,
-        base,
-        frames: this.#frames,
-        scripts: this.#scripts,
-        costs: this.options.costs,
-        random: this.#stream(FIRST_NODE_STREAM + index),
-        wiretap: checks,
-      },
-      {
-        index,
-        address: address ?? this.freshAddress(),
-        listens,
-        options: { relayStrategy: this.options.strategy, ...options },
-        ...(params !== undefined && { params }),
-        ...(withholds !== undefined && { withholds }),
-      },
-    );
+    const node = new SimNode(this.#nodeDeps, this.#stream(FIRST_NODE_STREAM + index), {
+      index,
+      address: address ?? this.freshAddress(),
+      listens,
+      options: { relayStrategy: this.options.strategy, ...options },
+      ...(params !== undefined && { params }),
+      ...(withholds !== undefined && { withholds }),
+    });
     this.nodes.push(node);
-    network.add(node);
+    this.network.add(node);
     return node;
   }
 
