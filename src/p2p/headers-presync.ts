@@ -166,3 +166,15 @@ export class HeadersPresync {
     this.#buffer = [];
   }
 }
+
+/** Whether `headers` on top of a chain with `work` come to `threshold`. */
+export function reachesWork(work: bigint, headers: readonly BlockHeader[], threshold: bigint): boolean {
+  let total = work;
+  let proof = { bits: -1, work: 0n };
+  for (const { bits } of headers) {
+    if (total >= threshold) return true;
+    if (bits !== proof.bits) proof = { bits, work: blockProof(bits) };
+    total += proof.work;
+  }
+  return total >= threshold;
+}

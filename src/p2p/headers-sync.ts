@@ -20,7 +20,7 @@ import type { BlockDownload } from './block-download.ts';
 import type { BlockKnowledge } from './block-knowledge.ts';
 import type { BlockRequests } from './block-requests.ts';
 import type { Concern, Handlers, P2pContext } from './concern.ts';
-import { HeadersPresync } from './headers-presync.ts';
+import { HeadersPresync, reachesWork } from './headers-presync.ts';
 import { locatorOf } from './locator.ts';
 import { isChosenOutbound, isInbound, type Peer, servesBlocks } from './peer.ts';
 import type { PeerInfo } from './peer-info.ts';
@@ -320,15 +320,7 @@ export class HeadersSync implements Concern {
   }
 
   #hasLittleWork(start: HeaderId, headers: readonly BlockHeader[]): boolean {
-    const threshold = this.workThreshold();
-    let work = this.#context.chain.headers.chainWorkOf(start);
-    let proof = { bits: -1, work: 0n };
-    for (const { bits } of headers) {
-      if (work >= threshold) return false;
-      if (bits !== proof.bits) proof = { bits, work: blockProof(bits) };
-      work += proof.work;
-    }
-    return work < threshold;
+    return !reachesWork(this.#context.chain.headers.chainWorkOf(start), headers, this.workThreshold());
   }
 
   #startPresync(
