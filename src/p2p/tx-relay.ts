@@ -16,10 +16,10 @@ import type { Block } from '../wire/block.ts';
 import { INV, INV_COUNT_MAX, type InventoryItem, SERVICES } from '../wire/messages.ts';
 import { addressKey } from '../wire/net-address.ts';
 import type { Transaction } from '../wire/transaction.ts';
-import { FilterKeys, RollingFilter } from './bloom.ts';
 import type { Concern, Handlers, P2pContext } from './concern.ts';
 import type { PeerId } from './events.ts';
 import type { FeeFilters } from './fee-filter.ts';
+import { type Holder, KnownTxs } from './known-txs.ts';
 import { networkOf } from './netgroup.ts';
 import { isInbound, isTxConnection, type Peer, servicesFor } from './peer.ts';
 import type { PeerFilters } from './peer-filters.ts';
@@ -37,8 +37,6 @@ const INBOUND_INTERVAL_MS = 5 * SECOND_MS;
 const BATCH_TARGET = 70;
 const BATCH_PER_THOUSAND = 5;
 const BATCH_MAX = 1_000;
-/** What each peer is known to have (Core: m_tx_inventory_known_filter). */
-const KNOWN = { capacity: 50_000, falsePositiveRate: 0.000_001 } as const;
 /** What nobody asked for is announced again (Core: ReattemptInitialBroadcast): from 10 minutes, and up to 5 more. */
 const UNBROADCAST_MIN_MS = 10 * MINUTE_MS;
 const UNBROADCAST_SPREAD_MS = 5 * MINUTE_MS;
@@ -48,7 +46,7 @@ interface SharedClock {
 }
 
 interface PeerState {
-  readonly known: RollingFilter;
+  readonly holder: Holder;
   /** Made when something waits for the first time. */
   alarm: Alarm | undefined;
   /** Absent: nothing. */
@@ -73,7 +71,7 @@ export class TxRelay implements Concern, TxSource {
   readonly #ring = (peer: Peer, now: Milliseconds) => this.#sendBatch(peer, this.#states.get(peer)!, now);
   /** The clocks that inbound peers share, by their way in. */
   readonly #inboundClocks = new Map<string, SharedClock>();
-  readonly #filterKeys: FilterKeys;
+  readonly #known: KnownTxs;
   readonly #strategy: RelayStrategy;
   /** What the strategy holds back, by when it is due; and a waker for the first. */
   readonly #held = new MinHeap<{ readonly id: PeerId; readonly wtxid: Wtxid }>();
@@ -97,7 +95,7 @@ export class TxRelay implements Concern, TxSource {
   ) {
     this.#context = context;
     this.#states = new PeerStates(context, 'tx-relay');
-    this.#filterKeys = new FilterKeys(context.random);
+    this.#known = new KnownTxs(context.random);
     this.#strategy = others.strategy;
     this.#heldAlarm = context.timers.alarm(now => this.#releaseHeld(now));
     this.#feeFilters = others.feeFilters;
@@ -116,7 +114,7 @@ export class TxRelay implements Concern, TxSource {
     const mayWantLater = isTxConnection(peer) && (servicesFor(peer, options) & SERVICES.bloom) !== 0n;
     if (!peer.relaysTxs && !mayWantLater) return;
     const state: PeerState = {
-      known: new RollingFilter(this.#filterKeys, KNOWN),
+      holder: this.#known.join(),
       alarm: undefined,
       toSend: undefined,
       sharedClock: isInbound(peer) ? this.#sharedClockOf(peer) : undefined,
@@ -134,6 +132,7 @@ export class TxRelay implements Concern, TxSource {
     const state = this.#states.get(peer);
     if (!state) return;
     state.alarm?.clear();
+    this.#known.leave(state.holder);
     this.#states.delete(peer);
     this.#listeners -= 1;
   }
@@ -156,13 +155,16 @@ export class TxRelay implements Concern, TxSource {
   /** Queues it for those whom the strategy chooses and who do not know it. */
   announce(entry: MempoolEntry, now: Milliseconds): void {
     const { tx } = entry;
+    this.#known.announce(tx.wtxid);
     const delayOf = this.#strategy.begin(this.#listeners);
     for (const peer of this.#context.peers.values()) {
       const state = this.#states.get(peer);
       const delay = state && delayOf(peer);
-      if (delay === undefined || state!.known.has(hashFor(peer, tx))) continue;
+      if (state === undefined || delay === undefined) continue;
+      if (!peer.wtxidRelay) this.#known.announce(tx.txid);
+      if (this.#known.has(state.holder, hashFor(peer, tx))) continue;
       if (delay > 0) this.#hold(peer, tx.wtxid, now + delay);
-      else this.#queue(peer, state!, tx.wtxid, now);
+      else this.#queue(peer, state, tx.wtxid, now);
     }
   }
 
@@ -192,7 +194,8 @@ export class TxRelay implements Concern, TxSource {
   }
 
   isKnownTo(peer: Peer, wtxid: Wtxid): boolean {
-    return this.#states.get(peer)?.known.has(wtxid) === true;
+    const state = this.#states.get(peer);
+    return state !== undefined && this.#known.has(state.holder, wtxid);
   }
 
   /** By `inv` at once, but for what the peer knows or the pool has no more; after it, the peer may ask for them. */
@@ -203,8 +206,8 @@ export class TxRelay implements Concern, TxSource {
     const items: InventoryItem[] = [];
     for (const wtxid of wtxids) {
       const entry = mempool.getByWtxid(wtxid);
-      if (!entry || state.known.has(wtxid) || !this.#paysEnough(peer, entry)) continue;
-      state.known.add(wtxid);
+      if (!entry || this.#known.has(state.holder, wtxid) || !this.#paysEnough(peer, entry)) continue;
+      this.#known.add(state.holder, wtxid);
       items.push({ type: INV.wtx, hash: wtxid });
     }
     if (items.length === 0) return;
@@ -217,7 +220,7 @@ export class TxRelay implements Concern, TxSource {
   markKnown(peer: Peer, hash: Hash256): void {
     const state = this.#states.get(peer);
     if (!state) return;
-    state.known.add(hash);
+    this.#known.add(state.holder, hash);
     // Its clock need not strike for what it told us itself.
     if (state.toSend?.delete(hash as Wtxid) !== true || state.toSend.size > 0) return;
     state.toSend = undefined;
@@ -328,13 +331,14 @@ export class TxRelay implements Concern, TxSource {
 
   #takeBatch(peer: Peer, state: PeerState, items: InventoryItem[]): void {
     const { mempool } = this.#context;
-    const { known, toSend } = state;
+    const { holder, toSend } = state;
     state.toSend = undefined;
     if (toSend === undefined || !peer.relaysTxs) return;
     const waiting: MempoolEntry[] = [];
     for (const wtxid of toSend) {
       const entry = mempool.getByWtxid(wtxid);
-      if (entry && !known.has(hashFor(peer, entry.tx)) && this.#paysEnough(peer, entry)) waiting.push(entry);
+      if (entry && !this.#known.has(holder, hashFor(peer, entry.tx)) && this.#paysEnough(peer, entry))
+        waiting.push(entry);
     }
     if (waiting.length > 1) waiting.sort((a, b) => mempool.compareMiningOrder(a.tx.txid, b.tx.txid));
     const room = Math.min(BATCH_MAX, BATCH_TARGET + Math.floor(toSend.size / 1_000) * BATCH_PER_THOUSAND);
@@ -347,10 +351,10 @@ export class TxRelay implements Concern, TxSource {
     if (taken < waiting.length) state.toSend = new Set(waiting.slice(taken).map(({ tx }) => tx.wtxid));
   }
 
-  #take(peer: Peer, { known }: PeerState, tx: Transaction, items: InventoryItem[]): void {
+  #take(peer: Peer, { holder }: PeerState, tx: Transaction, items: InventoryItem[]): void {
     if (!this.#filters.isRelevant(peer, tx)) return;
     const item = itemFor(peer, tx);
-    known.add(item.hash);
+    this.#known.add(holder, item.hash);
     items.push(item);
   }
 
