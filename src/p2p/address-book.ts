@@ -11,14 +11,9 @@ import { assert } from '../base/assert.ts';
 import { type Milliseconds, toUnixSeconds, type UnixSeconds } from '../base/clock.ts';
 import { type Random, randomBelow } from '../base/random.ts';
 import type { AddressNetwork, NetAddress, TimedAddress } from '../wire/net-address.ts';
+import { type EntryId, NEW_SLOTS_PER_ADDRESS } from './address-entries.ts';
 import { type AddressEntry, chanceOf, entryOf, isTerrible } from './address-entry.ts';
-import {
-  type AddressBookData,
-  AddressTables,
-  NEW_SLOTS_PER_ADDRESS,
-  type PlacedEntry,
-  type TableEntry,
-} from './address-tables.ts';
+import { type AddressBookData, AddressTables, type PlacedEntry } from './address-tables.ts';
 import { isRoutable, isSameHost, type NetHost, networkClassOf, networkOf, type RoutingOptions } from './netgroup.ts'; // biome-ignore format: one list
 
 /** Core's, in little endian: the number 1. */
@@ -73,15 +68,17 @@ export class AddressBook {
   /** Those of one network. */
   countOf(network: AddressNetwork, table?: 'new' | 'tried'): number {
     let count = 0;
-    for (const entry of this.#tables.all) {
-      const inTable = table === undefined || (entry.triedSlot === undefined ? 'new' : 'tried') === table;
-      if (inTable && networkOf(entry.address, this.#options) === network) count += 1;
+    for (const id of this.#tables.all) {
+      const inTable = table === undefined || (this.#tables.isTried(id) ? 'tried' : 'new') === table;
+      if (inTable && this.#networkOf(id) === network) count += 1;
     }
     return count;
   }
 
+  /** As it is now. */
   find(address: NetAddress): AddressEntry | undefined {
-    return this.#tables.find(address);
+    const id = this.#tables.find(address);
+    return id === undefined ? undefined : this.#tables.entries.get(id);
   }
 
   /**
@@ -105,25 +102,28 @@ export class AddressBook {
 
   /** We tried to connect. A failure counts once between two successes of anybody, so that being offline counts for nothing. */
   attempt(address: NetAddress, now: Milliseconds, options: { readonly countFailure: boolean }): void {
-    const entry = this.#tables.find(address);
-    if (!entry) return;
-    entry.lastTry = toUnixSeconds(now);
-    if (options.countFailure && entry.lastCountedTry < this.#lastGood) {
-      entry.lastCountedTry = entry.lastTry;
-      entry.attempts += 1;
+    const id = this.#tables.find(address);
+    if (id === undefined) return;
+    const { entries } = this.#tables;
+    const time = toUnixSeconds(now);
+    entries.setLastTry(id, time);
+    if (options.countFailure && entries.lastCountedTryOf(id) < this.#lastGood) {
+      entries.setLastCountedTry(id, time);
+      entries.setAttempts(id, entries.attemptsOf(id) + 1);
     }
   }
 
   /** Told when a connection ends, not while it stands: else the times we hand out would tell whom we are connected to. */
   connected(address: NetAddress, now: Milliseconds): void {
-    const entry = this.#tables.find(address);
+    const id = this.#tables.find(address);
+    const { entries } = this.#tables;
     const time = toUnixSeconds(now);
-    if (entry && time - entry.time > 20 * 60) entry.time = time;
+    if (id !== undefined && time - entries.timeOf(id) > 20 * 60) entries.setTime(id, time);
   }
 
   setServices(address: NetAddress, services: bigint): void {
-    const entry = this.#tables.find(address);
-    if (entry) entry.services = services;
+    const id = this.#tables.find(address);
+    if (id !== undefined) this.#tables.entries.setServices(id, services);
   }
 
   /** A random address worth a try: either table with even chance, then buckets with even chance, better entries sooner. */
@@ -132,8 +132,8 @@ export class AddressBook {
     wish: { readonly newOnly?: boolean; readonly networks?: ReadonlySet<AddressNetwork> } = {},
   ): Selected | undefined {
     const networks = wish.networks;
-    const fits = (entry: TableEntry) =>
-      networks === undefined || networks.has(networkOf(entry.address, this.#options) as AddressNetwork);
+    const fits = (id: EntryId) =>
+      networks === undefined || networks.has(this.#networkOf(id) as AddressNetwork);
     const { fresh, tried } = this.#tables;
     const anyNew = fresh.holdsAny(fits);
     const anyTried = wish.newOnly !== true && tried.holdsAny(fits);
@@ -142,8 +142,9 @@ export class AddressBook {
     const table = useTried ? tried : fresh;
     const time = toUnixSeconds(now);
     for (let factor = 1; ; ) {
-      const entry = table.draw(this.#random, fits);
-      if (entry === undefined) continue;
+      const id = table.draw(this.#random, fits);
+      if (id === undefined) continue;
+      const entry = this.#tables.entries.get(id);
       if (randomBelow(this.#random, 1 << 30) < factor * chanceOf(entry, time) * (1 << 30))
         return selected(entry);
       factor *= 1.2;
@@ -154,21 +155,23 @@ export class AddressBook {
   selectTriedCollision(): Selected | undefined {
     if (this.#tables.waiting.size === 0) return undefined;
     const waiting = [...this.#tables.waiting][randomBelow(this.#random, this.#tables.waiting.size)]!;
-    const holder = this.#tables.triedRivalOf(waiting.address);
-    return holder && selected(holder);
+    const { entries } = this.#tables;
+    const holder = this.#tables.triedRivalOf(entries.addressOf(waiting));
+    return holder === undefined ? undefined : selected(entries.get(holder));
   }
 
   /** Decides the collisions that can be decided by now. */
   resolveCollisions(now: Milliseconds): void {
     const time = toUnixSeconds(now);
     for (const waiting of [...this.#tables.waiting]) {
-      const holder = this.#tables.triedRivalOf(waiting.address);
-      if (holder !== undefined && !this.#loses(holder, waiting, time)) {
-        if (time - holder.lastSuccess < REPLACEMENT_S) this.#tables.waiting.delete(waiting);
+      const { entries } = this.#tables;
+      const holder = this.#tables.triedRivalOf(entries.addressOf(waiting));
+      if (holder !== undefined && !this.#loses(entries.get(holder), entries.get(waiting), time)) {
+        if (time - entries.lastSuccessOf(holder) < REPLACEMENT_S) this.#tables.waiting.delete(waiting);
         continue;
       }
       this.#tables.waiting.delete(waiting);
-      this.#good(waiting.address, time, 'evict');
+      this.#good(entries.addressOf(waiting), time, 'evict');
     }
     this.#check();
   }
@@ -190,7 +193,7 @@ export class AddressBook {
     const chosen: TimedAddress[] = [];
     for (let i = 0; i < all.length && chosen.length < count; i += 1) {
       this.#tables.swap(i, i + randomBelow(this.#random, all.length - i));
-      const entry = all[i]!;
+      const entry = this.#tables.entries.get(all[i]!);
       if (wish.network !== undefined && networkClassOf(entry.address, this.#options) !== wish.network)
         continue;
       if (wish.unfiltered !== true && isTerrible(entry, toUnixSeconds(now))) continue;
@@ -201,7 +204,7 @@ export class AddressBook {
 
   /** Every filled slot; an address of `new` comes once for each of its slots. */
   entries(table: 'new' | 'tried'): Iterable<PlacedEntry> {
-    return this.#tables.entries(table);
+    return this.#tables.placed(table);
   }
 
   data(): AddressBookData {
@@ -223,38 +226,46 @@ export class AddressBook {
   #addOne(heard: TimedAddress, source: NetHost, now: UnixSeconds, penaltySeconds: number): boolean {
     if (!isRoutable(heard, this.#options)) return false;
     const penalty = isSameHost(heard, source) ? 0 : penaltySeconds;
-    let entry = this.#tables.find(heard);
-    if (entry) {
+    const { entries } = this.#tables;
+    let id = this.#tables.find(heard);
+    if (id !== undefined) {
+      const time = entries.timeOf(id);
       const interval = now - heard.time < 86_400 ? 3_600 : 86_400;
-      if (entry.time < heard.time - interval - penalty) entry.time = Math.max(0, heard.time - penalty);
-      entry.services |= heard.services;
-      if (heard.time <= entry.time || entry.triedSlot !== undefined) return false;
-      const slots = entry.newSlots.length;
+      if (time < heard.time - interval - penalty) entries.setTime(id, Math.max(0, heard.time - penalty));
+      const services = entries.servicesOf(id) | heard.services;
+      if (services !== entries.servicesOf(id)) entries.setServices(id, services);
+      if (heard.time <= entries.timeOf(id) || this.#tables.isTried(id)) return false;
+      const slots = entries.newCountOf(id);
       if (slots === NEW_SLOTS_PER_ADDRESS) return false;
       // Each slot more is twice as hard to get.
       if (slots > 0 && randomBelow(this.#random, 1 << slots) !== 0) return false;
-    } else entry = this.#tables.create(entryOf(heard, source, Math.max(0, heard.time - penalty)));
-    return this.#tables.placeNew(entry, source, now);
+    } else id = this.#tables.create(entryOf(heard, source, Math.max(0, heard.time - penalty)));
+    return this.#tables.placeNew(id, source, now);
   }
 
   #good(address: NetAddress, time: UnixSeconds, mode: 'test-first' | 'evict'): boolean {
     this.#lastGood = time;
-    const entry = this.#tables.find(address);
-    if (!entry) return false;
-    entry.lastSuccess = time;
-    entry.lastTry = time;
-    entry.attempts = 0;
-    if (entry.triedSlot !== undefined) return false;
-    if (mode === 'test-first' && this.#tables.triedRivalOf(entry.address)) {
-      if (this.#tables.waiting.size < COLLISIONS_MAX) this.#tables.waiting.add(entry);
+    const id = this.#tables.find(address);
+    if (id === undefined) return false;
+    const { entries } = this.#tables;
+    entries.setLastSuccess(id, time);
+    entries.setLastTry(id, time);
+    entries.setAttempts(id, 0);
+    if (this.#tables.isTried(id)) return false;
+    if (mode === 'test-first' && this.#tables.triedRivalOf(address) !== undefined) {
+      if (this.#tables.waiting.size < COLLISIONS_MAX) this.#tables.waiting.add(id);
       return false;
     }
-    this.#tables.moveToTried(entry);
+    this.#tables.moveToTried(id);
     return true;
   }
 
+  #networkOf(id: EntryId): ReturnType<typeof networkOf> {
+    return networkOf(this.#tables.entries.addressOf(id), this.#options);
+  }
+
   /** Whether the tried `holder` must give way to `waiting`. */
-  #loses(holder: TableEntry, waiting: TableEntry, now: UnixSeconds): boolean {
+  #loses(holder: AddressEntry, waiting: AddressEntry, now: UnixSeconds): boolean {
     if (now - holder.lastSuccess < REPLACEMENT_S) return false;
     // It was tried and did not answer; a minute is given to answer.
     if (now - holder.lastTry < REPLACEMENT_S) return now - holder.lastTry > 60;

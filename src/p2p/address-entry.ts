@@ -40,11 +40,10 @@ export function chanceOf(entry: AddressEntry, now: UnixSeconds): number {
   return (now - entry.lastTry < 600 ? 0.01 : 1) * 0.66 ** Math.min(entry.attempts, 8);
 }
 
-/** Addresses own their bytes (no codec gives views of a message), so they are kept as they are. */
-export function entryOf(
-  { network, bytes, port, services }: TimedAddress,
-  source: NetHost,
-  time: UnixSeconds,
-): AddressEntry {
-  return { address: { network, bytes, port }, source, services, time, lastTry: 0, lastCountedTry: 0, lastSuccess: 0, attempts: 0 }; // biome-ignore format: one record
+/**
+ * Addresses own their bytes (no codec gives views of a message), so they are kept as they are: what was heard is often
+ * heard by many, who may share it.
+ */
+export function entryOf(heard: TimedAddress, source: NetHost, time: UnixSeconds): AddressEntry {
+  return { address: heard, source, services: heard.services, time, lastTry: 0, lastCountedTry: 0, lastSuccess: 0, attempts: 0 }; // biome-ignore format: one record
 }

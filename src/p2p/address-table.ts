@@ -1,8 +1,9 @@
 /**
- * One of the two tables of the address book: buckets of 64 slots, of which most are empty, so slots are a Map. Knows
+ * One of the two tables of the address book: buckets of 64 slots, of which most are empty, so slots are a map. Knows
  * which buckets hold anything: drawing a random bucket until one is not empty, as Core does, is drawing from those.
  */
 import { assert } from '../base/assert.ts';
+import { IntMap } from '../base/int-map.ts';
 import { type Random, randomBelow } from '../base/random.ts';
 
 /** Slots in a bucket (Core: ADDRMAN_BUCKET_SIZE). */
@@ -22,25 +23,27 @@ export function bucketOfSlot(slot: Slot): number {
   return Math.floor(slot / BUCKET_SIZE);
 }
 
-export class AddressTable<T> {
-  readonly #slots = new Map<Slot, T>();
+/** Slots hold entries by their numbers. */
+export class AddressTable {
+  readonly #slots = new IntMap();
   /** Buckets with something in them, in no order; and where each stands there (× USAGE_BASE) plus its number of items. */
   readonly #used: number[] = [];
-  readonly #usage = new Map<number, number>();
+  readonly #usage = new IntMap();
 
   get size(): number {
     return this.#slots.size;
   }
 
-  at(slot: Slot): T | undefined {
+  at(slot: Slot): number | undefined {
     return this.#slots.get(slot);
   }
 
-  entries(): Iterable<[Slot, T]> {
-    return this.#slots;
+  /** By slot. */
+  entries(): [Slot, number][] {
+    return [...this.#slots.entries()].sort(([a], [b]) => a - b);
   }
 
-  put(slot: Slot, item: T): void {
+  put(slot: Slot, item: number): void {
     assert(!this.#slots.has(slot), 'a slot is emptied before it is filled');
     this.#slots.set(slot, item);
     const bucket = bucketOfSlot(slot);
@@ -68,13 +71,13 @@ export class AddressTable<T> {
     this.#usage.set(last, usage + (this.#usage.get(last)! % USAGE_BASE));
   }
 
-  holdsAny(fits: (item: T) => boolean): boolean {
-    for (const item of this.#slots.values()) if (fits(item)) return true;
+  holdsAny(fits: (item: number) => boolean): boolean {
+    for (const [, item] of this.#slots.entries()) if (fits(item)) return true;
     return false;
   }
 
   /** A random non-empty bucket, and in it the first item that `fits` from a random position on; undefined if none there does. */
-  draw(random: Random, fits: (item: T) => boolean): T | undefined {
+  draw(random: Random, fits: (item: number) => boolean): number | undefined {
     const bucket = this.#used[randomBelow(random, this.#used.length)]!;
     const start = randomBelow(random, BUCKET_SIZE);
     for (let i = 0; i < BUCKET_SIZE; i += 1) {

@@ -5,23 +5,13 @@
  */
 import { assert } from '../base/assert.ts';
 import type { UnixSeconds } from '../base/clock.ts';
-import { addressKey, addressText, type NetAddress } from '../wire/net-address.ts';
+import { addressText, type NetAddress } from '../wire/net-address.ts';
+import { AddressEntries, type EntryId, NEW_SLOTS_PER_ADDRESS } from './address-entries.ts';
 import { type AddressEntry, isTerrible } from './address-entry.ts';
 import { NEW_BUCKETS, newBucket, newSlot, triedSlot } from './address-hash.ts';
+import { AddressIndex } from './address-index.ts';
 import { AddressTable, BUCKET_SIZE, bucketOfSlot, type Slot } from './address-table.ts';
 import { isValidHost, type NetHost, type RoutingOptions } from './netgroup.ts';
-
-/** Buckets of `new` in which one address may stand (Core: ADDRMAN_NEW_BUCKETS_PER_ADDRESS). */
-export const NEW_SLOTS_PER_ADDRESS = 8;
-
-export interface TableEntry extends AddressEntry {
-  /** Where in `new` it stands; empty when it is tried. */
-  newSlots: Slot[];
-  /** Where in `tried` it stands. */
-  triedSlot: Slot | undefined;
-  /** Index into the list that random choice runs on. */
-  randomIndex: number;
-}
 
 /** An entry with its place, as `getrawaddrman` shows it. */
 export interface PlacedEntry {
@@ -41,15 +31,16 @@ export interface AddressBookData {
 
 export class AddressTables {
   /** In the order in which random choice left them. */
-  readonly all: readonly TableEntry[];
-  readonly fresh = new AddressTable<TableEntry>();
-  readonly tried = new AddressTable<TableEntry>();
+  readonly all: readonly EntryId[];
+  readonly entries = new AddressEntries();
+  readonly fresh = new AddressTable();
+  readonly tried = new AddressTable();
   /** For the one in their slot of `tried` to be tested. Who gets it, or leaves the book, waits no more. */
-  readonly waiting = new Set<TableEntry>();
+  readonly waiting = new Set<EntryId>();
   readonly #key: Uint8Array;
   readonly #options: RoutingOptions;
-  readonly #all: TableEntry[] = [];
-  readonly #byAddress = new Map<string, TableEntry>();
+  readonly #all: EntryId[] = [];
+  readonly #byAddress: AddressIndex;
   #freshCount = 0;
 
   /** With `data`, as it was saved; entries that no longer fit are dropped. */
@@ -57,6 +48,8 @@ export class AddressTables {
     this.#key = key;
     this.#options = options;
     this.all = this.#all;
+    const secret = new DataView(key.buffer, key.byteOffset).getUint32(0);
+    this.#byAddress = new AddressIndex(secret, id => this.entries.addressOf(id));
     if (data) this.#restore(data);
   }
 
@@ -64,115 +57,116 @@ export class AddressTables {
     return this.#freshCount;
   }
 
-  find(address: NetAddress): TableEntry | undefined {
-    return this.#byAddress.get(addressKey(address));
+  find(address: NetAddress): EntryId | undefined {
+    return this.#byAddress.find(address);
   }
 
   /** Who stands in the slot of `tried` that is for this address. */
-  triedRivalOf(address: NetAddress): TableEntry | undefined {
+  triedRivalOf(address: NetAddress): EntryId | undefined {
     return this.tried.at(triedSlot(this.#key, address, this.#options));
   }
 
   /** Belongs to `new`, and has to be placed there next. */
-  create(entry: AddressEntry): TableEntry {
-    // Field by field: an object made by spreading another has a hidden class of its own, five times its size.
-    const created: TableEntry = {
-      address: entry.address,
-      source: entry.source,
-      services: entry.services,
-      time: entry.time,
-      lastTry: entry.lastTry,
-      lastCountedTry: entry.lastCountedTry,
-      lastSuccess: entry.lastSuccess,
-      attempts: entry.attempts,
-      newSlots: [],
-      triedSlot: undefined,
-      randomIndex: this.#all.length,
-    };
-    this.#all.push(created);
-    this.#byAddress.set(addressKey(entry.address), created);
+  create(entry: AddressEntry): EntryId {
+    const id = this.entries.create(entry, this.#all.length);
+    this.#all.push(id);
+    this.#byAddress.add(id);
     this.#freshCount += 1;
-    return created;
+    return id;
   }
 
   /** Into the slot of `new` that `source` reaches; false: it stands there already, or who does is better. */
-  placeNew(entry: TableEntry, source: NetHost, now: UnixSeconds): boolean {
-    const slot = this.#newSlotOf(entry, source);
+  placeNew(id: EntryId, source: NetHost, now: UnixSeconds): boolean {
+    const { entries } = this;
+    const slot = this.#newSlotOf(id, source);
     const holder = this.fresh.at(slot);
-    if (holder === entry) return false;
-    if (holder && !isTerrible(holder, now) && !(holder.newSlots.length > 1 && entry.newSlots.length === 0)) {
-      if (entry.newSlots.length === 0) this.#delete(entry);
-      return false;
+    if (holder === id) return false;
+    if (holder !== undefined && !isTerrible(entries.get(holder), now)) {
+      const isSurplus = entries.newCountOf(holder) > 1 && entries.newCountOf(id) === 0;
+      if (!isSurplus) {
+        if (entries.newCountOf(id) === 0) this.#delete(id);
+        return false;
+      }
     }
-    if (holder) this.#clearNew(slot, holder);
-    this.fresh.put(slot, entry);
-    // Exactly as long as it is: pushing would make room for sixteen more.
-    entry.newSlots = entry.newSlots.length === 0 ? [slot] : [...entry.newSlots, slot];
+    if (holder !== undefined) this.#clearNew(slot, holder);
+    this.#putNew(slot, id);
     return true;
   }
 
   /** Whoever has its slot there goes back to `new`. */
-  moveToTried(entry: TableEntry): void {
-    const slot = triedSlot(this.#key, entry.address, this.#options);
-    for (const from of entry.newSlots) this.fresh.remove(from);
-    entry.newSlots = [];
+  moveToTried(id: EntryId): void {
+    const { entries } = this;
+    const slot = triedSlot(this.#key, entries.addressOf(id), this.#options);
+    for (const from of entries.newSlotsOf(id)) this.fresh.remove(from);
+    entries.clearNewSlots(id);
     this.#freshCount -= 1;
     const old = this.tried.at(slot);
-    if (old) {
+    if (old !== undefined) {
       // It goes back to `new`, into the slot of who told us of it, whoever stands there.
       this.tried.remove(slot);
-      old.triedSlot = undefined;
+      entries.setTriedSlot(old, undefined);
       this.#freshCount += 1;
-      const back = this.#newSlotOf(old, old.source);
+      const back = this.#newSlotOf(old, entries.sourceOf(old));
       const holder = this.fresh.at(back);
-      if (holder) this.#clearNew(back, holder);
-      this.fresh.put(back, old);
-      old.newSlots = [back];
+      if (holder !== undefined) this.#clearNew(back, holder);
+      this.#putNew(back, old);
     }
-    this.tried.put(slot, entry);
-    entry.triedSlot = slot;
-    this.waiting.delete(entry);
+    this.tried.put(slot, id);
+    entries.setTriedSlot(id, slot);
+    this.waiting.delete(id);
+  }
+
+  isTried(id: EntryId): boolean {
+    return this.entries.triedSlotOf(id) !== undefined;
   }
 
   /** Every filled slot; an address of `new` comes once for each of its slots. */
-  *entries(table: 'new' | 'tried'): Generator<PlacedEntry> {
-    for (const [slot, entry] of (table === 'new' ? this.fresh : this.tried).entries())
-      yield { entry, table, bucket: bucketOfSlot(slot), position: slot % BUCKET_SIZE };
+  *placed(table: 'new' | 'tried'): Generator<PlacedEntry> {
+    for (const [slot, id] of (table === 'new' ? this.fresh : this.tried).entries())
+      yield {
+        entry: this.entries.get(id),
+        table,
+        bucket: bucketOfSlot(slot),
+        position: slot % BUCKET_SIZE,
+      };
   }
 
   data(): AddressBookData {
-    const fresh = this.#all.filter(entry => entry.triedSlot === undefined);
-    const indexes = new Map(fresh.map((entry, i) => [entry, i]));
+    const fresh = this.#all.filter(id => !this.isTried(id));
+    const indexes = new Map(fresh.map((id, i) => [id, i]));
     const newBuckets: number[][] = Array.from({ length: NEW_BUCKETS }, () => []);
-    for (const [slot, entry] of [...this.fresh.entries()].sort(([a], [b]) => a - b))
-      newBuckets[bucketOfSlot(slot)]!.push(indexes.get(entry)!);
-    const tried = this.#all.filter(entry => entry.triedSlot !== undefined);
-    return { key: this.#key, fresh, tried, newBuckets };
+    for (const [slot, id] of this.fresh.entries()) newBuckets[bucketOfSlot(slot)]!.push(indexes.get(id)!);
+    const tried = this.#all.filter(id => this.isTried(id));
+    const get = (id: EntryId) => this.entries.get(id);
+    return { key: this.#key, fresh: fresh.map(get), tried: tried.map(get), newBuckets };
   }
 
   /** What contradicts itself in the tables, if anything does (Core: CheckAddrman). */
   findFault(): string | undefined {
+    const { entries } = this;
     let [fresh, slots] = [0, 0];
-    for (const [index, entry] of this.#all.entries()) {
-      const name = addressText(entry.address);
-      if (entry.randomIndex !== index) return `${name} is not where its index says`;
-      if (this.#byAddress.get(addressKey(entry.address)) !== entry)
-        return `${name} is not found by its address`;
-      if (entry.triedSlot === undefined) {
+    for (const [index, id] of this.#all.entries()) {
+      const address = entries.addressOf(id);
+      const name = addressText(address);
+      if (entries.randomIndexOf(id) !== index) return `${name} is not where its index says`;
+      if (this.find(address) !== id) return `${name} is not found by its address`;
+      const newSlots = entries.newSlotsOf(id);
+      const slotOfTried = entries.triedSlotOf(id);
+      if (slotOfTried === undefined) {
         fresh += 1;
-        slots += entry.newSlots.length;
-        if (entry.newSlots.length === 0) return `${name} stands nowhere`;
-        if (entry.newSlots.length > NEW_SLOTS_PER_ADDRESS) return `${name} stands in too many buckets`;
-        for (const slot of entry.newSlots) {
-          if (this.fresh.at(slot) !== entry) return `${name} does not stand where it says`;
-          if (newSlot(this.#key, entry.address, bucketOfSlot(slot)) !== slot)
+        slots += newSlots.length;
+        if (newSlots.length === 0) return `${name} stands nowhere`;
+        if (newSlots.length > NEW_SLOTS_PER_ADDRESS) return `${name} stands in too many buckets`;
+        for (const slot of newSlots) {
+          if (this.fresh.at(slot) !== id) return `${name} does not stand where it says`;
+          if (newSlot(this.#key, address, bucketOfSlot(slot)) !== slot)
             return `${name} stands in a wrong place of its bucket`;
         }
       } else {
-        if (entry.newSlots.length > 0) return `${name} is tried and new`;
-        if (entry.lastSuccess === 0) return `${name} is tried without a success`;
-        if (this.tried.at(entry.triedSlot) !== entry) return `${name} does not stand where it says`;
-        if (triedSlot(this.#key, entry.address, this.#options) !== entry.triedSlot)
+        if (newSlots.length > 0) return `${name} is tried and new`;
+        if (entries.lastSuccessOf(id) === 0) return `${name} is tried without a success`;
+        if (this.tried.at(slotOfTried) !== id) return `${name} does not stand where it says`;
+        if (triedSlot(this.#key, address, this.#options) !== slotOfTried)
           return `${name} stands in a wrong bucket`;
       }
     }
@@ -186,58 +180,67 @@ export class AddressTables {
   swap(i: number, j: number): void {
     const [a, b] = [this.#all[i]!, this.#all[j]!];
     [this.#all[i], this.#all[j]] = [b, a];
-    a.randomIndex = j;
-    b.randomIndex = i;
+    this.entries.setRandomIndex(a, j);
+    this.entries.setRandomIndex(b, i);
   }
 
-  #newSlotOf({ address }: TableEntry, source: NetHost): Slot {
+  #newSlotOf(id: EntryId, source: NetHost): Slot {
+    const address = this.entries.addressOf(id);
     return newSlot(this.#key, address, newBucket(this.#key, address, source, this.#options));
   }
 
-  #clearNew(slot: Slot, holder: TableEntry): void {
-    this.fresh.remove(slot);
-    holder.newSlots = holder.newSlots.filter(other => other !== slot);
-    if (holder.newSlots.length === 0) this.#delete(holder);
+  #putNew(slot: Slot, id: EntryId): void {
+    this.fresh.put(slot, id);
+    this.entries.addNewSlot(id, slot);
   }
 
-  #delete(entry: TableEntry): void {
-    assert(entry.newSlots.length === 0 && entry.triedSlot === undefined, 'a deleted address stands nowhere');
-    this.swap(entry.randomIndex, this.#all.length - 1);
+  #clearNew(slot: Slot, holder: EntryId): void {
+    this.fresh.remove(slot);
+    this.entries.removeNewSlot(holder, slot);
+    if (this.entries.newCountOf(holder) === 0) this.#delete(holder);
+  }
+
+  #delete(id: EntryId): void {
+    const { entries } = this;
+    assert(entries.newCountOf(id) === 0 && !this.isTried(id), 'a deleted address stands nowhere');
+    this.swap(entries.randomIndexOf(id), this.#all.length - 1);
     this.#all.pop();
-    this.#byAddress.delete(addressKey(entry.address));
-    this.waiting.delete(entry);
+    this.#byAddress.remove(entries.addressOf(id));
+    entries.delete(id);
+    this.waiting.delete(id);
     this.#freshCount -= 1;
   }
 
   #restore(data: AddressBookData): void {
+    const { entries } = this;
     const fresh = data.fresh.map(entry => this.#createOnce(entry));
     for (const saved of data.tried) {
       const slot = triedSlot(this.#key, saved.address, this.#options);
-      if (!isValidHost(saved.address) || this.tried.at(slot)) continue;
-      const entry = this.#createOnce(saved);
-      if (!entry) continue;
-      this.tried.put(slot, entry);
-      entry.triedSlot = slot;
+      if (!isValidHost(saved.address) || this.tried.at(slot) !== undefined) continue;
+      const id = this.#createOnce(saved);
+      if (id === undefined) continue;
+      this.tried.put(slot, id);
+      entries.setTriedSlot(id, slot);
       this.#freshCount -= 1;
     }
     data.newBuckets.forEach((indexes, bucket) => {
       for (const index of indexes) {
-        const entry = fresh[index];
-        if (!entry || !isValidHost(entry.address) || entry.newSlots.length >= NEW_SLOTS_PER_ADDRESS) continue;
-        const told = newBucket(this.#key, entry.address, entry.source, this.#options);
+        const id = fresh[index];
+        if (id === undefined || entries.newCountOf(id) >= NEW_SLOTS_PER_ADDRESS) continue;
+        const address = entries.addressOf(id);
+        if (!isValidHost(address)) continue;
+        const told = newBucket(this.#key, address, entries.sourceOf(id), this.#options);
         const slot = [bucket, told]
-          .map(b => newSlot(this.#key, entry.address, b))
-          .find(s => !this.fresh.at(s));
-        if (slot === undefined) continue;
-        this.fresh.put(slot, entry);
-        entry.newSlots.push(slot);
+          .map(b => newSlot(this.#key, address, b))
+          .find(s => this.fresh.at(s) === undefined);
+        if (slot !== undefined) this.#putNew(slot, id);
       }
     });
-    for (const entry of fresh) if (entry && entry.newSlots.length === 0) this.#delete(entry);
+    for (const id of fresh) if (id !== undefined && entries.newCountOf(id) === 0) this.#delete(id);
   }
 
   /** undefined for an address that is here already: a file that lists one twice is not trusted with it. */
-  #createOnce(entry: AddressEntry): TableEntry | undefined {
-    return this.#byAddress.has(addressKey(entry.address)) ? undefined : this.create(entry);
+  #createOnce(entry: AddressEntry): EntryId | undefined {
+    return this.find(entry.address) === undefined ? this.create(entry) : undefined;
   }
 }

@@ -148,6 +148,11 @@ export function isSameHost(a: NetHost, b: NetHost): boolean {
   return a.network === b.network && equalBytes(a.bytes, b.bytes);
 }
 
+/** Host and port. */
+export function isSameAddress(a: NetAddress, b: NetAddress): boolean {
+  return a.port === b.port && isSameHost(a, b);
+}
+
 function hasPrefix(bytes: Uint8Array, prefix: readonly number[]): boolean {
   return prefix.every((byte, i) => bytes[i] === byte);
 }
