@@ -8,7 +8,7 @@ import { PrecomputedTx } from '../script/sighash.ts';
 import type { SignatureData } from '../script/signature-data.ts';
 import { NOTHING_KNOWN } from '../script/signing-provider.ts';
 import { transactionSigOpCost } from '../script/sigops.ts';
-import { createTransaction, type TxInput, type TxOutput, WITNESS_SCALE_FACTOR } from '../wire/transaction.ts';
+import { type TxInput, type TxOutput, WITNESS_SCALE_FACTOR, withInputs } from '../wire/transaction.ts';
 import type { PsbtInput } from './input-fields.ts';
 import { type Psbt, PsbtError, spentOutput } from './psbt.ts';
 import { isVerified, type PsbtContext, psbtContext, signPsbtInput } from './sign.ts';
@@ -120,7 +120,7 @@ function estimateSize(psbtInputs: readonly PsbtInput[], context: PsbtContext): n
     const { finalScriptSig: scriptSig = EMPTY_BYTES, finalWitness: witness = [] } = signed.input;
     inputs.push({ ...tx.inputs[i]!, scriptSig, witness });
   }
-  const signedTx = createTransaction({ ...tx, inputs });
+  const signedTx = withInputs(tx, inputs);
   const sigOps = transactionSigOpCost(signedTx, spent, STANDARD_SCRIPT_FLAGS);
   return Math.ceil(Math.max(signedTx.weight, sigOps * BYTES_PER_SIGOP) / WITNESS_SCALE_FACTOR);
 }

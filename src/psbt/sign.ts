@@ -14,7 +14,7 @@ import type { SignatureData } from '../script/signature-data.ts';
 import { hiding, NOTHING_KNOWN, type SigningProvider } from '../script/signing-provider.ts';
 import { solveScript, witnessProgram } from '../script/templates.ts';
 import { verifyScript } from '../script/verify.ts';
-import { createTransaction, type Transaction, type TxOutput } from '../wire/transaction.ts';
+import { type Transaction, type TxOutput, withInputs } from '../wire/transaction.ts';
 import type { PsbtInput } from './input-fields.ts';
 import { isFinalInput, type Psbt, type PsbtProblem, spentOutput, unsignedTxOf } from './psbt.ts';
 import { dataFromInput, dataFromOutput, inputWith, outputWith } from './signature-fields.ts';
@@ -159,7 +159,7 @@ export function extractTransaction(psbt: Psbt, verifier: SignatureVerifier): Tra
     scriptSig: final.psbt.inputs[i]!.finalScriptSig ?? EMPTY_BYTES,
     witness: final.psbt.inputs[i]!.finalWitness ?? [],
   }));
-  return createTransaction({ ...tx, inputs });
+  return withInputs(tx, inputs);
 }
 
 /** Whole previous transactions are of no use where all inputs commit to what they spend (BIP371). */

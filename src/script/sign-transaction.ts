@@ -5,7 +5,7 @@
 
 import { bytesToBinary } from '../base/bytes.ts';
 import type { SignatureVerifier } from '../crypto/verifier.ts';
-import { createTransaction, type Transaction, type TxOutput, type TxParts } from '../wire/transaction.ts';
+import { type Transaction, type TxOutput, type TxParts, withInputs } from '../wire/transaction.ts';
 import { checkerOfPartlyKnown } from './checker.ts';
 import { SIGHASH_ANYONECANPAY, SIGHASH_SINGLE } from './encoding.ts';
 import { type ScriptError, scriptErrorText } from './errors.ts';
@@ -72,7 +72,7 @@ export function signTransaction(request: SignRequest): SignResult {
     }
     return { ...input, scriptSig, witness };
   });
-  return { tx: createTransaction({ ...tx, inputs }), errors };
+  return { tx: withInputs(tx, inputs), errors };
 }
 
 /** What an input that others may have signed already holds; `precomputed` knows what it spends. */

@@ -1,10 +1,12 @@
 /**
- * Transactions (BIP144). A decoded transaction keeps the bytes it came from: its wtxid is the hash of those bytes
- * and its txid the hash of the same bytes without marker, flag and witnesses; nothing is encoded anew to be hashed.
+ * Transactions (BIP144). A decoded transaction is the bytes it came from and where in them its parts lie: its wtxid is the
+ * hash of those bytes and its txid the hash of the same bytes without marker, flag and witnesses; nothing is encoded anew to
+ * be hashed, and an input or output becomes an object only for who asks for it.
  */
 import { concatBytes, EMPTY_BYTES, type Txid, type Wtxid, ZERO_HASH } from '../base/bytes.ts';
 import { sha256d } from '../crypto/sha256.ts';
 import { COMPACT_SIZE_MAX, type Codec, DecodeError, Reader, struct, txid, u32, Writer } from './codec.ts';
+import { InputCursor, OUTPOINT_BYTES, OutputCursor, outPointIndexAt, u32At, WitnessCursor } from './tx-cursors.ts';
 
 /** Index in the outpoint of a coinbase input. */
 export const NULL_INDEX = 0xffff_ffff;
@@ -47,26 +49,81 @@ export interface TxParts {
   readonly lockTime: number;
 }
 
-/** Immutable; hashes are computed on first use. */
+/** Where the parts of an encoded transaction lie. */
+interface TxLayout {
+  readonly inputCount: number;
+  readonly outputCount: number;
+  /** Of the first input, behind their count. */
+  readonly inputsStart: number;
+  readonly outputsStart: number;
+  /** Of the first input's witness; 0 when there are none. */
+  readonly witnessStart: number;
+}
+
+/**
+ * Immutable. It holds its bytes and where in them its parts begin: cursors walk through these without an object for each
+ * input, which is what whole blocks are checked with; `inputs` and `outputs` are made on first use, as hashes are.
+ */
 export class Transaction implements TxParts {
-  readonly version: number;
-  readonly inputs: readonly TxInput[];
-  readonly outputs: readonly TxOutput[];
-  readonly lockTime: number;
   /** The whole encoding, with witnesses if there are any. A view of the bytes it was decoded from. */
   readonly raw: Uint8Array;
-  /** Where in `raw` the witnesses start; 0 when there are none. */
+  readonly inputCount: number;
+  readonly outputCount: number;
+  readonly #inputsStart: number;
+  readonly #outputsStart: number;
   readonly #witnessStart: number;
+  #inputs: readonly TxInput[] | undefined;
+  #outputs: readonly TxOutput[] | undefined;
+  #outputStarts: Uint32Array | undefined;
   #txid: Txid | undefined;
   #wtxid: Wtxid | undefined;
 
-  constructor(parts: TxParts, raw: Uint8Array, witnessStart: number) {
-    this.version = parts.version;
-    this.inputs = parts.inputs;
-    this.outputs = parts.outputs;
-    this.lockTime = parts.lockTime;
+  constructor(raw: Uint8Array, layout: TxLayout) {
     this.raw = raw;
-    this.#witnessStart = witnessStart;
+    this.inputCount = layout.inputCount;
+    this.outputCount = layout.outputCount;
+    this.#inputsStart = layout.inputsStart;
+    this.#outputsStart = layout.outputsStart;
+    this.#witnessStart = layout.witnessStart;
+  }
+
+  get version(): number {
+    return u32At(this.raw, 0);
+  }
+
+  get lockTime(): number {
+    return u32At(this.raw, this.raw.length - 4);
+  }
+
+  get inputs(): readonly TxInput[] {
+    this.#inputs ??= readInputs(this.raw, this.inputCount, this.#inputsStart, this.#witnessStart);
+    return this.#inputs;
+  }
+
+  get outputs(): readonly TxOutput[] {
+    this.#outputs ??= readOutputs(this.raw, this.outputCount, this.#outputsStart);
+    return this.#outputs;
+  }
+
+  inputCursor(): InputCursor {
+    return new InputCursor(this.raw, this.#inputsStart, this.inputCount);
+  }
+
+  outputCursor(): OutputCursor {
+    return new OutputCursor(this.raw, this.#outputsStart, this.outputCount);
+  }
+
+  /** undefined without witnesses. */
+  witnessCursor(): WitnessCursor | undefined {
+    return this.hasWitness ? new WitnessCursor(this.raw, this.#witnessStart) : undefined;
+  }
+
+  /** One output, without the others; undefined when there is none with this index. */
+  outputAt(index: number): TxOutput | undefined {
+    if (this.#outputs !== undefined) return this.#outputs[index];
+    this.#outputStarts ??= this.#findOutputs();
+    const start = this.#outputStarts[index];
+    return start === undefined ? undefined : readOutput(new Reader(this.raw, start));
   }
 
   get hasWitness(): boolean {
@@ -109,16 +166,37 @@ export class Transaction implements TxParts {
   }
 
   get isCoinbase(): boolean {
-    const only = this.inputs[0];
-    return this.inputs.length === 1 && only!.prevout.index === NULL_INDEX && only!.prevout.txid === ZERO_HASH;
+    return this.inputCount === 1 && isNullOutPointAt(this.raw, this.#inputsStart);
   }
 
   /** Copies the bytes, so that keeping the transaction does not pin the message or block it came in; itself when nothing else lies around them. */
   detached(): Transaction {
     if (this.raw.length === this.raw.buffer.byteLength) return this;
-    // Without inputs, only a reader that knows of no marker finds the outputs again.
-    return readTransaction(new Reader(this.raw.slice()), this.inputs.length === 0 ? 'basic' : 'witness');
+    const copy = new Transaction(this.raw.slice(), {
+      inputCount: this.inputCount,
+      outputCount: this.outputCount,
+      inputsStart: this.#inputsStart,
+      outputsStart: this.#outputsStart,
+      witnessStart: this.#witnessStart,
+    });
+    copy.#txid = this.#txid;
+    copy.#wtxid = this.#wtxid;
+    return copy;
   }
+
+  #findOutputs(): Uint32Array {
+    const starts = new Uint32Array(this.outputCount);
+    const cursor = this.outputCursor();
+    for (let i = 0; cursor.next(); i += 1) starts[i] = cursor.start;
+    return starts;
+  }
+}
+
+/** Whether an outpoint on the wire is that of a coinbase's input. */
+export function isNullOutPointAt(bytes: Uint8Array, at: number): boolean {
+  if (outPointIndexAt(bytes, at) !== NULL_INDEX) return false;
+  for (let i = 0; i < 32; i += 1) if (bytes[at + i] !== 0) return false;
+  return true;
 }
 
 /** BIP144; the other bits are kept for what may come. */
@@ -146,27 +224,71 @@ export function decodeTransaction(bytes: Uint8Array, format: TxFormat = 'witness
   return tx;
 }
 
+/** Looks through the bytes once, for where everything lies and whether it is there. Throws DecodeError. */
 export function readTransaction(r: Reader, format: TxFormat = 'witness'): Transaction {
   const start = r.position;
-  const version = r.u32();
-  let inputs = readInputs(r);
-  let outputs: TxOutput[];
+  r.advance(4);
+  let inputCount = r.compactSize();
+  let inputsStart = r.position - start;
+  let outputCount = 0;
+  let outputsStart = 0;
   let witnessStart = 0;
-  if (inputs.length === 0 && format === 'witness') {
+  if (inputCount === 0 && format === 'witness') {
     // No inputs is the marker of BIP144; the flag byte follows. Flag 0 means that there really are none.
     const flag = r.u8();
-    if (flag === 0) outputs = [];
-    else {
-      inputs = readInputs(r);
-      outputs = readOutputs(r);
+    outputsStart = r.position - start;
+    if (flag !== 0) {
+      inputCount = r.compactSize();
+      inputsStart = r.position - start;
+      skipInputs(r, inputCount);
+      outputCount = r.compactSize();
+      outputsStart = r.position - start;
+      skipOutputs(r, outputCount);
       witnessStart = r.position - start;
-      if (flag & WITNESS_FLAG) inputs = readWitnesses(r, inputs);
+      if (flag & WITNESS_FLAG) skipWitnesses(r, inputCount);
       if (flag !== WITNESS_FLAG) throw new DecodeError(`Unknown transaction optional data, flag ${flag}`);
     }
-  } else outputs = readOutputs(r);
-  const lockTime = r.u32();
+  } else {
+    skipInputs(r, inputCount);
+    outputCount = r.compactSize();
+    outputsStart = r.position - start;
+    skipOutputs(r, outputCount);
+  }
+  r.advance(4);
   const raw = r.bytes.subarray(start, r.position);
-  return new Transaction({ version, inputs, outputs, lockTime }, raw, witnessStart);
+  return new Transaction(raw, { inputCount, outputCount, inputsStart, outputsStart, witnessStart });
+}
+
+function skipInputs(r: Reader, count: number): void {
+  for (let i = 0; i < count; i += 1) {
+    r.advance(OUTPOINT_BYTES);
+    r.advance(r.compactSize());
+    r.advance(4);
+  }
+}
+
+function skipOutputs(r: Reader, count: number): void {
+  for (let i = 0; i < count; i += 1) {
+    r.advance(8);
+    r.advance(r.compactSize());
+  }
+}
+
+function skipWitnesses(r: Reader, inputs: number): void {
+  let items = 0;
+  for (let i = 0; i < inputs; i += 1) {
+    const count = r.compactSize(COMPACT_SIZE_MAX);
+    items += count;
+    for (let item = 0; item < count; item += 1) r.advance(r.compactSize());
+  }
+  // BIP144: a flag without any witness is a second encoding of the same transaction.
+  if (items === 0) throw new DecodeError('Superfluous witness record');
+}
+
+/** The same transaction with other inputs. */
+export function withInputs(tx: TxParts, inputs: readonly TxInput[]): Transaction {
+  const { version, outputs, lockTime } = tx;
+  return createTransaction({ version, inputs, outputs, lockTime });
 }
 
 /** Encodes `parts`, with witnesses if any input has one. */
@@ -179,13 +301,16 @@ export function createTransaction(parts: TxParts): Transaction {
     w.u8(1);
   }
   w.compactSize(parts.inputs.length);
+  const inputsStart = w.length;
   for (const input of parts.inputs) writeInput(w, input);
   w.compactSize(parts.outputs.length);
+  const outputsStart = w.length;
   for (const output of parts.outputs) writeOutput(w, output);
   const witnessStart = hasWitness ? w.length : 0;
   if (hasWitness) for (const input of parts.inputs) writeWitness(w, input.witness);
   w.u32(parts.lockTime);
-  return new Transaction(parts, w.finish(), witnessStart);
+  const [inputCount, outputCount] = [parts.inputs.length, parts.outputs.length];
+  return new Transaction(w.finish(), { inputCount, outputCount, inputsStart, outputsStart, witnessStart });
 }
 
 /** The exact amount, also when `value` had to be rounded. */
@@ -219,8 +344,10 @@ export function readOutput(r: Reader): TxOutput {
   return { value, scriptPubKey, exactValue: (BigInt(high) << 32n) + BigInt(low) };
 }
 
-function readInputs(r: Reader): TxInput[] {
-  const count = r.compactSize();
+/** Of bytes that were looked through before. */
+function readInputs(raw: Uint8Array, count: number, start: number, witnessStart: number): TxInput[] {
+  const r = new Reader(raw, start);
+  const witnesses = witnessStart === 0 ? undefined : new Reader(raw, witnessStart);
   const inputs: TxInput[] = [];
   for (let i = 0; i < count; i += 1) {
     const hash = r.hash<Txid>();
@@ -228,35 +355,29 @@ function readInputs(r: Reader): TxInput[] {
     const prevout = index === NULL_INDEX && hash === ZERO_HASH ? COINBASE_PREVOUT : { txid: hash, index };
     const length = r.compactSize();
     const scriptSig = length === 0 ? EMPTY_BYTES : r.take(length);
-    inputs.push({ prevout, scriptSig, sequence: r.u32(), witness: NO_WITNESS });
+    const witness = witnesses === undefined ? NO_WITNESS : readWitness(witnesses);
+    inputs.push({ prevout, scriptSig, sequence: r.u32(), witness });
   }
   return inputs;
 }
 
-function readOutputs(r: Reader): TxOutput[] {
+function readWitness(r: Reader): readonly Uint8Array[] {
   const count = r.compactSize();
+  if (count === 0) return NO_WITNESS;
+  const witness: Uint8Array[] = [];
+  for (let i = 0; i < count; i += 1) {
+    const length = r.compactSize();
+    // One byte of message must not cost a hundred of memory: a view is an object.
+    witness.push(length === 0 ? EMPTY_BYTES : r.take(length));
+  }
+  return witness;
+}
+
+function readOutputs(raw: Uint8Array, count: number, start: number): TxOutput[] {
+  const r = new Reader(raw, start);
   const outputs: TxOutput[] = [];
   for (let i = 0; i < count; i += 1) outputs.push(readOutput(r));
   return outputs;
-}
-
-function readWitnesses(r: Reader, inputs: readonly TxInput[]): TxInput[] {
-  let items = 0;
-  const withWitness = inputs.map(input => {
-    const count = r.compactSize(COMPACT_SIZE_MAX);
-    items += count;
-    if (count === 0) return input;
-    const witness: Uint8Array[] = [];
-    for (let i = 0; i < count; i += 1) {
-      const length = r.compactSize();
-      // One byte of message must not cost a hundred of memory: a view is an object.
-      witness.push(length === 0 ? EMPTY_BYTES : r.take(length));
-    }
-    return { prevout: input.prevout, scriptSig: input.scriptSig, sequence: input.sequence, witness };
-  });
-  // BIP144: a flag without any witness is a second encoding of the same transaction.
-  if (items === 0) throw new DecodeError('Superfluous witness record');
-  return withWitness;
 }
 
 function writeInput(w: Writer, input: TxInput): void {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Block } from '../../../src/wire/block.ts';
-import { createTransaction, type Transaction } from '../../../src/wire/transaction.ts';
+import { type Transaction, withInputs } from '../../../src/wire/transaction.ts';
 import {
   coinbaseOf,
   mineBlock,
@@ -156,8 +156,8 @@ describe('connecting', () => {
 /** Its script leaves false on the stack. */
 function spendWrongly(block: Block): Transaction {
   const parts = spend([coinbaseOf(block)], [1]);
-  return createTransaction({
-    ...parts,
-    inputs: parts.inputs.map(input => ({ ...input, scriptSig: Uint8Array.of(0x6a) })),
-  });
+  return withInputs(
+    parts,
+    parts.inputs.map(input => ({ ...input, scriptSig: Uint8Array.of(0x6a) })),
+  );
 }

@@ -15,7 +15,7 @@ import type { PeerInfo } from '../../../src/rpc/node-facade.ts';
 import { encodeAddress } from '../../../src/script/address.ts';
 import { wrapInWitnessScriptHash } from '../../../src/script/templates.ts';
 import { parseAddress } from '../../../src/wire/net-address.ts';
-import { createTransaction, type Transaction } from '../../../src/wire/transaction.ts';
+import { createTransaction, type Transaction, withInputs } from '../../../src/wire/transaction.ts';
 import { mismatches } from '../../support/result-doc.ts';
 import { httpCall, startTestServer, type TestServer, untilActive } from '../../support/rpc-server.ts';
 
@@ -306,5 +306,5 @@ describe('methods', () => {
 
 function unsigned(tx: Transaction): Transaction {
   const inputs = tx.inputs.map(input => ({ ...input, scriptSig: EMPTY_BYTES, witness: [] }));
-  return createTransaction({ ...tx, inputs });
+  return withInputs(tx, inputs);
 }

@@ -6,7 +6,7 @@ import { analyzePsbt } from '../../../psbt/analyze.ts';
 import { combinePsbts, joinPsbts } from '../../../psbt/combine.ts';
 import { createPsbt, outPointOf } from '../../../psbt/psbt.ts';
 import { extractTransaction, finalizePsbt } from '../../../psbt/sign.ts';
-import { createTransaction } from '../../../wire/transaction.ts';
+import { withInputs } from '../../../wire/transaction.ts';
 import { RpcCode, RpcError } from '../../codes.ts';
 import { BOTH_TX_FORMATS, decodeHexTx } from '../../decode.ts';
 import { amount, expectType, type JsonOut } from '../../json.ts';
@@ -88,7 +88,7 @@ export const converttopsbt: RpcMethod<NodeFacade> = {
       );
     }
     const inputs = tx.inputs.map(input => ({ ...input, scriptSig: EMPTY_BYTES, witness: [] }));
-    return psbtToText(createPsbt(createTransaction({ ...tx, inputs }), toPsbtVersion(args)));
+    return psbtToText(createPsbt(withInputs(tx, inputs), toPsbtVersion(args)));
   },
 };
 

@@ -11,7 +11,7 @@ import { dataFromInput, mergeSignatureData } from '../../../script/sign-transact
 import { transactionSigner } from '../../../script/signature-creator.ts';
 import { emptySignatureData } from '../../../script/signature-data.ts';
 import { KeyStore, NOTHING_KNOWN } from '../../../script/signing-provider.ts';
-import { createTransaction, type Transaction } from '../../../wire/transaction.ts';
+import { createTransaction, type Transaction, withInputs } from '../../../wire/transaction.ts';
 import { RpcCode, RpcError } from '../../codes.ts';
 import { decodeHexTx } from '../../decode.ts';
 import { expectType } from '../../json.ts';
@@ -124,7 +124,7 @@ export const combinerawtransaction: RpcMethod<NodeFacade> = {
       produceSignature(NOTHING_KNOWN, creator, spent[index]!.scriptPubKey, data);
       return { ...input, scriptSig: data.scriptSig, witness: data.witness };
     });
-    return bytesToHex(createTransaction({ ...first, inputs }).raw);
+    return bytesToHex(withInputs(first, inputs).raw);
   },
 };
 
