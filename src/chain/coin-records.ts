@@ -1,6 +1,7 @@
 /** Records of the chainstate store, as Core lays them out (txdb.cpp): coins, the best block, and a flush under way. */
 import { type BlockHash, binaryToBytes, bytesToHash, type Txid } from '../base/bytes.ts';
 import { Reader, Writer } from '../wire/codec.ts';
+import { outPointIndexAt } from '../wire/tx-cursors.ts';
 import { type Coin, type OutPointKey, outPointKey } from './coin.ts';
 import { readCompressedOutput, readVarInt, writeCompressedOutput, writeVarInt } from './compress.ts';
 
@@ -28,12 +29,12 @@ export function coinRecordKeyFor(txid: Txid, index: number): Uint8Array {
   return scratch.finish();
 }
 
-/** As `coinRecordKey`, from the txid's bytes. */
-export function coinRecordKeyAt(txid: Uint8Array, index: number): Uint8Array {
+/** As `coinRecordKey`, of the outpoint that starts at `start`, as it goes over the wire. */
+export function coinRecordKeyAt(outPoint: Uint8Array, start: number): Uint8Array {
   scratch.reset();
   scratch.u8(COIN_PREFIX);
-  scratch.put(txid);
-  writeVarInt(scratch, index);
+  scratch.put(outPoint.subarray(start, start + 32));
+  writeVarInt(scratch, outPointIndexAt(outPoint, start));
   return scratch.finish();
 }
 

@@ -2,15 +2,16 @@
  * A hash table from outpoints to coins in typed arrays: a row of 88 bytes an entry, and an index of row numbers with open
  * addressing. About a hundred bytes of process memory a coin, and nothing for the garbage collector to walk through.
  *
- * A row holds the txid, the index of the output, the amount, height and coinbase bit, flags and length of the script, and
+ * A row begins with the outpoint as it goes over the wire, so that one is looked up where it lies in its transaction. It
+ * holds the amount, height and coinbase bit, flags and length of the script, and
  * the script itself if it is one of the usual ones. Longer scripts lie beside the table. Rows come in chunks, so that
  * growing copies none of them but the first small ones.
  */
-import type { Txid } from '../base/bytes.ts';
+import { OUTPOINT_BYTES, u32At } from '../wire/tx-cursors.ts';
 import type { Coin } from './coin.ts';
 
-/** Words of a row, by offset. The txid takes the first eight. */
-const INDEX = 8;
+/** Words of a row, by offset. The outpoint comes first. */
+const OUTPOINT_WORDS = OUTPOINT_BYTES / 4;
 const VALUE_LOW = 9;
 const VALUE_HIGH = 10;
 /** Height times two, plus one for a coinbase's. */
@@ -34,6 +35,16 @@ const ROWS_INITIAL = 16;
 const LOAD_MAX = 0.7;
 /** Map entry, typed array and its buffer, besides the bytes (measured). */
 const LONG_SCRIPT_OVERHEAD_BYTES = 200;
+
+/** What a coin is besides its script. */
+export type CoinFacts = Omit<Coin, 'scriptPubKey'>;
+
+/** Where a script lies: an output's cursor is one. */
+export interface ScriptPlace {
+  readonly bytes: Uint8Array;
+  readonly scriptStart: number;
+  readonly scriptEnd: number;
+}
 
 interface Chunk {
   readonly words: Uint32Array;
@@ -68,24 +79,24 @@ export class CoinTable {
     return rows + this.#slots.byteLength + this.#free.length * 8 + this.#longScriptBytes;
   }
 
-  /** Row of the outpoint, or −1. Rows keep their number until they are removed. */
-  find(txid: Txid, index: number): number {
+  /** Row of the outpoint that starts at `from`, or −1. Rows keep their number until they are removed. */
+  find(outPoint: Uint8Array, from: number): number {
     const slots = this.#slots;
     const mask = slots.length - 1;
-    for (let at = this.#hash(word(txid, 0), word(txid, 4), index) & mask; ; at = (at + 1) & mask) {
+    const home = this.#hash(u32At(outPoint, from), u32At(outPoint, from + 4), u32At(outPoint, from + 32));
+    for (let at = home & mask; ; at = (at + 1) & mask) {
       const row = slots[at]! - 1;
-      if (row < 0 || this.#isAt(row, txid, index)) return row;
+      if (row < 0 || this.#isAt(row, outPoint, from)) return row;
     }
   }
 
   /** A row for an outpoint that has none; there is no coin in it yet. */
-  insert(txid: Txid, index: number): number {
+  insert(outPoint: Uint8Array, from: number): number {
     if (this.#size + 1 > this.#slots.length * LOAD_MAX) this.#growSlots();
     const row = this.#free.pop() ?? this.#newRow();
     const { words } = this.#chunkOf(row);
     const start = startOf(row);
-    for (let i = 0; i < 8; i += 1) words[start + i] = word(txid, i * 4);
-    words[start + INDEX] = index;
+    for (let i = 0; i < OUTPOINT_WORDS; i += 1) words[start + i] = u32At(outPoint, from + i * 4);
     words[start + STATE] = IN_USE;
     this.#place(row);
     this.#size += 1;
@@ -139,22 +150,22 @@ export class CoinTable {
   }
 
   /** Copies everything into the row. Keeps its flags. */
-  setCoin(row: number, value: number, script: Uint8Array, height: number, isCoinbase: boolean): void {
+  setCoin(row: number, { value, height, isCoinbase }: CoinFacts, script: ScriptPlace): void {
     this.clearScript(row);
     const { words, bytes } = this.#chunkOf(row);
     const start = startOf(row);
-    const { length } = script;
+    const length = script.scriptEnd - script.scriptStart;
     words[start + VALUE_LOW] = value % 0x1_0000_0000;
     words[start + VALUE_HIGH] = value / 0x1_0000_0000;
     words[start + CODE] = height * 2 + (isCoinbase ? 1 : 0);
     words[start + STATE] = (words[start + STATE]! & (FLAGS_MASK | IN_USE)) | (length << 8);
     if (length > SCRIPT_BYTES_MAX) {
-      this.#longScripts.set(row, script.slice());
+      this.#longScripts.set(row, script.bytes.slice(script.scriptStart, script.scriptEnd));
       this.#longScriptBytes += length + LONG_SCRIPT_OVERHEAD_BYTES;
       return;
     }
     const to = (start + SCRIPT) * 4;
-    for (let i = 0; i < length; i += 1) bytes[to + i] = script[i]!;
+    for (let i = 0; i < length; i += 1) bytes[to + i] = script.bytes[script.scriptStart + i]!;
   }
 
   /** Of a row whose coin is gone: a long script takes no memory any more. */
@@ -169,11 +180,10 @@ export class CoinTable {
     words[at] = words[at]! & (FLAGS_MASK | IN_USE);
   }
 
-  /** The txid's 32 bytes, of which the caller must not keep the array, and the output's index. */
-  outPointOf(row: number): { readonly txid: Uint8Array; readonly index: number } {
-    const { words, bytes } = this.#chunkOf(row);
-    const start = startOf(row);
-    return { txid: bytes.subarray(start * 4, start * 4 + 32), index: words[start + INDEX]! };
+  /** The outpoint's bytes, of which the caller must not keep the array. */
+  outPointOf(row: number): Uint8Array {
+    const start = startOf(row) * 4;
+    return this.#chunkOf(row).bytes.subarray(start, start + OUTPOINT_BYTES);
   }
 
   /** Every row in use; rows may be removed meanwhile. */
@@ -193,11 +203,11 @@ export class CoinTable {
     this.#longScriptBytes = 0;
   }
 
-  #isAt(row: number, txid: Txid, index: number): boolean {
+  #isAt(row: number, outPoint: Uint8Array, from: number): boolean {
     const { words } = this.#chunkOf(row);
     const start = startOf(row);
-    if (words[start + INDEX] !== index) return false;
-    for (let i = 0; i < 8; i += 1) if (words[start + i] !== word(txid, i * 4)) return false;
+    for (let i = 0; i < OUTPOINT_WORDS; i += 1)
+      if (words[start + i] !== u32At(outPoint, from + i * 4)) return false;
     return true;
   }
 
@@ -239,7 +249,7 @@ export class CoinTable {
   #homeOf(row: number): number {
     const { words } = this.#chunkOf(row);
     const start = startOf(row);
-    return this.#hash(words[start]!, words[start + 1]!, words[start + INDEX]!);
+    return this.#hash(words[start]!, words[start + 1]!, words[start + OUTPOINT_WORDS - 1]!);
   }
 
   #hash(first: number, second: number, index: number): number {
@@ -259,15 +269,4 @@ function createChunk(rows: number): Chunk {
 /** First word of a row in its chunk. */
 function startOf(row: number): number {
   return (row & (CHUNK_ROWS - 1)) * ROW_WORDS;
-}
-
-/** Four characters of the txid as the machine reads them from bytes, little endian. */
-function word(txid: Txid, at: number): number {
-  return (
-    (txid.charCodeAt(at) |
-      (txid.charCodeAt(at + 1) << 8) |
-      (txid.charCodeAt(at + 2) << 16) |
-      (txid.charCodeAt(at + 3) << 24)) >>>
-    0
-  );
 }

@@ -5,3 +5,4 @@ export type Coin = consensus.Coin;
 export type OutPointKey = consensus.OutPointKey;
 export const outPointKey = consensus.outPointKey;
 export const keyOf = consensus.keyOf;
+export const keyAt = consensus.keyAt;

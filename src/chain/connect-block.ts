@@ -4,15 +4,17 @@
  * happens, and what becomes of a block whose scripts fail, is connecting.ts's to say.
  */
 import { assert } from '../base/assert.ts';
-import { hashToHex, type Txid } from '../base/bytes.ts';
+import { hashToHex } from '../base/bytes.ts';
+import { BlockTxids } from '../consensus/block-txids.ts';
 import { type Connection, checkConnect, needsOverwriteCheck } from '../consensus/connect.ts';
 import { blockProof } from '../consensus/pow.ts';
 import { Reject } from '../consensus/reject.ts';
-import { isUnspendable } from '../script/opcodes.ts';
+import { isUnspendableBetween } from '../script/opcodes.ts';
 import { StoreError } from '../store/errors.ts';
 import type { Block } from '../wire/block.ts';
 import { encode } from '../wire/codec.ts';
 import type { OutPoint } from '../wire/transaction.ts';
+import { OUTPOINT_BYTES, outPointAt, putIndex, putOutPoint } from '../wire/tx-cursors.ts';
 import type { ChainState } from './chain-state.ts';
 import type { HeaderId } from './chain-view.ts';
 import type { Coin } from './coin.ts';
@@ -68,10 +70,10 @@ export function* fetchCoins(
   const { coins, connecting } = state;
   assert(connecting.length === 0, 'coins stand at the tip');
   const cached = outPoints.map(outPoint => coins.get(outPoint));
-  const missing = outPoints.filter(({ txid, index }) => !coins.isKnown(txid, index));
+  const missing = outPoints.filter(outPoint => !coins.isKnown(outPoint));
   const found = (yield* readCoins(state, missing)).values();
-  return outPoints.map(({ txid, index }, i) =>
-    coins.isKnown(txid, index) ? (cached[i] ?? undefined) : found.next().value,
+  return outPoints.map((outPoint, i) =>
+    coins.isKnown(outPoint) ? (cached[i] ?? undefined) : found.next().value,
   );
 }
 
@@ -82,15 +84,22 @@ export function applyBlock(
   height: number,
   { overwrites }: { readonly overwrites: boolean },
 ): void {
+  const outPoint = new Uint8Array(OUTPOINT_BYTES);
   for (const tx of transactions) {
-    const { isCoinbase, txid, outputs } = tx;
-    if (!isCoinbase) for (const { prevout } of tx.inputs) coins.spend(prevout.txid, prevout.index);
-    // Coinbases of 2010 were repeated, which overwrote the first one's coin.
-    const options = { overwrites: overwrites || isCoinbase };
-    for (let index = 0; index < outputs.length; index += 1) {
-      const { value, scriptPubKey } = outputs[index]!;
-      if (!isUnspendable(scriptPubKey))
-        coins.add(txid, index, { value, scriptPubKey, height, isCoinbase }, options);
+    const { isCoinbase } = tx;
+    if (!isCoinbase)
+      for (const input = tx.inputCursor(); input.next(); ) coins.spendAt(input.bytes, input.start);
+    putOutPoint(outPoint, 0, tx.txid, 0);
+    const output = tx.outputCursor();
+    for (let index = 0; output.next(); index += 1) {
+      if (isUnspendableBetween(output.bytes, output.scriptStart, output.scriptEnd)) continue;
+      putIndex(outPoint, 0, index);
+      coins.addAt(outPoint, 0, {
+        coin: { value: output.value, height, isCoinbase },
+        script: output,
+        // Coinbases of 2010 were repeated, which overwrote the first one's coin.
+        overwrites: overwrites || isCoinbase,
+      });
     }
   }
 }
@@ -103,52 +112,58 @@ export function unapplyBlock(
 ): void {
   const fits =
     spent.length === transactions.length - 1 &&
-    spent.every((taken, i) => taken.length === transactions[i + 1]!.inputs.length);
+    spent.every((taken, i) => taken.length === transactions[i + 1]!.inputCount);
   if (!fits) {
     throw new StoreError('corrupted', `The undo data of block ${hashToHex(header.hash)} is another block's`);
   }
   for (let i = transactions.length - 1; i >= 0; i -= 1) {
     const tx = transactions[i]!;
-    tx.outputs.forEach(({ scriptPubKey }, index) => {
-      if (!isUnspendable(scriptPubKey)) coins.spend(tx.txid, index);
-    });
+    const output = tx.outputCursor();
+    for (let index = 0; output.next(); index += 1)
+      if (!isUnspendableBetween(output.bytes, output.scriptStart, output.scriptEnd))
+        coins.spend({ txid: tx.txid, index });
     if (i === 0) continue;
     tx.inputs.forEach(({ prevout }, j) => {
       // The store may still have it, so it is not fresh.
-      coins.add(prevout.txid, prevout.index, spent[i - 1]![j]!, { overwrites: true });
+      coins.add(prevout, spent[i - 1]![j]!, { overwrites: true });
     });
   }
 }
 
 function* checkCoins(state: ChainState, parent: HeaderId, block: Block): WriterTask<Connection> {
   const { headers, params, coins } = state;
-  const wanted = unknownCoins(state, parent, block);
+  const txids = new BlockTxids(block);
+  const wanted = unknownCoins(state, parent, block, txids);
   const found = yield* readCoins(state, wanted);
   found.forEach((coin, i) => {
     if (coin !== undefined) coins.load(wanted[i]!, coin);
   });
-  return checkConnect(block, parent, {
-    headers,
-    params,
-    coinAt: outPoint => coins.get(outPoint) ?? undefined,
-  });
+  const coinAt = (bytes: Uint8Array, start: number) => coins.getAt(bytes, start) ?? undefined;
+  return checkConnect(block, parent, { headers, params, coinAt }, txids);
 }
 
 /** Of what the block spends of its ancestors' coins and, where the rules ask for it, could overwrite: what the cache does not know. */
-function unknownCoins({ headers, params, coins }: ChainState, parent: HeaderId, block: Block): OutPoint[] {
+function unknownCoins(
+  { headers, params, coins }: ChainState,
+  parent: HeaderId,
+  block: Block,
+  txids: BlockTxids,
+): OutPoint[] {
   const unknown: OutPoint[] = [];
-  const made = new Set<Txid>();
   const overwrites = needsOverwriteCheck(block.header.hash, parent, { headers, params });
-  for (const tx of block.transactions) {
+  block.transactions.forEach((tx, position) => {
     if (!tx.isCoinbase) {
-      for (const { prevout } of tx.inputs)
-        if (!coins.isKnown(prevout.txid, prevout.index) && !made.has(prevout.txid)) unknown.push(prevout);
+      for (const input = tx.inputCursor(); input.next(); ) {
+        const { bytes, start } = input;
+        if (coins.isKnownAt(bytes, start)) continue;
+        const madeBy = txids.find(bytes, start);
+        if (madeBy < 0 || madeBy >= position) unknown.push(outPointAt(bytes, start));
+      }
     }
     const { txid } = tx;
-    for (let index = 0; overwrites && index < tx.outputs.length; index += 1)
-      if (!coins.isKnown(txid, index)) unknown.push({ txid, index });
-    made.add(txid);
-  }
+    for (let index = 0; overwrites && index < tx.outputCount; index += 1)
+      if (!coins.isKnown({ txid, index })) unknown.push({ txid, index });
+  });
   return unknown;
 }
 

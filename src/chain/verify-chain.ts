@@ -16,7 +16,7 @@ import type { OutPoint, Transaction } from '../wire/transaction.ts';
 import { pathBetween, readBlock, readUndo } from './activate.ts';
 import type { ChainState } from './chain-state.ts';
 import type { HeaderId } from './chain-view.ts';
-import { type Coin, keyOf, type OutPointKey, outPointKey } from './coin.ts';
+import { type Coin, keyAt, keyOf, type OutPointKey, outPointKey } from './coin.ts';
 import { isAssumedValid, readCoins } from './connect-block.ts';
 import { settle } from './connecting.ts';
 import type { ScriptCheck, ScriptFailure, WriterTask } from './effects.ts';
@@ -246,7 +246,11 @@ class Verification {
     const { headers, params } = this.#state;
     const parent = headers.parentOf(id)!;
     yield* this.#loadFor(block);
-    const context = { headers, params, coinAt: (outPoint: OutPoint) => this.#coinAt(keyOf(outPoint)) };
+    const context = {
+      headers,
+      params,
+      coinAt: (bytes: Uint8Array, start: number) => this.#coinAt(keyAt(bytes, start)),
+    };
     const { spent, flags }: Connection = checkConnect(block, parent, context);
     if (isAssumedValid(this.#state, id)) return;
     const checks = spent.map(

@@ -1,6 +1,7 @@
 /** An unspent output and the key it is found by. */
-import type { Txid } from '../base/bytes.ts';
+import { binaryBetween, type Txid } from '../base/bytes.ts';
 import type { OutPoint, TxOutput } from '../wire/transaction.ts';
+import { OUTPOINT_BYTES } from '../wire/tx-cursors.ts';
 
 export interface Coin extends TxOutput {
   /** Of the block that made it. */
@@ -19,4 +20,9 @@ export function outPointKey(txid: Txid, index: number): OutPointKey {
 
 export function keyOf(outPoint: OutPoint): OutPointKey {
   return outPointKey(outPoint.txid, outPoint.index);
+}
+
+/** Of the outpoint that starts at `start`, as it goes over the wire. */
+export function keyAt(bytes: Uint8Array, start: number): OutPointKey {
+  return binaryBetween(bytes, start, start + OUTPOINT_BYTES) as OutPointKey;
 }

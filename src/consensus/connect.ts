@@ -3,14 +3,16 @@
  * and script checks. It is pure: the coins come in, and what is spent, the fees and the scripts to run go out.
  */
 import { assert } from '../base/assert.ts';
-import { type BlockHash, hashToHex, type Txid } from '../base/bytes.ts';
+import { type BlockHash, hashToHex } from '../base/bytes.ts';
 import { isUnspendable } from '../script/opcodes.ts';
 import { transactionSigOpCost } from '../script/sigops.ts';
 
 import type { TxCheck } from '../script/verify.ts';
 import type { Block } from '../wire/block.ts';
-import type { OutPoint, Transaction } from '../wire/transaction.ts';
+import type { Transaction } from '../wire/transaction.ts';
+import { OUTPOINT_BYTES, outPointIndexAt, putIndex, putOutPoint } from '../wire/tx-cursors.ts';
 import { MONEY_MAX } from './amount.ts';
+import { BlockTxids } from './block-txids.ts';
 import type { Coin } from './coin.ts';
 import type { HeaderContext, HeaderRef } from './header-context.ts';
 import { BLOCK_SIGOPS_COST_MAX } from './limits.ts';
@@ -31,8 +33,8 @@ const BIP34_IMPLIES_BIP30_HEIGHT_MAX = 1_983_702;
 export interface ConnectContext {
   readonly headers: HeaderContext;
   readonly params: ChainParams;
-  /** The coin there before this block; undefined when there is none. */
-  coinAt(outPoint: OutPoint): Coin | undefined;
+  /** The coin there before this block; undefined when there is none. The outpoint starts at `start`, as it goes over the wire. */
+  coinAt(bytes: Uint8Array, start: number): Coin | undefined;
 }
 
 export interface Connection {
@@ -51,13 +53,18 @@ export interface Connection {
  * Connects a block that passed `checkBlock` and `contextualCheckBlock` to its parent's coins. Throws Reject, always of
  * kind 'consensus'.
  */
-export function checkConnect(block: Block, parent: HeaderRef, context: ConnectContext): Connection {
+export function checkConnect(
+  block: Block,
+  parent: HeaderRef,
+  context: ConnectContext,
+  txids: BlockTxids = new BlockTxids(block),
+): Connection {
   const { headers, params } = context;
   const { hash } = block.header;
   const height = headers.heightOf(parent) + 1;
   if (needsOverwriteCheck(hash, parent, context)) checkNoOverwrite(block, context);
   const flags = blockScriptFlags(params, height, hash);
-  const finder = new CoinFinder(block, height, context);
+  const finder = new CoinFinder(block, txids, height, context);
   const spent: (readonly Coin[])[] = [];
   const scriptChecks: TxCheck[] = [];
   let fees = 0;
@@ -106,9 +113,12 @@ export function needsOverwriteCheck(
 }
 
 function checkNoOverwrite(block: Block, { coinAt }: ConnectContext): void {
-  for (const { txid, outputs } of block.transactions) {
-    for (let index = 0; index < outputs.length; index += 1) {
-      if (coinAt({ txid, index }) !== undefined) {
+  const outPoint = new Uint8Array(OUTPOINT_BYTES);
+  for (const tx of block.transactions) {
+    putOutPoint(outPoint, 0, tx.txid, 0);
+    for (let index = 0; index < tx.outputCount; index += 1) {
+      putIndex(outPoint, 0, index);
+      if (coinAt(outPoint, 0) !== undefined) {
         throw new Reject('bad-txns-BIP30', { detail: 'tried to overwrite transaction' });
       }
     }
@@ -144,38 +154,41 @@ function checkSequenceLocks(
 
 /** Coins as they stand in the middle of a block: earlier transactions have made some and spent some. */
 class CoinFinder {
-  readonly #positions = new Map<Txid, number>();
+  readonly #txids: BlockTxids;
   readonly #spent: OutPointSet;
   readonly #block: Block;
   readonly #height: number;
   readonly #coinAt: ConnectContext['coinAt'];
 
-  constructor(block: Block, height: number, context: ConnectContext) {
+  constructor(block: Block, txids: BlockTxids, height: number, context: ConnectContext) {
     this.#block = block;
+    this.#txids = txids;
     this.#height = height;
-    this.#coinAt = outPoint => context.coinAt(outPoint);
-    const inputCount = block.transactions.reduce((sum, { inputs }) => sum + inputs.length, 0);
+    this.#coinAt = (bytes, start) => context.coinAt(bytes, start);
+    const inputCount = block.transactions.reduce((sum, tx) => sum + tx.inputCount, 0);
     this.#spent = new OutPointSet(inputCount, block.header.hash);
-    block.transactions.forEach((tx, i) => {
-      // Of one that stands here twice the first makes the coins; the second finds its own spent.
-      if (!this.#positions.has(tx.txid)) this.#positions.set(tx.txid, i);
-    });
   }
 
   /** What the inputs of transaction number `position` spend; they are spent from now on. */
   take(tx: Transaction, position: number): (Coin | undefined)[] {
-    return tx.inputs.map(({ prevout }) => {
-      if (!this.#spent.add(prevout)) return undefined;
-      const madeBy = this.#positions.get(prevout.txid);
-      if (madeBy === undefined || madeBy >= position) return this.#coinAt(prevout);
-      return this.#made(madeBy, prevout.index);
-    });
+    const coins: (Coin | undefined)[] = [];
+    for (const input = tx.inputCursor(); input.next(); )
+      coins.push(this.#takeOne(input.bytes, input.start, position));
+    return coins;
+  }
+
+  #takeOne(bytes: Uint8Array, start: number, position: number): Coin | undefined {
+    if (!this.#spent.add(bytes, start)) return undefined;
+    // Of one that stands here twice the first makes the coins; the second finds its own spent.
+    const madeBy = this.#txids.find(bytes, start);
+    if (madeBy < 0 || madeBy >= position) return this.#coinAt(bytes, start);
+    return this.#made(madeBy, outPointIndexAt(bytes, start));
   }
 
   #made(position: number, index: number): Coin | undefined {
     const tx = this.#block.transactions[position];
     assert(tx !== undefined, 'positions are of the block');
-    const output = tx.outputs[index];
+    const output = tx.outputAt(index);
     if (output === undefined || isUnspendable(output.scriptPubKey)) return undefined;
     const { value, scriptPubKey } = output;
     return { value, scriptPubKey, height: this.#height, isCoinbase: position === 0 };

@@ -5,7 +5,7 @@
 import {
   LOCKTIME_THRESHOLD, SEQUENCE_LOCKTIME_DISABLE_FLAG, SEQUENCE_LOCKTIME_MASK, SEQUENCE_LOCKTIME_TYPE_FLAG,
 } from '../script/checker.ts'; // biome-ignore format: one list
-import { SEQUENCE_FINAL, type TxParts } from '../wire/transaction.ts';
+import { SEQUENCE_FINAL, type Transaction } from '../wire/transaction.ts';
 
 /** A relative time counts in units of 2^9 = 512 seconds. */
 const SEQUENCE_LOCKTIME_UNIT_SECONDS = 512;
@@ -16,10 +16,11 @@ const SEQUENCE_LOCK_VERSION_MIN = 2;
  * Whether the absolute lock is open in a block at `height`. `time` is the median time past of the block before, or
  * the block's own time where BIP113 does not hold yet.
  */
-export function isFinalTx(tx: TxParts, height: number, time: number): boolean {
+export function isFinalTx(tx: Transaction, height: number, time: number): boolean {
   if (tx.lockTime === 0) return true;
   if (tx.lockTime < (tx.lockTime < LOCKTIME_THRESHOLD ? height : time)) return true;
-  return tx.inputs.every(input => input.sequence === SEQUENCE_FINAL);
+  for (const input = tx.inputCursor(); input.next(); ) if (input.sequence !== SEQUENCE_FINAL) return false;
+  return true;
 }
 
 /** The last height and median time at which the transaction is still locked; −1: never was. */
@@ -33,15 +34,16 @@ export interface SequenceLocks {
  * `medianTimePastAt` tells the median time past of the ancestor at a height.
  */
 export function sequenceLocks(
-  tx: TxParts,
+  tx: Transaction,
   coinHeights: readonly number[],
   medianTimePastAt: (height: number) => number,
 ): SequenceLocks {
   let lastHeight = -1;
   let lastTime = -1;
   if (tx.version < SEQUENCE_LOCK_VERSION_MIN) return { height: lastHeight, time: lastTime };
-  for (let i = 0; i < tx.inputs.length; i += 1) {
-    const { sequence } = tx.inputs[i]!;
+  const input = tx.inputCursor();
+  for (let i = 0; input.next(); i += 1) {
+    const { sequence } = input;
     if (sequence >= SEQUENCE_LOCKTIME_DISABLE_FLAG) continue;
     const count = sequence & SEQUENCE_LOCKTIME_MASK;
     const coinHeight = coinHeights[i]!;
@@ -58,11 +60,11 @@ export function sequenceLocks(
 }
 
 /** Whether some input has a relative lock at all. */
-export function hasRelativeLock(tx: TxParts): boolean {
-  return (
-    tx.version >= SEQUENCE_LOCK_VERSION_MIN &&
-    tx.inputs.some(input => input.sequence < SEQUENCE_LOCKTIME_DISABLE_FLAG)
-  );
+export function hasRelativeLock(tx: Transaction): boolean {
+  if (tx.version < SEQUENCE_LOCK_VERSION_MIN) return false;
+  for (const input = tx.inputCursor(); input.next(); )
+    if (input.sequence < SEQUENCE_LOCKTIME_DISABLE_FLAG) return true;
+  return false;
 }
 
 /** Whether the locks are open in a block at `height` after one with that median time past. */

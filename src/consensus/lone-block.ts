@@ -10,7 +10,7 @@ import { ScriptCursor, smallNumber } from '../script/opcodes.ts';
 import type { Block } from '../wire/block.ts';
 import type { Transaction, TxOutput } from '../wire/transaction.ts';
 import { checkBlock, contextualCheckBlock } from './block.ts';
-import { type Coin, keyOf, type OutPointKey } from './coin.ts';
+import { type Coin, keyAt, keyOf, type OutPointKey } from './coin.ts';
 import { type Connection, checkConnect } from './connect.ts';
 import { contextualCheckBlockHeader } from './header.ts';
 import type { HeaderContext } from './header-context.ts';
@@ -72,7 +72,7 @@ export function checkLoneBlock(
   const connection = checkConnect(block, parent, {
     headers,
     params,
-    coinAt: outPoint => coins.get(keyOf(outPoint)),
+    coinAt: (bytes, start) => coins.get(keyAt(bytes, start)),
   });
   return { headerInContext, connection };
 }

@@ -1,6 +1,5 @@
 /** What a transaction must be by itself, and against the coins it spends (Core: tx_check.cpp, tx_verify.cpp). */
-import { ZERO_HASH } from '../base/bytes.ts';
-import { NULL_INDEX, type OutPoint, type Transaction, WITNESS_SCALE_FACTOR } from '../wire/transaction.ts';
+import { isNullOutPointAt, type Transaction, WITNESS_SCALE_FACTOR } from '../wire/transaction.ts';
 import { formatMoney, isMoney, MONEY_MAX } from './amount.ts';
 import type { Coin } from './coin.ts';
 import { BLOCK_WEIGHT_MAX } from './limits.ts';
@@ -15,32 +14,35 @@ const COINBASE_SCRIPT_BYTES_MAX = 100;
 
 /** Throws Reject for what is wrong whatever the chain looks like. Witnesses are not looked at. */
 export function checkTransaction(tx: Transaction): void {
-  if (tx.inputs.length === 0) throw new Reject('bad-txns-vin-empty');
-  if (tx.outputs.length === 0) throw new Reject('bad-txns-vout-empty');
+  if (tx.inputCount === 0) throw new Reject('bad-txns-vin-empty');
+  if (tx.outputCount === 0) throw new Reject('bad-txns-vout-empty');
   if (tx.strippedSize * WITNESS_SCALE_FACTOR > BLOCK_WEIGHT_MAX) throw new Reject('bad-txns-oversize');
   checkOutputValues(tx);
   // A coin that is spent twice in one transaction makes money out of nothing (CVE-2018-17144).
-  if (tx.inputs.length > 1) {
+  if (tx.inputCount > 1) {
     if (hasDuplicates(tx)) throw new Reject('bad-txns-inputs-duplicate');
   }
   if (tx.isCoinbase) {
     const { length } = tx.inputs[0]!.scriptSig;
     if (length < COINBASE_SCRIPT_BYTES_MIN || length > COINBASE_SCRIPT_BYTES_MAX)
       throw new Reject('bad-cb-length');
-  } else if (tx.inputs.some(({ prevout }) => isNullOutPoint(prevout)))
-    throw new Reject('bad-txns-prevout-null');
+  } else {
+    for (const input = tx.inputCursor(); input.next(); )
+      if (isNullOutPointAt(input.bytes, input.start)) throw new Reject('bad-txns-prevout-null');
+  }
 }
 
-function hasDuplicates({ inputs, txid }: Transaction): boolean {
-  const met = new OutPointSet(inputs.length, txid);
-  for (const { prevout } of inputs) if (!met.add(prevout)) return true;
+function hasDuplicates(tx: Transaction): boolean {
+  const met = new OutPointSet(tx.inputCount, tx.txid);
+  for (const input = tx.inputCursor(); input.next(); ) if (!met.add(input.bytes, input.start)) return true;
   return false;
 }
 
 /** Each output and their sum: an overflow made 184 billion coins in 2010 (CVE-2010-5139). */
-function checkOutputValues({ outputs }: Transaction): void {
+function checkOutputValues(tx: Transaction): void {
   let total = 0;
-  for (const { value } of outputs) {
+  for (const output = tx.outputCursor(); output.next(); ) {
+    const { value } = output;
     if (value < 0) throw new Reject('bad-txns-vout-negative');
     if (value > MONEY_MAX) throw new Reject('bad-txns-vout-toolarge');
     total += value;
@@ -53,7 +55,7 @@ function checkOutputValues({ outputs }: Transaction): void {
  * satoshi. `coins[i]` is the coin of input i; undefined when there is none (or no more). Throws Reject.
  */
 export function checkTxInputs(tx: Transaction, coins: readonly (Coin | undefined)[], height: number): number {
-  for (let i = 0; i < tx.inputs.length; i += 1) {
+  for (let i = 0; i < tx.inputCount; i += 1) {
     if (coins[i] !== undefined) continue;
     throw new Reject('bad-txns-inputs-missingorspent', { detail: 'CheckTxInputs: inputs missing/spent' });
   }
@@ -76,13 +78,8 @@ export function checkTxInputs(tx: Transaction, coins: readonly (Coin | undefined
 }
 
 /** Satoshi; of a transaction that passed `checkTransaction`. */
-export function outputTotal({ outputs }: Pick<Transaction, 'outputs'>): number {
+export function outputTotal(tx: Transaction): number {
   let total = 0;
-  for (const { value } of outputs) total += value;
+  for (const output = tx.outputCursor(); output.next(); ) total += output.value;
   return total;
-}
-
-/** The outpoint of a coinbase's input: there is no such output. */
-function isNullOutPoint({ txid, index }: OutPoint): boolean {
-  return index === NULL_INDEX && txid === ZERO_HASH;
 }

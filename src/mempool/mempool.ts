@@ -273,7 +273,9 @@ export class Mempool extends PoolReader implements MempoolView {
   *#blockConnected(block: Block, now: Milliseconds): MempoolTask<void> {
     // Whoever sees the new tip sees the pool without its transactions.
     const notices: MempoolNotice[] = [];
-    for (const tx of block.transactions) {
+    // While we catch up there is mostly nothing to look for.
+    const concerns = this.pool.size > 0 || this.#feeDeltas.size > 0 ? block.transactions : [];
+    for (const tx of concerns) {
       const entry = this.pool.get(tx.txid);
       this.#feeDeltas.delete(tx.txid);
       if (entry !== undefined) notices.push(...this.#drop(new Set([entry]), 'block'));

@@ -267,7 +267,7 @@ class Importer<Effect> {
   #count({ transactions }: Block): void {
     this.#counts.blocks += 1;
     this.#counts.transactions += transactions.length;
-    for (let i = 1; i < transactions.length; i += 1) this.#counts.inputs += transactions[i]!.inputs.length;
+    for (let i = 1; i < transactions.length; i += 1) this.#counts.inputs += transactions[i]!.inputCount;
   }
 
   #progress(): ImportProgress {

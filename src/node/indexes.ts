@@ -119,8 +119,9 @@ export class Indexes implements IndexAccess {
           await Promise.all(this.#runners.map(runner => runner.beforePruning()));
           return;
         }
-        if (notice.kind === 'blockConnected') this.#recent.add(notice.id, notice);
-        else if (notice.kind !== 'tipChanged' && notice.kind !== 'historyMoved') return;
+        if (notice.kind === 'blockConnected') {
+          if (this.#runners.length > 0) this.#recent.add(notice.id, notice);
+        } else if (notice.kind !== 'tipChanged' && notice.kind !== 'historyMoved') return;
         for (const runner of this.#runners) runner.notice();
       },
       onMempool() {},

@@ -38,7 +38,7 @@ export function packJob(checks: readonly ScriptCheck[]): SharedArrayBuffer {
   let units = 0;
   let dataBytes = 0;
   for (const { tx, spent } of checks) {
-    units += Math.ceil(tx.inputs.length / UNIT_INPUTS_MAX);
+    units += Math.ceil(tx.inputCount / UNIT_INPUTS_MAX);
     dataBytes += tx.raw.length;
     for (const { scriptPubKey } of spent) dataBytes += outputBytes(scriptPubKey.length);
   }
@@ -51,7 +51,7 @@ export function packJob(checks: readonly ScriptCheck[]): SharedArrayBuffer {
   let unitAt = HEADER_WORDS;
   let checkAt = HEADER_WORDS + units * UNIT_WORDS;
   checks.forEach(({ tx, spent, flags }, check) => {
-    const { length } = tx.inputs;
+    const length = tx.inputCount;
     for (let start = 0; start < length; start += UNIT_INPUTS_MAX) {
       table[unitAt] = check;
       table[unitAt + 1] = start;

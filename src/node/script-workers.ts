@@ -84,7 +84,7 @@ export class ScriptWorkers {
     use: SignatureCacheUse = 'reads',
   ): ScriptFailure | undefined | Promise<ScriptFailure | undefined> {
     let inputs = 0;
-    for (const { tx } of checks) inputs += tx.inputs.length;
+    for (const { tx } of checks) inputs += tx.inputCount;
     return inputs < SHARED_INPUTS_MIN ? this.#checkHere(checks, use) : this.#checkShared(checks, use);
   }
 

@@ -167,11 +167,14 @@ export class ScriptCursor {
   position: number;
   /** Of the instruction stepped over last. */
   opcode = MALFORMED;
+  readonly #end: number;
   #dataStart = 0;
 
-  constructor(script: Uint8Array, position = 0) {
+  /** From `position` up to `end`: the script may be a part of the bytes. */
+  constructor(script: Uint8Array, position = 0, end = script.length) {
     this.script = script;
     this.position = position;
+    this.#end = end;
   }
 
   /**
@@ -180,18 +183,18 @@ export class ScriptCursor {
    */
   advance(): boolean {
     const { script } = this;
-    const opcode = script[this.position];
-    if (opcode === undefined) return this.#stop(this.position);
+    if (this.position >= this.#end) return this.#stop(this.position);
+    const opcode = script[this.position]!;
     let start = this.position + 1;
     let length = 0;
     if (opcode < OP_PUSHDATA1) length = opcode;
     else if (opcode <= OP_PUSHDATA4) {
       const prefix = opcode === OP_PUSHDATA1 ? 1 : opcode === OP_PUSHDATA2 ? 2 : 4;
-      if (start + prefix > script.length) return this.#stop(start);
+      if (start + prefix > this.#end) return this.#stop(start);
       for (let i = prefix - 1; i >= 0; i -= 1) length = length * 256 + script[start + i]!;
       start += prefix;
     }
-    if (start + length > script.length) return this.#stop(start);
+    if (start + length > this.#end) return this.#stop(start);
     this.opcode = opcode;
     this.#dataStart = start;
     this.position = start + length;
@@ -264,7 +267,12 @@ export function isPushOnly(script: Uint8Array, start = 0): boolean {
 
 /** Whether no input can ever spend an output with this script; such outputs are not stored. */
 export function isUnspendable(script: Uint8Array): boolean {
-  return script[0] === OP_RETURN || script.length > SCRIPT_BYTES_MAX;
+  return isUnspendableBetween(script, 0, script.length);
+}
+
+/** The same of a script that is a part of `bytes`. */
+export function isUnspendableBetween(bytes: Uint8Array, start: number, end: number): boolean {
+  return (end > start && bytes[start] === OP_RETURN) || end - start > SCRIPT_BYTES_MAX;
 }
 
 const NAMES: readonly string[] = opcodeNames();

@@ -2,7 +2,7 @@
  * Counting signature checks, which blocks and transactions may hold only so many of (Core: GetSigOpCount in
  * src/script/script.cpp, CountWitnessSigOps in interpreter.cpp, GetTransactionSigOpCost in consensus/tx_verify.cpp).
  */
-import { type Transaction, type TxOutput, type TxParts, WITNESS_SCALE_FACTOR } from '../wire/transaction.ts';
+import { type Transaction, type TxOutput, WITNESS_SCALE_FACTOR } from '../wire/transaction.ts';
 import { SCRIPT_FLAGS } from './flags.ts';
 import { isPushOnly, MALFORMED, OPCODES, ScriptCursor } from './opcodes.ts';
 import { isPayToScriptHash, MULTISIG_KEYS_MAX, type WitnessProgram, witnessProgram } from './templates.ts';
@@ -12,9 +12,19 @@ import { isPayToScriptHash, MULTISIG_KEYS_MAX, type WitnessProgram, witnessProgr
  * believes an OP_1 … OP_16 before it. What follows something that cannot be parsed does not count.
  */
 export function countSigOps(script: Uint8Array, counting: 'accurate' | 'inaccurate'): number {
+  return countBetween(script, 0, script.length, counting);
+}
+
+/** Of a script that is a part of `bytes`. */
+function countBetween(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  counting: 'accurate' | 'inaccurate',
+): number {
   let count = 0;
   let last = MALFORMED as number;
-  const cursor = new ScriptCursor(script);
+  const cursor = new ScriptCursor(bytes, start, end);
   while (cursor.advance()) {
     const { opcode } = cursor;
     if (opcode === OPCODES.OP_CHECKSIG || opcode === OPCODES.OP_CHECKSIGVERIFY) count += 1;
@@ -28,10 +38,12 @@ export function countSigOps(script: Uint8Array, counting: 'accurate' | 'inaccura
 }
 
 /** Of all scriptSigs and scriptPubKeys of a transaction, inaccurately (Core: GetLegacySigOpCount). */
-export function legacySigOps(tx: TxParts): number {
+export function legacySigOps(tx: Transaction): number {
   let count = 0;
-  for (const input of tx.inputs) count += countSigOps(input.scriptSig, 'inaccurate');
-  for (const output of tx.outputs) count += countSigOps(output.scriptPubKey, 'inaccurate');
+  for (const input = tx.inputCursor(); input.next(); )
+    count += countBetween(input.bytes, input.scriptStart, input.scriptEnd, 'inaccurate');
+  for (const output = tx.outputCursor(); output.next(); )
+    count += countBetween(output.bytes, output.scriptStart, output.scriptEnd, 'inaccurate');
   return count;
 }
 
@@ -51,12 +63,21 @@ export function witnessSigOps(
   scriptPubKey: Uint8Array,
   witness: readonly Uint8Array[],
 ): number {
+  return witnessSigOpsOf(scriptSig, scriptPubKey, witness.at(-1));
+}
+
+/** `witnessScript`: the item on top of the witness. */
+function witnessSigOpsOf(
+  scriptSig: Uint8Array,
+  scriptPubKey: Uint8Array,
+  witnessScript: Uint8Array | undefined,
+): number {
   const native = witnessProgram(scriptPubKey);
-  if (native !== undefined) return programSigOps(native, witness);
+  if (native !== undefined) return programSigOps(native, witnessScript);
   if (!isPayToScriptHash(scriptPubKey)) return 0;
   const redeemScript = lastPush(scriptSig);
   const wrapped = redeemScript && witnessProgram(redeemScript);
-  return wrapped === undefined ? 0 : programSigOps(wrapped, witness);
+  return wrapped === undefined ? 0 : programSigOps(wrapped, witnessScript);
 }
 
 /**
@@ -68,20 +89,21 @@ export function transactionSigOpCost(tx: Transaction, spent: readonly TxOutput[]
   if (tx.isCoinbase) return cost;
   const p2sh = (flags & SCRIPT_FLAGS.P2SH) !== 0;
   const segwit = (flags & SCRIPT_FLAGS.WITNESS) !== 0;
-  tx.inputs.forEach(({ scriptSig, witness }, i) => {
+  const input = tx.inputCursor();
+  const witness = tx.witnessCursor();
+  for (let i = 0; input.next(); i += 1) {
     const { scriptPubKey } = spent[i]!;
-    if (p2sh && isPayToScriptHash(scriptPubKey)) {
-      cost += countSpendSigOps(scriptPubKey, scriptSig) * WITNESS_SCALE_FACTOR;
-    }
-    if (segwit) cost += witnessSigOps(scriptSig, scriptPubKey, witness);
-  });
+    witness?.next();
+    if (p2sh && isPayToScriptHash(scriptPubKey))
+      cost += countSpendSigOps(scriptPubKey, input.scriptSig) * WITNESS_SCALE_FACTOR;
+    if (segwit) cost += witnessSigOpsOf(input.scriptSig, scriptPubKey, witness?.top());
+  }
   return cost;
 }
 
-function programSigOps({ version, program }: WitnessProgram, witness: readonly Uint8Array[]): number {
+function programSigOps({ version, program }: WitnessProgram, script: Uint8Array | undefined): number {
   if (version !== 0) return 0;
   if (program.length === 20) return 1;
-  const script = witness.at(-1);
   return program.length === 32 && script !== undefined ? countSigOps(script, 'accurate') : 0;
 }
 

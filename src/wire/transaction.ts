@@ -6,7 +6,7 @@
 import { concatBytes, EMPTY_BYTES, type Txid, type Wtxid, ZERO_HASH } from '../base/bytes.ts';
 import { sha256d } from '../crypto/sha256.ts';
 import { COMPACT_SIZE_MAX, type Codec, DecodeError, Reader, struct, txid, u32, Writer } from './codec.ts';
-import { InputCursor, OUTPOINT_BYTES, OutputCursor, outPointIndexAt, u32At, WitnessCursor } from './tx-cursors.ts';
+import { InputCursor, OUTPOINT_BYTES, type OutPoint, OutputCursor, outPointIndexAt, u32At, WitnessCursor } from './tx-cursors.ts'; // biome-ignore format: one list
 
 /** Index in the outpoint of a coinbase input. */
 export const NULL_INDEX = 0xffff_ffff;
@@ -15,11 +15,7 @@ export const SEQUENCE_FINAL = 0xffff_ffff;
 /** One byte without witness counts four units (BIP141). */
 export const WITNESS_SCALE_FACTOR = 4;
 
-/** Which output of which transaction. */
-export interface OutPoint {
-  readonly txid: Txid;
-  readonly index: number;
-}
+export type { OutPoint };
 export const outPoint: Codec<OutPoint> = struct({ txid, index: u32 });
 
 export interface TxInput {

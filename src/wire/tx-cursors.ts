@@ -4,6 +4,12 @@
  */
 import { binaryBetween, type Txid } from '../base/bytes.ts';
 
+/** Which output of which transaction. */
+export interface OutPoint {
+  readonly txid: Txid;
+  readonly index: number;
+}
+
 /** An outpoint on the wire: 32 bytes of txid, four of index. */
 export const OUTPOINT_BYTES = 36;
 const TXID_BYTES = 32;
@@ -93,9 +99,8 @@ export class WitnessCursor {
   #next: number;
   /** Items of this input's witness. */
   count = 0;
-  /** Of the item on top; zeros when there is none. */
-  lastStart = 0;
-  lastEnd = 0;
+  #topStart = 0;
+  #topEnd = 0;
 
   /** There is a witness, if only an empty one, for each input. */
   constructor(bytes: Uint8Array, start: number) {
@@ -108,14 +113,17 @@ export class WitnessCursor {
     const count = compactSizeAt(this.bytes, this.#next);
     this.#next += count.bytes;
     this.count = count.value;
-    this.lastStart = 0;
-    this.lastEnd = 0;
     for (let left = this.count; left > 0; left -= 1) {
       const length = compactSizeAt(this.bytes, this.#next);
-      this.lastStart = this.#next + length.bytes;
-      this.lastEnd = this.lastStart + length.value;
-      this.#next = this.lastEnd;
+      this.#topStart = this.#next + length.bytes;
+      this.#topEnd = this.#topStart + length.value;
+      this.#next = this.#topEnd;
     }
+  }
+
+  /** A view of the item on top; undefined when there is none. */
+  top(): Uint8Array | undefined {
+    return this.count === 0 ? undefined : this.bytes.subarray(this.#topStart, this.#topEnd);
   }
 }
 
@@ -124,12 +132,14 @@ export function u32At(bytes: Uint8Array, at: number): number {
 }
 
 /** Eight bytes as a number, rounded where it is no safe integer. */
-export function amountAt(bytes: Uint8Array, at: number): number {
+function amountAt(bytes: Uint8Array, at: number): number {
   return (u32At(bytes, at + 4) | 0) * 0x1_0000_0000 + u32At(bytes, at);
 }
 
-export function txidAt(bytes: Uint8Array, at: number): Txid {
-  return binaryBetween(bytes, at, at + TXID_BYTES) as Txid;
+/** The outpoint that starts at `at`. */
+export function outPointAt(bytes: Uint8Array, at: number): OutPoint {
+  const txid = binaryBetween(bytes, at, at + TXID_BYTES) as Txid;
+  return { txid, index: outPointIndexAt(bytes, at) };
 }
 
 export function outPointIndexAt(bytes: Uint8Array, at: number): number {

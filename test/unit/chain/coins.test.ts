@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import type { BlockHash, Txid } from '../../../src/base/bytes.ts';
+import { type BlockHash, concatBytes, type Txid } from '../../../src/base/bytes.ts';
 import { randomBelow, SeededRandom } from '../../../src/base/random.ts';
 import { type Coin, keyOf } from '../../../src/chain/coin.ts';
 import { coinRecordKey, decodeCoin } from '../../../src/chain/coin-records.ts';
 import { CoinTable } from '../../../src/chain/coin-table.ts';
 import { CoinsCache } from '../../../src/chain/coins.ts';
 import { MemoryStore } from '../../../src/store/memory.ts';
-import type { OutPoint } from '../../../src/wire/transaction.ts';
+import { encode } from '../../../src/wire/codec.ts';
+import { type OutPoint, outPoint as outPointCodec } from '../../../src/wire/transaction.ts';
 
 const at = (n: number): OutPoint => ({ txid: String.fromCharCode(n & 255).repeat(32) as Txid, index: n });
 /** Its script has `value % 90` bytes: in the row, and beside it. */
@@ -16,12 +17,21 @@ const coin = (value: number): Coin => ({
   height: value + 1,
   isCoinbase: value % 2 === 0,
 });
+const bytesOf = (point: OutPoint) => encode(outPointCodec, point);
 const hash = (n: number) => String.fromCharCode(n).repeat(32) as BlockHash;
+
+/** Its script lies behind something else. */
+function put(table: CoinTable, point: OutPoint, each: Coin): number {
+  const row = table.insert(bytesOf(point), 0);
+  const bytes = concatBytes(Uint8Array.of(9, 9), each.scriptPubKey);
+  table.setCoin(row, each, { bytes, scriptStart: 2, scriptEnd: bytes.length });
+  return row;
+}
 
 describe('coins cache', () => {
   const add = (cache: CoinsCache, n: number, each: Coin, overwrites: boolean) =>
-    cache.add(at(n).txid, n, each, { overwrites });
-  const spend = (cache: CoinsCache, n: number) => cache.spend(at(n).txid, n);
+    cache.add(at(n), each, { overwrites });
+  const spend = (cache: CoinsCache, n: number) => cache.spend(at(n));
   const record = (n: number) => coinRecordKey(keyOf(at(n)));
 
   test('a coin made and spent between flushes leaves no change behind', () => {
@@ -43,12 +53,12 @@ describe('coins cache', () => {
 
   test('asks nothing of a store that has never had a coin', () => {
     const cache = new CoinsCache();
-    expect(cache.isKnown(at(1).txid, 1)).toBe(true);
+    expect(cache.isKnown(at(1))).toBe(true);
     cache.bestBlock = hash(1);
     cache.flushed(0);
-    expect(cache.isKnown(at(1).txid, 1)).toBe(false);
+    expect(cache.isKnown(at(1))).toBe(false);
     spend(cache, 1);
-    expect(cache.isKnown(at(1).txid, 1)).toBe(true);
+    expect(cache.isKnown(at(1))).toBe(true);
   });
 
   test('gives all memory back when it is emptied', () => {
@@ -110,40 +120,36 @@ describe('coin table', () => {
     for (let step = 0; step < 60_000; step += 1) {
       const outPoint = randomOutPoint();
       const key = keyOf(outPoint);
-      const row = table.find(outPoint.txid, outPoint.index);
+      const row = table.find(bytesOf(outPoint), 0);
       expect(row >= 0).toBe(map.has(key));
       if (row < 0) {
-        table.setCoin(
-          table.insert(outPoint.txid, outPoint.index),
-          step,
-          new Uint8Array(step % 60),
-          step,
-          false,
-        );
+        put(table, outPoint, { ...coin(step), scriptPubKey: new Uint8Array(step % 60) });
         map.set(key, { outPoint, value: step });
       }
       if (randomBelow(random, 3) === 0) {
         const [oldest] = map.keys();
         const { outPoint: gone } = map.get(oldest!)!;
-        table.remove(table.find(gone.txid, gone.index));
+        table.remove(table.find(bytesOf(gone), 0));
         map.delete(oldest!);
       }
     }
     expect(table.size).toBe(map.size);
     expect([...table.rows()]).toHaveLength(map.size);
     for (const { outPoint, value } of map.values()) {
-      const found = table.coinOf(table.find(outPoint.txid, outPoint.index));
+      const found = table.coinOf(table.find(bytesOf(outPoint), 0));
       expect([found.value, found.scriptPubKey.length]).toEqual([value, value % 60]);
     }
   });
 
   test('keeps amounts beyond 32 bits and heights beyond 24', () => {
     const table = new CoinTable(0);
-    const row = table.insert(at(1).txid, 0xffff_ffff);
-    table.setCoin(row, 20_999_999_9769_0000, Uint8Array.of(1), 2 ** 30, true);
+    const outPoint = { txid: at(1).txid, index: 0xffff_ffff };
+    const large = { value: 20_999_999_9769_0000, scriptPubKey: Uint8Array.of(1), height: 2 ** 30, isCoinbase: true }; // biome-ignore format: one coin
+    const row = put(table, outPoint, large);
     table.setFlags(row, 5);
-    expect(table.find(at(1).txid, 0xffff_ffff)).toBe(row);
-    expect(table.coinOf(row)).toEqual({ value: 20_999_999_9769_0000, scriptPubKey: Uint8Array.of(1), height: 2 ** 30, isCoinbase: true }); // biome-ignore format: one coin
+    expect(table.find(bytesOf(outPoint), 0)).toBe(row);
+    expect(table.outPointOf(row)).toEqual(bytesOf(outPoint));
+    expect(table.coinOf(row)).toEqual(large);
     expect(table.flagsOf(row)).toBe(5);
   });
 
@@ -152,7 +158,7 @@ describe('coin table', () => {
     const txids = new SeededRandom(3);
     for (let i = 0; i < 100_000; i += 1) {
       const txid = String.fromCharCode(...txids.bytes(32)) as Txid;
-      table.setCoin(table.insert(txid, 0), i, new Uint8Array(22), i, false);
+      put(table, { txid, index: 0 }, { ...coin(i), scriptPubKey: new Uint8Array(22) });
     }
     expect(table.bytes / table.size).toBeLessThan(130);
   });

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { type BlockHash, concatBytes, type Txid, ZERO_HASH } from '../../../src/base/bytes.ts';
 import { HeaderTree } from '../../../src/chain/header-tree.ts';
 import { checkBlock, contextualCheckBlock, isBlockMutated } from '../../../src/consensus/block.ts';
-import { type Coin, keyOf, type OutPointKey, outPointKey } from '../../../src/consensus/coin.ts';
+import { type Coin, keyAt, type OutPointKey, outPointKey } from '../../../src/consensus/coin.ts';
 import { checkConnect, needsOverwriteCheck } from '../../../src/consensus/connect.ts';
 import { checkBlockHeader, contextualCheckBlockHeader } from '../../../src/consensus/header.ts';
 import { blockMerkleRoot } from '../../../src/consensus/merkle.ts';
@@ -16,7 +16,6 @@ import { type Block, createBlock, createHeader, type HeaderParts } from '../../.
 import {
   createTransaction,
   NULL_INDEX,
-  type OutPoint,
   SEQUENCE_FINAL,
   type Transaction,
   type TxInput,
@@ -279,7 +278,8 @@ describe('onto the coins', () => {
     extra: ReadonlyMap<OutPointKey, Coin> = new Map(),
   ) => {
     const block = blockOf(transactions, { prevHash: headers.hashOf(parent) });
-    const coinAt = (outPoint: OutPoint) => extra.get(keyOf(outPoint)) ?? coins.get(keyOf(outPoint));
+    const coinAt = (bytes: Uint8Array, start: number) =>
+      extra.get(keyAt(bytes, start)) ?? coins.get(keyAt(bytes, start));
     return checkConnect(block, parent, { headers, params: regtest, coinAt });
   };
 
@@ -357,7 +357,7 @@ describe('onto the coins', () => {
   });
 
   test('an unspent output may not be made again (BIP30)', () => {
-    const extra = new Map([[keyOf({ txid: first.txid, index: 0 }), coin()]]);
+    const extra = new Map([[outPointKey(first.txid, 0), coin()]]);
     expect(reasonOf(() => connect([reward, first], extra))).toBe('bad-txns-BIP30');
   });
 });

@@ -9,7 +9,7 @@ import { Reject } from '../../../src/consensus/reject.ts';
 import { blockScriptFlags } from '../../../src/consensus/script-flags.ts';
 import { blockSubsidy } from '../../../src/consensus/subsidy.ts';
 import { flagNames } from '../../../src/script/flags.ts';
-import type { TxParts } from '../../../src/wire/transaction.ts';
+import { createTransaction, type Transaction } from '../../../src/wire/transaction.ts';
 
 const main = networkParams('main');
 const regtest = networkParams('regtest');
@@ -46,7 +46,7 @@ test('all subsidies together (Core: validation_tests.cpp)', () => {
   expect(total).toBe(2_099_999_997_690_000n);
 });
 
-function tx(lockTime: number, sequences: readonly number[], version = 2): TxParts {
+function tx(lockTime: number, sequences: readonly number[], version = 2): Transaction {
   const prevout = { txid: ZERO_HASH, index: 0 };
   const inputs = sequences.map(sequence => ({
     prevout,
@@ -54,7 +54,7 @@ function tx(lockTime: number, sequences: readonly number[], version = 2): TxPart
     sequence,
     witness: [],
   }));
-  return { version, inputs, outputs: [], lockTime };
+  return createTransaction({ version, inputs, outputs: [], lockTime });
 }
 
 test.each([
