@@ -50,6 +50,8 @@ export interface TreeOptions {
   readonly prune?: PruneOptions;
   /** What a start looks through before it goes on (`-checkblocks`, `-checklevel`); undefined: nothing. */
   readonly startupCheck?: StartupCheck;
+  /** At one in so many tasks the whole tree is looked through for what must not be (`-checkblockindex`); 0: at none. */
+  readonly checkRatio?: number;
 }
 
 /** A chainstate, as far as the tree tells it of blocks. */

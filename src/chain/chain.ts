@@ -27,6 +27,7 @@ import { BlockTree, type PruneOptions } from './block-tree.ts';
 import { type ChainDeps, type ChainOptions, ChainState } from './chain-state.ts';
 import { type ChainTip, chainTips } from './chain-tips.ts';
 import type { ChainView, HeaderAcceptor, HeaderId } from './chain-view.ts';
+import { BlockTreeCheck } from './check-block-tree.ts';
 import type { Coin } from './coin.ts';
 import { fetchCoins } from './connect-block.ts';
 import { settle } from './connecting.ts';
@@ -63,9 +64,11 @@ export class Chain implements ChainView, HeaderAcceptor {
   readonly validated: ValidatedChain;
   /** How far soft forks are, at any block. */
   readonly deployments: Deployments;
+  readonly #check: BlockTreeCheck;
 
   constructor(deps: ChainDeps, options: ChainOptions = {}) {
     this.#tree = new BlockTree(deps, options);
+    this.#check = new BlockTreeCheck(options.checkRatio ?? 0);
     this.#coinsOptions = {
       ...options,
       ...(deps.coinsSalt === undefined ? {} : { coinsSalt: deps.coinsSalt }),
@@ -183,6 +186,7 @@ export class Chain implements ChainView, HeaderAcceptor {
       yield* this.#extendHistory(now);
     }
     this.#tree.isStarting = false;
+    this.#checkTree();
   }
 
   /**
@@ -203,12 +207,14 @@ export class Chain implements ChainView, HeaderAcceptor {
     this.#state.coins.bestBlock = hash;
     this.#state.coins.storedBlock = hash;
     this.#state.setTip(base);
+    this.#state.addCandidate(base);
     addAllCandidates(this.#state);
     this.#state.log.info(`[snapshot] successfully activated snapshot ${hashToHex(hash)}`);
     const fork = this.headers.forkOf(base, before);
     yield { kind: 'notify', notice: { kind: 'tipChanged', tip: base, fork } };
     yield* activateBestChain(this.#state, now);
     yield* this.#extendHistory(now);
+    this.#checkTree();
     return true;
   }
 
@@ -237,6 +243,10 @@ export class Chain implements ChainView, HeaderAcceptor {
   /** The snapshot that the tip stands on. */
   get snapshotBase(): HeaderId | undefined {
     return this.#state.snapshotBase;
+  }
+
+  #checkTree(): void {
+    this.#check.chance(this.#tree, [...(this.#history === undefined ? [] : [this.#history]), this.#state]);
   }
 
   #addChainstate(store: CoinsStore): ChainState {
@@ -281,6 +291,7 @@ export class Chain implements ChainView, HeaderAcceptor {
   *endImport(now: Milliseconds): WriterTask<void> {
     yield* endImport(this.#state, now);
     yield* this.#extendHistory(now);
+    this.#checkTree();
   }
 
   /** The node stops: the task that is on its way to the best chain ends at the next block. */
@@ -292,6 +303,7 @@ export class Chain implements ChainView, HeaderAcceptor {
   *submitBlock(block: Block, options: SubmitBlockOptions): WriterTask<BlockResult> {
     const result = yield* submitBlock(this.#state, block, options);
     yield* this.#extendHistory(options.now, block);
+    this.#checkTree();
     return result;
   }
 
@@ -300,16 +312,19 @@ export class Chain implements ChainView, HeaderAcceptor {
     return testBlock(this.#state, block, options);
   }
 
-  invalidateBlock(id: HeaderId, now: Milliseconds): WriterTask<void> {
-    return invalidateBlock(this.#state, id, now);
+  *invalidateBlock(id: HeaderId, now: Milliseconds): WriterTask<void> {
+    yield* invalidateBlock(this.#state, id, now);
+    this.#checkTree();
   }
 
-  reconsiderBlock(id: HeaderId, now: Milliseconds): WriterTask<void> {
-    return reconsiderBlock(this.#state, id, now);
+  *reconsiderBlock(id: HeaderId, now: Milliseconds): WriterTask<void> {
+    yield* reconsiderBlock(this.#state, id, now);
+    this.#checkTree();
   }
 
-  preciousBlock(id: HeaderId, now: Milliseconds): WriterTask<void> {
-    return preciousBlock(this.#state, id, now);
+  *preciousBlock(id: HeaderId, now: Milliseconds): WriterTask<void> {
+    yield* preciousBlock(this.#state, id, now);
+    this.#checkTree();
   }
 
   /** Coins of the active chain; undefined where spent or never made. */

@@ -176,9 +176,10 @@ export class HeaderTree implements HeaderView {
     this.#changeStatus(id, this.#marks.statusOf(id) & ~bits);
   }
 
-  /** As it was written to the index. */
-  restoreStatus(id: HeaderId, status: number): void {
-    this.#marks.setStatus(id, status);
+  /** As it was written to the index: of a block that was deleted its transactions are still counted. */
+  restore(id: HeaderId, known: { readonly status: number; readonly txCount: number }): void {
+    this.#marks.setStatus(id, known.status);
+    this.#marks.setTxCount(id, known.txCount);
   }
 
   /** Checked at least as far as `validity` (one of the VALID_ values); never lowers what was reached. */

@@ -78,7 +78,7 @@ export function loadIndex(state: ChainState, entries: Iterable<Entry>, flags: In
     const id = headers.add(record.header);
     if (record.data !== undefined) headers.setData(id, record.data, record.txCount);
     if (record.undo !== undefined) headers.setUndo(id, record.undo);
-    headers.restoreStatus(id, record.status);
+    headers.restore(id, record);
     if (record.txCount > 0) linkBlock(state, id);
     // Nothing of this is news to the index.
     if (id % FORGET_HEADERS === 0) headers.takeDirty();
@@ -109,7 +109,7 @@ export function lastStoredPosition({ headers }: ChainState): FilePosition | unde
 
 /** Throws StoreError. */
 export function* start(state: ChainState, records: ChainstateRecords, now: Milliseconds): WriterTask<void> {
-  if (!state.headers.hasData(0) && !state.tree.isImporting) yield* storeGenesis(state);
+  if (isNew(state) && !state.tree.isImporting) yield* storeGenesis(state);
   if (records.headBlocks !== undefined) yield* replay(state, records.headBlocks, now);
   else if (records.bestBlock !== undefined) {
     state.coins.bestBlock = decodeBestBlock(records.bestBlock);
@@ -171,10 +171,15 @@ function* checkLoaded(state: ChainState, now: Milliseconds): WriterTask<void> {
 /** The block files have been read: from here on the index holds, and the way to the best chain is free. */
 export function* endImport(state: ChainState, now: Milliseconds): WriterTask<void> {
   state.tree.isImporting = false;
-  if (!state.headers.hasData(0)) yield* storeGenesis(state);
+  if (isNew(state)) yield* storeGenesis(state);
   yield* flush(state, now);
   yield { kind: 'writeIndex', ops: [{ type: 'del', key: REINDEXING_KEY }], durable: true };
   yield* activateBestChain(state, now);
+}
+
+/** Genesis was never stored; it may have been deleted since. */
+function isNew({ headers }: ChainState): boolean {
+  return headers.txCountOf(0) === 0;
 }
 
 function* storeGenesis(state: ChainState): WriterTask<void> {

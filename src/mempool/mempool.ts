@@ -2,6 +2,7 @@
  * The mempool: transactions that could be in the next block. It is part of the one writer: everything that changes it
  * is a task of the writer's queue, and everybody else reads it through `MempoolView`.
  */
+import { assert } from '../base/assert.ts';
 import { hashToHex, type Txid } from '../base/bytes.ts';
 import { type Milliseconds, toUnixSeconds } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
@@ -13,6 +14,7 @@ import type { Block } from '../wire/block.ts';
 import type { Transaction } from '../wire/transaction.ts';
 import { type Acceptance, type AcceptRules, ALONE, checkAcceptance, checkScripts } from './accept.ts';
 import type { AcceptContext, CoinReader } from './accept-context.ts';
+import { checkPool, confirmedPrevouts, PoolCheck } from './check-pool.ts';
 import { trimmedFor } from './cluster-trim.ts';
 import { DisconnectedTxs } from './disconnected-txs.ts';
 import type { MempoolTask } from './effects.ts';
@@ -57,6 +59,7 @@ export class Mempool extends PoolReader implements MempoolView {
   /** No entry is older: so that looking for what has expired is not a walk through all each time. */
   #oldest = Number.POSITIVE_INFINITY;
   readonly #rollingFee: RollingFee;
+  readonly #poolCheck: PoolCheck;
 
   constructor(
     deps: {
@@ -75,6 +78,7 @@ export class Mempool extends PoolReader implements MempoolView {
     this.#log = deps.log;
     this.#options = options;
     this.#rollingFee = new RollingFee(options.incrementalRelayFeeRate);
+    this.#poolCheck = new PoolCheck(options.checkRatio);
   }
 
   // What everybody may ask.
@@ -191,6 +195,23 @@ export class Mempool extends PoolReader implements MempoolView {
     else if (notice.kind === 'blockDisconnected')
       yield* this.#blockDisconnected(notice.block, notice.givesBack);
     else if (notice.kind === 'tipChanged') yield* this.#giveBack(now);
+  }
+
+  /** After each change of the tip: whether `check` is to follow, as a task of its own. */
+  isCheckDue(): boolean {
+    return this.#poolCheck.isDue(this.size);
+  }
+
+  /** Looks through all of it for what must not be. Throws AssertionError. */
+  *check(): MempoolTask<void> {
+    const coins = yield* this.#coins.fetchCoins(confirmedPrevouts(this.pool));
+    const height = this.#chain.headers.heightOf(this.#chain.tip()) + 1;
+    try {
+      checkPool(this.pool, this.#options, { coins, height });
+    } catch (error) {
+      if (!(error instanceof Reject)) throw error;
+      assert(false, `all of the mempool could be mined: ${error.message}`);
+    }
   }
 
   /** Drops what has waited too long; call from time to time. */

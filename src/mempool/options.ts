@@ -20,6 +20,8 @@ export interface MempoolOptions {
   /** Transactions and virtual bytes of one cluster (`-limitclustercount`, `-limitclustersize` × 1000). */
   readonly clusterCountMax: number;
   readonly clusterSizeMax: number;
+  /** At one in so many changes of the tip all of it is looked through for what must not be (`-checkmempool`); 0: at none. */
+  readonly checkRatio: number;
 }
 
 export const DEFAULT_MEMPOOL_OPTIONS: MempoolOptions = {
@@ -34,4 +36,5 @@ export const DEFAULT_MEMPOOL_OPTIONS: MempoolOptions = {
   permitBareMultisig: true,
   clusterCountMax: 64,
   clusterSizeMax: 101_000,
+  checkRatio: 0,
 };

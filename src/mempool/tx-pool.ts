@@ -121,7 +121,8 @@ const ENTRY_OVERHEAD_BYTES = 1_000;
 const INPUT_OVERHEAD_BYTES = 250;
 const OUTPUT_OVERHEAD_BYTES = 120;
 
-function memoryOf(tx: Transaction): number {
+/** What an entry of `tx` takes, in bytes. */
+export function memoryOf(tx: Transaction): number {
   return (
     tx.size +
     ENTRY_OVERHEAD_BYTES +
@@ -146,6 +147,11 @@ export class TxPool {
 
   get size(): number {
     return this.#byTxid.size;
+  }
+
+  /** Outputs that entries spend. */
+  get spentCount(): number {
+    return this.#spenders.size;
   }
 
   get(txid: Txid): PoolEntry | undefined {

@@ -25,6 +25,8 @@ const PRUNE_TARGET_MIN_MIB = 550;
 const PRUNE_MANUALLY = 1;
 /** Core: nPruneAfterHeight of each chain. */
 const PRUNE_AFTER_HEIGHT = { main: 100_000, others: 1_000, fast: 100 } as const;
+/** Core: the CTxMemPool constructor's limit of check_ratio. */
+const CHECK_RATIO_MAX = 1_000_000;
 /** Bytes of a block file with `-fastprune` (Core: FindNextBlockPos). */
 const FAST_PRUNE_FILE_BYTES = 0x1_0000;
 export type StorageOptions = Omit<ChainHostOptions, 'magic'>;
@@ -56,8 +58,19 @@ export function chainOptions(settings: Settings, params: ChainParams): ChainOpti
       level: settings.number('checklevel', CHECK_LEVEL_DEFAULT),
       mustBeWhole: settings.isSet('checkblocks') || settings.isSet('checklevel'),
     },
+    checkRatio: checkRatio(settings, 'checkblockindex', params),
     ...(settings.number('stopatheight', 0) > 0 && { stopAtHeight: settings.number('stopatheight', 0) }),
   };
+}
+
+/** On regtest every chance is taken unless the user says otherwise (Core: DefaultConsistencyChecks). */
+function checkRatio(
+  settings: Settings,
+  name: 'checkblockindex' | 'checkmempool',
+  params: ChainParams,
+): number {
+  const ratio = settings.number(name, params.name === 'regtest' ? 1 : 0);
+  return Math.min(Math.max(ratio, 0), CHECK_RATIO_MAX);
 }
 
 function pruneOptions(settings: Settings, params: ChainParams): PruneOptions | undefined {
@@ -143,6 +156,7 @@ export function mempoolOptions(settings: Settings, params: ChainParams): Mempool
     permitBareMultisig: settings.flag('permitbaremultisig', defaults.permitBareMultisig),
     clusterCountMax: settings.number('limitclustercount', defaults.clusterCountMax),
     clusterSizeMax,
+    checkRatio: checkRatio(settings, 'checkmempool', params),
   };
 }
 

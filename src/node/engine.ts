@@ -188,6 +188,9 @@ export class Engine {
   async #tellChain(notice: ChainNotice): Promise<void> {
     await runTaskAsync(this.mempool.onChainNotice(notice, this.#now()), effect => this.#perform(effect));
     await this.#tell(listener => listener.onChain(notice));
+    // Its turn comes when no block is on its way: then the coins stand at the tip. What it finds closes the writer.
+    if (notice.kind === 'tipChanged' && this.mempool.isCheckDue())
+      this.enqueue('checkMempool', () => this.mempool.check()).catch(() => {});
   }
 
   async #tell(call: (listener: NoticeListener) => void | Promise<void>): Promise<void> {

@@ -129,6 +129,9 @@ export const OPTIONS = {
   ),
   checkblocks: number('Blocks that a start looks through, 0 for all (default 6)'),
   checklevel: number('How thoroughly it does, 0 to 4 (default 3)'),
+  checkblockindex: number(
+    'Look through the header tree for what must not be, at one in N blocks (default: 1 on regtest, else 0: never)',
+  ),
   reindex: flag('Make index and coins anew from the block files'),
   'reindex-chainstate': flag('Make the coins anew from the blocks that the index knows'),
   loadblock: list('Read blocks from this file at the start'),
@@ -152,6 +155,9 @@ export const OPTIONS = {
   maxmempool: number('Megabytes of the mempool (default 300)'),
   persistmempool: flag('Keep the mempool over restarts (default: yes)'),
   persistmempoolv1: flag('Write it as nodes of old read it'),
+  checkmempool: number(
+    'Look through the mempool for what must not be, at one in N tips (default: 1 on regtest, else 0: never)',
+  ),
   mempoolexpiry: number('Hours that a transaction may wait (default 336)'),
   minrelaytxfee: text('Fee rate (coins per kvB) below which nothing is relayed (default 0.00000100)'),
   incrementalrelayfee: text('Fee rate that a replacement must add'),
@@ -213,8 +219,6 @@ export const OPTIONS = {
   rpcthreads: number(),
   prevoutfetchthreads: number(),
   unsafesqlitesync: flag(),
-  checkmempool: number(),
-  checkblockindex: number(),
 } as const satisfies Record<string, OptionDeclaration>;
 
 export type OptionName = keyof typeof OPTIONS;

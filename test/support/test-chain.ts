@@ -220,7 +220,7 @@ export class TestChain {
   #start(): Chain {
     const { scriptCache, ...options } = this.#options;
     const deps = { params: this.#params, log: SILENT_LOG, ...(scriptCache && { scriptCache }) };
-    this.chain = new Chain(deps, options);
+    this.chain = new Chain(deps, { checkRatio: 1, ...options });
     const records = this.storage.load(this.chain);
     this.run(this.chain.start(records, NOW));
     return this.chain;

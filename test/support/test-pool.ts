@@ -163,6 +163,7 @@ export class TestPool {
       if (outcome !== 'new') throw new Error(outcome);
       for (const notice of this.chain.notices.splice(0))
         this.run(this.mempool.onChainNotice(notice, this.now));
+      this.run(this.mempool.check());
     }
   }
 

@@ -105,9 +105,14 @@ test('a start knows what is gone, and refuses to go on without pruning', () => {
   const chain = chainOf(400, MANUAL);
   prune(chain, 100);
   const height = chain.chain.pruneHeight();
+  const bytes = () => chain.storage.usage().reduce((sum, file) => sum + file.bytes, 0);
+  const before = bytes();
   chain.restart();
   expect(chain.chain.pruneHeight()).toBe(height);
   expect(chain.chain.height).toBe(400);
+  // What is gone is still counted, and nothing of it comes back by itself.
+  expect(chain.chain.headers.chainTxCountOf(chain.chain.tip())).toBe(401);
+  expect(bytes()).toBe(before);
   expect(chain.submit(blocks[3]!)).toBe('new');
   expect(() => new TestChain({}, chain.storage)).toThrow(/-reindex to go back to unpruned mode/);
 });
