@@ -10,7 +10,7 @@
 import { assert } from '../base/assert.ts';
 import { type Milliseconds, toUnixSeconds, type UnixSeconds } from '../base/clock.ts';
 import { type Random, randomBelow } from '../base/random.ts';
-import type { AddressNetwork, NetAddress, TimedAddress } from '../wire/net-address.ts';
+import { type AddressNetwork, type NetAddress, type TimedAddress, withTime } from '../wire/net-address.ts';
 import { type EntryId, NEW_SLOTS_PER_ADDRESS } from './address-entries.ts';
 import { type AddressEntry, chanceOf, entryOf, isTerrible } from './address-entry.ts';
 import { type AddressBookData, AddressTables, type PlacedEntry } from './address-tables.ts';
@@ -274,8 +274,7 @@ export class AddressBook {
 }
 
 function timedAddress(entry: AddressEntry): TimedAddress {
-  const { network, bytes, port } = entry.address;
-  return { network, bytes, port, time: entry.time, services: entry.services };
+  return withTime(entry.address, entry.time, entry.services);
 }
 
 function selected(entry: AddressEntry): Selected {

@@ -11,7 +11,7 @@ import { HOUR_MS, MINUTE_MS, type Milliseconds, SECOND_MS, toUnixSeconds } from 
 import { randomBelow, randomExponential, shuffle } from '../base/random.ts';
 import type { SipKey } from '../crypto/siphash.ts';
 import { ADDR_COUNT_MAX, SERVICES } from '../wire/messages.ts';
-import { type AddressNetwork, addressKey, addressText, isAddrV1Compatible, type NetAddress, type TimedAddress } from '../wire/net-address.ts'; // biome-ignore format: one list
+import { type AddressNetwork, addressKey, addressText, isAddrV1Compatible, type NetAddress, type TimedAddress, withTime } from '../wire/net-address.ts'; // biome-ignore format: one list
 import { relayTargets } from './address-targets.ts';
 import { FilterKeys, RollingFilter } from './bloom.ts';
 import type { Concern, Handlers, P2pContext } from './concern.ts';
@@ -21,7 +21,7 @@ import { OwnAddresses } from './own-addresses.ts';
 import { isInbound, type Peer } from './peer.ts';
 import type { PeerInfo } from './peer-info.ts';
 import { PeerStates } from './peer-states.ts';
-import type { Alarm } from './timers.ts';
+import type { PeerAlarms } from './timers.ts';
 
 /** Mean time between two announcements of our own address (Core: AVG_LOCAL_ADDRESS_BROADCAST_INTERVAL). */
 const SELF_INTERVAL_MS = 24 * HOUR_MS;
@@ -66,11 +66,6 @@ export interface AddressRelayOptions {
 
 interface PeerState {
   readonly known: RollingFilter;
-  /** Made when something waits for the first time. */
-  flush: Alarm | undefined;
-  readonly announce: Alarm;
-  /** Of connections for addresses only. */
-  timeout: Alarm | undefined;
   /** Absent: nothing. */
   toSend: TimedAddress[] | undefined;
   /** Before it, nothing is sent. */
@@ -90,9 +85,11 @@ export class AddressRelay implements Concern {
   readonly #options: AddressRelayOptions;
   readonly ownAddresses: OwnAddresses;
   readonly #states: PeerStates<PeerState>;
-  readonly #ringFlush = (peer: Peer, now: Milliseconds) => this.#flush(peer, this.#states.get(peer)!, now);
-  readonly #ringAnnounce = (peer: Peer, now: Milliseconds) =>
-    this.#announceSelf(peer, this.#states.get(peer)!, now);
+  /** Set while something waits for the peer. */
+  readonly #flushes: PeerAlarms;
+  readonly #announcements: PeerAlarms;
+  /** Of connections for addresses only. */
+  readonly #timeouts: PeerAlarms;
   readonly #answers = new Map<string, { readonly until: Milliseconds; readonly addresses: TimedAddress[] }>();
   readonly #key: SipKey;
   readonly #filterKeys: FilterKeys;
@@ -107,6 +104,12 @@ export class AddressRelay implements Concern {
   constructor(context: P2pContext, slots: { addressesAdded(): void }, options: AddressRelayOptions) {
     this.#context = context;
     this.#states = new PeerStates(context, 'address-relay');
+    const { outbox, timers } = context;
+    this.#flushes = timers.ofPeers<Peer>((peer, now) => this.#flush(peer, this.#states.get(peer)!, now));
+    this.#announcements = timers.ofPeers<Peer>((peer, now) =>
+      this.#announceSelf(peer, this.#states.get(peer)!, now),
+    );
+    this.#timeouts = timers.ofPeers<Peer>(peer => outbox.disconnect(peer, 'addrfetch connection timeout'));
     this.#slots = slots;
     this.#options = options;
     const { random } = context;
@@ -138,15 +141,11 @@ export class AddressRelay implements Concern {
     const state = this.#states.get(peer);
     if (!state) return;
     this.#announceSelf(peer, state, now);
-    if (peer.type !== 'addr-fetch') return;
-    const { outbox, timers } = this.#context;
-    state.timeout = timers.alarm(() => outbox.disconnect(peer, 'addrfetch connection timeout'));
-    state.timeout.set(peer.connectedAt + FETCH_TIMEOUT_MS);
+    if (peer.type === 'addr-fetch') this.#timeouts.set(peer, peer.connectedAt + FETCH_TIMEOUT_MS);
   }
 
   onDisconnected(peer: Peer): void {
-    const state = this.#states.get(peer);
-    for (const alarm of [state?.flush, state?.announce, state?.timeout]) alarm?.clear();
+    for (const alarms of [this.#flushes, this.#announcements, this.#timeouts]) alarms.clear(peer);
     this.#states.delete(peer);
   }
 
@@ -171,12 +170,8 @@ export class AddressRelay implements Concern {
   #enable(peer: Peer, now: Milliseconds): PeerState {
     const known = this.#states.get(peer);
     if (known) return known;
-    const { timers } = this.#context;
     const state: PeerState = {
       known: new RollingFilter(this.#filterKeys, KNOWN),
-      flush: undefined,
-      announce: timers.alarmOf(peer, this.#ringAnnounce),
-      timeout: undefined,
       toSend: undefined,
       nextFlush: now,
       hasAnnounced: false,
@@ -298,11 +293,10 @@ export class AddressRelay implements Concern {
     state.toSend ??= [];
     if (state.toSend.length < ADDR_COUNT_MAX) state.toSend.push(address);
     else state.toSend[randomBelow(this.#context.random, state.toSend.length)] = address;
-    if (state.flush?.at !== undefined) return;
+    if (this.#flushes.at(peer) !== undefined) return;
     // The peer's Poisson clock has run on unseen: a draw from now is as good as the rest of its last interval.
     if (state.nextFlush < now) state.nextFlush = this.#nextFlush(now);
-    state.flush ??= this.#context.timers.alarmOf(peer, this.#ringFlush);
-    state.flush.set(state.nextFlush);
+    this.#flushes.set(peer, state.nextFlush);
   }
 
   #nextFlush(now: Milliseconds): Milliseconds {
@@ -312,7 +306,7 @@ export class AddressRelay implements Concern {
 
   #flush(peer: Peer, state: PeerState, now: Milliseconds): void {
     state.nextFlush = this.#nextFlush(now);
-    state.flush?.clear();
+    this.#flushes.clear(peer);
     const addresses = (state.toSend ?? []).filter(address => !state.known.has(addressKey(address)));
     state.toSend = undefined;
     for (const address of addresses) state.known.add(addressKey(address));
@@ -330,18 +324,18 @@ export class AddressRelay implements Concern {
     if (!options.privateNetwork && chain.isInitialBlockDownload(now)) return;
     const own = this.ownAddresses.forPeer(peer);
     if (own && understands(peer, own)) {
-      const address: TimedAddress = { ...own, time: toUnixSeconds(now), services: options.services };
+      const address = withTime(own, toUnixSeconds(now), options.services);
       this.#context.log.debug('net', () => `Advertising address ${addressText(own)} to peer=${peer.id}`);
       if (state.hasAnnounced) {
         state.known.reset();
-        const isAlone = state.flush?.at === undefined;
+        const isAlone = this.#flushes.at(peer) === undefined;
         this.#push(peer, state, address, now);
         // What waits is waited for; alone it goes, for its own time is random enough.
         if (isAlone) this.#flush(peer, state, now);
       } else this.#send(peer, [address]);
     }
     state.hasAnnounced = true;
-    state.announce.set(now + randomExponential(random, SELF_INTERVAL_MS));
+    this.#announcements.set(peer, now + randomExponential(random, SELF_INTERVAL_MS));
   }
 }
 
@@ -362,5 +356,5 @@ function isFullNode(services: bigint): boolean {
 function believable(address: TimedAddress, now: Milliseconds): TimedAddress {
   const seconds = toUnixSeconds(now);
   if (address.time > TIME_MIN_S && address.time <= seconds + (10 * MINUTE_MS) / SECOND_MS) return address;
-  return { ...address, time: seconds - UNBELIEVED_AGE_S };
+  return withTime(address, seconds - UNBELIEVED_AGE_S, address.services);
 }

@@ -12,7 +12,7 @@ import type { Concern, Handlers, P2pContext } from './concern.ts';
 import type { Peer } from './peer.ts';
 import type { PeerInfo } from './peer-info.ts';
 import { PeerStates } from './peer-states.ts';
-import type { Alarm } from './timers.ts';
+import type { PeerAlarms } from './timers.ts';
 
 /** Protocol version from which peers know the message (Core: FEEFILTER_VERSION). */
 const FEEFILTER_VERSION = 70_013;
@@ -29,7 +29,6 @@ const SPACING = 1.1;
 const STEPS: readonly number[] = [0, ...steps()];
 
 interface PeerState {
-  readonly alarm: Alarm;
   sent: number | undefined;
   received: number;
 }
@@ -37,7 +36,7 @@ interface PeerState {
 export class FeeFilters implements Concern {
   readonly #context: P2pContext;
   readonly #states: PeerStates<PeerState>;
-  readonly #ring = (peer: Peer, now: Milliseconds) => this.#send(peer, this.#states.get(peer)!, now);
+  readonly #alarms: PeerAlarms;
 
   readonly handlers: Handlers = {
     feefilter: (peer, { feeRate }) => {
@@ -49,6 +48,9 @@ export class FeeFilters implements Concern {
   constructor(context: P2pContext) {
     this.#context = context;
     this.#states = new PeerStates(context, 'fee-filter');
+    this.#alarms = context.timers.ofPeers<Peer>((peer, now) =>
+      this.#send(peer, this.#states.get(peer)!, now),
+    );
   }
 
   /** What the peer asked for, satoshi per 1000 virtual bytes; 0 unless it said. */
@@ -58,7 +60,6 @@ export class FeeFilters implements Concern {
 
   onHandshakeDone(peer: Peer, now: Milliseconds): void {
     const state: PeerState = {
-      alarm: this.#context.timers.alarmOf(peer, this.#ring),
       sent: undefined,
       received: 0,
     };
@@ -67,7 +68,7 @@ export class FeeFilters implements Concern {
   }
 
   onDisconnected(peer: Peer): void {
-    this.#states.get(peer)?.alarm.clear();
+    this.#alarms.clear(peer);
     this.#states.delete(peer);
   }
 
@@ -80,10 +81,11 @@ export class FeeFilters implements Concern {
   onMempool(notice: MempoolNotice, now: Milliseconds): void {
     if (notice.kind !== 'txRemoved' || notice.reason !== 'sizelimit') return;
     const rate = this.#context.mempool.minFeeRate(now);
-    for (const [, { alarm, sent }] of this.#states) {
-      if (sent === undefined || alarm.at === undefined || alarm.at <= now + CHANGE_DELAY_MS) continue;
+    for (const [peer, { sent }] of this.#states) {
+      const at = this.#alarms.at(peer);
+      if (sent === undefined || at === undefined || at <= now + CHANGE_DELAY_MS) continue;
       if (rate < (3 * sent) / 4 || rate > (4 * sent) / 3)
-        alarm.set(now + randomBelow(this.#context.random, CHANGE_DELAY_MS));
+        this.#alarms.set(peer, now + randomBelow(this.#context.random, CHANGE_DELAY_MS));
     }
   }
 
@@ -108,7 +110,7 @@ export class FeeFilters implements Concern {
       outbox.send(peer, { command: 'feefilter', feeRate: BigInt(feeRate) });
       state.sent = feeRate;
     }
-    state.alarm.set(now + randomExponential(random, INTERVAL_MS));
+    this.#alarms.set(peer, now + randomExponential(random, INTERVAL_MS));
   }
 }
 

@@ -14,7 +14,7 @@ import type { PeerId } from './events.ts';
 import { isRoutable, isValidHost } from './netgroup.ts';
 import { isInbound, isTxConnection, type Peer, type PeerRecord, servesBlocks, servicesFor, takesTxsFrom } from './peer.ts'; // biome-ignore format: one list
 import { Reconciliation } from './reconciliation.ts';
-import type { Alarm } from './timers.ts';
+import type { PeerAlarms } from './timers.ts';
 
 /** Core: PROTOCOL_VERSION. */
 export const PROTOCOL_VERSION = 70_017;
@@ -51,7 +51,6 @@ const ANONYMOUS_VERSION = {
 interface HandshakeState {
   /** Of our version message. */
   readonly nonce: bigint;
-  readonly timeout: Alarm;
 }
 
 /** Called when the peer's version, and later its verack, has been taken. */
@@ -66,22 +65,24 @@ export class Handshake implements Concern {
   readonly #reconciliation: Reconciliation;
   /** Of peers whose handshake is not done. */
   readonly #states = new Map<PeerId, HandshakeState>();
+  readonly #timeouts: PeerAlarms;
   #timeOffsets: number[] = [];
-  /** Where the last peer saw us: most see us at the same address. */
+  /** What the last peer said: most say the same, and need no copies of their own. */
   #seenAs: NetAddress | undefined;
+  #userAgent = '';
+  #services = 0n;
 
   constructor(context: P2pContext, listener: HandshakeListener) {
     this.#context = context;
     this.#listener = listener;
     this.#reconciliation = new Reconciliation(context);
+    this.#timeouts = context.timers.ofPeers<Peer>(peer => this.#timedOut(peer));
   }
 
   /** Who has agreed to reconcile transactions. */
   get reconciliation(): Reconciliation {
     return this.#reconciliation;
   }
-
-  readonly #ring = (peer: Peer) => this.#timedOut(peer);
 
   readonly handlers: Handlers = {
     version: (peer, message, now) => this.#version(peer as PeerRecord, message, now),
@@ -99,10 +100,9 @@ export class Handshake implements Concern {
   };
 
   onConnected(peer: Peer, now: Milliseconds): void {
-    const { options, random, timers } = this.#context;
-    const timeout = timers.alarmOf(peer, this.#ring);
-    timeout.set(now + options.peerTimeoutMs + 1);
-    this.#states.set(peer.id, { nonce: randomU64(random), timeout });
+    const { options, random } = this.#context;
+    this.#timeouts.set(peer, now + options.peerTimeoutMs + 1);
+    this.#states.set(peer.id, { nonce: randomU64(random) });
     if (!isInbound(peer)) this.#sendVersion(peer, now);
   }
 
@@ -195,8 +195,11 @@ export class Handshake implements Concern {
     const ownVersion = peer.type === 'private-broadcast' ? PRIVATE_VERSION : PROTOCOL_VERSION;
     peer.version = Math.min(message.version, ownVersion);
     peer.theirVersion = message.version;
-    peer.services = services;
-    peer.userAgent = message.userAgent.replace(UNSAFE_CHARACTERS, '');
+    if (services !== this.#services) this.#services = services;
+    peer.services = this.#services;
+    const userAgent = message.userAgent.replace(UNSAFE_CHARACTERS, '');
+    if (userAgent !== this.#userAgent) this.#userAgent = userAgent;
+    peer.userAgent = this.#userAgent;
     peer.startHeight = message.startHeight;
     if (isValidHost(message.to)) peer.seenAs = this.#ownedCopy(message.to);
     peer.relaysTxs = isTxConnection(peer) && message.relay;
@@ -277,7 +280,7 @@ export class Handshake implements Concern {
   }
 
   #forget(peer: Peer): void {
-    this.#states.get(peer.id)?.timeout.clear();
+    this.#timeouts.clear(peer);
     this.#states.delete(peer.id);
   }
 }

@@ -25,7 +25,7 @@ import { locatorOf } from './locator.ts';
 import { isChosenOutbound, isInbound, type Peer, servesBlocks } from './peer.ts';
 import type { PeerInfo } from './peer-info.ts';
 import { PeerStates } from './peer-states.ts';
-import type { Alarm } from './timers.ts';
+import type { PeerAlarms } from './timers.ts';
 import type { Turn } from './turns.ts';
 
 /** How long an answer to getheaders may take (Core: HEADERS_RESPONSE_TIME). */
@@ -48,8 +48,6 @@ interface SyncState {
   wasTriggeredByInv: boolean;
   presync: HeadersPresync | undefined;
   presyncStart: readonly BlockHash[];
-  /** Made when headers are asked for from the start. */
-  timeout: Alarm | undefined;
 }
 
 const NO_HASHES: readonly BlockHash[] = [];
@@ -63,7 +61,7 @@ export class HeadersSync implements Concern {
   readonly #states: PeerStates<SyncState>;
   /** Ready peers with blocks that we have not begun to sync headers from. */
   readonly #waiting = new Set<Peer>();
-  readonly #ring = (peer: Peer, now: Milliseconds) => this.#timedOut(peer, now);
+  readonly #timeouts: PeerAlarms;
   #lastTriggeringInv: BlockHash | undefined;
   #starts = 0;
 
@@ -77,6 +75,7 @@ export class HeadersSync implements Concern {
   ) {
     this.#context = context;
     this.#states = new PeerStates(context, 'headers-sync');
+    this.#timeouts = context.timers.ofPeers<Peer>((peer, now) => this.#timedOut(peer, now));
     this.#knowledge = others.knowledge;
     this.#requests = others.requests;
     this.#download = others.download;
@@ -98,14 +97,13 @@ export class HeadersSync implements Concern {
       wasTriggeredByInv: false,
       presync: undefined,
       presyncStart: NO_HASHES,
-      timeout: undefined,
     });
     if (servesBlocks(peer)) this.#waiting.add(peer);
     this.turn.ask();
   }
 
   onDisconnected(peer: Peer): void {
-    this.#states.get(peer)?.timeout?.clear();
+    this.#timeouts.clear(peer);
     this.#states.delete(peer);
     this.#waiting.delete(peer);
   }
@@ -196,8 +194,7 @@ export class HeadersSync implements Concern {
     this.#knowledge.tell();
     const expected = (now / SECOND_MS - chain.headers.timeOf(best)) / chain.params.powTargetSpacing;
     const allowed = SYNC_TIMEOUT_BASE_MS + Math.max(0, expected) * SYNC_TIMEOUT_PER_HEADER_MS;
-    state.timeout ??= this.#context.timers.alarmOf(peer, this.#ring);
-    state.timeout.set(Math.floor(now + allowed) + 1);
+    this.#timeouts.set(peer, Math.floor(now + allowed) + 1);
   }
 
   /** Our only source of headers is too slow: another is tried, if there is one. */
@@ -208,7 +205,7 @@ export class HeadersSync implements Concern {
     const others = this.#requests.preferredCount() - (peer.isPreferredDownload ? 1 : 0);
     if (this.#startedCount() > 1 || others < 1) {
       // Looked at again when that may have changed.
-      state.timeout?.set(now + MINUTE_MS);
+      this.#timeouts.set(peer, now + MINUTE_MS);
       return;
     }
     if (!peer.permissions.has('noban')) {

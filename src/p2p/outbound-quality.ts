@@ -18,7 +18,7 @@ import { HEADERS_RESPONSE_MS, type HeadersSync } from './headers-sync.ts';
 import type { OutboundSlots } from './outbound-slots.ts';
 import { isChosenOutbound, type Peer } from './peer.ts';
 import { PeerStates } from './peer-states.ts';
-import type { Alarm } from './timers.ts';
+import type { Alarm, PeerAlarms } from './timers.ts';
 import type { Turn } from './turns.ts';
 
 /** Core: CHAIN_SYNC_TIMEOUT. */
@@ -35,11 +35,9 @@ const CONNECT_TIME_MIN_MS = 30 * SECOND_MS;
 
 interface ChainSync {
   isProtected: boolean;
-  /** What the peer has to show until `alarm` rings: our tip of when that was set. */
+  /** What the peer has to show until its alarm rings: our tip of when that was set. */
   benchmark: HeaderId | undefined;
   wasAsked: boolean;
-  /** Made when it is set first: a peer in step with us needs none. */
-  alarm: Alarm | undefined;
 }
 
 export class OutboundQuality implements Concern {
@@ -52,7 +50,7 @@ export class OutboundQuality implements Concern {
   readonly #slots: OutboundSlots;
   readonly #states: PeerStates<ChainSync>;
   readonly #chore: Alarm;
-  readonly #ring = (peer: Peer, now: Milliseconds) => this.#timedOut(peer, now);
+  readonly #alarms: PeerAlarms;
   #lastBlockAt: Milliseconds | undefined;
   #nextStaleCheck: Milliseconds = 0;
   #isInitialSyncDone = false;
@@ -71,6 +69,7 @@ export class OutboundQuality implements Concern {
   ) {
     this.#context = context;
     this.#states = new PeerStates(context, 'outbound-quality');
+    this.#alarms = context.timers.ofPeers<Peer>((peer, now) => this.#timedOut(peer, now));
     this.#knowledge = others.knowledge;
     this.#requests = others.requests;
     this.#download = others.download;
@@ -87,11 +86,11 @@ export class OutboundQuality implements Concern {
 
   onHandshakeDone(peer: Peer): void {
     if (!isChosenOutbound(peer)) return;
-    this.#states.set(peer, { isProtected: false, benchmark: undefined, wasAsked: false, alarm: undefined });
+    this.#states.set(peer, { isProtected: false, benchmark: undefined, wasAsked: false });
   }
 
   onDisconnected(peer: Peer): void {
-    this.#states.get(peer)?.alarm?.clear();
+    this.#alarms.clear(peer);
     this.#states.delete(peer);
   }
 
@@ -116,7 +115,7 @@ export class OutboundQuality implements Concern {
     if (state.isProtected || peer.phase !== 'ready' || !this.#headersSync.isStarted(peer)) return;
     const tip = this.#context.chain.tip();
     if (this.#knowledge.hasWorkOf(peer, tip)) {
-      state.alarm?.clear();
+      this.#alarms.clear(peer);
       state.benchmark = undefined;
       state.wasAsked = false;
       return;
@@ -125,8 +124,7 @@ export class OutboundQuality implements Concern {
     if (state.benchmark === undefined || this.#knowledge.hasWorkOf(peer, state.benchmark)) {
       state.benchmark = tip;
       state.wasAsked = false;
-      state.alarm ??= this.#context.timers.alarmOf(peer, this.#ring);
-      state.alarm.set(now + CHAIN_SYNC_TIMEOUT_MS + 1);
+      this.#alarms.set(peer, now + CHAIN_SYNC_TIMEOUT_MS + 1);
     }
   }
 
@@ -143,7 +141,7 @@ export class OutboundQuality implements Concern {
     // If one is open already, its answer tells as much.
     this.#headersSync.ask(peer, chain.headers.parentOf(state.benchmark) ?? state.benchmark, now);
     state.wasAsked = true;
-    state.alarm?.set(now + HEADERS_RESPONSE_MS + 1);
+    this.#alarms.set(peer, now + HEADERS_RESPONSE_MS + 1);
   }
 
   #maybeProtect(peer: Peer): void {
@@ -154,7 +152,7 @@ export class OutboundQuality implements Concern {
     for (const [, other] of this.#states) if (other.isProtected) count += 1;
     if (count >= PROTECTED_MAX) return;
     state.isProtected = true;
-    state.alarm?.clear();
+    this.#alarms.clear(peer);
   }
 
   #checkTip(now: Milliseconds): void {

@@ -63,7 +63,8 @@ export class PeerManager {
   /** Concerns who are told of each kind of event, and who listen to each command: looked up for every message. */
   readonly #told: Told;
   readonly #listeners: ReadonlyMap<Message['command'], readonly Listener[]>;
-  readonly #privateListeners: ReadonlyMap<Message['command'], readonly Listener[]>;
+  /** Made for the first private peer: hardly anybody has one. */
+  #privateListeners: ReadonlyMap<Message['command'], readonly Listener[]> | undefined;
 
   constructor(deps: PeerManagerDeps, options: PeerManagerOptions) {
     const outbox = this.#outbox;
@@ -93,10 +94,9 @@ export class PeerManager {
         for (const concern of this.#concernsOf(peer)) concern.onHandshakeDone?.(peer, now);
       },
     });
-    const { all, ofPrivatePeers } = this.#concerns;
+    const { all } = this.#concerns;
     this.#told = toldOf(all);
     this.#listeners = listenersOf(all);
-    this.#privateListeners = listenersOf(ofPrivatePeers);
   }
 
   /** Tells what happened at `now`; returns what must be done, in order. */
@@ -295,13 +295,18 @@ export class PeerManager {
       log.debug('net', () => `Unsupported message "${command}" prior to verack from peer=${peer.id}`);
       return;
     }
-    const all = peer.type === 'private-broadcast' ? this.#privateListeners : this.#listeners;
-    const listeners = all.get(command);
+    const listeners = this.#listenersOf(peer).get(command);
     if (listeners === undefined) return;
     for (const listener of listeners) {
       if (peer.phase === 'leaving') return;
       listener(peer, message, now);
     }
+  }
+
+  #listenersOf(peer: Peer): ReadonlyMap<Message['command'], readonly Listener[]> {
+    if (peer.type !== 'private-broadcast') return this.#listeners;
+    this.#privateListeners ??= listenersOf(this.#concerns.ofPrivatePeers);
+    return this.#privateListeners;
   }
 
   #concernsOf(peer: Peer): readonly Concern[] {
@@ -374,9 +379,9 @@ function listenersOf(concerns: readonly Concern[]): Map<Message['command'], List
   const listeners = new Map<Message['command'], Listener[]>();
   for (const { handlers } of concerns) {
     for (const [command, handler] of Object.entries(handlers ?? {})) {
-      const known = listeners.get(command as Message['command']);
-      if (known) known.push(handler as Listener);
-      else listeners.set(command as Message['command'], [handler as Listener]);
+      const before = listeners.get(command as Message['command']) ?? [];
+      // Exactly as long as it is: pushing would make room for sixteen more.
+      listeners.set(command as Message['command'], [...before, handler as Listener]);
     }
   }
   return listeners;

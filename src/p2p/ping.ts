@@ -10,7 +10,7 @@ import type { Concern, Handlers, P2pContext } from './concern.ts';
 import type { Peer } from './peer.ts';
 import type { PeerInfo } from './peer-info.ts';
 import { PeerStates } from './peer-states.ts';
-import type { Alarm } from './timers.ts';
+import type { PeerAlarms } from './timers.ts';
 
 /** Core: PING_INTERVAL. */
 const PING_INTERVAL_MS = 2 * MINUTE_MS;
@@ -25,17 +25,17 @@ interface PingState {
   /** When the last ping was sent. */
   start: Milliseconds;
   lastPing: Milliseconds | undefined;
-  readonly alarm: Alarm;
 }
 
 export class Ping implements Concern {
   readonly #context: P2pContext;
   readonly #states: PeerStates<PingState>;
-  readonly #ring = (peer: Peer, now: Milliseconds) => this.#check(peer, now);
+  readonly #alarms: PeerAlarms;
 
   constructor(context: P2pContext) {
     this.#context = context;
     this.#states = new PeerStates(context, 'ping');
+    this.#alarms = context.timers.ofPeers<Peer>((peer, now) => this.#check(peer, now));
   }
 
   readonly handlers: Handlers = {
@@ -47,13 +47,12 @@ export class Ping implements Concern {
   };
 
   onHandshakeDone(peer: Peer, now: Milliseconds): void {
-    const alarm = this.#context.timers.alarmOf(peer, this.#ring);
-    this.#states.set(peer, { nonce: undefined, start: 0, lastPing: undefined, alarm });
+    this.#states.set(peer, { nonce: undefined, start: 0, lastPing: undefined });
     this.#send(peer, now);
   }
 
   onDisconnected(peer: Peer): void {
-    this.#states.get(peer)?.alarm.clear();
+    this.#alarms.clear(peer);
     this.#states.delete(peer);
   }
 
@@ -131,7 +130,7 @@ export class Ping implements Concern {
         : Math.max(given, state.start + SILENCE_MAX_MS);
     const silence = Math.max(given, Math.min(peer.lastSend, peer.lastReceive) + SILENCE_MAX_MS);
     // All of these are "later than": one millisecond after.
-    state.alarm.set(Math.min(ping, silence) + 1);
+    this.#alarms.set(peer, Math.min(ping, silence) + 1);
   }
 }
 

@@ -19,7 +19,7 @@ import type { Concern, Handlers, P2pContext } from './concern.ts';
 import type { PeerId } from './events.ts';
 import type { Peer } from './peer.ts';
 import type { Reconciliation } from './reconciliation.ts';
-import type { Alarm } from './timers.ts';
+import type { PeerAlarms } from './timers.ts';
 
 /** Outbound full-relay links that flood: the ones after them reconcile. */
 const FLOODING_MAX = 8;
@@ -42,7 +42,6 @@ interface Link {
   /** The answerer's set as it was when its sketch went out, until the answer to that. */
   sketched: Map<number, Wtxid> | undefined;
   isOpen: boolean;
-  readonly alarm: Alarm;
 }
 
 /** What is here of `tx-relay`. */
@@ -56,7 +55,7 @@ export class Reconciler implements Concern {
   readonly #context: P2pContext;
   readonly #agreements: Reconciliation;
   readonly #links = new Map<PeerId, Link>();
-  readonly #ring = (peer: Peer, now: Milliseconds) => this.#ask(this.#links.get(peer.id)!, now);
+  readonly #alarms: PeerAlarms;
   #announcer: Announcer | undefined;
 
   readonly handlers: Handlers = {
@@ -68,6 +67,7 @@ export class Reconciler implements Concern {
   constructor(context: P2pContext, agreements: Reconciliation) {
     this.#context = context;
     this.#agreements = agreements;
+    this.#alarms = context.timers.ofPeers<Peer>((peer, now) => this.#ask(this.#links.get(peer.id)!, now));
   }
 
   /** Who announces: it is made after this one, because it asks `reconcilesWith`. */
@@ -84,11 +84,12 @@ export class Reconciler implements Concern {
     if (this.#context.options.relayStrategy?.kind !== 'reconcile') return;
     if (peer.type !== 'outbound-full-relay' || this.#agreements.keyOf(peer) === undefined) return;
     if (this.#floodingCount() < FLOODING_MAX) return;
-    this.#open(peer, 'dialer').alarm.set(now + randomExponential(this.#context.random, INTERVAL_MS));
+    this.#open(peer, 'dialer');
+    this.#alarms.set(peer, now + randomExponential(this.#context.random, INTERVAL_MS));
   }
 
   onDisconnected(peer: Peer): void {
-    this.#links.get(peer.id)?.alarm.clear();
+    this.#alarms.clear(peer);
     this.#links.delete(peer.id);
   }
 
@@ -110,8 +111,7 @@ export class Reconciler implements Concern {
   }
 
   #open(peer: Peer, role: Link['role']): Link {
-    const alarm = this.#context.timers.alarmOf(peer, this.#ring);
-    const link: Link = { peer, role, set: new Map(), sketched: undefined, isOpen: false, alarm };
+    const link: Link = { peer, role, set: new Map(), sketched: undefined, isOpen: false };
     this.#links.set(peer.id, link);
     return link;
   }
@@ -121,7 +121,7 @@ export class Reconciler implements Concern {
     const q = Math.round(DIFFERENCE_SHARE * Q_PRECISION);
     link.isOpen = true;
     this.#context.outbox.send(link.peer, { command: 'reqrecon', setSize: link.set.size, q });
-    link.alarm.set(now + INTERVAL_MS);
+    this.#alarms.set(link.peer, now + INTERVAL_MS);
   }
 
   /** The first question makes the link one that reconciles, on this side too. */

@@ -12,7 +12,7 @@
 import { DAY_MS, MINUTE_MS, type Milliseconds, SECOND_MS, toUnixSeconds } from '../base/clock.ts';
 import { randomBelow, shuffle } from '../base/random.ts';
 import { SERVICES } from '../wire/messages.ts';
-import type { AddressNetwork, NetAddress } from '../wire/net-address.ts';
+import { type AddressNetwork, type NetAddress, withTime } from '../wire/net-address.ts';
 import type { P2pContext } from './concern.ts';
 import type { DialTarget } from './events.ts';
 import { hostOfName, networkOf } from './netgroup.ts';
@@ -114,7 +114,7 @@ export class Seeding {
     const { addressBook, random } = this.#context;
     const heard = addresses.slice(0, ANSWER_MAX).map(address => {
       const age = 3 * DAY_MS + randomBelow(random, 4 * DAY_MS);
-      return { ...address, time: toUnixSeconds(now - age), services: SEED_SERVICES };
+      return withTime(address, toUnixSeconds(now - age), SEED_SERVICES);
     });
     if (heard.length > 0) {
       this.#context.log.info(`${heard.length} addresses found from DNS seed ${host}`);
@@ -188,7 +188,7 @@ export class Seeding {
     const heard = wanted.map(address => {
       // One to two weeks old (Core: ConvertSeeds).
       const age = 7 * DAY_MS + randomBelow(random, 7 * DAY_MS);
-      return { ...address, time: toUnixSeconds(now - age), services: SEED_SERVICES };
+      return withTime(address, toUnixSeconds(now - age), SEED_SERVICES);
     });
     addressBook.add(heard, hostOfName('fixedseeds'), now);
     this.#context.log.info(`Added ${heard.length} fixed seeds from reachable networks`);

@@ -17,53 +17,152 @@ export interface Alarm {
   clear(): void;
 }
 
-/** An alarm moved to a later time keeps its place in the heap until that comes up: one entry, however often it moves. */
-class HeapAlarm implements Alarm {
+/** What stands in a queue. Moved to a later time, it keeps its place in the heap until that comes up: one entry, however often it moves. */
+interface Queued {
   at: Milliseconds | undefined;
   /** The key of its entry that counts. */
   queuedAt: Milliseconds | undefined;
-  readonly #ring: (subject: unknown, now: Milliseconds) => void;
-  readonly #subject: unknown;
+  ring(now: Milliseconds): void;
+}
+
+class HeapAlarm implements Alarm, Queued {
+  at: Milliseconds | undefined;
+  queuedAt: Milliseconds | undefined;
   readonly #queue: AlarmQueue;
+  readonly ring: (now: Milliseconds) => void;
 
-  constructor(queue: AlarmQueue, ring: (subject: unknown, now: Milliseconds) => void, subject: unknown) {
+  constructor(queue: AlarmQueue, ring: (now: Milliseconds) => void) {
     this.#queue = queue;
-    this.#ring = ring;
-    this.#subject = subject;
-  }
-
-  ring(now: Milliseconds): void {
-    this.#ring(this.#subject, now);
+    this.ring = ring;
   }
 
   set(at: Milliseconds): void {
-    const before = this.at;
-    this.at = at + this.#queue.offset;
-    if (this.queuedAt === undefined || this.at < this.queuedAt) this.#queue.push(this);
-    this.#queue.moved(before, this.at);
+    this.#queue.set(this, at);
   }
 
   clear(): void {
-    const before = this.at;
-    this.at = undefined;
-    this.#queue.moved(before, Number.POSITIVE_INFINITY);
+    this.#queue.clear(this);
+  }
+}
+
+/** The deadlines of one peer: an entry in the queue for the first of them, however many there are. */
+class PeerClock implements Queued {
+  at: Milliseconds | undefined;
+  queuedAt: Milliseconds | undefined;
+  readonly #peer: Clocked;
+  readonly #queue: AlarmQueue;
+  readonly #rings: readonly Ring[];
+  /** By kind of alarm; Infinity for none. */
+  readonly #deadlines: number[];
+
+  constructor(peer: Clocked, queue: AlarmQueue, rings: readonly Ring[]) {
+    this.#peer = peer;
+    this.#queue = queue;
+    this.#rings = rings;
+    this.#deadlines = new Array<number>(rings.length).fill(Number.POSITIVE_INFINITY);
+  }
+
+  deadlineOf(kind: number): Milliseconds {
+    return this.#deadlines[kind] ?? Number.POSITIVE_INFINITY;
+  }
+
+  setDeadline(kind: number, at: Milliseconds): void {
+    const deadlines = this.#deadlines;
+    const before = this.deadlineOf(kind);
+    if (at === before) return;
+    // A concern may be made after the peer has come.
+    while (deadlines.length <= kind) deadlines.push(Number.POSITIVE_INFINITY);
+    deadlines[kind] = at;
+    if (this.at === undefined || at < this.at) this.#queue.set(this, at);
+    else if (before === this.at) this.#arm();
+  }
+
+  ring(now: Milliseconds): void {
+    const deadlines = this.#deadlines;
+    const due: number[] = [];
+    for (let kind = 0; kind < deadlines.length; kind += 1) {
+      if (deadlines[kind]! > now) continue;
+      deadlines[kind] = Number.POSITIVE_INFINITY;
+      due.push(kind);
+    }
+    this.#arm();
+    for (const kind of due) this.#rings[kind]!(this.#peer, now);
+  }
+
+  #arm(): void {
+    let first = Number.POSITIVE_INFINITY;
+    for (const at of this.#deadlines) if (at < first) first = at;
+    if (first === Number.POSITIVE_INFINITY) this.#queue.clear(this);
+    else this.#queue.set(this, first);
+  }
+}
+
+/** For the peer's record. */
+export type { PeerClock };
+
+/** What has deadlines; made for it when the first is set. */
+export interface Clocked {
+  clock: PeerClock | undefined;
+}
+
+type Ring = (peer: Clocked, now: Milliseconds) => void;
+
+/** An alarm for each peer, of one kind. */
+export class PeerAlarms {
+  readonly #queue: AlarmQueue;
+  readonly #rings: readonly Ring[];
+  readonly #kind: number;
+
+  constructor(queue: AlarmQueue, rings: readonly Ring[], kind: number) {
+    this.#queue = queue;
+    this.#rings = rings;
+    this.#kind = kind;
+  }
+
+  /** undefined while it is not set. */
+  at(peer: Clocked): Milliseconds | undefined {
+    const at = peer.clock?.deadlineOf(this.#kind);
+    return at === Number.POSITIVE_INFINITY ? undefined : at;
+  }
+
+  /** Set again, it forgets its former time. */
+  set(peer: Clocked, at: Milliseconds): void {
+    peer.clock ??= new PeerClock(peer, this.#queue, this.#rings);
+    peer.clock.setDeadline(this.#kind, at);
+  }
+
+  clear(peer: Clocked): void {
+    peer.clock?.setDeadline(this.#kind, Number.POSITIVE_INFINITY);
   }
 }
 
 class AlarmQueue {
-  readonly #heap = new MinHeap<HeapAlarm>();
+  readonly #heap = new MinHeap<Queued>();
   /** How much this clock is ahead of the node's. */
   offset: Milliseconds = 0;
   /** The first deadline, by this clock; Infinity for none, and undefined while it must be looked for. */
   #first: Milliseconds | undefined = Number.POSITIVE_INFINITY;
 
-  push(alarm: HeapAlarm): void {
+  set(alarm: Queued, at: Milliseconds): void {
+    const before = alarm.at;
+    alarm.at = at + this.offset;
+    if (alarm.queuedAt === undefined || alarm.at < alarm.queuedAt) this.#push(alarm);
+    this.#moved(before, alarm.at);
+  }
+
+  clear(alarm: Queued): void {
+    const before = alarm.at;
+    alarm.at = undefined;
+    this.#moved(before, Number.POSITIVE_INFINITY);
+  }
+
+  #push(alarm: Queued): void {
     alarm.queuedAt = alarm.at;
     this.#heap.push(alarm.at!, alarm);
   }
 
   /** An alarm rings at another time than before. Asked after each event, the first deadline is seldom looked for. */
-  moved(from: Milliseconds | undefined, to: Milliseconds): void {
+  #moved(from: Milliseconds | undefined, to: Milliseconds): void {
     if (this.#first === undefined) return;
     if (to <= this.#first) this.#first = to;
     else if (from === this.#first) this.#first = undefined;
@@ -82,13 +181,13 @@ class AlarmQueue {
       this.#heap.pop();
       if (alarm.queuedAt !== key) continue;
       alarm.queuedAt = undefined;
-      if (alarm.at !== undefined) this.push(alarm);
+      if (alarm.at !== undefined) this.#push(alarm);
     }
     return Number.POSITIVE_INFINITY;
   }
 
   /** Takes out the first alarm, which is due. */
-  pop(): HeapAlarm {
+  pop(): Queued {
     this.#findFirst();
     this.#first = undefined;
     const alarm = this.#heap.pop()!;
@@ -101,20 +200,22 @@ class AlarmQueue {
 export class Timers {
   readonly #node = new AlarmQueue();
   readonly #scheduler = new AlarmQueue();
+  readonly #ofPeers: Ring[] = [];
 
   /** Not set yet. `ring` may set it again. */
   alarm(ring: (now: Milliseconds) => void): Alarm {
-    return new HeapAlarm(this.#node, (_, now) => ring(now), undefined);
+    return new HeapAlarm(this.#node, ring);
   }
 
-  /** As `alarm`, for what each peer has one of: `ring` is made once for all of them. */
-  alarmOf<Subject>(subject: Subject, ring: (subject: Subject, now: Milliseconds) => void): Alarm {
-    return new HeapAlarm(this.#node, ring as (subject: unknown, now: Milliseconds) => void, subject);
+  /** As `alarm`, one for each peer. */
+  ofPeers<Peer extends Clocked>(ring: (peer: Peer, now: Milliseconds) => void): PeerAlarms {
+    this.#ofPeers.push(ring as Ring);
+    return new PeerAlarms(this.#node, this.#ofPeers, this.#ofPeers.length - 1);
   }
 
   /** As `alarm`, for chores that Core gives its scheduler. */
   scheduled(ring: (now: Milliseconds) => void): Alarm {
-    return new HeapAlarm(this.#scheduler, (_, now) => ring(now), undefined);
+    return new HeapAlarm(this.#scheduler, ring);
   }
 
   /** `mockscheduler`: scheduled alarms ring this much sooner. */
@@ -129,7 +230,7 @@ export class Timers {
 
   /** Rings what is due. What is set meanwhile waits for the next call, even if its time has come. */
   run(now: Milliseconds): void {
-    const due: HeapAlarm[] = [];
+    const due: Queued[] = [];
     for (const queue of [this.#node, this.#scheduler]) {
       while (queue.next() <= now) due.push(queue.pop());
     }

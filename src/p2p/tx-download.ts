@@ -50,7 +50,6 @@ export class TxDownload implements Concern {
   readonly #verdicts: TxVerdicts;
   /** Whose turn it is to have an orphan tried again. */
   readonly #orphanWork = new Set<PeerId>();
-  readonly #wtxidPeers = new Set<PeerId>();
   /** Both names of what the writer checks now: not asked of others meanwhile (in Core, nothing happens meanwhile). */
   readonly #beingChecked = new Set<Hash256>();
   /** Orphans among them: what they are told is no news. */
@@ -84,15 +83,10 @@ export class TxDownload implements Concern {
     return this.#orphans;
   }
 
-  onHandshakeDone(peer: Peer): void {
-    if (peer.wtxidRelay) this.#wtxidPeers.add(peer.id);
-  }
-
   onDisconnected(peer: Peer): void {
     this.#orphans.eraseForPeer(peer.id);
     this.#requests.disconnect(peer.id);
     this.turn.ask();
-    this.#wtxidPeers.delete(peer.id);
     this.#orphanWork.delete(peer.id);
   }
 
@@ -212,9 +206,15 @@ export class TxDownload implements Concern {
   /** When it may be asked; undefined: at once. */
   #turnOf(peer: Peer, by: TxReference['by'], now: Milliseconds): Milliseconds | undefined {
     let reasons = peer.isPreferredDownload ? 0 : 1;
-    if (by === 'txid' && this.#wtxidPeers.size > 0) reasons += 1;
+    if (by === 'txid' && this.#hasWtxidPeers()) reasons += 1;
     if (this.#requests.countInFlight(peer.id) >= OVERLOADED && !peer.permissions.has('relay')) reasons += 1;
     return reasons === 0 ? undefined : now + reasons * DELAY_MS;
+  }
+
+  #hasWtxidPeers(): boolean {
+    for (const { wtxidRelay, phase } of this.#context.peers.values())
+      if (wtxidRelay && phase !== 'connected' && phase !== 'greeted') return true;
+    return false;
   }
 
   #ask(id: PeerId, now: Milliseconds): void {

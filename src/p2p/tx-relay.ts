@@ -27,7 +27,7 @@ import type { PeerInfo } from './peer-info.ts';
 import { PeerStates } from './peer-states.ts';
 import type { RelayStrategy } from './relay-strategy.ts';
 import type { TxSource } from './serve.ts';
-import type { Alarm } from './timers.ts';
+import type { Alarm, PeerAlarms } from './timers.ts';
 import type { Turn } from './turns.ts';
 
 /** Mean times between two batches (Core: OUTBOUND_INVENTORY_BROADCAST_INTERVAL, INBOUND_…). */
@@ -47,8 +47,6 @@ interface SharedClock {
 
 interface PeerState {
   readonly holder: Holder;
-  /** Made when something waits for the first time. */
-  alarm: Alarm | undefined;
   /** Absent: nothing. */
   toSend: Set<Wtxid> | undefined;
   /** The one that inbound peers share; outbound ones have none but their own. */
@@ -68,7 +66,8 @@ export class TxRelay implements Concern, TxSource {
   readonly #states: PeerStates<PeerState>;
   /** How many peers there are states of. */
   #listeners = 0;
-  readonly #ring = (peer: Peer, now: Milliseconds) => this.#sendBatch(peer, this.#states.get(peer)!, now);
+  /** Set while something waits for the peer. */
+  readonly #alarms: PeerAlarms;
   /** The clocks that inbound peers share, by their way in. */
   readonly #inboundClocks = new Map<string, SharedClock>();
   readonly #known: KnownTxs;
@@ -95,6 +94,9 @@ export class TxRelay implements Concern, TxSource {
   ) {
     this.#context = context;
     this.#states = new PeerStates(context, 'tx-relay');
+    this.#alarms = context.timers.ofPeers<Peer>((peer, now) =>
+      this.#sendBatch(peer, this.#states.get(peer)!, now),
+    );
     this.#known = new KnownTxs(context.random);
     this.#strategy = others.strategy;
     this.#heldAlarm = context.timers.alarm(now => this.#releaseHeld(now));
@@ -115,7 +117,6 @@ export class TxRelay implements Concern, TxSource {
     if (!peer.relaysTxs && !mayWantLater) return;
     const state: PeerState = {
       holder: this.#known.join(),
-      alarm: undefined,
       toSend: undefined,
       sharedClock: isInbound(peer) ? this.#sharedClockOf(peer) : undefined,
       nextBatch: now,
@@ -131,7 +132,7 @@ export class TxRelay implements Concern, TxSource {
   onDisconnected(peer: Peer): void {
     const state = this.#states.get(peer);
     if (!state) return;
-    state.alarm?.clear();
+    this.#alarms.clear(peer);
     this.#known.leave(state.holder);
     this.#states.delete(peer);
     this.#listeners -= 1;
@@ -224,7 +225,7 @@ export class TxRelay implements Concern, TxSource {
     // Its clock need not strike for what it told us itself.
     if (state.toSend?.delete(hash as Wtxid) !== true || state.toSend.size > 0) return;
     state.toSend = undefined;
-    if (!state.wantsAll) state.alarm?.clear();
+    if (!state.wantsAll) this.#alarms.clear(peer);
   }
 
   /**
@@ -237,10 +238,16 @@ export class TxRelay implements Concern, TxSource {
     const { mempool, outbox } = this.#context;
     const entry =
       item.type === INV.wtx ? mempool.getByWtxid(item.hash as Wtxid) : mempool.get(item.hash as Txid);
-    if (entry === undefined || !wasTold(peer, state, entry, now)) return this.#inLastBlock(item.hash);
+    if (entry === undefined || !this.#wasTold(peer, state, entry, now)) return this.#inLastBlock(item.hash);
     if (mempool.unbroadcast().includes(entry.tx.txid))
       outbox.emit({ kind: 'txBroadcast', txid: entry.tx.txid });
     return entry.tx;
+  }
+
+  /** It was in the pool when the peer's clock last struck. */
+  #wasTold(peer: Peer, state: PeerState, entry: MempoolEntry, now: Milliseconds): boolean {
+    if (isImmediate(peer) || entry.sequence < state.lastSequence || entry.time < state.lastBatch) return true;
+    return this.#alarms.at(peer) === undefined && state.nextBatch <= now && entry.time < state.nextBatch;
   }
 
   #inLastBlock(hash: Hash256): Transaction | undefined {
@@ -274,14 +281,13 @@ export class TxRelay implements Concern, TxSource {
   }
 
   #wakeFor(peer: Peer, state: PeerState, now: Milliseconds): void {
-    if (state.alarm?.at !== undefined) return;
+    if (this.#alarms.at(peer) !== undefined) return;
     if (state.nextBatch <= now) {
       // It has run on unseen, and what was in the pool then counts as told.
       state.lastBatch = state.nextBatch;
       state.nextBatch = this.#drawNext(state, now);
     }
-    state.alarm ??= this.#context.timers.alarmOf(peer, this.#ring);
-    state.alarm.set(isImmediate(peer) ? now : state.nextBatch);
+    this.#alarms.set(peer, isImmediate(peer) ? now : state.nextBatch);
   }
 
   #sharedClockOf(peer: Peer): SharedClock {
@@ -305,7 +311,7 @@ export class TxRelay implements Concern, TxSource {
     const { mempool, outbox } = this.#context;
     state.nextBatch = this.#drawNext(state, now);
     if (peer.isSendPaused) {
-      state.alarm?.set(state.nextBatch);
+      this.#alarms.set(peer, state.nextBatch);
       return;
     }
     const items: InventoryItem[] = [];
@@ -317,7 +323,7 @@ export class TxRelay implements Concern, TxSource {
     }
     state.lastBatch = now;
     state.lastSequence = mempool.sequence;
-    if (state.toSend) state.alarm?.set(isImmediate(peer) ? now : state.nextBatch);
+    if (state.toSend) this.#alarms.set(peer, isImmediate(peer) ? now : state.nextBatch);
   }
 
   /** The answer to `mempool`. */
@@ -379,12 +385,6 @@ export class TxRelay implements Concern, TxSource {
 /** Trusted peers are told at once. */
 function isImmediate(peer: Peer): boolean {
   return peer.permissions.has('noban');
-}
-
-/** It was in the pool when the peer's clock last struck. */
-function wasTold(peer: Peer, state: PeerState, entry: MempoolEntry, now: Milliseconds): boolean {
-  if (isImmediate(peer) || entry.sequence < state.lastSequence || entry.time < state.lastBatch) return true;
-  return state.alarm?.at === undefined && state.nextBatch <= now && entry.time < state.nextBatch;
 }
 
 function itemFor(peer: Peer, tx: Transaction): InventoryItem {

@@ -7,7 +7,7 @@ import { randomBelow, SeededRandom } from '../base/random.ts';
 import type { SignatureVerifier } from '../crypto/verifier.ts';
 import { isRoutable } from '../p2p/netgroup.ts';
 import type { RelayStrategyOptions } from '../p2p/relay-strategy.ts';
-import { addressKey, type NetAddress } from '../wire/net-address.ts';
+import { addressKey, type NetAddress, withTime } from '../wire/net-address.ts';
 import { Agenda } from './agenda.ts';
 import { type BaseChain, createBaseChain } from './base-chain.ts';
 import { Checks } from './checks.ts';
@@ -133,7 +133,7 @@ export class World {
     for (let i = 0; i < count; i += 1) {
       const other = known[randomBelow(random, known.length)]!;
       if (other === node) continue;
-      const heard = { ...other.address, time: time - randomBelow(random, 3_600), services: NODE_SERVICES };
+      const heard = withTime(other.address, time - randomBelow(random, 3_600), NODE_SERVICES);
       node.addressBook.add([heard], other.address, this.now);
     }
   }

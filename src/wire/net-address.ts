@@ -35,6 +35,11 @@ export interface TimedAddress extends NetAddress {
   readonly services: bigint;
 }
 
+/** Field by field: an object made by spreading another keeps its further fields in an array beside it. */
+export function withTime({ network, bytes, port }: NetAddress, time: number, services: bigint): TimedAddress {
+  return { network, bytes, port, time, services };
+}
+
 const IPV4_IN_IPV6 = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff);
 /** Tor v2 embedded in IPv6 (OnionCat): no longer an address. */
 const ONIONCAT = Uint8Array.of(0xfd, 0x87, 0xd8, 0x7e, 0xeb, 0x43);

@@ -86,3 +86,49 @@ test.each([1, 2, 3])('as a list of deadlines would (seed %i)', seed => {
     expect(rung.splice(0).sort(), `seed ${seed}`).toEqual(due.sort());
   }
 });
+
+test.each([1, 2, 3])('alarms of peers, as a list of deadlines would (seed %i)', seed => {
+  const random = new SeededRandom(seed);
+  const timers = new Timers();
+  const rung: string[] = [];
+  const peers = Array.from({ length: 5 }, (_, id) => ({ id, clock: undefined }));
+  const kinds = [0, 1, 2].map(kind =>
+    timers.ofPeers<{ id: number; clock: undefined }>(({ id }) => rung.push(`${id} ${kind}`)),
+  );
+  const model = new Map<string, number>();
+  for (let now = 0; now < 2_000; now += 1) {
+    const peer = peers[randomBelow(random, 5)]!;
+    const kind = randomBelow(random, 3);
+    const name = `${peer.id} ${kind}`;
+    if (randomBelow(random, 3) === 0) {
+      kinds[kind]!.clear(peer);
+      model.delete(name);
+    } else {
+      const at = now + 1 + randomBelow(random, 50);
+      kinds[kind]!.set(peer, at);
+      model.set(name, at);
+    }
+    expect(kinds[kind]!.at(peer), `seed ${seed}`).toBe(model.get(name));
+    expect(timers.nextDeadline(), `seed ${seed}`).toBe(
+      model.size === 0 ? undefined : Math.min(...model.values()),
+    );
+    timers.run(now);
+    const due = [...model].filter(([, at]) => at <= now).map(([each]) => each);
+    for (const each of due) model.delete(each);
+    expect(rung.splice(0).sort(), `seed ${seed}`).toEqual(due.sort());
+  }
+});
+
+test('the alarm of a peer, set again for now, does not ring twice in one run', () => {
+  const timers = new Timers();
+  const peer = { clock: undefined };
+  let count = 0;
+  const alarms = timers.ofPeers(each => {
+    count += 1;
+    alarms.set(each, 5);
+  });
+  alarms.set(peer, 5);
+  timers.run(5);
+  expect(count).toBe(1);
+  expect(timers.nextDeadline()).toBe(5);
+});
