@@ -214,6 +214,14 @@ export class ChainHost {
     return this.#files.readBlock(position);
   }
 
+  /** A part of them: see `BlockFiles.readBlockPart`. */
+  readBlockPart(
+    position: FilePosition,
+    part: { readonly from: number; readonly length: number },
+  ): Promise<Uint8Array> {
+    return this.#files.readBlockPart(position, part);
+  }
+
   /** Of undo data, likewise. */
   readUndoBytes(position: FilePosition, parentHash: BlockHash): Promise<Uint8Array> {
     return this.#files.readUndo(position, parentHash);

@@ -12,7 +12,7 @@ import {
 } from '../chain/indexes/filter-index.ts';
 import type { SpenderIndex } from '../chain/indexes/spender-index.ts';
 import type { TxIndex } from '../chain/indexes/tx-index.ts';
-import { type TxPosition, transactionAt } from '../chain/indexes/tx-position.ts';
+import type { TxPosition } from '../chain/indexes/tx-position.ts';
 import type {
   CoinStatsLookup,
   ConfirmedTransaction,
@@ -21,11 +21,16 @@ import type {
   SpenderLookup,
   TransactionLookup,
 } from '../rpc/index-access.ts';
-import { blockHeader } from '../wire/block.ts';
-import { Reader } from '../wire/codec.ts';
+import { blockHeader, HEADER_BYTES } from '../wire/block.ts';
+import { DecodeError, Reader } from '../wire/codec.ts';
+import { readTransaction } from '../wire/transaction.ts';
 import type { Engine } from './engine.ts';
 import type { IndexFiles } from './index-files.ts';
 import type { IndexRunner } from './index-runner.ts';
+
+/** Most transactions are shorter than this; of one that is not, more is read. */
+const TX_BYTES_FIRST = 2_048;
+const TX_BYTES_GROWTH = 16;
 
 export function bestHeight({ chain }: Engine, runner: IndexRunner): number {
   return runner.best === undefined ? 0 : chain.headers.heightOf(runner.best);
@@ -125,9 +130,22 @@ function rangeTo({ chain }: Engine, startHeight: number, stop: HeaderId): BlockR
   return { startHeight, hashes };
 }
 
-/** undefined: the block is not in the files, or another lies there. */
-async function readAt(engine: Engine, position: TxPosition): Promise<ConfirmedTransaction | undefined> {
-  const raw = await engine.host.readBlockBytes(position.block);
-  const block = engine.chain.headers.find(blockHeader.read(new Reader(raw)).hash);
-  return block === undefined ? undefined : { tx: transactionAt(raw, position), block };
+/** Only the header and the transaction are read; undefined: the block is none that we know. */
+async function readAt(
+  { host, chain }: Engine,
+  position: TxPosition,
+): Promise<ConfirmedTransaction | undefined> {
+  const header = await host.readBlockPart(position.block, { from: 0, length: HEADER_BYTES });
+  const block = chain.headers.find(blockHeader.read(new Reader(header)).hash);
+  if (block === undefined) return undefined;
+  const from = HEADER_BYTES + position.offset;
+  // How long it is, it says itself only when it is read.
+  for (let length = TX_BYTES_FIRST; ; length *= TX_BYTES_GROWTH) {
+    const raw = await host.readBlockPart(position.block, { from, length });
+    try {
+      return { tx: readTransaction(new Reader(raw)), block };
+    } catch (error) {
+      if (!(error instanceof DecodeError) || raw.length < length) throw error;
+    }
+  }
 }

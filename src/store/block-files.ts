@@ -172,12 +172,22 @@ export class BlockFiles {
 
   /** Throws StoreError when there is no block record at `position`. */
   readBlock(position: FilePosition): Promise<Uint8Array> {
-    return this.#read('blk', position, 0);
+    return this.#read('blk', position, (file, at, size) => this.#records.read(file, at, size));
+  }
+
+  /** `length` bytes of a block from its byte `from` on, fewer at its end. Throws StoreError like `readBlock`. */
+  readBlockPart(
+    position: FilePosition,
+    part: { readonly from: number; readonly length: number },
+  ): Promise<Uint8Array> {
+    return this.#read('blk', position, (file, at, size) => this.#records.readPart(file, at, size, part));
   }
 
   /** Throws StoreError also when the checksum does not match. */
   async readUndo(position: FilePosition, parentHash: BlockHash): Promise<Uint8Array> {
-    const whole = await this.#read('rev', position, CHECKSUM_BYTES);
+    const whole = await this.#read('rev', position, (file, at, size) =>
+      this.#records.read(file, at, size, CHECKSUM_BYTES),
+    );
     const raw = whole.subarray(0, whole.length - CHECKSUM_BYTES);
     const expected = undoChecksum(raw, parentHash);
     if (Buffer.compare(expected, whole.subarray(raw.length)) !== 0)
@@ -301,7 +311,11 @@ export class BlockFiles {
     target.dirty = true;
   }
 
-  async #read(kind: Kind, position: FilePosition, tailBytes: number): Promise<Uint8Array> {
+  async #read(
+    kind: Kind,
+    position: FilePosition,
+    read: (file: FileHandle, at: number, size: number) => Promise<Uint8Array | undefined>,
+  ): Promise<Uint8Array> {
     const path = this.#path(kind, position.file);
     let handle: FileHandle;
     try {
@@ -312,7 +326,7 @@ export class BlockFiles {
     try {
       const { size } = await handle.stat();
       const at = position.offset - RECORD_HEADER_BYTES;
-      const raw = at < 0 ? undefined : await this.#records.read(handle, at, size, tailBytes);
+      const raw = at < 0 ? undefined : await read(handle, at, size);
       if (raw === undefined)
         throw new StoreError('corrupted', `There is no record ${this.#describe(kind, position)}`);
       return raw;

@@ -41,13 +41,33 @@ export class RecordFormat {
 
   /** The payload (and `tailBytes` more) of the record that starts at `at`; undefined if no whole one does. */
   async read(file: FileBytes, at: number, size: number, tailBytes = 0): Promise<Uint8Array | undefined> {
+    const length = await this.#lengthAt(file, at, size, tailBytes);
+    return length === undefined
+      ? undefined
+      : this.#readBytes(file, at + RECORD_HEADER_BYTES, length + tailBytes);
+  }
+
+  /** `length` bytes of a payload from its byte `from` on, or fewer at its end; undefined if no whole record starts at `at`. */
+  async readPart(
+    file: FileBytes,
+    at: number,
+    size: number,
+    part: { readonly from: number; readonly length: number },
+  ): Promise<Uint8Array | undefined> {
+    const length = await this.#lengthAt(file, at, size, 0);
+    if (length === undefined) return undefined;
+    const from = Math.min(part.from, length);
+    return this.#readBytes(file, at + RECORD_HEADER_BYTES + from, Math.min(part.length, length - from));
+  }
+
+  /** Of the payload of the record that starts at `at`; undefined if no whole one does. */
+  async #lengthAt(file: FileBytes, at: number, size: number, tailBytes: number): Promise<number | undefined> {
     if (at + RECORD_HEADER_BYTES > size) return undefined;
     const header = await this.#readBytes(file, at, RECORD_HEADER_BYTES);
     for (let i = 0; i < this.#magic.length; i += 1) if (header[i] !== this.#magic[i]) return undefined;
     const length = new DataView(header.buffer, header.byteOffset).getUint32(4, true);
     if (tailBytes === 0 && length > BLOCK_BYTES_MAX) return undefined;
-    if (at + RECORD_HEADER_BYTES + length + tailBytes > size) return undefined;
-    return this.#readBytes(file, at + RECORD_HEADER_BYTES, length + tailBytes);
+    return at + RECORD_HEADER_BYTES + length + tailBytes > size ? undefined : length;
   }
 
   async #readBytes(file: FileBytes, at: number, length: number): Promise<Uint8Array> {

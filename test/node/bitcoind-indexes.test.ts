@@ -26,7 +26,11 @@ describeBitcoind('indexes and snapshots of bitcoind and ours', () => {
     await ours.rpc('generatetoaddress', 104, ADDRESS);
     const block = await ours.rpc<{ tx: string[] }>('getblock', await ours.rpc('getblockhash', 1));
     spent = { txid: block.tx[0]!, vout: 0 };
-    const raw = await ours.rpc('createrawtransaction', [spent], [{ [ADDRESS]: 49.999 }, { data: '00ff' }]);
+    const raw = await ours.rpc(
+      'createrawtransaction',
+      [spent],
+      [{ [ADDRESS]: 49.999 }, { data: '00ff'.repeat(2_000) }],
+    );
     const { hex } = await ours.rpc<{ hex: string }>('signrawtransactionwithkey', raw, [KEY]);
     spender = await ours.rpc<string>('sendrawtransaction', hex);
     [stale] = (await ours.rpc<string[]>('generatetoaddress', 1, ADDRESS)) as [string];

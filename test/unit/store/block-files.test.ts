@@ -65,6 +65,14 @@ describe('block files', () => {
       const second = openIn(path, { newXorKey });
       for (const [i, position] of positions.entries())
         expect(await second.readBlock(position)).toEqual(blocks[i]);
+      const part = (from: number, length: number) => second.readBlockPart(positions[2]!, { from, length });
+      expect(await part(0, 80)).toEqual(blocks[2]!.subarray(0, 80));
+      expect(await part(4_003, 20)).toEqual(blocks[2]!.subarray(4_003, 4_023));
+      expect(await part(4_990, 100)).toEqual(blocks[2]!.subarray(4_990));
+      expect(await part(6_000, 10)).toHaveLength(0);
+      await expect(second.readBlockPart({ file: 0, offset: 9 }, { from: 0, length: 1 })).rejects.toThrow(
+        /no record/,
+      );
       expect(await second.readUndo(undo, ZERO_HASH as BlockHash)).toEqual(blocks[0]);
       await expect(second.readUndo(undo, '1'.repeat(32) as BlockHash)).rejects.toThrow(/Wrong checksum/);
       await expect(second.readBlock({ file: 0, offset: 9 })).rejects.toThrow(/no record at offset 9/);
