@@ -56,8 +56,13 @@ export function blockMaker(
 
   const templateFor = (scriptPubKey: Uint8Array): Promise<BlockTemplate> =>
     engine.enqueue('template', function* () {
-      yield* [];
-      const template = createTemplate(contextFor(scriptPubKey), mempool, options);
+      const context = contextFor(scriptPubKey);
+      const template = createTemplate(context, mempool, options);
+      // Better no block than one that the network refuses (Core: CreateNewBlock).
+      const checks = { now: context.now, checkPow: false, checkMerkleRoot: false };
+      const reject = yield* chain.testBlock(template.block, checks);
+      if (reject !== undefined)
+        throw new RpcError(RpcCode.MISC_ERROR, `TestBlockValidity failed: ${reject.message}`);
       if (options.printsPriority)
         for (const tx of template.block.transactions.slice(1)) printPriority(tx.txid);
       last = { weight: template.weight, txCount: template.block.transactions.length - 1 };
