@@ -32,10 +32,18 @@ export async function locateNew(directory: string, name: string): Promise<Wallet
 export async function locateExisting(directory: string, name: string): Promise<WalletLocation> {
   const location = await locate(directory, name);
   if (existsSync(location.path)) return location;
-  const why = existsSync(location.folder) ? 'Data is not in recognized format.' : 'Path does not exist.';
+  if (existsSync(location.folder)) throw notRecognized(location);
   throw new WalletHostError(
     'notFound',
-    `${WALLET_VERIFICATION_FAILED}Failed to load database path '${location.folder}'. ${why}`,
+    `${WALLET_VERIFICATION_FAILED}Failed to load database path '${location.folder}'. Path does not exist.`,
+  );
+}
+
+/** There is no wallet, or a file of another program in its place. */
+export function notRecognized({ folder }: WalletLocation): WalletHostError {
+  return new WalletHostError(
+    'notFound',
+    `${WALLET_VERIFICATION_FAILED}Failed to load database path '${folder}'. Data is not in recognized format.`,
   );
 }
 
@@ -52,9 +60,8 @@ export async function listWalletFolders(directory: string): Promise<readonly str
 /** What went wrong with a file, as the host says it. */
 export function asHostError(error: unknown): unknown {
   if (error instanceof StoreError) {
-    const failure = error.code === 'foreign' ? 'notFound' : 'failed';
     const why = error.code === 'locked' ? IN_USE : error.message;
-    return new WalletHostError(failure, `${WALLET_VERIFICATION_FAILED}${why}`);
+    return new WalletHostError('failed', `${WALLET_VERIFICATION_FAILED}${why}`);
   }
   if (error instanceof DecodeError) {
     return new WalletHostError('failed', `Wallet loading failed. ${error.message}`);

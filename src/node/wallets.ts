@@ -18,6 +18,7 @@ import {
   type WalletHost,
   WalletHostError,
 } from '../rpc/wallet-host.ts';
+import { StoreError } from '../store/errors.ts';
 import type { Entry } from '../store/store.ts';
 import { openWalletFile, type WalletFile } from '../store/wallet-file.ts';
 import type { WalletOptions } from '../wallet/options.ts';
@@ -32,6 +33,7 @@ import {
   listWalletFolders,
   locateExisting,
   locateNew,
+  notRecognized,
   WALLET_VERIFICATION_FAILED,
 } from './wallet-folder.ts';
 import { WalletResender } from './wallet-resend.ts';
@@ -150,8 +152,10 @@ export class Wallets implements WalletHost {
       throw new WalletHostError('alreadyLoaded', `Wallet "${name}" is already loaded.`);
     }
     return this.#whileLoading(name, async () => {
-      const { path } = await locateExisting(this.#options.directory, name);
-      const file = await openWalletFile(path, 'open');
+      const location = await locateExisting(this.#options.directory, name);
+      const file = await openWalletFile(location.path, 'open').catch((error: unknown) => {
+        throw error instanceof StoreError && error.code === 'foreign' ? notRecognized(location) : error;
+      });
       try {
         if (file.cutBytes > 0) this.#deps.log.warn(`Wallet ${name}: the end of the file was torn and cut`);
         const wallet = this.#newWallet(name);

@@ -136,7 +136,7 @@ describe('several wallets', () => {
     ['one that does not exist', 'loadwallet', ['nowhere'], -18, /Path does not exist\.$/],
     ['a folder without a wallet', 'loadwallet', ['empty'], -18, /not in recognized format\.$/],
     ['one that is loaded', 'loadwallet', ['there'], -35, /^Wallet "there" is already loaded\.$/],
-    ['a foreign file', 'loadwallet', ['foreign'], -18, /belongs to another program$/],
+    ['a foreign file', 'loadwallet', ['foreign'], -18, /not in recognized format\.$/],
   ])('refuse %s', async (_, method, args, code, message) => {
     const rig = new Rig(folder);
     await rig.call('createwallet', ['there']);
