@@ -378,4 +378,11 @@ export interface ProcessAccess {
   /** Debug categories and whether each is on. */
   logCategories(): ReadonlyMap<string, boolean>;
   setLogCategory(category: string, on: boolean): void;
+  /** Of the JavaScript heap: bytes, and spaces that hold something or nothing. */
+  heap(): {
+    readonly used: number;
+    readonly free: number;
+    readonly spacesUsed: number;
+    readonly spacesFree: number;
+  };
 }

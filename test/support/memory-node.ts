@@ -453,6 +453,7 @@ export class MemoryNode {
       },
       logCategories: () => this.logCategories,
       setLogCategory: (category, on) => this.logCategories.set(category, on),
+      heap: () => ({ used: 3, free: 2, spacesUsed: 1, spacesFree: 1 }),
     };
   }
 }

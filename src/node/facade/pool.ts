@@ -1,4 +1,5 @@
 /** What RPC sees of the mempool's writer, the clocks and the process. */
+import { getHeapSpaceStatistics } from 'node:v8';
 import { SECOND_MS } from '../../base/clock.ts';
 import { Reject } from '../../consensus/reject.ts';
 import type { Acceptance } from '../../mempool/accept.ts';
@@ -79,5 +80,11 @@ export function processAccess(deps: {
     deprecatedRpcs: deps.deprecatedRpcs,
     logCategories: () => new Map(Object.entries(deps.log.categories())),
     setLogCategory: (category, on) => deps.log.enable(category, on),
+    heap() {
+      const { heapUsed: used, heapTotal } = process.memoryUsage();
+      const spaces = getHeapSpaceStatistics();
+      const spacesUsed = spaces.filter(space => space.space_used_size > 0).length;
+      return { used, free: heapTotal - used, spacesUsed, spacesFree: spaces.length - spacesUsed };
+    },
   };
 }

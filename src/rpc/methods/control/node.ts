@@ -125,25 +125,27 @@ export const getmemoryinfo: RpcMethod<NodeFacade> = {
     when(
       'mode "stats"',
       res.object('', '', [
-        res.object('locked', 'memory that is never written to swap: none here', [
+        res.object('locked', 'where keys lie: the JavaScript heap, which may be written to swap', [
           res.number('used', 'bytes in use'),
           res.number('free', 'bytes free'),
           res.number('total', 'bytes altogether'),
-          res.number('locked', 'bytes locked'),
-          res.number('chunks_used', 'pieces in use'),
-          res.number('chunks_free', 'pieces free'),
+          res.number('locked', 'bytes that are never written to swap: none'),
+          res.number('chunks_used', 'spaces of the heap that hold something'),
+          res.number('chunks_free', 'spaces that are empty'),
         ]),
       ]),
     ),
   ],
   examples: [[]],
-  run(_node, args) {
+  run(node, args) {
     const mode = args.string('mode');
     if (mode === 'mallocinfo') {
       throw new RpcError(RpcCode.INVALID_PARAMETER, 'mallocinfo mode not available');
     }
     if (mode !== 'stats') throw new RpcError(RpcCode.INVALID_PARAMETER, `unknown mode ${mode}`);
-    return { locked: { used: 0, free: 0, total: 0, locked: 0, chunks_used: 0, chunks_free: 0 } };
+    const { used, free, spacesUsed, spacesFree } = node.process.heap();
+    const total = used + free;
+    return { locked: { used, free, total, locked: 0, chunks_used: spacesUsed, chunks_free: spacesFree } };
   },
 };
 
