@@ -3,38 +3,25 @@ import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type RegtestNode, RpcError, until } from '../../scripts/regtest/process.ts';
-import { bytesToHex, hashToHex } from '../../src/base/bytes.ts';
+import { bytesToHex } from '../../src/base/bytes.ts';
 import { type Random, randomBelow } from '../../src/base/random.ts';
 import type { Block } from '../../src/wire/block.ts';
-import type { CrashBlocks } from './blocks.ts';
-import { atHeight, demand, type Work, whileFlushing } from './victim.ts';
+import {
+  CHECKED_HEIGHTS,
+  checkCoins,
+  checkIndexes,
+  heightKeeper,
+  INDEXES,
+  type Life,
+  PRUNED_INDEXES,
+  type World,
+} from './checks.ts';
+import { livingOnSnapshot } from './snapshot-life.ts';
+import { atHeight, demand, whileFlushing } from './victim.ts';
 
-/** What undisturbed runs have said. */
-export interface Expected {
-  /** By the hash of the tip. */
-  readonly coinHash: ReadonlyMap<string, string>;
-  readonly muhashAt: ReadonlyMap<number, string>;
-  readonly filterAt: ReadonlyMap<number, string>;
-}
-
-export interface World {
-  readonly blocks: CrashBlocks;
-  readonly expected: Expected;
-  /** HOST:PORT of a node that serves the chain. */
-  readonly peer: string;
-}
-
-export interface Life {
-  readonly name: string;
-  /** What the folder holds at first. */
-  readonly template: 'nothing' | 'chain' | 'wallet';
-  work(world: World, random: Random, directory: string): Work & { look(node: RegtestNode): Promise<void> };
-}
-
-/** Where indexes are looked at; up to 390 all branches have the same blocks. */
-export const CHECKED_HEIGHTS = [5, 101, 250, 390, 420];
-const INDEXES = ['--txindex', '--blockfilterindex', '--coinstatsindex', '--txospenderindex'];
 const WAIT_MS = 60_000;
+/** Up to here all branches have the same blocks. */
+const COMMON_HEIGHTS = CHECKED_HEIGHTS.filter(height => height <= 390);
 
 export const LIVES: readonly Life[] = [
   { name: 'sync', template: 'nothing', work: world => syncing(world, []) },
@@ -45,61 +32,26 @@ export const LIVES: readonly Life[] = [
     template: 'chain',
     work: (world, random) => reorganising(world, random, INDEXES),
   },
-  { name: 'prune', template: 'chain', work: (world, random, directory) => pruning(world, random, directory) },
-  { name: 'reindex', template: 'chain', work: (world, random) => reindexing(world, random) },
+  {
+    name: 'prune',
+    template: 'chain',
+    work: (world, random, directory) => pruning(world, random, directory, []),
+  },
+  {
+    name: 'prune with indexes',
+    template: 'chain',
+    work: (world, random, directory) => pruning(world, random, directory, PRUNED_INDEXES),
+  },
+  { name: 'reindex', template: 'chain', work: (world, random) => reindexing(world, random, []) },
+  {
+    name: 'reindex with indexes',
+    template: 'chain',
+    work: (world, random) => reindexing(world, random, INDEXES),
+  },
+  { name: 'snapshot', template: 'headers', work: world => livingOnSnapshot(world, []) },
+  { name: 'snapshot with indexes', template: 'headers', work: world => livingOnSnapshot(world, INDEXES) },
   { name: 'wallet', template: 'wallet', work: (_world, random) => writingWallets(random) },
 ];
-
-/** Heights that were told stay reached: a kill takes nothing from the page cache. */
-function heightKeeper() {
-  let told = 0;
-  return {
-    tell(height: number) {
-      told = Math.max(told, height);
-    },
-    async check(node: RegtestNode) {
-      const height = await node.rpc<number>('getblockcount');
-      demand(height >= told, `stands at ${height} and had told of ${told}`);
-    },
-  };
-}
-
-async function checkCoins(world: World, node: RegtestNode, tip: Block): Promise<void> {
-  const hash = hashToHex(tip.header.hash);
-  const info = await node.rpc<{ bestblock: string; hash_serialized_3: string }>(
-    'gettxoutsetinfo',
-    'hash_serialized_3',
-    null,
-    false,
-  );
-  demand(info.bestblock === hash, `the tip is ${info.bestblock} and should be ${hash}`);
-  const coins = world.expected.coinHash.get(hash);
-  demand(
-    coins !== undefined && info.hash_serialized_3 === coins,
-    `the coins are others than in an undisturbed run`,
-  );
-}
-
-export function indexesSynced(node: RegtestNode): Promise<unknown> {
-  return until('the indexes are at the tip', WAIT_MS, async () => {
-    const infos = Object.values(await node.rpc<Record<string, { synced: boolean }>>('getindexinfo'));
-    return infos.length > 0 && infos.every(({ synced }) => synced);
-  });
-}
-
-async function checkIndexes(world: World, node: RegtestNode, heights: readonly number[]): Promise<void> {
-  await indexesSynced(node);
-  for (const height of heights) {
-    const hash = await node.rpc<string>('getblockhash', height);
-    const { muhash } = await node.rpc<{ muhash: string }>('gettxoutsetinfo', 'muhash', height);
-    demand(muhash === world.expected.muhashAt.get(height), `the statistics of height ${height} are others`);
-    const { filter } = await node.rpc<{ filter: string }>('getblockfilter', hash);
-    demand(filter === world.expected.filterAt.get(height), `the filter of height ${height} is another one`);
-    const { tx } = await node.rpc<{ tx: string[] }>('getblock', hash);
-    const found = await node.rpc<{ blockhash: string }>('getrawtransaction', tx.at(-1)!, true);
-    demand(found.blockhash === hash, `the transaction index tells of another block`);
-  }
-}
 
 function syncing(world: World, indexes: readonly string[]): ReturnType<Life['work']> {
   const { chain } = world.blocks;
@@ -124,7 +76,7 @@ function syncing(world: World, indexes: readonly string[]): ReturnType<Life['wor
     async look(node) {
       await checkCoins(world, node, chain.at(-1)!);
       demand(await node.rpc<boolean>('verifychain', 4, 60), 'verifychain finds something wrong');
-      if (indexes.length > 0) await checkIndexes(world, node, CHECKED_HEIGHTS);
+      if (indexes.length > 0) await checkIndexes(world, node, CHECKED_HEIGHTS, indexes);
     },
   };
 }
@@ -141,12 +93,7 @@ function reorganising(world: World, random: Random, indexes: readonly string[]):
     async look(node) {
       await checkCoins(world, node, last);
       demand(await node.rpc<boolean>('verifychain', 4, 60), 'verifychain finds something wrong');
-      if (indexes.length > 0)
-        await checkIndexes(
-          world,
-          node,
-          CHECKED_HEIGHTS.filter(height => height <= 390),
-        );
+      if (indexes.length > 0) await checkIndexes(world, node, COMMON_HEIGHTS, indexes);
       demand((await node.rpc<number>('getblockcount')) > chain.length, 'the last branch is the best');
     },
   };
@@ -170,13 +117,18 @@ async function submitBranches(
   }
 }
 
-function pruning(world: World, random: Random, directory: string): ReturnType<Life['work']> {
+function pruning(
+  world: World,
+  random: Random,
+  directory: string,
+  indexes: readonly string[],
+): ReturnType<Life['work']> {
   const { branches } = world.blocks;
   const heights = heightKeeper();
   let pruned = 0;
   const blocksFolder = path.join(directory, 'regtest', 'blocks');
   return {
-    args: ['--prune=1', '--fastprune'],
+    args: ['--prune=1', '--fastprune', ...indexes],
     spanMs: 1200,
     async check(node) {
       await heights.check(node);
@@ -210,18 +162,19 @@ function pruning(world: World, random: Random, directory: string): ReturnType<Li
       const bytes = files.reduce((sum, name) => sum + statSync(path.join(blocksFolder, name)).size, 0);
       demand(info.size_on_disk === bytes, `files of ${bytes} bytes, and ${info.size_on_disk} are told`);
       demand(!files.includes('blk00000.dat'), 'the first file is gone');
+      if (indexes.length > 0) await checkIndexes(world, node, COMMON_HEIGHTS, indexes);
     },
   };
 }
 
-function reindexing(world: World, random: Random): ReturnType<Life['work']> {
+function reindexing(world: World, random: Random, indexes: readonly string[]): ReturnType<Life['work']> {
   const { chain } = world.blocks;
   const kinds = ['--reindex', '--reindex-chainstate', undefined] as const;
   return {
     /** Half of the starts begin anew, the others go on with what was begun. */
     get args() {
       const kind = kinds[randomBelow(random, kinds.length)];
-      return kind === undefined ? [] : [kind];
+      return kind === undefined ? indexes : [kind, ...indexes];
     },
     spanMs: 900,
     async check() {},
@@ -231,6 +184,7 @@ function reindexing(world: World, random: Random): ReturnType<Life['work']> {
     async look(node) {
       await checkCoins(world, node, chain.at(-1)!);
       demand(await node.rpc<boolean>('verifychain', 4, 60), 'verifychain finds something wrong');
+      if (indexes.length > 0) await checkIndexes(world, node, CHECKED_HEIGHTS, indexes);
     },
   };
 }

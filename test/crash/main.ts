@@ -9,16 +9,21 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import networks from '../../genesis.json' with { type: 'json' };
 import { killAll, type RegtestNode } from '../../scripts/regtest/process.ts';
 import { bytesToHex, hashToHex } from '../../src/base/bytes.ts';
 import { randomBelow, SeededRandom } from '../../src/base/random.ts';
+import { HEADER_BYTES } from '../../src/wire/block.ts';
 import { crashRun } from '../support/chain-crash.ts';
 import { INDEX_CRASHES, indexCrashRun } from '../support/index-crash.ts';
 import { walletCrashRun } from '../support/wallet-crash.ts';
 import { blockFile, type CrashBlocks, crashBlocks } from './blocks.ts';
-import { CHECKED_HEIGHTS, type Expected, indexesSynced, LIVES, type Life, type World } from './lives.ts';
+import { CHECKED_HEIGHTS, type Expected, indexesSynced, type Life, type World } from './checks.ts';
+import { LIVES } from './lives.ts';
 import { atHeight, newNode, Victim } from './victim.ts';
 
+/** Of the chain's 420 blocks. */
+const SNAPSHOT_HEIGHT = 300;
 /** Kills of one life, at most. */
 const KILLS_PER_LIFE_MAX = 12;
 
@@ -64,11 +69,13 @@ async function main(): Promise<void> {
   const expected = await undisturbed(blocks, file);
   const chain = await chainTemplate(blocks, file);
   const wallet = await walletTemplate();
-  const templates = { nothing: undefined, chain, wallet };
+  const snapshot = await snapshotOf(chain);
+  const headers = await headersTemplate(blocks, snapshot.genesis);
+  const templates = { nothing: undefined, chain, headers, wallet };
   const server = await newNode(path.join(root, 'server'), [`--loadblock=${file}`], { isServer: true });
   await server.node.start();
   await atHeight(server.node, blocks.chain.length);
-  const world: World = { blocks, expected, peer: server.address };
+  const world: World = { blocks, expected, peer: server.address, snapshot };
   say(`prepared; ${kills} kills with seed ${values.seed}`);
   const lives = LIVES.filter(({ name }) => values.only === undefined || name.includes(values.only));
   const counts = new Map<string, number>();
@@ -156,6 +163,47 @@ async function chainTemplate(blocks: CrashBlocks, file: string): Promise<string>
   const { node } = await newNode(directory, [`--loadblock=${file}`, '--fastprune']);
   await node.start();
   await atHeight(node, blocks.chain.length);
+  await node.stop();
+  return directory;
+}
+
+/** Of the chain in `template`, and the file of a chain like regtest that takes it. */
+async function snapshotOf(template: string): Promise<World['snapshot']> {
+  const file = path.join(root, 'coins.dat');
+  const { node } = await newNode(template, []);
+  await node.start();
+  const dump = await node.rpc<{
+    base_hash: string;
+    base_height: number;
+    txoutset_hash: string;
+    nchaintx: number;
+  }>('dumptxoutset', file, '', { rollback: SNAPSHOT_HEIGHT });
+  await node.stop();
+  const genesis = path.join(root, 'genesis.json');
+  const own = {
+    directory: 'regtest',
+    magic: networks.regtest.magic,
+    genesis: networks.regtest.genesis,
+    assumeUtxo: [
+      {
+        height: dump.base_height,
+        blockHash: dump.base_hash,
+        hashSerialized: dump.txoutset_hash,
+        chainTxCount: dump.nchaintx,
+      },
+    ],
+  };
+  writeFileSync(genesis, JSON.stringify({ crashtest: own }));
+  return { file, genesis, height: dump.base_height };
+}
+
+/** Knows all headers, and no block. */
+async function headersTemplate(blocks: CrashBlocks, genesis: string): Promise<string> {
+  const directory = path.join(root, 'headers');
+  const { node } = await newNode(directory, ['--genesis', genesis]);
+  await node.start();
+  for (const { raw } of blocks.chain)
+    await node.rpc('submitheader', bytesToHex(raw.subarray(0, HEADER_BYTES)));
   await node.stop();
   return directory;
 }
