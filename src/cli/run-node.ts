@@ -1,17 +1,9 @@
 /** A node from its start to its end, as a process: signals, exit codes, and one line on stderr when it cannot start. */
-import { setFlagsFromString } from 'node:v8';
 import { loadConfig, type Persona } from '../node/config.ts';
 import { type RunningNode, startNode } from '../node/node.ts';
 import type { SettingSource } from '../node/settings.ts';
 import { UnusableDatabaseError } from '../node/start-engine.ts';
 import { fail } from './fail.ts';
-
-/**
- * How much the heap may grow, in per cent of what was alive, before all of it is looked through. V8 would let it be more
- * while there is memory: during a sync that is decoded blocks that nobody needs any more. Measured over a sync of
- * 100,000 inputs: a sixth to a third less resident memory, and no more CPU.
- */
-const HEAP_GROWING_PERCENT = 50;
 
 /** Resolves to the exit code: 0 after a clean stop, 1 when it could not start or had to give up. */
 export async function runNode(commandLine: SettingSource, persona: Persona): Promise<number> {
@@ -29,7 +21,6 @@ export async function runNode(commandLine: SettingSource, persona: Persona): Pro
     if (running.node === undefined) process.exit(fail(error));
     running.node.giveUp(error);
   };
-  setFlagsFromString(`--heap-growing-percent=${HEAP_GROWING_PERCENT}`);
   process.on('SIGINT', stop).on('SIGTERM', stop);
   process.on('uncaughtException', giveUp).on('unhandledRejection', giveUp);
   try {
