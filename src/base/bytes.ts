@@ -21,6 +21,14 @@ export const ZERO_HASH = '\0'.repeat(32) as BlockHash & Txid & Wtxid;
 
 export const EMPTY_BYTES = new Uint8Array(0);
 
+/**
+ * Zeros for what is given to C many times: a new small array lies where V8 may move it, and before C may see it, it is
+ * copied out into memory of its own, which costs more than all the rest of the call.
+ */
+export function unmovedBytes(length: number): Uint8Array {
+  return new Uint8Array(new ArrayBuffer(length));
+}
+
 /** Of Buffer, but works on any Uint8Array: no view need be made for each string. */
 const latin1Slice = (
   Buffer.prototype as unknown as { latin1Slice(this: Uint8Array, start: number, end: number): string }

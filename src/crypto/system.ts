@@ -8,6 +8,7 @@
  * and read as many bytes as they expect; so lengths are checked here, and only what was parsed is passed on.
  */
 import { createRequire } from 'node:module';
+import { unmovedBytes } from '../base/bytes.ts';
 import { answersRightly } from './engine-questions.ts';
 import { PointCache } from './point-cache.ts';
 
@@ -26,6 +27,7 @@ const CONTEXT_NONE = 1;
 /** secp256k1_pubkey, secp256k1_xonly_pubkey and secp256k1_ecdsa_signature: opaque, of one size. */
 const OBJECT_BYTES = 64;
 const COMPRESSED_BYTES = 33;
+const KEY_BYTES_MAX = 65;
 
 /** What is used of koffi. */
 interface Koffi {
@@ -85,26 +87,38 @@ function bind(library: Library): SystemSecp256k1 {
   const parseXOnly = check('xonly_pubkey_parse', 'void *', 'void *');
   const verifySchnorr = check('schnorrsig_verify', 'void *', 'void *', 'size_t', 'void *');
 
-  const signature = new Uint8Array(OBJECT_BYTES);
-  const point = new Uint8Array(OBJECT_BYTES);
-  const points = new PointCache(key => {
-    const found = new Uint8Array(OBJECT_BYTES);
-    return parseKey(found, key, key.length) ? found : undefined;
-  });
-  const pointOf = (key: Uint8Array): Uint8Array | undefined => {
-    if (key.length === COMPRESSED_BYTES) return points.get(key);
-    return parseKey(point, key, key.length) ? point : undefined;
+  const signature = unmovedBytes(OBJECT_BYTES);
+  const point = unmovedBytes(OBJECT_BYTES);
+  const bytes64 = unmovedBytes(64);
+  const hash = unmovedBytes(32);
+  const keyBytes = unmovedBytes(KEY_BYTES_MAX);
+  const parsed = (key: Uint8Array): boolean => {
+    keyBytes.set(key);
+    return parseKey(point, keyBytes, key.length);
+  };
+  const points = new PointCache(key => (parsed(key) ? point.slice() : undefined));
+  /** Leaves the point in `point`. */
+  const findPoint = (key: Uint8Array): boolean => {
+    if (key.length !== COMPRESSED_BYTES) return parsed(key);
+    const found = points.get(key);
+    if (found === undefined) return false;
+    point.set(found);
+    return true;
   };
   return {
     verifyCompact(compact, hash32, publicKey) {
       if (compact.length !== 64 || hash32.length !== 32) return false;
-      const found = pointOf(publicKey);
-      if (found === undefined) return false;
-      return parseSignature(signature, compact) && verifyEcdsa(signature, hash32, found);
+      if (!findPoint(publicKey)) return false;
+      bytes64.set(compact);
+      hash.set(hash32);
+      return parseSignature(signature, bytes64) && verifyEcdsa(signature, hash, point);
     },
     verifySchnorr(message32, signature64, xOnlyKey32) {
       if (signature64.length !== 64 || message32.length !== 32 || xOnlyKey32.length !== 32) return false;
-      return parseXOnly(point, xOnlyKey32) && verifySchnorr(signature64, message32, 32, point);
+      keyBytes.set(xOnlyKey32);
+      bytes64.set(signature64);
+      hash.set(message32);
+      return parseXOnly(point, keyBytes) && verifySchnorr(bytes64, hash, 32, point);
     },
   };
 }

@@ -11,6 +11,7 @@
  * r = x(P), s' = −e·x(P), m' = −s·x(P) with even parity gives Q = r⁻¹(s'·P − m'·G) = s·G − e·P, the point BIP340 asks for.
  */
 
+import { unmovedBytes } from '../base/bytes.ts';
 import { withoutHybrid } from './curve.ts';
 import { parseDerLax } from './der.ts';
 import { taggedHash } from './hashes.ts';
@@ -84,12 +85,17 @@ function systemVerifier(system: SystemSecp256k1): SignatureVerifier {
 }
 
 function nativeVerifier(native: NativeSecp256k1): SignatureVerifier {
+  const compactBytes = unmovedBytes(64);
+  const hashBytes = unmovedBytes(32);
   const points = new PointCache(key => native.publicKeyConvert(key, false));
   return cVerifier('native', {
     verifyCompact(compact, hash, publicKey) {
       try {
         const point = publicKey.length === COMPRESSED_BYTES ? points.get(publicKey) : publicKey;
-        return point !== undefined && native.ecdsaVerify(compact, hash, point);
+        if (point === undefined || hash.length !== hashBytes.length) return false;
+        compactBytes.set(compact);
+        hashBytes.set(hash);
+        return native.ecdsaVerify(compactBytes, hashBytes, point);
       } catch {
         return false;
       }
