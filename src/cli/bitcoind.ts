@@ -1,8 +1,8 @@
 /** `bin/bitcoind`: the same node for rigs made for Bitcoin Core, with single-dash arguments and Core's manners. */
 import { OPTIONS, type OptionDeclaration } from '../node/option-table.ts';
 import { parseDashArguments } from '../node/settings.ts';
-import { keepHeapSmall } from '../node/small-heap.ts';
 import { fail } from './fail.ts';
+import { runNode } from './run-node.ts';
 
 export async function bitcoindMain(args: readonly string[]): Promise<void> {
   // Node prints warnings about itself on stderr, which rigs read as failure.
@@ -16,8 +16,6 @@ export async function bitcoindMain(args: readonly string[]): Promise<void> {
     return;
   }
   try {
-    keepHeapSmall();
-    const { runNode } = await import('./run-node.ts');
     process.exitCode = await runNode(parseDashArguments(args), 'bitcoind');
   } catch (error) {
     process.exitCode = fail(error);

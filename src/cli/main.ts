@@ -1,6 +1,5 @@
 /** The commands of `bin/node`. Each is read here and done elsewhere, loaded only when it is called. */
 import yargs, { type Argv } from 'yargs';
-import { keepHeapSmall } from '../node/small-heap.ts';
 import { fail } from './fail.ts';
 import { CHAIN_OPTIONS, settingsFrom, withNodeOptions, withPlainFlags } from './settings-from-yargs.ts';
 
@@ -22,7 +21,6 @@ export async function main(args: readonly string[]): Promise<void> {
       'Run a node',
       argv => withNodeOptions(argv),
       async argv => {
-        keepHeapSmall();
         const { runNode } = await import('./run-node.ts');
         code = await runNode(settingsFrom(argv), 'hearsay');
       },
@@ -52,7 +50,6 @@ export async function main(args: readonly string[]): Promise<void> {
       'Validate and store the blocks of files (Core’s blk*.dat framing, also gzip)',
       argv => withNodeOptions(argv).positional('files', { type: 'string', array: true, demandOption: true }),
       async argv => {
-        keepHeapSmall();
         const { runImport } = await import('./import.ts');
         code = await runImport(settingsFrom(argv), argv.files);
       },

@@ -11,7 +11,6 @@ import type { Engine } from './engine.ts';
 import type { BlockMaker } from './facade/mining.ts';
 import type { MinerAnswer, MinerJob } from './miner-worker.ts';
 import { ConfigError, type Settings } from './settings.ts';
-import { keepHeapSmall } from './small-heap.ts';
 
 /** A template is made anew this often, for new transactions and the time. */
 const REFRESH_MS: Milliseconds = 10 * SECOND_MS;
@@ -55,7 +54,6 @@ export class BackgroundMiner {
     // Beside the bundle, or the compiled file where this one is compiled.
     this.#worker = new Worker(new URL('./miner-worker.js', import.meta.url));
     this.#worker.on('message', (answer: MinerAnswer) => void this.#answered(answer).catch(deps.onFatal));
-    this.#worker.once('online', keepHeapSmall);
     this.#worker.on('error', deps.onFatal);
     this.#forget = deps.engine.listen({
       onChain: notice => {

@@ -31,9 +31,12 @@ export interface WorkerAnswer {
 assert(parentPort !== null, 'this file runs as a worker');
 const port = parentPort;
 const { engine, signatures } = workerData as WorkerStart;
-const verifiers = verifiersOf(await loadVerifier(engine), signatures);
+const ready = loadVerifier(engine).then(verifier => verifiersOf(verifier, signatures));
 
-port.on('message', (message: WorkerMessage) => {
+// What comes before the engine is loaded waits for it, in order.
+port.on('message', (message: WorkerMessage) => void ready.then(verifiers => handle(message, verifiers)));
+
+function handle(message: WorkerMessage, verifiers: ReturnType<typeof verifiersOf>): void {
   if (message === 'end') {
     port.close();
     return;
@@ -45,4 +48,4 @@ port.on('message', (message: WorkerMessage) => {
     if (result !== undefined) failures.push(result);
   }
   port.postMessage({ id, failures } satisfies WorkerAnswer);
-});
+}

@@ -13,7 +13,6 @@ import { scriptErrorText } from '../script/errors.ts';
 import { verifyInputs } from '../script/verify.ts';
 import { firstFailure, JobRunner, packJob, type UnitFailure } from './script-job.ts';
 import type { WorkerAnswer, WorkerMessage, WorkerStart } from './script-worker.ts';
-import { keepHeapSmall } from './small-heap.ts';
 
 /** `threadId` of a worker that has ended. */
 const ENDED_THREAD = -1;
@@ -163,7 +162,6 @@ export class ScriptWorkers {
     // Options of our own process, such as --input-type, may not suit a worker.
     const worker = new Worker(WORKER_URL, { workerData, execArgv: [] });
     worker.unref();
-    worker.once('online', keepHeapSmall);
     worker.on('message', ({ id, failures }: WorkerAnswer) => this.#report(id, failures));
     worker.on('error', error => this.#fail(error));
     worker.on('exit', () => this.#fail(new Error('A script worker ended')));
