@@ -58,12 +58,19 @@ export async function runTaskAsync<Effect, Result>(
 export class TaskRun<Effect, Result> {
   readonly #task: Task<Effect, Result>;
   readonly #perform: (effect: Effect) => unknown;
+  readonly #rest: (() => Promise<void> | undefined) | undefined;
   #aside: StandAside | undefined;
   #step: IteratorResult<Effect, Result> | undefined;
 
-  constructor(task: Task<Effect, Result>, perform: (effect: Effect) => unknown) {
+  /** `rest`: asked between two steps whether to wait before the next. */
+  constructor(
+    task: Task<Effect, Result>,
+    perform: (effect: Effect) => unknown,
+    rest?: () => Promise<void> | undefined,
+  ) {
     this.#task = task;
     this.#perform = perform;
+    this.#rest = rest;
   }
 
   /** Of a task that has ended. */
@@ -88,6 +95,8 @@ export class TaskRun<Effect, Result> {
       } catch (error) {
         completion = new Failure(error);
       }
+      const rest = this.#rest?.();
+      if (rest !== undefined) await rest;
       step = this.#next(completion);
     }
     return undefined;

@@ -11,6 +11,7 @@ import { type SharedSignatureCache, type SignatureCacheUse, verifiersOf } from '
 import type { SignatureVerifier } from '../crypto/verifier.ts';
 import { scriptErrorText } from '../script/errors.ts';
 import { verifyInputs } from '../script/verify.ts';
+import type { Transaction } from '../wire/transaction.ts';
 import { firstFailure, JobRunner, packJob, type UnitFailure } from './script-job.ts';
 import type { WorkerAnswer, WorkerMessage, WorkerStart } from './script-worker.ts';
 
@@ -20,6 +21,11 @@ const ENDED_THREAD = -1;
 const SHARED_INPUTS_MIN = 16;
 /** How long the main thread may check before others get a turn. */
 const SLICE_MS = 3;
+/**
+ * Bytes for each input from which on one input may take longer than the main thread may be away: a tapscript of 64 KB can
+ * ask for a thousand signatures. Such a job is left to the workers where there are any.
+ */
+const LONG_INPUT_BYTES = 16 * 1024;
 /** Threads beside the main one (Core: MAX_SCRIPTCHECK_THREADS). */
 const WORKERS_MAX = 15;
 
@@ -85,7 +91,10 @@ export class ScriptWorkers {
   ): ScriptFailure | undefined | Promise<ScriptFailure | undefined> {
     let inputs = 0;
     for (const { tx } of checks) inputs += tx.inputCount;
-    return inputs < SHARED_INPUTS_MIN ? this.#checkHere(checks, use) : this.#checkShared(checks, use);
+    const takesLong = this.#workers.length > 0 && checks.some(({ tx }) => isLong(tx));
+    return inputs < SHARED_INPUTS_MIN && !takesLong
+      ? this.#checkHere(checks, use)
+      : this.#checkShared(checks, use, takesLong ? 'workers' : 'all');
   }
 
   /** Ends the workers; what is still being checked rejects. */
@@ -102,18 +111,24 @@ export class ScriptWorkers {
     return undefined;
   }
 
-  #checkShared(checks: readonly ScriptCheck[], use: SignatureCacheUse): Promise<ScriptFailure | undefined> {
+  #checkShared(
+    checks: readonly ScriptCheck[],
+    use: SignatureCacheUse,
+    who: 'all' | 'workers',
+  ): Promise<ScriptFailure | undefined> {
     if (this.#broken !== undefined) return Promise.reject(this.#broken);
     const buffer = packJob(checks);
     const id = this.#nextId;
     this.#nextId += 1;
     return new Promise((resolve, reject) => {
-      this.#jobs.set(id, { failures: [], pending: 1 + this.#workers.length, resolve, reject });
+      const pending = this.#workers.length + (who === 'all' ? 1 : 0);
+      this.#jobs.set(id, { failures: [], pending, resolve, reject });
       for (const worker of this.#workers) {
         // An idle pool does not keep the process alive, a working one does.
         worker.ref();
         worker.postMessage({ id, buffer, use } satisfies WorkerMessage);
       }
+      if (who === 'workers') return;
       this.#shares.push({ id, runner: new JobRunner(buffer, this.#verifiers[use]), failures: [] });
       if (this.#shares.length === 1) this.#helpSoon();
     });
@@ -178,6 +193,10 @@ export class ScriptWorkers {
     this.#jobs.clear();
     this.#shares.length = 0;
   }
+}
+
+function isLong(tx: Transaction): boolean {
+  return tx.size > LONG_INPUT_BYTES * tx.inputCount;
 }
 
 function describe({ check, input, error }: UnitFailure): ScriptFailure {

@@ -41,6 +41,28 @@ describe('writer', () => {
     expect(writer.length).toBe(0);
   });
 
+  test('tasks that wait for nothing leave others their turn', async () => {
+    const seen: string[] = [];
+    const writer = new Writer<'work'>({
+      perform: () => {
+        // Longer than a turn, by all of them.
+        for (const end = performance.now() + 2; performance.now() < end; );
+      },
+      onFatal: error => expect.unreachable(error.message),
+    });
+    function* work(name: string): Generator<'work', void, unknown> {
+      for (let i = 0; i < 20; i += 1) yield 'work';
+      seen.push(name);
+    }
+    setImmediate(() => seen.push('a turn'));
+    const many = [
+      writer.enqueue('first', () => work('first')),
+      writer.enqueue('second', () => work('second')),
+    ];
+    await Promise.all(many);
+    expect(seen).toEqual(['a turn', 'first', 'second']);
+  });
+
   test('a task that throws for its caller does not stop the queue', async () => {
     const { writer, fatal } = testWriter();
     await expect(writer.enqueue('a', () => failing(new RangeError('yours')))).rejects.toThrow('yours');
