@@ -20,6 +20,8 @@ export const BLOCK_INDEX_KEYS = {
 } as const;
 /** Core writes a constant here since it stopped writing its own version (CDiskBlockIndex::DUMMY_VERSION). */
 const RECORD_VERSION = 259_900;
+/** No chain is longer (Core: heights are signed integers of 32 bits). */
+const HEIGHT_MAX = 0x7fff_ffff;
 
 /** Records beside the headers, under Core's keys (txdb: DB_FLAG and DB_REINDEX_FLAG, each with the value '1'). */
 export const REINDEXING_KEY = Uint8Array.of(0x52); // 'R'
@@ -53,11 +55,18 @@ export function blockIndexOp(headers: HeaderTree, id: HeaderId): BatchOp {
   return { type: 'put', key, value: w.finish() };
 }
 
+/** Of a record's value, without the rest. Throws DecodeError. */
+export function heightOfRecord(r: Reader): number {
+  readVarInt(r);
+  const height = readVarInt(r);
+  if (height > HEIGHT_MAX) throw new DecodeError('A record of the block index has no height');
+  return height;
+}
+
 /** Throws DecodeError, also when the header does not hash to the key. */
 export function decodeBlockIndex([key, value]: Entry): BlockIndexRecord {
   const r = new Reader(value);
-  readVarInt(r);
-  const height = readVarInt(r);
+  const height = heightOfRecord(r);
   const status = readVarInt(r);
   const txCount = readVarInt(r);
   const hasData = (status & HAVE_DATA) !== 0;

@@ -12,7 +12,6 @@ import { Deployments } from '../consensus/deployments.ts';
 import type { ChainParams } from '../consensus/params.ts';
 import type { Reject } from '../consensus/reject.ts';
 import { StoreError } from '../store/errors.ts';
-import type { Entry } from '../store/store.ts';
 import type { Block, BlockHeader } from '../wire/block.ts';
 import type { OutPoint } from '../wire/transaction.ts';
 import {
@@ -35,6 +34,7 @@ import type { BlockFileUsage, BlockResult, CoinsStore, FilePosition, WriterTask 
 import { flush } from './flush.ts';
 import type { HeaderTree } from './header-tree.ts';
 import { assumeBase, extendHistory } from './history.ts';
+import type { IndexRecords } from './index-records.ts';
 import { addAllCandidates, invalidateBlock, preciousBlock, reconsiderBlock } from './invalidate.ts';
 import { abandonedFiles, pruneHeight, pruneIfFull, pruneTo } from './prune.ts';
 import {
@@ -144,10 +144,10 @@ export class Chain implements ChainView, HeaderAcceptor {
    * not validated yet. Throws StoreError.
    */
   loadIndex(
-    entries: Iterable<Entry>,
+    records: IndexRecords,
     flags: IndexFlags & { readonly snapshot?: BlockHash | undefined } = {},
   ): void {
-    loadIndex(this.#state, entries, flags);
+    loadIndex(this.#state, records, flags);
     if (flags.snapshot === undefined) return;
     const hash = hashToHex(flags.snapshot);
     const base = this.headers.find(flags.snapshot);

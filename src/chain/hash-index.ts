@@ -3,18 +3,18 @@
  * garbage collector to walk through. Strings of a million hashes and a map of them would take a hundred bytes more each.
  */
 import { type BlockHash, bytesToHash } from '../base/bytes.ts';
+import { hashWord, WordRows } from './word-rows.ts';
 
-const HASH_BYTES = 32;
+const HASH_WORDS = 8;
 /** Small: a simulated world has thousands of trees. */
-const CAPACITY_INITIAL = 64;
-const CAPACITY_GROWTH = 1.25;
+const SLOTS_INITIAL = 128;
 /** Of the slots, as a part. */
 const LOAD_MAX = 0.7;
 
 export class HashIndex {
-  #bytes = new Uint8Array(CAPACITY_INITIAL * HASH_BYTES);
+  readonly #hashes = new WordRows(HASH_WORDS);
   /** Number + 1, or 0. */
-  #slots = new Int32Array(CAPACITY_INITIAL * 2);
+  #slots = new Int32Array(SLOTS_INITIAL);
   #size = 0;
 
   get size(): number {
@@ -25,39 +25,25 @@ export class HashIndex {
   find(hash: BlockHash): number {
     const slots = this.#slots;
     const mask = slots.length - 1;
-    for (let at = homeOf(hash) & mask; ; at = (at + 1) & mask) {
+    for (let at = mix(hashWord(hash, 0), hashWord(hash, 1)) & mask; ; at = (at + 1) & mask) {
       const id = slots[at]! - 1;
-      if (id < 0 || this.#isAt(id, hash)) return id;
+      if (id < 0 || this.#hashes.hasHash(id, 0, hash)) return id;
     }
   }
 
   /** Gives the next number to a hash that has none. */
   add(hash: BlockHash): number {
     const id = this.#size;
-    if ((id + 1) * HASH_BYTES > this.#bytes.length) this.#growBytes();
     if (id + 1 > this.#slots.length * LOAD_MAX) this.#growSlots();
-    const start = id * HASH_BYTES;
-    for (let i = 0; i < HASH_BYTES; i += 1) this.#bytes[start + i] = hash.charCodeAt(i);
+    this.#hashes.reach(id);
+    this.#hashes.setHash(id, 0, hash);
     this.#size += 1;
     this.#place(id);
     return id;
   }
 
   hashOf(id: number): BlockHash {
-    const start = id * HASH_BYTES;
-    return bytesToHash<BlockHash>(this.#bytes.subarray(start, start + HASH_BYTES));
-  }
-
-  #isAt(id: number, hash: BlockHash): boolean {
-    const start = id * HASH_BYTES;
-    for (let i = 0; i < HASH_BYTES; i += 1) if (this.#bytes[start + i] !== hash.charCodeAt(i)) return false;
-    return true;
-  }
-
-  #growBytes(): void {
-    const larger = new Uint8Array(Math.ceil(this.#size * CAPACITY_GROWTH) * HASH_BYTES);
-    larger.set(this.#bytes);
-    this.#bytes = larger;
+    return bytesToHash<BlockHash>(this.#hashes.hashBytes(id, 0));
   }
 
   #growSlots(): void {
@@ -68,26 +54,13 @@ export class HashIndex {
   #place(id: number): void {
     const slots = this.#slots;
     const mask = slots.length - 1;
-    const bytes = this.#bytes;
-    const start = id * HASH_BYTES;
-    let at =
-      mix(
-        bytes[start]! | (bytes[start + 1]! << 8) | (bytes[start + 2]! << 16) | (bytes[start + 3]! << 24),
-        bytes[start + 4]! | (bytes[start + 5]! << 8),
-      ) & mask;
+    let at = mix(this.#hashes.get(id, 0), this.#hashes.get(id, 1)) & mask;
     while (slots[at] !== 0) at = (at + 1) & mask;
     slots[at] = id + 1;
   }
 }
 
-/** The first bytes are those that nobody has to find zeros for. */
-function homeOf(hash: BlockHash): number {
-  return mix(
-    hash.charCodeAt(0) | (hash.charCodeAt(1) << 8) | (hash.charCodeAt(2) << 16) | (hash.charCodeAt(3) << 24),
-    hash.charCodeAt(4) | (hash.charCodeAt(5) << 8),
-  );
-}
-
+/** Of the first words: those are the ones that nobody has to find zeros for. */
 function mix(first: number, second: number): number {
   const h = Math.imul(first ^ Math.imul(second, 0x9e37_79b1), 0x85eb_ca77);
   return h ^ (h >>> 15);

@@ -4,17 +4,28 @@
  * CBlockIndex). Nothing here depends on who has seen the header, so trees of several nodes in one process may share it.
  */
 import { assert } from '../base/assert.ts';
-import { type BlockHash, binaryToBytes, bytesToBinary, type Hash256, ZERO_HASH } from '../base/bytes.ts';
+import { type BlockHash, bytesToHash, ZERO_HASH } from '../base/bytes.ts';
 import type { UnixSeconds } from '../base/clock.ts';
 import { blockProof } from '../consensus/pow.ts';
 import type { BlockHeader } from '../wire/block.ts';
 import type { HeaderId } from './chain-view.ts';
 import { HashIndex } from './hash-index.ts';
+import { WordRows } from './word-rows.ts';
 
 /** Blocks whose times the median is taken of (Core: nMedianTimeSpan). */
 const MEDIAN_TIME_SPAN = 11;
-const CAPACITY_INITIAL = 64;
-const CAPACITY_GROWTH = 1.25;
+
+/** Words of a row, by offset. The merkle root takes the first eight. */
+const MERKLE_ROOT = 0;
+const VERSION = 8;
+const TIME = 9;
+const BITS = 10;
+const NONCE = 11;
+const MEDIAN_TIME = 12;
+const HEIGHT = 13;
+const PARENT = 14;
+const SKIP = 15;
+const WORDS = 16;
 
 /** Nobody keeps it over a call. */
 const medianScratch = new Uint32Array(MEDIAN_TIME_SPAN);
@@ -25,15 +36,7 @@ export class HeaderFacts {
   #lastBits = 0;
   #lastProof = 0n;
 
-  #version = new Int32Array(CAPACITY_INITIAL);
-  #merkleRoot = new Uint8Array(CAPACITY_INITIAL * 32);
-  #time = new Uint32Array(CAPACITY_INITIAL);
-  #bits = new Uint32Array(CAPACITY_INITIAL);
-  #nonce = new Uint32Array(CAPACITY_INITIAL);
-  #medianTime = new Uint32Array(CAPACITY_INITIAL);
-  #height = new Uint32Array(CAPACITY_INITIAL);
-  #parent = new Int32Array(CAPACITY_INITIAL);
-  #skip = new Int32Array(CAPACITY_INITIAL);
+  readonly #rows = new WordRows(WORDS);
 
   get size(): number {
     return this.#hashes.size;
@@ -44,19 +47,20 @@ export class HeaderFacts {
     const id = this.size;
     const parent = id === 0 ? -1 : this.#hashes.find(header.prevHash);
     assert(id === 0 || parent >= 0, 'a header is added after its parent');
-    if (id === this.#time.length) this.#grow();
+    const rows = this.#rows;
+    rows.reach(id);
     this.#hashes.add(header.hash);
-    this.#version[id] = header.version;
-    this.#merkleRoot.set(binaryToBytes(header.merkleRoot), id * 32);
-    this.#time[id] = header.time;
-    this.#bits[id] = header.bits;
-    this.#nonce[id] = header.nonce;
-    this.#parent[id] = parent;
-    const height = parent < 0 ? 0 : this.#height[parent]! + 1;
-    this.#height[id] = height;
-    this.#skip[id] = parent < 0 ? -1 : this.ancestorOf(parent, skipHeight(height));
+    rows.setHash(id, MERKLE_ROOT, header.merkleRoot);
+    rows.set(id, VERSION, header.version);
+    rows.set(id, TIME, header.time);
+    rows.set(id, BITS, header.bits);
+    rows.set(id, NONCE, header.nonce);
+    rows.set(id, PARENT, parent);
+    const height = parent < 0 ? 0 : this.heightOf(parent) + 1;
+    rows.set(id, HEIGHT, height);
+    rows.set(id, SKIP, parent < 0 ? -1 : this.ancestorOf(parent, skipHeight(height)));
     this.#works.push((parent < 0 ? 0n : this.#works[parent]!) + this.#proofOf(header.bits));
-    this.#medianTime[id] = this.#computeMedianTime(id);
+    rows.set(id, MEDIAN_TIME, this.#computeMedianTime(id));
     return id;
   }
 
@@ -70,37 +74,37 @@ export class HeaderFacts {
   }
 
   headerOf(id: HeaderId): BlockHeader {
-    const parent = this.#parent[id]!;
+    const parent = this.parentOf(id);
     return {
-      version: this.#version[id]!,
+      version: this.versionOf(id),
       prevHash: parent < 0 ? ZERO_HASH : this.#hashes.hashOf(parent),
-      merkleRoot: bytesToBinary(this.#merkleRoot.subarray(id * 32, id * 32 + 32)) as Hash256,
-      time: this.#time[id]!,
-      bits: this.#bits[id]!,
-      nonce: this.#nonce[id]!,
+      merkleRoot: bytesToHash(this.#rows.hashBytes(id, MERKLE_ROOT)),
+      time: this.timeOf(id),
+      bits: this.bitsOf(id),
+      nonce: this.#rows.get(id, NONCE) >>> 0,
       hash: this.#hashes.hashOf(id),
     };
   }
 
   /** −1: it is the first. */
   parentOf(id: HeaderId): HeaderId {
-    return this.#parent[id]!;
+    return this.#rows.get(id, PARENT);
   }
 
   heightOf(id: HeaderId): number {
-    return this.#height[id]!;
+    return this.#rows.get(id, HEIGHT);
   }
 
   timeOf(id: HeaderId): UnixSeconds {
-    return this.#time[id]!;
+    return this.#rows.get(id, TIME) >>> 0;
   }
 
   bitsOf(id: HeaderId): number {
-    return this.#bits[id]!;
+    return this.#rows.get(id, BITS) >>> 0;
   }
 
   versionOf(id: HeaderId): number {
-    return this.#version[id]!;
+    return this.#rows.get(id, VERSION);
   }
 
   /** Cumulative. */
@@ -109,12 +113,12 @@ export class HeaderFacts {
   }
 
   medianTimePastOf(id: HeaderId): UnixSeconds {
-    return this.#medianTime[id]!;
+    return this.#rows.get(id, MEDIAN_TIME) >>> 0;
   }
 
   ancestorOf(id: HeaderId, height: number): HeaderId {
     let at = id;
-    let atHeight = this.#height[id]!;
+    let atHeight = this.heightOf(id);
     assert(height >= 0 && height <= atHeight, 'an ancestor is not above its descendant');
     while (atHeight > height) {
       const skipTo = skipHeight(atHeight);
@@ -124,10 +128,10 @@ export class HeaderFacts {
         skipTo === height ||
         (skipTo > height && !(parentSkipsTo < skipTo - 2 && parentSkipsTo >= height))
       ) {
-        at = this.#skip[at]!;
+        at = this.#rows.get(at, SKIP);
         atHeight = skipTo;
       } else {
-        at = this.#parent[at]!;
+        at = this.parentOf(at);
         atHeight -= 1;
       }
     }
@@ -135,14 +139,14 @@ export class HeaderFacts {
   }
 
   forkOf(a: HeaderId, b: HeaderId): HeaderId {
-    const height = Math.min(this.#height[a]!, this.#height[b]!);
+    const height = Math.min(this.heightOf(a), this.heightOf(b));
     a = this.ancestorOf(a, height);
     b = this.ancestorOf(b, height);
     while (a !== b) {
       // Equal heights have links of equal length; while those differ, the fork is not above them.
-      const linked = this.#skip[a] !== this.#skip[b];
-      a = linked ? this.#skip[a]! : this.#parent[a]!;
-      b = linked ? this.#skip[b]! : this.#parent[b]!;
+      const link = this.#rows.get(a, SKIP) !== this.#rows.get(b, SKIP) ? SKIP : PARENT;
+      a = this.#rows.get(a, link);
+      b = this.#rows.get(b, link);
     }
     return a;
   }
@@ -159,8 +163,8 @@ export class HeaderFacts {
   #computeMedianTime(id: HeaderId): UnixSeconds {
     const sorted = medianScratch;
     let count = 0;
-    for (let at = id; at >= 0 && count < MEDIAN_TIME_SPAN; at = this.#parent[at]!) {
-      const time = this.#time[at]!;
+    for (let at = id; at >= 0 && count < MEDIAN_TIME_SPAN; at = this.parentOf(at)) {
+      const time = this.timeOf(at);
       let place = count;
       // Times mostly rise, so the ones before are smaller and belong in front.
       for (; place > 0 && sorted[place - 1]! > time; place -= 1) sorted[place] = sorted[place - 1]!;
@@ -169,24 +173,6 @@ export class HeaderFacts {
     }
     return sorted[count >> 1]!;
   }
-
-  #grow(): void {
-    const capacity = Math.ceil(this.#time.length * CAPACITY_GROWTH);
-    this.#version = grown(this.#version, new Int32Array(capacity));
-    this.#merkleRoot = grown(this.#merkleRoot, new Uint8Array(capacity * 32));
-    this.#time = grown(this.#time, new Uint32Array(capacity));
-    this.#bits = grown(this.#bits, new Uint32Array(capacity));
-    this.#nonce = grown(this.#nonce, new Uint32Array(capacity));
-    this.#medianTime = grown(this.#medianTime, new Uint32Array(capacity));
-    this.#height = grown(this.#height, new Uint32Array(capacity));
-    this.#parent = grown(this.#parent, new Int32Array(capacity));
-    this.#skip = grown(this.#skip, new Int32Array(capacity));
-  }
-}
-
-function grown<T extends { set(source: T): void }>(from: T, to: T): T {
-  to.set(from);
-  return to;
 }
 
 /** Where the second link of a header at `height` leads to (Core: GetSkipHeight). */

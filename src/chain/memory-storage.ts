@@ -2,6 +2,7 @@
  * Storage of a chain in memory: performs the writer's effects at once, for in-process nodes, the simulator and tests.
  * Made `crashable`, it can lose power as a disk does: any of what was written after the last sync, last things first.
  */
+
 import { assert } from '../base/assert.ts';
 import { type BlockHash, type Hash256, hexToHash } from '../base/bytes.ts';
 import { type Random, randomBelow } from '../base/random.ts';
@@ -13,6 +14,7 @@ import type { Chain } from './chain.ts';
 import { BEST_BLOCK_KEY, COIN_KEYS, HEAD_BLOCKS_KEY } from './coin-records.ts';
 import { CoinStatistics } from './coin-stats.ts';
 import type { BlockFileUsage, CoinsStore, FilePosition, StorageEffect } from './effects.ts';
+import { IndexRecords } from './index-records.ts';
 import type { ChainstateRecords } from './startup.ts';
 
 /** As on disk, a record's payload comes after magic and length. */
@@ -93,7 +95,8 @@ export class MemoryStorage {
   load(chain: Chain): ChainstateRecords {
     const hasPruned = this.index.get(PRUNED_KEY) !== undefined;
     this.#applyVerdict();
-    chain.loadIndex(this.index.entries(BLOCK_INDEX_KEYS), { hasPruned, snapshot: this.snapshot?.base });
+    const records = IndexRecords.of(this.index.entries(BLOCK_INDEX_KEYS));
+    chain.loadIndex(records, { hasPruned, snapshot: this.snapshot?.base });
     for (const file of chain.abandonedFiles(this.usage())) this.#files.delete(file);
     const orphans = new Map<BlockHash, { position: FilePosition; raw: Uint8Array }[]>();
     for (const record of this.#recordsFrom(chain.lastStoredPosition() ?? { file: 0, offset: 0 })) {

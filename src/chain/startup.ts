@@ -10,11 +10,9 @@ import { assert } from '../base/assert.ts';
 import { type BlockHash, hashToHex, ZERO_HASH } from '../base/bytes.ts';
 import { type Milliseconds, toUnixSeconds } from '../base/clock.ts';
 import { StoreError } from '../store/errors.ts';
-import type { Entry } from '../store/store.ts';
-import { DecodeError } from '../wire/codec.ts';
 import { addHeader, linkBlock, receiveBlock } from './accept-block.ts';
 import { activateBestChain, pathBetween, readBlock, readUndo } from './activate.ts';
-import { type BlockIndexRecord, decodeBlockIndex, REINDEXING_KEY } from './block-index.ts';
+import { REINDEXING_KEY } from './block-index.ts';
 import { HAVE_DATA, HAVE_UNDO, VALID_SCRIPTS, WITNESS_DATA } from './block-status.ts';
 import type { ChainState } from './chain-state.ts';
 import type { HeaderId } from './chain-view.ts';
@@ -22,6 +20,7 @@ import { decodeBestBlock, decodeHeadBlocks } from './coin-records.ts';
 import { applyBlock, unapplyBlock } from './connect-block.ts';
 import type { FilePosition, WriterTask } from './effects.ts';
 import { flush } from './flush.ts';
+import { comparePositions, type IndexRecords } from './index-records.ts';
 import { verifyChain } from './verify-chain.ts';
 
 /** How far ahead of the clock a block may be (Core: MAX_FUTURE_BLOCK_TIME). */
@@ -48,7 +47,7 @@ export interface IndexFlags {
 }
 
 /** Throws StoreError for an index that cannot be ours. */
-export function loadIndex(state: ChainState, entries: Iterable<Entry>, flags: IndexFlags = {}): void {
+export function loadIndex(state: ChainState, records: IndexRecords, flags: IndexFlags = {}): void {
   const { headers, params } = state;
   state.tree.hasPruned = flags.hasPruned ?? false;
   state.tree.isImporting = flags.isImporting ?? false;
@@ -58,16 +57,13 @@ export function loadIndex(state: ChainState, entries: Iterable<Entry>, flags: In
       'You need to rebuild the database using -reindex to go back to unpruned mode.  This will redownload the entire blockchain',
     );
   }
-  const records = ordered(Array.from(entries, readRecord));
-  const genesisHash = params.genesis.header.hash;
-  if (records.length === 0) {
+  if (records.size === 0) {
     addHeader(state, params.genesis.header);
     return;
   }
-  if (records[0]!.header.hash !== genesisHash) {
-    throw new StoreError('corrupted', 'Incorrect or no genesis block found. Wrong datadir for network?');
-  }
-  for (const record of records) {
+  for (const record of records.inOrder()) {
+    if (headers.size === 0 && record.header.hash !== params.genesis.header.hash)
+      throw new StoreError('corrupted', 'Incorrect or no genesis block found. Wrong datadir for network?');
     if (record.height > 0 && headers.find(record.header.prevHash) === undefined) {
       const hash = hashToHex(record.header.hash);
       throw new StoreError(
@@ -85,15 +81,6 @@ export function loadIndex(state: ChainState, entries: Iterable<Entry>, flags: In
   }
   state.tree.recomputeBestHeader(state.hasTip ? state.tip() : 0);
   headers.takeDirty();
-}
-
-function readRecord(entry: Entry): BlockIndexRecord {
-  try {
-    return decodeBlockIndex(entry);
-  } catch (error) {
-    if (!(error instanceof DecodeError)) throw error;
-    throw new StoreError('corrupted', `Error loading block database: ${error.message}`);
-  }
 }
 
 /** The stored block that lies last in the files: what follows it, the index does not know. */
@@ -235,42 +222,4 @@ function findKnown(state: ChainState, hash: BlockHash): HeaderId {
   if (id !== undefined) return id;
   state.log.warn(`The coins stand at block ${hashToHex(hash)}, which the index does not know`);
   throw new StoreError('corrupted', 'Error initializing block database');
-}
-
-/** Parents first. A million of them are counted by height instead of compared, unless heights are no heights. */
-function ordered(records: readonly BlockIndexRecord[]): BlockIndexRecord[] {
-  let highest = 0;
-  for (const { height } of records) highest = Math.max(highest, height);
-  if (highest >= records.length) return [...records].sort(compareRecords);
-  /** Where the next record of a height goes; one further on, so that the sums below are starts. */
-  const next = new Uint32Array(highest + 2);
-  for (const { height } of records) next[height + 1]! += 1;
-  for (let height = 1; height < next.length; height += 1) next[height]! += next[height - 1]!;
-  const sorted = new Array<BlockIndexRecord>(records.length);
-  for (const record of records) {
-    sorted[next[record.height]!] = record;
-    next[record.height]! += 1;
-  }
-  for (let start = 0; start < sorted.length; ) {
-    let end = start + 1;
-    while (end < sorted.length && sorted[end]!.height === sorted[start]!.height) end += 1;
-    if (end - start > 1) {
-      const equal = sorted.slice(start, end).sort(compareRecords);
-      for (let i = start; i < end; i += 1) sorted[i] = equal[i - start]!;
-    }
-    start = end;
-  }
-  return sorted;
-}
-
-/** Parents first, and of one height those stored first: the order in which they came. */
-function compareRecords(a: BlockIndexRecord, b: BlockIndexRecord): number {
-  if (a.height !== b.height) return a.height - b.height;
-  if (a.data === undefined || b.data === undefined)
-    return Number(b.data !== undefined) - Number(a.data !== undefined);
-  return comparePositions(a.data, b.data);
-}
-
-function comparePositions(a: FilePosition, b: FilePosition): number {
-  return a.file - b.file || a.offset - b.offset;
 }

@@ -3,6 +3,7 @@
  * `chainstate`, laid out as Core does. Performs the writer's effects that touch storage, and brings a chain up from
  * what is there.
  */
+
 import { assert } from '../base/assert.ts';
 import type { BlockHash } from '../base/bytes.ts';
 import type { Milliseconds } from '../base/clock.ts';
@@ -13,11 +14,12 @@ import type { Chain } from '../chain/chain.ts';
 import { BEST_BLOCK_KEY, COIN_KEYS, HEAD_BLOCKS_KEY } from '../chain/coin-records.ts';
 import type { CoinStatsHash } from '../chain/coin-stats.ts';
 import type { CoinsStore, FilePosition, StorageEffect, WriterEffect } from '../chain/effects.ts';
+import { IndexRecords } from '../chain/index-records.ts';
 import type { ChainstateRecords } from '../chain/startup.ts';
 import { BlockFiles } from '../store/block-files.ts';
 import { StoreError } from '../store/errors.ts';
 import type { LevelStore } from '../store/level.ts';
-import type { Entry, ReadableStore, StoreSnapshot } from '../store/store.ts';
+import type { ReadableStore, StoreSnapshot } from '../store/store.ts';
 import { adoptTail } from './block-tail.ts';
 import { type ChainDirectories, chainFolders, refuseForeign } from './chain-folders.ts';
 import { type CoinStats, countCoins, hashCoins } from './coin-totals.ts';
@@ -166,18 +168,18 @@ export class ChainHost {
     writer: Writer<Effect | WriterEffect>,
     now: Milliseconds,
   ): Promise<void> {
-    const entries: Entry[] = [];
-    for await (const entry of this.#index.iterate(BLOCK_INDEX_KEYS)) entries.push(entry);
+    const index = new IndexRecords();
+    for await (const entry of this.#index.iterate(BLOCK_INDEX_KEYS)) index.add(entry);
     const snapshot = this.#snapshot;
     const records = {
       ...recordsOf(this.#coins),
       ...(snapshot && { snapshot: recordsOf(snapshot.store) }),
     };
     // The index is on disk before any coin: it was there.
-    if (entries.length === 0 && (records.bestBlock ?? records.headBlocks) !== undefined)
+    if (index.size === 0 && (records.bestBlock ?? records.headBlocks) !== undefined)
       throw new StoreError('corrupted', 'Error initializing block database');
     const hasPruned = this.#index.get(PRUNED_KEY) !== undefined;
-    chain.loadIndex(entries, { hasPruned, isImporting: this.isImporting, snapshot: snapshot?.base });
+    chain.loadIndex(index, { hasPruned, isImporting: this.isImporting, snapshot: snapshot?.base });
     this.#log.info('Checking all blk files are present...');
     this.#refuseMissingFiles(chain);
     const abandoned = chain.abandonedFiles(this.#files.usage());

@@ -3,10 +3,12 @@
  * reference, for they are the same at every node. No simulated node starts twice, and the index is read at a start only,
  * so it is not kept.
  */
+
 import { assert } from '../base/assert.ts';
 import { bytesToBinary } from '../base/bytes.ts';
 import type { Chain } from '../chain/chain.ts';
 import type { FilePosition, StorageEffect } from '../chain/effects.ts';
+import { IndexRecords } from '../chain/index-records.ts';
 import type { MemoryStorage } from '../chain/memory-storage.ts';
 import type { ChainstateRecords } from '../chain/startup.ts';
 import type { Entry } from '../store/store.ts';
@@ -34,7 +36,7 @@ export class NodeStorage {
 
   /** The first two steps of a chain's start; the records are for the third. */
   load(chain: Chain): ChainstateRecords {
-    chain.loadIndex(this.#snapshot.index);
+    chain.loadIndex(IndexRecords.of(this.#snapshot.index));
     return this.#snapshot.records;
   }
 
