@@ -1,7 +1,7 @@
 /**
  * The headers that a node knows, as a tree, and what it has of their blocks. What headers say lies in `HeaderFacts`, by
- * the same small integers; what this node knows of the blocks in `BlockMarks`. A header with its hash and work takes 220
- * bytes (measured).
+ * the same small integers; what this node knows of the blocks in `BlockMarks`. A header with its hash and work takes some
+ * 180 bytes.
  *
  * Only the writer changes it; everybody else sees `HeaderView`.
  */
