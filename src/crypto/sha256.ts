@@ -10,6 +10,14 @@ export function sha256(bytes: Uint8Array): Uint8Array {
   return binaryToBytes(nodeHash('sha256', bytes, 'binary'));
 }
 
+/** The first four bytes of SHA256(SHA256(`bytes`)), little endian, as 32 signed bits: what frames carry. */
+export function sha256dWord(bytes: Uint8Array): number {
+  const hash = sha256d(bytes);
+  return (
+    hash.charCodeAt(0) | (hash.charCodeAt(1) << 8) | (hash.charCodeAt(2) << 16) | (hash.charCodeAt(3) << 24)
+  );
+}
+
 /** SHA256(SHA256(`bytes`)) as a hash in wire order. */
 export function sha256d<T extends Hash256 = Hash256>(bytes: Uint8Array): T {
   scratch.write(nodeHash('sha256', bytes, 'binary'), 'latin1');

@@ -219,7 +219,11 @@ export class Network {
       this.#lose(1);
       return;
     }
-    const { downBytesPerSecond } = this.#options;
+    const { downBytesPerSecond, slowReaders } = this.#options;
+    if (downBytesPerSecond === Number.POSITIVE_INFINITY && slowReaders === 0) {
+      this.#deliver(link, side, frame);
+      return;
+    }
     const line = this.#lines[link.hosts[1 - side]!.index]!;
     let readAt = this.#agenda.now;
     if (downBytesPerSecond !== Number.POSITIVE_INFINITY) {

@@ -18,6 +18,8 @@ export interface ScenarioOptions {
   readonly blockInterval: Milliseconds;
   readonly network: NetworkOptions;
   readonly memo: boolean;
+  /** Scripts are verified once for all nodes; absent: with the memo. */
+  readonly sharesVerdicts?: boolean;
   readonly pipes: boolean;
   readonly strategy: RelayStrategyOptions;
 }
@@ -53,10 +55,11 @@ export interface Scenario {
 
 /** With coins for the traffic that is to be expected, and some. */
 export function createWorld(deps: WorldDeps, options: ScenarioOptions): World {
-  const { seed, network, memo, pipes, strategy, txPerSecond, duration } = options;
+  const { seed, network, memo, sharesVerdicts = memo, pipes, strategy, txPerSecond, duration } = options;
   const expected = (txPerSecond * duration) / SECOND_MS;
   const coins = Math.ceil(expected + 5 * Math.sqrt(expected) + 10);
-  return new World(deps, { seed, network, memo, pipes, strategy, coins, costs: DEFAULT_COSTS });
+  const sharing = { memo, sharesVerdicts, pipes };
+  return new World(deps, { seed, network, ...sharing, strategy, coins, costs: DEFAULT_COSTS });
 }
 
 /** Lets `duration` pass, a second a step; ends early when `until` holds. */

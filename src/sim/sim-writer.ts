@@ -8,7 +8,7 @@ import { SILENT_LOG } from '../base/log.ts';
 import { runTask } from '../base/task.ts';
 import { Chain } from '../chain/chain.ts';
 import type { BlockResult, ChainNotice } from '../chain/effects.ts';
-import { isScriptEffect, performScripts } from '../chain/script-effects.ts';
+import { type CheckScripts, isScriptEffect, performScripts } from '../chain/script-effects.ts';
 import type { ChainParams } from '../consensus/params.ts';
 import type { MempoolEffect, MempoolTask } from '../mempool/effects.ts';
 import { Mempool } from '../mempool/mempool.ts';
@@ -59,6 +59,7 @@ export class SimWriter {
   readonly #node: number;
   readonly #listener: WriterListener;
   readonly #storage: NodeStorage;
+  readonly #checkScripts: CheckScripts;
   readonly #perform = (effect: MempoolEffect): unknown => this.#performOne(effect);
   #freeAt: Milliseconds = 0;
   /** The node whose transaction or block is being taken in. */
@@ -76,6 +77,7 @@ export class SimWriter {
       { coinsCacheBytes: COINS_CACHE_BYTES },
     );
     this.mempool = new Mempool({ chain: this.chain, coins: this.chain, log }, DEFAULT_MEMPOOL_OPTIONS);
+    this.#checkScripts = deps.scripts.checker();
     this.#storage = new NodeStorage(base.snapshot);
     this.#run(this.chain.start(this.#storage.load(this.chain), deps.agenda.now));
   }
@@ -143,7 +145,7 @@ export class SimWriter {
         this.#onMempool(effect.notice);
         return;
       default:
-        if (isScriptEffect(effect)) return performScripts(effect, checks => this.#deps.scripts.check(checks));
+        if (isScriptEffect(effect)) return performScripts(effect, this.#checkScripts);
         return this.#storage.perform(effect);
     }
   }

@@ -24,8 +24,10 @@ export interface WorldOptions {
   readonly seed: number;
   readonly network: NetworkOptions;
   readonly costs: ValidationCosts;
-  /** Share what is decoded and verified alike; see frames.ts. */
+  /** Share what is encoded and decoded alike; see frames.ts. */
   readonly memo: boolean;
+  /** See script-verdicts.ts. */
+  readonly sharesVerdicts: boolean;
   /** Bytes as on sockets; see frames.ts. */
   readonly pipes: boolean;
   readonly strategy: RelayStrategyOptions;
@@ -85,7 +87,7 @@ export class World {
     this.checks = new Checks(this);
     const { agenda, network, metrics, trace, base, checks } = this;
     const frames = new Frames(base.params.magic, options);
-    const scripts = new ScriptVerdicts(deps.verifier, options);
+    const scripts = new ScriptVerdicts(deps.verifier, { shared: options.sharesVerdicts });
     const { costs } = options;
     this.#nodeDeps = { agenda, network, metrics, trace, base, frames, scripts, costs, wiretap: checks };
   }

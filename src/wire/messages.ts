@@ -12,7 +12,7 @@ import { compactBlock, txIndexes } from './compact-block.ts';
 import { feature } from './feature.ts';
 import { merkleBlock } from './merkle-block.ts';
 import { serviceAddress, timedAddressV1, timedAddressV2 } from './net-address.ts';
-import { transaction } from './transaction.ts';
+import { type Transaction, transaction } from './transaction.ts';
 
 /** Payload of one message at most (Core: MAX_PROTOCOL_MESSAGE_LENGTH). */
 export const PAYLOAD_BYTES_MAX = 4_000_000;
@@ -62,6 +62,12 @@ const inventory = inventoryOf(array(inventoryItem, INV_COUNT_MAX));
 function inventoryOf(items: Codec<InventoryItem[]>): Codec<{ readonly items: InventoryItem[] }> {
   return { read: r => ({ items: items.read(r) }), write: (w, v) => items.write(w, v.items) };
 }
+
+/** Written out, as the inventories are. */
+const txMessage: Codec<{ readonly tx: Transaction }> = {
+  read: r => ({ tx: transaction.read(r) }),
+  write: (w, v) => transaction.write(w, v.tx),
+};
 
 /** Optional tail: peers of old versions stop after `to`, the nonce, the user agent or the height, and nowhere else. */
 const version: Codec<VersionMessage> = {
@@ -155,7 +161,7 @@ export const messages = {
   getblocks: locatorRequest,
   headers: struct({ headers: array(headerItem, HEADERS_COUNT_MAX) }),
   block: struct({ block }),
-  tx: struct({ tx: transaction }),
+  tx: txMessage,
   ping,
   pong,
   sendheaders: empty,
