@@ -174,7 +174,7 @@ export class TxDownload implements Concern {
       // Each connection has one way to name transactions.
       if (!isTxItem(item) || (item.type === INV.wtx) !== peer.wtxidRelay) continue;
       if (!takesTxsFrom(peer, options)) {
-        outbox.disconnect(peer, 'transaction inv sent in violation of protocol');
+        outbox.disconnect(peer, `transaction (${hashToHex(item.hash)}) inv sent in violation of protocol`);
         return;
       }
       this.#relay.markKnown(peer, item.hash);

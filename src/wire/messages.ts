@@ -63,9 +63,9 @@ function inventoryOf(items: Codec<InventoryItem[]>): Codec<{ readonly items: Inv
   return { read: r => ({ items: items.read(r) }), write: (w, v) => items.write(w, v.items) };
 }
 
-/** Written out, as the inventories are. */
+/** Written out, as the inventories are. Nearly all are kept, so it gets bytes of its own before it is decoded, not after. */
 const txMessage: Codec<{ readonly tx: Transaction }> = {
-  read: r => ({ tx: transaction.read(r) }),
+  read: r => ({ tx: transaction.read(new Reader(r.take(r.remaining).slice())) }),
   write: (w, v) => transaction.write(w, v.tx),
 };
 
