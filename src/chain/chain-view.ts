@@ -63,6 +63,8 @@ export interface ChainView {
   history(): { readonly tip: HeaderId; readonly end: HeaderId } | undefined;
   /** True until the tip is recent and has the minimum work; then false for ever (Core: IsInitialBlockDownload). */
   isInitialBlockDownload(now: Milliseconds): boolean;
+  /** Block files are being read at the start: what peers know of the chain is of no use before that ends (Core: LoadingBlocks). */
+  readonly isLoadingBlocks: boolean;
 }
 
 /** The one thing that p2p changes directly: the header tree is in memory, and it must decide inside one message. */

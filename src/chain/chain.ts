@@ -65,6 +65,8 @@ export class Chain implements ChainView, HeaderAcceptor {
   /** How far soft forks are, at any block. */
   readonly deployments: Deployments;
   readonly #check: BlockTreeCheck;
+  /** Written by whoever reads them. */
+  isLoadingBlocks = false;
 
   constructor(deps: ChainDeps, options: ChainOptions = {}) {
     this.#tree = new BlockTree(deps, options);

@@ -153,6 +153,11 @@ export class Gossip {
     }
     if (this.#options.acceptsI2p)
       transport.acceptI2p(address => this.command({ kind: 'addOwnAddress', address, score: 'named' }));
+    this.wake();
+  }
+
+  /** Something has changed that peers do not tell of. */
+  wake(): void {
     this.pump.dispatch({ kind: 'tick' });
   }
 

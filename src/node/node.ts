@@ -171,33 +171,38 @@ class HearsayNode implements RunningNode {
       ? undefined
       : await this.#startWallets(engine, facade);
     if (wallets !== undefined) dispatcher.register(walletMethods(wallets));
-    /** What takes part in the chain, once that stands where the files on disk bring it. */
-    const takePart = async (tell: (step: string) => void) => {
-      indexes.start();
-      tell('Loading wallet…');
-      await wallets?.loadAll(settings.list('wallet'));
-      if (this.#lifetime.isEnding) return;
-      tell('Starting network threads…');
-      await gossip.start();
+    const files = settings.list('loadblock');
+    const isImporting = engine.host.isImporting || files.length > 0;
+    /** What needs the chain where the files on disk bring it (Core: the end of initload). */
+    const finish = async () => {
+      if (isImporting) indexes.start();
       await engine.enqueue('prune', () => engine.chain.pruneIfFull(clock.now()));
       this.#startMiner(engine, maker);
       store.startLoading();
+      if (!isImporting) return;
+      gossip.wake();
+      await wallets?.resubmitAll();
     };
+    if (!isImporting) indexes.start();
+    dispatcher.setWarmup('Loading wallet…');
+    await wallets?.loadAll(settings.list('wallet'));
+    if (this.#lifetime.isEnding) return;
     scheduler.every(EXPIRY_INTERVAL_MS, () => this.#chore('expire', engine.enqueue('expire', () => engine.mempool.expire(clock.now())))); // biome-ignore format: one step
     scheduler.every(FLUSH_INTERVAL_MS, () => this.#chore('flush', engine.enqueue('flush', () => engine.chain.flush(clock.now())))); // biome-ignore format: one step
     this.#lifetime.add({ name: 'scheduler', stop: () => scheduler.stop() });
     this.#writePid();
-    const files = settings.list('loadblock');
-    if (!engine.host.isImporting && files.length === 0) await takePart(step => dispatcher.setWarmup(step));
-    else {
+    if (isImporting) {
       const next = settings.flag('stopafterblockimport', false)
         ? () => {
             this.#log.info('Stopping after block import');
             this.stop();
           }
-        : () => takePart(step => this.#log.info(step));
+        : finish;
       this.#lifetime.add(startImport({ engine, clock, log: this.#log }, files, { next, onFatal }));
     }
+    dispatcher.setWarmup('Starting network threads…');
+    await gossip.start();
+    if (!isImporting) await finish();
     dispatcher.finishWarmup();
     tellUser(this.#config);
   }

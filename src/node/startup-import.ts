@@ -1,6 +1,6 @@
 /**
- * What a start reads from files before the node takes part in the network, while RPC answers already: the block files
- * for `-reindex` and `-reindex-chainstate`, and those that `-loadblock` names (Core: ImportBlocks).
+ * What a start reads from files while RPC answers and peers connect already: the block files for `-reindex` and
+ * `-reindex-chainstate`, and those that `-loadblock` names (Core: ImportBlocks). Of blocks peers are not heard before that ends.
  */
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
@@ -22,10 +22,12 @@ export function startImport(
   { next, onFatal }: { next(): Promise<void> | void; onFatal(error: unknown): void },
 ): RunningPart {
   const { engine, log } = deps;
+  engine.chain.isLoadingBlocks = true;
   const abort = new AbortController();
   const done = (async () => {
     log.info('initload thread start');
     await readAll(deps, files, abort.signal);
+    engine.chain.isLoadingBlocks = false;
     if (abort.signal.aborted) return;
     await next();
     log.info('initload thread exit');

@@ -123,6 +123,11 @@ export class Wallets implements WalletHost {
     }
   }
 
+  /** What was not taken when they were loaded may be now: the chain stands elsewhere. */
+  async resubmitAll(): Promise<void> {
+    for (const wallet of this.wallets()) await this.#resender.resubmit(wallet, () => true);
+  }
+
   async create(request: CreateWalletRequest): Promise<Wallet> {
     const { name, disablesPrivateKeys, passphrase } = request;
     if (name === '') throw new WalletHostError('badName', 'Wallet name cannot be empty');

@@ -111,6 +111,7 @@ export class HeadersSync implements Concern {
   onSettled(now: Milliseconds): void {
     // Time, or another concern, may decide that it is one's turn.
     if (this.#waiting.size > 0) this.turn.ask();
+    if (this.#context.chain.isLoadingBlocks) return;
     const isNear = this.#isNearPresent(now);
     for (const peer of this.#waiting) {
       if (!isNear && this.#startedCount() > 0) return;
@@ -231,7 +232,7 @@ export class HeadersSync implements Concern {
       if (chain.headers.find(hash) === undefined) unknown = hash;
     }
     this.#download.changed(peer);
-    if (unknown === undefined) return;
+    if (unknown === undefined || chain.isLoadingBlocks) return;
     const state = this.#states.get(peer)!;
     const mayTrigger = !state.wasTriggeredByInv && unknown !== this.#lastTriggeringInv;
     if (!state.isStarted && !mayTrigger) return;

@@ -176,7 +176,7 @@ export class OutboundQuality implements Concern {
     const silentMs = now - this.#lastBlockAt;
     const isStale =
       silentMs > STALE_INTERVALS * chain.params.powTargetSpacing * SECOND_MS && this.#requests.isEmpty;
-    if (isStale && slots.isNetworkActive && slots.dialsFromAddressBook) {
+    if (isStale && !chain.isLoadingBlocks && slots.isNetworkActive && slots.dialsFromAddressBook) {
       log.info(`Potential stale tip detected, will try using extra outbound peer (last tip update: ${Math.floor(silentMs / SECOND_MS)} seconds ago)`); // biome-ignore format: one line of the log
       slots.setExtraFullRelay(true, now);
     } else if (slots.wantsExtraFullRelay) slots.setExtraFullRelay(false, now);

@@ -10,7 +10,7 @@ import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { ChainView, HeaderAcceptor } from '../chain/chain-view.ts';
 import type { MempoolView } from '../mempool/mempool-view.ts';
-import type { Message } from '../wire/messages.ts';
+import type { Command, Message } from '../wire/messages.ts';
 import type { TimedAddress } from '../wire/net-address.ts';
 import type { AddressBook } from './address-book.ts';
 import { type Ban, Bans } from './bans.ts';
@@ -49,6 +49,11 @@ const HOOKS = [
 ] as const; // biome-ignore format: one list
 
 type Listener = (peer: Peer, message: Message, now: Milliseconds) => void;
+
+/** Of a chain that is not known yet, nothing is told or learned. */
+const IGNORED_WHILE_LOADING: ReadonlySet<Command> = new Set([
+  'getheaders', 'headers', 'cmpctblock', 'block', 'blocktxn',
+]); // biome-ignore format: one list
 
 export class PeerManager {
   readonly #context: P2pContext;
@@ -293,6 +298,10 @@ export class PeerManager {
     }
     if (peer.phase !== 'ready' && !Object.hasOwn(this.#concerns.handshake.handlers, command)) {
       log.debug('net', () => `Unsupported message "${command}" prior to verack from peer=${peer.id}`);
+      return;
+    }
+    if (IGNORED_WHILE_LOADING.has(command) && this.#context.chain.isLoadingBlocks) {
+      log.debug('net', () => `Ignoring ${command} from peer=${peer.id} while importing/reindexing`);
       return;
     }
     const listeners = this.#listenersOf(peer).get(command);

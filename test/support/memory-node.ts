@@ -214,6 +214,7 @@ export class MemoryNode {
       isActive: () => true,
       isInitialBlockDownload: () => false,
       history: () => undefined,
+      isLoadingBlocks: false,
     };
   }
 
