@@ -8,13 +8,22 @@ import { type LevelStore, openLevelStore } from '../store/level.ts';
 /** In each database of ours; LevelDB leaves files alone whose names are none of its own. */
 export const MARKER_FILE = 'HEARSAY';
 const MARKER_TEXT = 'This database belongs to Hearsay, format 1.\n';
-/** Of a database of ours everything goes but the marker. Throws StoreError. */
+/** Names the files that a LevelDB consists of: without it there is none. */
+const CURRENT_FILE = 'CURRENT';
+
+/**
+ * Of a database of ours everything goes but the marker. `CURRENT` goes first, so that one that a kill has left half wiped is
+ * known for that and wiped to its end when it is opened. Throws StoreError.
+ */
 export function wipeDatabase(folder: string, log: Log): void {
   if (!existsSync(folder)) return;
-  log.info(`Wiping LevelDB in ${folder}`);
   try {
-    for (const name of readdirSync(folder))
-      if (name !== MARKER_FILE) rmSync(join(folder, name), { recursive: true });
+    const files = readdirSync(folder).filter(name => name !== MARKER_FILE);
+    if (files.length === 0) return;
+    log.info(`Wiping LevelDB in ${folder}`);
+    // Already without it when that was cut before.
+    rmSync(join(folder, CURRENT_FILE), { force: true });
+    for (const name of files) rmSync(join(folder, name), { recursive: true, force: true });
   } catch (error) {
     throw new StoreError('io', `Cannot wipe ${folder}: ${(error as Error).message}`, { cause: error });
   }
@@ -29,6 +38,8 @@ export async function openMarked(folder: string, what: 'block' | 'coins', log: L
   } catch (error) {
     throw new StoreError('io', `Cannot write to ${folder}: ${(error as Error).message}`, { cause: error });
   }
+  // LevelDB would make a new one, and read logs into it that were of the old one.
+  if (!existsSync(join(folder, CURRENT_FILE))) wipeDatabase(folder, log);
   log.info(`Opening LevelDB in ${folder}`);
   try {
     return await openLevelStore(folder);

@@ -250,9 +250,16 @@ function writingWallets(random: Random): ReturnType<Life['work']> {
   }
 
   return {
-    args: [],
+    /** Some starts read all blocks again, and the wallet with them. */
+    get args() {
+      return randomBelow(random, 5) === 0 ? ['--reindex'] : [];
+    },
     spanMs: 1500,
     async check(node) {
+      await until('all blocks are read', WAIT_MS, async () => {
+        const { loaded } = await node.rpc<{ loaded: boolean }>('getmempoolinfo');
+        return loaded;
+      });
       await heights.check(node);
       const wallet = <T>(method: string, ...params: unknown[]) => node.walletRpc<T>('w', method, ...params);
       for (const address of sample([...labels.keys()])) {
