@@ -4,17 +4,15 @@
  */
 import { constants, existsSync } from 'node:fs';
 import { copyFile, mkdir, rm, rmdir, stat } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { WalletHostError } from '../rpc/wallet-host.ts';
 import { WALLET_FILE } from './wallet-folder.ts';
 
-/** `file`: with everything in it. Into `destination`, where that is a folder. Throws WalletHostError. */
+/** `file`: with everything in it. A folder is no destination, as in Core. Throws WalletHostError. */
 export async function backupWallet(file: string, destination: string): Promise<void> {
-  const isFolder = existsSync(destination) && (await stat(destination)).isDirectory();
-  const target = isFolder ? join(destination, basename(file)) : destination;
   try {
-    if (resolve(target) === resolve(file)) throw new Error('the copy is the wallet itself');
-    await copyFile(file, target);
+    if (resolve(destination) === resolve(file)) throw new Error('the copy is the wallet itself');
+    await copyFile(file, destination);
   } catch {
     throw new WalletHostError('failed', 'Error: Wallet backup failed!');
   }

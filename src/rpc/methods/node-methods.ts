@@ -19,7 +19,15 @@ import { verifychain } from './blockchain/verify.ts';
 import {
   invalidateblock, preciousblock, reconsiderblock, syncwithvalidationinterfacequeue, waitforblock, waitforblockheight, waitfornewblock,
 } from './blockchain/writer.ts'; // biome-ignore format: one list
-import { echo, echojson, getmemoryinfo, logging, mockscheduler, setmocktime } from './control/node.ts';
+import {
+  echo,
+  echoipc,
+  echojson,
+  getmemoryinfo,
+  logging,
+  mockscheduler,
+  setmocktime,
+} from './control/node.ts';
 import { type ControlServices, getrpcinfo, help, stop, uptime } from './control/server.ts';
 import { generate, generateblock, generatetoaddress, generatetodescriptor } from './mining/generate.ts';
 import { getmininginfo, getnetworkhashps } from './mining/info.ts';
@@ -47,7 +55,7 @@ const ON_NODE: readonly RpcMethod<NodeFacade>[] = [
   getmempoolfeeratediagram, getmempoolinfo, importmempool, savemempool,
   getrawmempool, gettxout, invalidateblock, preciousblock, pruneblockchain, verifychain, reconsiderblock, scantxoutset,
   syncwithvalidationinterfacequeue, waitforblock, waitforblockheight, waitfornewblock,
-  echo, echojson, getmemoryinfo, logging, mockscheduler, setmocktime,
+  echo, echoipc, echojson, getmemoryinfo, logging, mockscheduler, setmocktime,
   generate, generateblock, generatetoaddress, generatetodescriptor, getblocktemplate, getmininginfo, getnetworkhashps,
   getprioritisedtransactions, prioritisetransaction, submitblock, submitheader,
   combinerawtransaction, createrawtransaction, decoderawtransaction, decodescript, explaintransaction,

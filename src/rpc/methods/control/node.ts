@@ -1,4 +1,5 @@
 /** Clocks, log and test aids (Core: rpc/node.cpp). */
+import { LOG_CATEGORIES } from '../../../base/log.ts';
 import type { Arguments } from '../../arguments.ts';
 import { RpcCode, RpcError } from '../../codes.ts';
 import { expectType, JsonObject, type JsonOut } from '../../json.ts';
@@ -76,7 +77,7 @@ export const logging: RpcMethod<NodeFacade> = {
   category: 'control',
   description:
     'Tells which categories are logged in detail, and switches them: first those to include, then those to exclude.\n' +
-    '"all" and "1" stand for all of them.',
+    `"all" and "1" stand for all of them; valid logging categories are: ${LOG_CATEGORIES.join(', ')}`,
   params: [
     categoriesParam('include', 'The categories to log in detail'),
     categoriesParam('exclude', 'The categories not to log in detail'),
@@ -184,3 +185,14 @@ export const echojson = echoMethod(
   'echojson',
   echoParams.map(param => ({ ...param, clientReads: 'json' })),
 );
+
+export const echoipc: RpcMethod<NodeFacade> = {
+  name: 'echoipc',
+  category: 'hidden',
+  description:
+    'Gives its argument back. Core built for several processes asks another one; this node is one.',
+  params: [{ name: 'arg', type: 'string', doc: 'The text to give back' }],
+  results: [res.string('', 'the same text')],
+  examples: [],
+  run: (_node, args) => args.string('arg'),
+};
