@@ -16,6 +16,7 @@ export class Lifetime {
   readonly #settle: { resolve(): void; reject(error: unknown): void };
   readonly #running: RunningPart[] = [];
   #door: Pick<RunningPart, 'stop'> | undefined;
+  #farewell: () => Promise<unknown> = async () => {};
   #isEnding = false;
 
   constructor(log: DebugLog) {
@@ -60,9 +61,15 @@ export class Lifetime {
     this.end(error ?? new Error('An unknown error surfaced'));
   }
 
+  /** To be done first of all, while everything still runs. */
+  setFarewell(farewell: () => Promise<unknown>): void {
+    this.#farewell = farewell;
+  }
+
   /** Takes down what runs, newest first; errors are logged, the first is returned. */
   async takeDown(): Promise<unknown> {
     let first: unknown;
+    await this.#farewell();
     await this.#door?.stop();
     // Stopping one may let another come up that was on its way.
     for (let part = this.#running.pop(); part !== undefined; part = this.#running.pop()) {

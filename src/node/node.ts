@@ -18,13 +18,7 @@ import type { NodeConfig } from './config.ts';
 import type { DebugLog } from './debug-log.ts';
 import { defaultWalletDirectory, takeDirectories } from './directories.ts';
 import type { Engine } from './engine.ts';
-import {
-  mempoolOptions,
-  rebuildOption,
-  templateOptions,
-  verifierChoice,
-  walletOptions,
-} from './engine-options.ts';
+import { mempoolOptions, templateOptions, verifierChoice, walletOptions } from './engine-options.ts';
 import { SystemRandom } from './entropy.ts';
 import { type BlockMaker, blockMaker } from './facade/mining.ts';
 import { nodeFacade } from './facade/node-facade.ts';
@@ -36,6 +30,7 @@ import { openLog } from './log-options.ts';
 import { MempoolStore } from './mempool-store.ts';
 import { BackgroundMiner, mineOption } from './miner.ts';
 import { networkOptions } from './network-options.ts';
+import { runCommand, startBlockNotify } from './notify.ts';
 import { rpcOptions } from './rpc-options.ts';
 import { startEngine } from './start-engine.ts';
 import { explained, logRecovery, standingWarnings, tellUser } from './start-report.ts';
@@ -126,6 +121,8 @@ class HearsayNode implements RunningNode {
     const { settings, params, directory } = this.#config;
     this.#log.info(`Hearsay starts: chain ${params.name}, directory ${directory}`);
     for (const key of this.#config.ignoredKeys) this.#log.warn(`Ignoring unknown configuration value ${key}`);
+    const farewells = settings.list('shutdownnotify');
+    this.#lifetime.setFarewell(() => Promise.all(farewells.map(command => runCommand(command, this.#log))));
     const mockTime = settings.number('mocktime', 0);
     if (mockTime > 0) this.#clock.setMockTime(mockTime);
     const network = networkOptions(this.#config);
@@ -148,6 +145,8 @@ class HearsayNode implements RunningNode {
         standing: standingWarnings(params),
       },
     );
+    const blockNotify = settings.text('blocknotify');
+    if (blockNotify) startBlockNotify(blockNotify, { engine, log: this.#log, now: () => this.#clock.now() });
     const indexes = await this.#startIndexes(engine, wantedIndexes);
 
     dispatcher.setWarmup('Loading P2P addresses…');
@@ -205,6 +204,8 @@ class HearsayNode implements RunningNode {
     if (!isImporting) await finish();
     dispatcher.finishWarmup();
     tellUser(this.#config);
+    const startupNotify = settings.text('startupnotify');
+    if (startupNotify) void runCommand(startupNotify, this.#log);
   }
 
   #chore(name: string, done: Promise<unknown>): void {
@@ -257,10 +258,10 @@ class HearsayNode implements RunningNode {
   }
 
   async #startIndexes(engine: Engine, enabled: ReadonlySet<IndexName>): Promise<Indexes> {
-    const { settings, directory } = this.#config;
+    const { directory } = this.#config;
     const indexes = await Indexes.open(
       { engine, random: this.#random, log: this.#log, onFatal: error => this.#lifetime.end(error) },
-      { directory, enabled, rebuild: rebuildOption(settings) === 'index' },
+      { directory, enabled, rebuild: engine.host.isReindexing },
     );
     this.#lifetime.add({
       name: 'indexes',
@@ -304,6 +305,7 @@ class HearsayNode implements RunningNode {
       {
         directory: path.resolve(directory, settings.text('walletdir') ?? defaultWalletDirectory(directory)),
         settingsPath,
+        notifyCommand: settings.text('walletnotify'),
         dustRelayFeeRate,
         wallet: walletOptions(settings, params),
       },

@@ -139,6 +139,9 @@ export const OPTIONS = {
   fastprune: flag('Small block files that may go early, for tests'),
   blocksxor: flag('Write block files scrambled by a random key (default: yes)'),
   alertnotify: text('Command to run when something is wrong with the chain; %s in it becomes the warning'),
+  blocknotify: text('Command to run for each new tip; %s in it becomes the hash of the block'),
+  startupnotify: text('Command to run when the node has started'),
+  shutdownnotify: list('Command to run, and to wait for, before the node stops'),
   'verify-engine': ours(text('system, native, wasm or noble; default: the fastest that loads')),
   txindex: flag('Keep an index of all transactions, for getrawtransaction'),
   blockfilterindex: list('Keep an index of block filters: basic, or 1 for all types'),
@@ -194,6 +197,9 @@ export const OPTIONS = {
   txconfirmtarget: number('Blocks within which a wallet transaction should be mined (default 6)'),
   discardfee: text('Fee rate up to which change is given to the fee instead'),
   consolidatefeerate: text('Fee rate below which the wallet spends more coins than it needs'),
+  walletnotify: text(
+    'Command to run for each transaction of a wallet, when it comes and when it changes; %s is its id, %w the wallet, %b the hash and %h the height of its block',
+  ),
   walletbroadcast: flag('Wallet transactions are sent to peers (default: yes)'),
   spendzeroconfchange: flag('Spend own unconfirmed change (default: yes)'),
 

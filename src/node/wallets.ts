@@ -24,7 +24,9 @@ import { openWalletFile, type WalletFile } from '../store/wallet-file.ts';
 import type { WalletOptions } from '../wallet/options.ts';
 import type { SpendContext } from '../wallet/spend-request.ts';
 import { Wallet } from '../wallet/wallet.ts';
+import type { WalletTx } from '../wallet/wallet-tx.ts';
 import type { Transaction } from '../wire/transaction.ts';
+import { runCommand, walletNotifyCommand } from './notify.ts';
 import { type SpendContextDeps, spendContext } from './spend-context.ts';
 import { writeStartupWallet } from './startup-wallets.ts';
 import { backupWallet, restoreWallet } from './wallet-backup.ts';
@@ -63,6 +65,8 @@ export interface WalletsOptions {
   readonly directory: string;
   /** The settings.json with the wallets to load at start. */
   readonly settingsPath: string;
+  /** `-walletnotify`. */
+  readonly notifyCommand?: string | undefined;
   readonly dustRelayFeeRate: number;
   readonly wallet: WalletOptions;
 }
@@ -308,7 +312,12 @@ export class Wallets implements WalletHost {
   async onMempool(notice: MempoolNotice): Promise<void> {
     for (const loaded of [...this.#loaded]) {
       if (notice.kind === 'txAdded') loaded.wallet.transactionAdded(notice.entry.tx, this.now());
-      else loaded.wallet.transactionRemoved(notice.entry.tx);
+      else {
+        loaded.wallet.transactionRemoved(notice.entry.tx);
+        // Of what a block has made impossible the wallet's owner should hear too.
+        const wtx = loaded.wallet.history.get(notice.entry.tx.txid);
+        if (notice.reason === 'conflict' && wtx !== undefined) this.#notify(loaded.wallet.name, wtx);
+      }
       await this.#writeOrStop(loaded);
     }
   }
@@ -328,6 +337,11 @@ export class Wallets implements WalletHost {
     await this.#write(loaded, { durable: true });
   }
 
+  #notify(wallet: string, wtx: WalletTx): void {
+    const { notifyCommand } = this.#options;
+    if (notifyCommand) void runCommand(walletNotifyCommand(notifyCommand, wallet, wtx), this.#deps.log);
+  }
+
   #tellMempool(wallet: Wallet): void {
     const entries = [...this.node.mempool.entries()].sort((a, b) => a.sequence - b.sequence);
     for (const { tx } of entries) wallet.transactionAdded(tx, this.now());
@@ -336,7 +350,8 @@ export class Wallets implements WalletHost {
   #newWallet(name: string): Wallet {
     const { random, scryptCost } = this.#deps;
     const { headers } = this.node.chain;
-    const deps = { headers, random, ...(scryptCost === undefined ? {} : { scryptCost }) };
+    const onTransaction = (wtx: WalletTx) => this.#notify(name, wtx);
+    const deps = { headers, random, onTransaction, ...(scryptCost === undefined ? {} : { scryptCost }) };
     return new Wallet(name, deps, this.#options.wallet);
   }
 

@@ -3,13 +3,13 @@
  * follow rules that this program does not know, or there is much more work in a chain that we refuse. Each is told once by
  * `-alertnotify`, and as long as it holds by `getblockchaininfo`, `getmininginfo` and `getnetworkinfo`.
  */
-import { spawn } from 'node:child_process';
 import type { Milliseconds } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Chain } from '../chain/chain.ts';
 import type { ChainNotice } from '../chain/effects.ts';
 import { blockProof } from '../consensus/pow.ts';
 import type { Engine } from './engine.ts';
+import { runCommand } from './notify.ts';
 
 /** Blocks that an invalid chain may be longer than ours before we say so. */
 const INVALID_BLOCKS_MAX = 6n;
@@ -84,7 +84,7 @@ export function startWarnings(
 ): Warnings {
   const { command, standing } = options;
   const alert = (text: string) => {
-    if (command !== undefined && command !== '') runAlertCommand(command, text);
+    if (command !== undefined && command !== '') runAlertCommand(command, text, log);
   };
   const warnings = new Warnings({ chain: engine.chain, log, now, alert }, standing);
   engine.listen({ onChain: notice => warnings.onChain(notice), onMempool() {} });
@@ -92,9 +92,7 @@ export function startWarnings(
 }
 
 /** Runs `-alertnotify`'s command in a shell, `%s` being the text in quotes; nobody waits for it (Core: AlertNotify). */
-export function runAlertCommand(command: string, text: string): void {
+export function runAlertCommand(command: string, text: string, log: Pick<Log, 'warn'>): void {
   const safe = `'${text.replace(UNSAFE_CHARACTERS, '')}'`;
-  const child = spawn(command.replaceAll('%s', safe), { shell: true, stdio: 'ignore', detached: true });
-  child.on('error', () => {});
-  child.unref();
+  void runCommand(command.replaceAll('%s', safe), log);
 }

@@ -36,6 +36,7 @@ export interface TxHistoryDeps {
   isMine(script: Uint8Array): boolean;
   /** A kept transaction pays to this script of the wallet. */
   onReceived(script: Uint8Array): void;
+  readonly onTransaction: ((wtx: WalletTx) => void) | undefined;
 }
 
 /** Where a transaction is found, and when. */
@@ -185,6 +186,7 @@ export class TxHistory {
     } else if (!sameState(wtx.state, sighting.state)) this.#setState(wtx, sighting.state);
     // A coinbase outside the chain is worth nothing to anybody, nor is what spends it.
     if (tx.isCoinbase && wtx.state.kind === 'inactive') this.#abandon(wtx.tx.txid, () => true);
+    this.#deps.onTransaction?.(wtx);
     return wtx;
   }
 

@@ -51,6 +51,8 @@ export interface WalletDeps {
   readonly random: Random;
   /** Of a new passphrase; Core's rigs and tests want it cheap. */
   readonly scryptCost?: ScryptCost;
+  /** Told of each transaction that concerns it, when it comes and when it is seen elsewhere (Core: AddToWallet). */
+  readonly onTransaction?: (wtx: WalletTx) => void;
 }
 
 /** The last block whose transactions the wallet has seen. */
@@ -106,6 +108,7 @@ export class Wallet {
       log,
       isMine: script => this.keys.isMine(script),
       onReceived: script => this.#onReceived(script),
+      onTransaction: deps.onTransaction,
     });
   }
 

@@ -56,6 +56,7 @@ test('the command of an alert gets the text in quotes, without what a shell coul
   runAlertCommand(
     `echo %s > "${file}.part" && mv "${file}.part" "${file}"`,
     'bit 3 $(id) `id`; it\'s "on" (now)',
+    SILENT_LOG,
   );
   await expect.poll(() => fs.existsSync(file), { timeout: 10_000 }).toBe(true);
   expect(fs.readFileSync(file, 'utf8')).toBe('bit 3 (id) id; its on (now)\n');
