@@ -25,7 +25,10 @@ export async function runNode(commandLine: SettingSource, persona: Persona): Pro
   process.on('uncaughtException', giveUp).on('unhandledRejection', giveUp);
   try {
     const warn = (text: string) => process.stderr.write(`Warning: ${text}\n`);
-    running.node = await startNode(loadConfig(commandLine, persona), warn);
+    const config = loadConfig(commandLine, persona);
+    for (const name of config.ignoredIncludes)
+      process.stderr.write(`warning: -includeconf cannot be used from included files; ignoring -includeconf=${name}\n`); // biome-ignore format: one text
+    running.node = await startNode(config, warn);
     if (running.isStopped) running.node.stop();
     await running.node.stopped;
     return 0;

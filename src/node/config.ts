@@ -22,6 +22,8 @@ export interface NodeConfig {
   readonly directory: string;
   /** Names in the configuration file that nobody knows: worth a warning. */
   readonly ignoredKeys: readonly string[];
+  /** Files that an included file names: they are not read. */
+  readonly ignoredIncludes: readonly string[];
   /** Where the chain's `blocks` is: the chain's directory, or its like under `-blocksdir`. */
   readonly blocksDirectory: string;
 }
@@ -43,7 +45,7 @@ export function loadConfig(commandLine: SettingSource, persona: Persona): NodeCo
     throw new ConfigError(`Specified data directory "${early.text('datadir')}" does not exist.`);
   }
   const ignoredKeys: string[] = [];
-  const conf = readConf(early, named, persona, key => ignoredKeys.push(key));
+  const { conf, ignoredIncludes } = readConf(early, named, persona, key => ignoredKeys.push(key));
   const withConf = new Settings({ commandLine, persistent: none, conf }, '');
   const baseDirectory = path.resolve(withConf.text('datadir') ?? named);
   if (baseDirectory !== named && !fs.existsSync(baseDirectory)) {
@@ -64,7 +66,8 @@ export function loadConfig(commandLine: SettingSource, persona: Persona): NodeCo
   });
   if (misplaced.length > 0) throw new ConfigError(misplaced.join('\n'));
   const blocksDirectory = path.join(blocksBase(settings) ?? baseDirectory, params.directory);
-  return { persona, settings, params, baseDirectory, directory, blocksDirectory, ignoredKeys };
+  const ignored = { ignoredKeys, ignoredIncludes };
+  return { persona, settings, params, baseDirectory, directory, blocksDirectory, ...ignored };
 }
 
 function blocksBase(settings: Settings): string | undefined {
@@ -121,21 +124,24 @@ function readConf(
   baseDirectory: string,
   persona: Persona,
   onUnknown: (key: string) => void,
-): ReadonlyMap<string, SettingSource> {
-  if (early.isNegated('conf')) return new Map();
+): { readonly conf: ReadonlyMap<string, SettingSource>; readonly ignoredIncludes: readonly string[] } {
+  const nothing = { conf: new Map<string, SettingSource>(), ignoredIncludes: [] };
+  if (early.isNegated('conf')) return nothing;
   const named = early.text('conf');
   const file = path.resolve(baseDirectory, named ?? DEFAULT_CONF);
   if (!fs.existsSync(file)) {
-    if (named === undefined) return new Map();
+    if (named === undefined) return nothing;
     throw new ConfigError(
       `Error reading configuration file: specified config file "${named}" could not be opened.`,
     );
   }
   const first = parseConf(readConfFile(file, 'Config'), onUnknown);
-  if (early.isNegated('includeconf')) return first;
+  if (early.isNegated('includeconf')) return { conf: first, ignoredIncludes: [] };
   // Those of the chain's section and of the part before any; what an included file includes is not read.
   const chain = chooseChain(early.withConf(first), persona);
-  const includes = [chain, ''].flatMap(section => first.get(section)?.get('includeconf') ?? []);
+  const includesOf = (file: ReadonlyMap<string, SettingSource>) =>
+    [chain, ''].flatMap(section => file.get(section)?.get('includeconf') ?? []);
+  const includes = includesOf(first);
   if (includes.length > INCLUDES_MAX)
     throw new ConfigError(`${file} includes more than ${INCLUDES_MAX} files.`);
   const more = includes.map(name => {
@@ -145,7 +151,7 @@ function readConf(
     }
     return parseConf(readConfFile(included, 'Included config'), onUnknown);
   });
-  return mergeSections([first, ...more]);
+  return { conf: mergeSections([first, ...more]), ignoredIncludes: more.flatMap(includesOf) };
 }
 
 function readConfFile(file: string, what: 'Config' | 'Included config'): string {

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { HeaderId } from '../chain/chain-view.ts';
-import type { ChainIndex } from '../chain/indexes/chain-index.ts';
+import { BEST_BLOCK_KEY, type ChainIndex, decodeLocator } from '../chain/indexes/chain-index.ts';
 import { CoinStatsIndex } from '../chain/indexes/coin-stats-index.ts';
 import { FilterIndex } from '../chain/indexes/filter-index.ts';
 import { SpenderIndex } from '../chain/indexes/spender-index.ts';
@@ -22,7 +22,8 @@ import type {
   TransactionLookup,
 } from '../rpc/index-access.ts';
 import { StoreError } from '../store/errors.ts';
-import { openLevelStore } from '../store/level.ts';
+import { type LevelStore, openLevelStore } from '../store/level.ts';
+import type { ReadableStore } from '../store/store.ts';
 import type { Engine } from './engine.ts';
 import { FilterScanner } from './filter-scanner.ts';
 import { IndexFiles } from './index-files.ts';
@@ -178,7 +179,7 @@ export class Indexes implements IndexAccess {
 
 interface Part<T extends ChainIndex> {
   readonly index: T;
-  readonly store: Awaited<ReturnType<typeof openLevelStore>>;
+  readonly store: LevelStore;
   readonly files: IndexFiles | undefined;
 }
 
@@ -197,7 +198,11 @@ async function openParts({ engine, random, log }: IndexesDeps, options: IndexesO
     create: () => T,
   ): Promise<Part<T> | undefined> => {
     if (!options.enabled.has(name)) return undefined;
-    const part = await openPart(name, create(), { ...options, log });
+    const part = await openPart(name, create(), {
+      ...options,
+      log,
+      isStale: store => isStale(engine, store),
+    });
     opened.push(part);
     return part;
   };
@@ -218,26 +223,54 @@ async function openParts({ engine, random, log }: IndexesDeps, options: IndexesO
   }
 }
 
+/** A reindex was killed before it came to this index: it stands at a block of which the new index of blocks has not heard. */
+function isStale({ host, chain }: Engine, store: ReadableStore): boolean {
+  const record = host.isReindexing ? store.get(BEST_BLOCK_KEY) : undefined;
+  const [top] = record === undefined ? [] : decodeLocator(record);
+  return top !== undefined && chain.headers.find(top) === undefined;
+}
+
 async function openPart<T extends ChainIndex>(
   name: IndexName,
   index: T,
-  { directory, rebuild, log }: IndexesOptions & { readonly log: Log },
+  options: IndexesOptions & { readonly log: Log; isStale(store: ReadableStore): boolean },
 ): Promise<Part<T>> {
+  const { directory, log } = options;
   const { store, files } = FOLDERS[name];
   const folder = join(directory, 'indexes', store);
-  try {
-    if (rebuild) {
-      log.info(`Wiping LevelDB in ${folder}`);
-      rmSync(folder, { recursive: true, force: true });
-    }
-    mkdirSync(folder, { recursive: true });
-  } catch (error) {
-    throw new StoreError('io', `Cannot write to ${folder}: ${(error as Error).message}`, { cause: error });
+  if (options.rebuild) wipe(folder, log);
+  let opened = await openStore(folder, log);
+  if (options.isStale(opened)) {
+    await opened.close();
+    wipe(folder, log);
+    opened = await openStore(folder, log);
   }
-  log.info(`Opening LevelDB in ${folder}`);
   return {
     index,
-    store: await openLevelStore(folder),
+    store: opened,
     files: files === undefined ? undefined : new IndexFiles(dirname(folder), files),
   };
+}
+
+function wipe(folder: string, log: Log): void {
+  log.info(`Wiping LevelDB in ${folder}`);
+  try {
+    rmSync(folder, { recursive: true, force: true });
+  } catch (error) {
+    throw cannotWrite(folder, error);
+  }
+}
+
+function openStore(folder: string, log: Log): Promise<LevelStore> {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    throw cannotWrite(folder, error);
+  }
+  log.info(`Opening LevelDB in ${folder}`);
+  return openLevelStore(folder);
+}
+
+function cannotWrite(folder: string, error: unknown): StoreError {
+  return new StoreError('io', `Cannot write to ${folder}: ${(error as Error).message}`, { cause: error });
 }

@@ -18,7 +18,13 @@ import type { NodeConfig } from './config.ts';
 import type { DebugLog } from './debug-log.ts';
 import { defaultWalletDirectory, takeDirectories } from './directories.ts';
 import type { Engine } from './engine.ts';
-import { mempoolOptions, templateOptions, verifierChoice, walletOptions } from './engine-options.ts';
+import {
+  mempoolOptions,
+  rebuildOption,
+  templateOptions,
+  verifierChoice,
+  walletOptions,
+} from './engine-options.ts';
 import { SystemRandom } from './entropy.ts';
 import { type BlockMaker, blockMaker } from './facade/mining.ts';
 import { nodeFacade } from './facade/node-facade.ts';
@@ -258,10 +264,10 @@ class HearsayNode implements RunningNode {
   }
 
   async #startIndexes(engine: Engine, enabled: ReadonlySet<IndexName>): Promise<Indexes> {
-    const { directory } = this.#config;
+    const { settings, directory } = this.#config;
     const indexes = await Indexes.open(
       { engine, random: this.#random, log: this.#log, onFatal: error => this.#lifetime.end(error) },
-      { directory, enabled, rebuild: engine.host.isReindexing },
+      { directory, enabled, rebuild: rebuildOption(settings) === 'index' },
     );
     this.#lifetime.add({
       name: 'indexes',

@@ -9,6 +9,7 @@ import { Reject } from '../consensus/reject.ts';
 import { bindArguments } from './bind-arguments.ts';
 import { RpcCode, RpcError, transactionError } from './codes.ts';
 import { type JsonOut, type JsonValue, ParsedObject } from './json.ts';
+import { compactJson } from './json-write.ts';
 import type { BoundMethod, Call } from './method.ts';
 
 /** Who asks, as the transport found out. */
@@ -162,7 +163,10 @@ export class Dispatcher implements ServerView {
   }
 
   async #execute(request: Request, caller: Caller): Promise<JsonOut> {
-    this.#log.debug('rpc', () => `ThreadRPCServer method=${sanitize(request.method)} user=${caller.user}`);
+    this.#log.debug(
+      'rpc',
+      () => `ThreadRPCServer method=${sanitize(request.method)} user=${caller.user} id=${idText(request.id)}`,
+    );
     if (this.#warmup !== undefined) throw new RpcError(RpcCode.IN_WARMUP, this.#warmup);
     const method = this.#methods.get(request.method);
     if (method === undefined) throw new RpcError(RpcCode.METHOD_NOT_FOUND, 'Method not found');
@@ -232,6 +236,12 @@ function errorReply(request: Request, code: number, message: string): JsonOut {
   const { id } = request;
   const error = { code, message };
   return request.version === 2 ? { jsonrpc: '2.0', error, id } : { result: null, error, id };
+}
+
+/** As the log shows it; nothing of a notification. */
+function idText(id: JsonValue | undefined): string {
+  if (id === undefined || id === null) return '';
+  return sanitize(typeof id === 'string' ? id : compactJson(id));
 }
 
 /** For the log: characters that cannot forge a line (Core: SanitizeString). */

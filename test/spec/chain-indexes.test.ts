@@ -8,12 +8,13 @@ import { CoinStatsIndex } from '../../src/chain/indexes/coin-stats-index.ts';
 import { FilterIndex, filterOf } from '../../src/chain/indexes/filter-index.ts';
 import { SpenderIndex } from '../../src/chain/indexes/spender-index.ts';
 import { TxIndex } from '../../src/chain/indexes/tx-index.ts';
-import { transactionAt } from '../../src/chain/indexes/tx-position.ts';
 import type { BlockUndo } from '../../src/chain/undo.ts';
 import { keyOf, type OutPointKey, outPointKey } from '../../src/consensus/coin.ts';
 import { networkParams } from '../../src/consensus/networks.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
-import { type Block, decodeBlock } from '../../src/wire/block.ts';
+import { type Block, decodeBlock, HEADER_BYTES } from '../../src/wire/block.ts';
+import { Reader } from '../../src/wire/codec.ts';
+import { readTransaction } from '../../src/wire/transaction.ts';
 import { describeShared, readShared, readSharedJson } from '../support/shared.ts';
 
 /** Files of an index, in memory. */
@@ -124,7 +125,8 @@ describeShared('indexes', () => {
         for (const tx of block.transactions) {
           const position = txs.index.find(tx.txid)!;
           expect(position.block.offset).toBe(height);
-          expect(transactionAt(block.raw, position).wtxid).toBe(tx.wtxid);
+          const r = new Reader(block.raw, HEADER_BYTES + position.offset);
+          expect(readTransaction(r).wtxid).toBe(tx.wtxid);
           if (tx.isCoinbase) continue;
           for (const { prevout } of tx.inputs)
             expect(await spenders.index.candidates(prevout)).toEqual([position]);

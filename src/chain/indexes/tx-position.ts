@@ -1,7 +1,6 @@
 /** Where a transaction lies: its block's place in the block files, and the bytes after the header (Core: index/disktxpos.h). */
-import { type Block, HEADER_BYTES } from '../../wire/block.ts';
-import { compactSizeBytes, Reader, type Writer } from '../../wire/codec.ts';
-import { readTransaction, type Transaction } from '../../wire/transaction.ts';
+import type { Block } from '../../wire/block.ts';
+import { compactSizeBytes, type Reader, type Writer } from '../../wire/codec.ts';
 import { readVarInt, writeVarInt } from '../compress.ts';
 import type { FilePosition } from '../effects.ts';
 
@@ -32,9 +31,4 @@ export function readTxPosition(r: Reader): TxPosition {
   const file = readVarInt(r);
   const block = { file, offset: readVarInt(r) };
   return { block, offset: readVarInt(r) };
-}
-
-/** The transaction out of its block's bytes. Throws DecodeError. */
-export function transactionAt(rawBlock: Uint8Array, { offset }: TxPosition): Transaction {
-  return readTransaction(new Reader(rawBlock, HEADER_BYTES + offset));
 }
