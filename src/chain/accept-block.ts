@@ -73,7 +73,7 @@ function checkInTree(
 export function addHeader(state: ChainState, header: BlockHeader): HeaderId {
   const { headers } = state;
   const id = headers.add(header);
-  if (headers.chainWorkOf(id) > headers.chainWorkOf(state.tree.bestHeader)) state.tree.bestHeader = id;
+  if (headers.compareWork(id, state.tree.bestHeader) > 0) state.tree.bestHeader = id;
   return id;
 }
 

@@ -136,8 +136,7 @@ export class BlockTree {
   recomputeBestHeader(tip: HeaderId): void {
     let best = tip;
     for (const id of this.headers.ids())
-      if (!this.headers.isInvalid(id) && this.headers.chainWorkOf(id) > this.headers.chainWorkOf(best))
-        best = id;
+      if (!this.headers.isInvalid(id) && this.headers.compareWork(id, best) > 0) best = id;
     this.bestHeader = best;
   }
 

@@ -25,16 +25,18 @@ const MEDIAN_TIME = 12;
 const HEIGHT = 13;
 const PARENT = 14;
 const SKIP = 15;
-const WORDS = 16;
+/** Cumulative work, 256 bits, lowest word first: a bigint for each would be a million objects. */
+const WORK = 16;
+const WORK_WORDS = 8;
+const WORDS = WORK + WORK_WORDS;
 
 /** Nobody keeps it over a call. */
 const medianScratch = new Uint32Array(MEDIAN_TIME_SPAN);
 
 export class HeaderFacts {
   readonly #hashes = new HashIndex();
-  readonly #works: bigint[] = [];
   #lastBits = 0;
-  #lastProof = 0n;
+  readonly #lastProof = new Uint32Array(WORK_WORDS);
 
   readonly #rows = new WordRows(WORDS);
 
@@ -59,7 +61,7 @@ export class HeaderFacts {
     const height = parent < 0 ? 0 : this.heightOf(parent) + 1;
     rows.set(id, HEIGHT, height);
     rows.set(id, SKIP, parent < 0 ? -1 : this.ancestorOf(parent, skipHeight(height)));
-    this.#works.push((parent < 0 ? 0n : this.#works[parent]!) + this.#proofOf(header.bits));
+    this.#addWork(id, parent, header.bits);
     rows.set(id, MEDIAN_TIME, this.#computeMedianTime(id));
     return id;
   }
@@ -109,7 +111,19 @@ export class HeaderFacts {
 
   /** Cumulative. */
   workOf(id: HeaderId): bigint {
-    return this.#works[id]!;
+    let work = 0n;
+    for (let i = WORK_WORDS - 1; i >= 0; i -= 1)
+      work = (work << 32n) | BigInt(this.#rows.get(id, WORK + i) >>> 0);
+    return work;
+  }
+
+  /** Positive: `a` has more cumulative work. */
+  compareWork(a: HeaderId, b: HeaderId): number {
+    for (let i = WORK_WORDS - 1; i >= 0; i -= 1) {
+      const difference = (this.#rows.get(a, WORK + i) >>> 0) - (this.#rows.get(b, WORK + i) >>> 0);
+      if (difference !== 0) return difference;
+    }
+    return 0;
   }
 
   medianTimePastOf(id: HeaderId): UnixSeconds {
@@ -151,11 +165,23 @@ export class HeaderFacts {
     return a;
   }
 
+  #addWork(id: HeaderId, parent: HeaderId, bits: number): void {
+    const proof = this.#proofOf(bits);
+    let carry = 0;
+    for (let i = 0; i < WORK_WORDS; i += 1) {
+      const sum = (parent < 0 ? 0 : this.#rows.get(parent, WORK + i) >>> 0) + proof[i]! + carry;
+      this.#rows.set(id, WORK + i, sum);
+      carry = sum > 0xffff_ffff ? 1 : 0;
+    }
+  }
+
   /** Neighbours mostly have the same bits. */
-  #proofOf(bits: number): bigint {
+  #proofOf(bits: number): Uint32Array {
     if (bits !== this.#lastBits) {
       this.#lastBits = bits;
-      this.#lastProof = blockProof(bits);
+      const proof = blockProof(bits);
+      for (let i = 0; i < WORK_WORDS; i += 1)
+        this.#lastProof[i] = Number((proof >> BigInt(32 * i)) & 0xffff_ffffn);
     }
     return this.#lastProof;
   }

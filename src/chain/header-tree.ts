@@ -101,6 +101,11 @@ export class HeaderTree implements HeaderView {
     return this.#facts.workOf(id);
   }
 
+  /** Positive: `a` has more cumulative work. */
+  compareWork(a: HeaderId, b: HeaderId): number {
+    return this.#facts.compareWork(a, b);
+  }
+
   medianTimePastOf(id: HeaderId): UnixSeconds {
     return this.#facts.medianTimePastOf(id);
   }
@@ -145,7 +150,7 @@ export class HeaderTree implements HeaderView {
   }
 
   tips(): readonly HeaderId[] {
-    return [...this.#leaves].sort((a, b) => compareWork(this.chainWorkOf(b), this.chainWorkOf(a)) || a - b);
+    return [...this.#leaves].sort((a, b) => this.compareWork(b, a) || a - b);
   }
 
   statusOf(id: HeaderId): number {
@@ -257,9 +262,10 @@ export class HeaderTree implements HeaderView {
 
   /** More cumulative work, or the same and seen first (Core: CBlockIndexWorkComparator). */
   isBetter(a: HeaderId, b: HeaderId): boolean {
+    const work = this.compareWork(a, b);
     return (
-      compareWork(this.chainWorkOf(a), this.chainWorkOf(b)) > 0 ||
-      (this.chainWorkOf(a) === this.chainWorkOf(b) &&
+      work > 0 ||
+      (work === 0 &&
         (this.#marks.sequenceOf(a) < this.#marks.sequenceOf(b) ||
           (this.#marks.sequenceOf(a) === this.#marks.sequenceOf(b) && a < b)))
     );
@@ -281,8 +287,4 @@ export class HeaderTree implements HeaderView {
     this.#marks.setStatus(id, status);
     this.#dirty.add(id);
   }
-}
-
-function compareWork(a: bigint, b: bigint): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
