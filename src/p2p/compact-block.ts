@@ -164,7 +164,7 @@ export class ExtraTxs {
   /** In the place of the oldest. */
   add(tx: Transaction): void {
     if (tx.size >= EXTRA_TX_BYTES_MAX) return;
-    this.#transactions[this.#next] = tx;
+    this.#transactions[this.#next] = tx.detached();
     this.#next = (this.#next + 1) % EXTRA_COUNT_MAX;
   }
 

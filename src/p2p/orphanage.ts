@@ -5,10 +5,11 @@
  * of its share loses its oldest orphans, so nobody can push out what others stored.
  */
 import { assert } from '../base/assert.ts';
-import type { Wtxid } from '../base/bytes.ts';
+import type { Txid, Wtxid } from '../base/bytes.ts';
 import { type Random, randomBelow } from '../base/random.ts';
-import { keyOf, type OutPointKey, outPointKey } from '../chain/coin.ts';
+import { keyAt, keyOf, type OutPointKey, outPointKey } from '../chain/coin.ts';
 import type { Transaction } from '../wire/transaction.ts';
+import { outPointAt } from '../wire/tx-cursors.ts';
 import type { PeerId } from './events.ts';
 
 /** Sum of latency scores (Core: DEFAULT_MAX_ORPHANAGE_LATENCY_SCORE). */
@@ -94,8 +95,7 @@ export class Orphanage {
     this.#orphans.set(tx.wtxid, orphan);
     this.#weight += tx.weight;
     this.#inputScore += scoreOf(tx) - 1;
-    for (const input of orphan.tx.inputs) {
-      const key = keyOf(input.prevout);
+    for (const key of spentBy(tx)) {
       const spenders = this.#byPrevout.get(key);
       if (spenders) spenders.add(orphan);
       else this.#byPrevout.set(key, new Set([orphan]));
@@ -140,9 +140,7 @@ export class Orphanage {
 
   /** What `peer` gave us that spends from `parent`: what is to be tried again first, then the newest. */
   childrenOf(parent: Transaction, peer: PeerId): Transaction[] {
-    const children = [...(this.#peers.get(peer)?.orphans ?? [])].filter(({ tx }) =>
-      tx.inputs.some(input => input.prevout.txid === parent.txid),
-    );
+    const children = [...(this.#peers.get(peer)?.orphans ?? [])].filter(({ tx }) => spends(tx, parent.txid));
     const rank = (orphan: Orphan) => (orphan.reconsiderer === peer ? 0 : 1);
     return children
       .reverse()
@@ -217,8 +215,7 @@ export class Orphanage {
     this.#orphans.delete(orphan.tx.wtxid);
     this.#weight -= orphan.tx.weight;
     this.#inputScore -= scoreOf(orphan.tx) - 1;
-    for (const input of orphan.tx.inputs) {
-      const key = keyOf(input.prevout);
+    for (const key of spentBy(orphan.tx)) {
       const spenders = this.#byPrevout.get(key);
       spenders?.delete(orphan);
       if (spenders?.size === 0) this.#byPrevout.delete(key);
@@ -257,5 +254,16 @@ export class Orphanage {
 
 /** Core: Announcement::GetLatencyScore. */
 function scoreOf(tx: Transaction): number {
-  return 1 + Math.floor(tx.inputs.length / INPUTS_PER_SCORE);
+  return 1 + Math.floor(tx.inputCount / INPUTS_PER_SCORE);
+}
+
+/** The keys of what it spends. Its `inputs` are never asked for: as objects they take fifty times the bytes that count as its weight. */
+function* spentBy(tx: Transaction): Generator<OutPointKey> {
+  for (const input = tx.inputCursor(); input.next(); ) yield keyAt(input.bytes, input.start);
+}
+
+function spends(tx: Transaction, parent: Txid): boolean {
+  for (const input = tx.inputCursor(); input.next(); )
+    if (outPointAt(input.bytes, input.start).txid === parent) return true;
+  return false;
 }

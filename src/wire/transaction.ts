@@ -165,10 +165,13 @@ export class Transaction implements TxParts {
     return this.inputCount === 1 && isNullOutPointAt(this.raw, this.#inputsStart);
   }
 
-  /** Copies the bytes, so that keeping the transaction does not pin the message or block it came in; itself when nothing else lies around them. */
+  /**
+   * What may be kept: it does not pin the message or block that this one came in (the bytes are copied, unless nothing else
+   * lies around them), nor the inputs and outputs that somebody asked this one for, which are many times as large.
+   */
   detached(): Transaction {
-    if (this.raw.length === this.raw.buffer.byteLength) return this;
-    const copy = new Transaction(this.raw.slice(), {
+    const isAlone = this.raw.length === this.raw.buffer.byteLength;
+    const copy = new Transaction(isAlone ? this.raw : this.raw.slice(), {
       inputCount: this.inputCount,
       outputCount: this.outputCount,
       inputsStart: this.#inputsStart,
@@ -360,11 +363,12 @@ function readInputs(raw: Uint8Array, count: number, start: number, witnessStart:
 function readWitness(r: Reader): readonly Uint8Array[] {
   const count = r.compactSize();
   if (count === 0) return NO_WITNESS;
-  const witness: Uint8Array[] = [];
+  // As long as it will be: one that grows has room for seventeen.
+  const witness = new Array<Uint8Array>(count);
   for (let i = 0; i < count; i += 1) {
     const length = r.compactSize();
     // One byte of message must not cost a hundred of memory: a view is an object.
-    witness.push(length === 0 ? EMPTY_BYTES : r.take(length));
+    witness[i] = length === 0 ? EMPTY_BYTES : r.take(length);
   }
   return witness;
 }

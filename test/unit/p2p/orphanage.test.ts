@@ -1,8 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import { randomBelow, SeededRandom } from '../../../src/base/random.ts';
+import { ExtraTxs } from '../../../src/p2p/compact-block.ts';
 import { LATENCY_SCORE_MAX, Orphanage, WEIGHT_PER_PEER } from '../../../src/p2p/orphanage.ts';
-import type { Transaction } from '../../../src/wire/transaction.ts';
+import { type Transaction, withInputs } from '../../../src/wire/transaction.ts';
+import { reachableBytes } from '../../support/heap.ts';
 import { hashOf, makeTx } from './support.ts';
+
+/** Of one byte each. */
+function manyItems(parent: Transaction, n: number, count: number): Transaction {
+  const tx = makeTx(`many ${n}`, { spends: [[parent.txid, 0]] });
+  const witness = new Array<Uint8Array>(count).fill(Uint8Array.of(n));
+  return withInputs(tx, [{ ...tx.inputs[0]!, witness }]);
+}
 
 function newOrphanage(seed = 1): Orphanage {
   return new Orphanage({ random: new SeededRandom(seed) });
@@ -21,6 +30,28 @@ describe('the orphanage', () => {
     orphans.eraseForPeer(2);
     expect(orphans.has(tx.wtxid)).toBe(false);
     expect(orphans.weight + orphans.latencyScore + orphans.announcementCount).toBe(0);
+  });
+
+  test('keeps bytes, not what was decoded of them', () => {
+    const orphans = newOrphanage();
+    const extra = new ExtraTxs();
+    const parent = makeTx('parent');
+    const bytes = 300_000;
+    const before = reachableBytes();
+    for (let i = 0; i < 12; i += 1) {
+      const items = i % 2 === 0 ? bytes / 2 : 49_000;
+      const tx = manyItems(parent, i, items);
+      // By now somebody has looked at it.
+      expect(tx.inputs[0]!.witness).toHaveLength(items);
+      if (i % 2 === 0) expect(orphans.add(tx, i)).toBe(true);
+      else extra.add(tx);
+    }
+    expect(orphans.childrenOf(parent, 0)).toHaveLength(1);
+    orphans.reconsiderChildrenOf(parent);
+    orphans.eraseForBlock([makeTx('other')]);
+    // Their bytes are 2.4 MB; decoded they would take 120.
+    expect(reachableBytes() - before).toBeLessThan(20_000_000);
+    expect([orphans.size, [...extra].length]).toEqual([6, 6]);
   });
 
   test('refuses what is heavier than standard', () => {
