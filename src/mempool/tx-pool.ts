@@ -120,15 +120,28 @@ export function chunkFeeRate({ fee, size }: Chunk<PoolEntry>): number {
 const ENTRY_OVERHEAD_BYTES = 1_000;
 const INPUT_OVERHEAD_BYTES = 250;
 const OUTPUT_OVERHEAD_BYTES = 120;
+/** Though an item may be of one byte. */
+const WITNESS_ITEM_OVERHEAD_BYTES = 120;
 
 /** What an entry of `tx` takes, in bytes. */
 export function memoryOf(tx: Transaction): number {
   return (
     tx.size +
     ENTRY_OVERHEAD_BYTES +
-    INPUT_OVERHEAD_BYTES * tx.inputs.length +
-    OUTPUT_OVERHEAD_BYTES * tx.outputs.length
+    INPUT_OVERHEAD_BYTES * tx.inputCount +
+    OUTPUT_OVERHEAD_BYTES * tx.outputCount +
+    WITNESS_ITEM_OVERHEAD_BYTES * witnessItems(tx)
   );
+}
+
+function witnessItems(tx: Transaction): number {
+  const witness = tx.witnessCursor();
+  let items = 0;
+  for (let i = 0; witness !== undefined && i < tx.inputCount; i += 1) {
+    witness.next();
+    items += witness.count;
+  }
+  return items;
 }
 
 export class TxPool {
