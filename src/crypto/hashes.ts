@@ -47,8 +47,8 @@ export function hmacSha512(key: Uint8Array, message: Uint8Array): Uint8Array {
 // SHA256(tag) twice, per tag: the first block of every hash of that tag.
 const tagPrefixes = new Map<string, Uint8Array>();
 
-/** SHA256(SHA256(tag) ‖ SHA256(tag) ‖ parts…): 32 bytes (BIP340). `tag` comes from a small fixed set. */
-export function taggedHash(tag: string, ...parts: readonly Uint8Array[]): Uint8Array {
+/** SHA256(tag) ‖ SHA256(tag), 64 bytes: what a tagged hash begins with. `tag` comes from a small fixed set. */
+export function tagPrefix(tag: string): Uint8Array {
   let prefix = tagPrefixes.get(tag);
   if (prefix === undefined) {
     const half = sha256(textToBytes(tag));
@@ -57,6 +57,12 @@ export function taggedHash(tag: string, ...parts: readonly Uint8Array[]): Uint8A
     prefix.set(half, 32);
     tagPrefixes.set(tag, prefix);
   }
+  return prefix;
+}
+
+/** SHA256(SHA256(tag) ‖ SHA256(tag) ‖ parts…): 32 bytes (BIP340). */
+export function taggedHash(tag: string, ...parts: readonly Uint8Array[]): Uint8Array {
+  const prefix = tagPrefix(tag);
   let length = 64;
   for (const part of parts) length += part.length;
   const whole = new Uint8Array(length);

@@ -116,14 +116,18 @@ export function legacySignatureHash(
   const outputBits = hashType & OUTPUT_BITS;
   // SIGHASH_SINGLE without a matching output signs the number 1: a bug of 2009, now a rule.
   if (outputBits === SIGHASH_SINGLE && inputIndex >= tx.outputs.length) return ONE_32;
-  const script = scriptField(scriptCode);
   if (outputBits === SIGHASH_NONE || outputBits === SIGHASH_SINGLE || hashType & SIGHASH_ANYONECANPAY) {
-    return hashTwice(cutDown(tx, inputIndex, script, hashType));
+    return hashTwice(cutDown(tx, inputIndex, scriptCode, hashType));
   }
   const { bytes, inputsStart } = precomputed.blanked;
   const at = inputsStart + inputIndex * EMPTY_INPUT_BYTES + OUTPOINT_BYTES;
-  const type = Uint8Array.of(hashType, hashType >> 8, hashType >> 16, hashType >> 24);
-  return hashTwice(concatBytes(bytes.subarray(0, at), script, bytes.subarray(at + 1), type));
+  const w = scratch;
+  w.reset();
+  w.put(bytes.subarray(0, at));
+  writeScriptCode(w, scriptCode);
+  w.put(bytes.subarray(at + 1));
+  w.i32(hashType);
+  return hashTwice(w.written());
 }
 
 /** The 32 bytes that a signature of a version 0 witness script signs (BIP143). Needs `spent[inputIndex]`. */
@@ -206,7 +210,7 @@ function writeScript(w: Writer, script: Uint8Array): void {
  * The script being run, with its length, as legacy hashes take it: without OP_CODESEPARATORs. Of a script that ends
  * inside an instruction Core hashes only what its iterator reached, under the length of the whole.
  */
-function scriptField(script: Uint8Array): Uint8Array {
+function writeScriptCode(w: Writer, script: Uint8Array): void {
   const kept: Uint8Array[] = [];
   let keptUntil = 0;
   const cursor = new ScriptCursor(script);
@@ -215,11 +219,9 @@ function scriptField(script: Uint8Array): Uint8Array {
     kept.push(script.subarray(keptUntil, cursor.position - 1));
     keptUntil = cursor.position;
   }
-  const w = new Writer(script.length + 9);
   w.compactSize(script.length - kept.length);
   for (const part of kept) w.put(part);
   w.put(script.subarray(keptUntil, cursor.position));
-  return w.finish();
 }
 
 function blank(tx: TxParts): BlankedTx {
@@ -239,7 +241,7 @@ function blank(tx: TxParts): BlankedTx {
 }
 
 /** The encoding under NONE, SINGLE and ANYONECANPAY, which leave out inputs, outputs or sequences. */
-function cutDown(tx: TxParts, inputIndex: number, script: Uint8Array, hashType: number): Uint8Array {
+function cutDown(tx: TxParts, inputIndex: number, scriptCode: Uint8Array, hashType: number): Uint8Array {
   const outputBits = hashType & OUTPUT_BITS;
   const cutsOutputs = outputBits === SIGHASH_NONE || outputBits === SIGHASH_SINGLE;
   const anyoneCanPay = (hashType & SIGHASH_ANYONECANPAY) !== 0;
@@ -249,7 +251,7 @@ function cutDown(tx: TxParts, inputIndex: number, script: Uint8Array, hashType: 
   tx.inputs.forEach((input, i) => {
     if (i !== inputIndex && anyoneCanPay) return;
     outPoint.write(w, input.prevout);
-    if (i === inputIndex) w.put(script);
+    if (i === inputIndex) writeScriptCode(w, scriptCode);
     else w.u8(0);
     w.u32(i !== inputIndex && cutsOutputs ? 0 : input.sequence);
   });

@@ -1,5 +1,5 @@
 /** What a Schnorr signature of taproot commits to (BIP341, BIP342; Core: SignatureHashSchnorr). */
-import { taggedHash } from '../crypto/hashes.ts';
+import { tagPrefix } from '../crypto/hashes.ts';
 import { sha256 } from '../crypto/sha256.ts';
 import { Writer } from '../wire/codec.ts';
 import { outPoint, writeOutput } from '../wire/transaction.ts';
@@ -16,6 +16,9 @@ const EPOCH = 0;
 const OUTPUT_BITS = 3;
 /** Of the 32-byte keys that exist today. */
 const KEY_VERSION = 0;
+
+/** For what is written only to be hashed; nobody keeps it over a call. */
+const scratch = new Writer(1024);
 
 /** The parts of a spend that its signatures commit to. */
 export interface TaprootSigned {
@@ -42,7 +45,9 @@ export function taprootSignatureHash(
   if (outputBits === SIGHASH_SINGLE && single === undefined) return undefined;
   const anyoneCanPay = (hashType & SIGHASH_ANYONECANPAY) !== 0;
   const input = tx.inputs[inputIndex]!;
-  const w = new Writer();
+  const w = scratch;
+  w.reset();
+  w.put(tagPrefix('TapSighash'));
   w.u8(EPOCH);
   w.u8(hashType);
   w.u32(tx.version);
@@ -72,7 +77,7 @@ export function taprootSignatureHash(
     w.u8(KEY_VERSION);
     w.u32(signed.codeSeparatorPosition);
   }
-  return taggedHash('TapSighash', w.finish());
+  return sha256(w.written());
 }
 
 function isDefinedHashType(hashType: number): boolean {

@@ -4,7 +4,7 @@
  * key commits to, with the script's arguments below.
  */
 import { compareBytes } from '../base/bytes.ts';
-import { taggedHash } from '../crypto/hashes.ts';
+import { taggedHash, tagPrefix } from '../crypto/hashes.ts';
 import { checkTapTweak } from '../crypto/keys.ts';
 import { sha256 } from '../crypto/sha256.ts';
 import { compactSizeBytes, Writer } from '../wire/codec.ts';
@@ -26,6 +26,9 @@ const CONTROL_NODES_MAX = 128;
 /** Given to the signature budget beside the size of the witness (BIP342). */
 const VALIDATION_WEIGHT_OFFSET = 50;
 const NO_CODE_SEPARATOR = 0xffff_ffff;
+
+/** For what is written only to be hashed; nobody keeps it over a call. */
+const scratch = new Writer(1024);
 
 export interface WitnessRun {
   readonly witness: readonly Uint8Array[];
@@ -75,7 +78,13 @@ function annexOf(witness: readonly Uint8Array[]): Uint8Array | undefined {
 
 /** 32 bytes. */
 export function tapLeafHash(leafVersion: number, script: Uint8Array): Uint8Array {
-  return taggedHash('TapLeaf', Uint8Array.of(leafVersion), withLength(script));
+  const w = scratch;
+  w.reset();
+  w.put(tagPrefix('TapLeaf'));
+  w.u8(leafVersion);
+  w.compactSize(script.length);
+  w.put(script);
+  return sha256(w.written());
 }
 
 /** 32 bytes of two nodes' hashes, in either order. */
