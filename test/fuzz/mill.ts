@@ -1,12 +1,12 @@
 /**
  * What a fuzzing peer says: messages of every type, of random content or about blocks and transactions that exist, whole
- * or with their bytes changed, in frames that are right or not. A function of the random stream and of what it is told.
+ * or with their bytes changed. How it goes over the wire, others decide (v1-peer.ts, v2-peer.ts). A function of the random
+ * stream and of what it is told.
  */
-import { concatBytes, type Hash256 } from '../../src/base/bytes.ts';
+import { type BlockHash, binaryToBytes, concatBytes, type Hash256 } from '../../src/base/bytes.ts';
 import { type Random, randomBelow } from '../../src/base/random.ts';
 import { compactOf } from '../../src/p2p/compact-block.ts';
 import type { Block } from '../../src/wire/block.ts';
-import { encodeFrame } from '../../src/wire/frame.ts';
 import {
   type Command,
   encodePayload,
@@ -18,11 +18,17 @@ import {
 } from '../../src/wire/messages.ts';
 import type { Transaction } from '../../src/wire/transaction.ts';
 import { RANDOM_MESSAGES, randomHeader, randomTransaction } from '../support/random-messages.ts';
-import { mineBlock, REGTEST } from '../support/test-chain.ts';
+import { mineBlock, NOW } from '../support/test-chain.ts';
 
 const COMMANDS = Object.keys(messages) as Command[];
 const INV_TYPES = Object.values(INV);
 const HEADERS_MAX = 20;
+
+/** A command with a payload that may be spoilt; or bytes that are no message at all. */
+export interface Said {
+  readonly command: Command | 'random bytes';
+  readonly payload: Uint8Array;
+}
 
 export class Mill {
   readonly #random: Random;
@@ -36,21 +42,18 @@ export class Mill {
     this.#blocks = blocks;
   }
 
-  /** Bytes that come next on some connection: nearly always one frame. */
-  next(): Uint8Array {
+  /** What is said next on some connection. */
+  next(): Said {
     const dice = this.#below(1_000);
     if (dice < 3) return this.#counted('random bytes', this.#random.bytes(this.#below(200)));
     const message = dice < 400 ? this.#invented() : this.#informed();
     const whole = encodePayload(message);
-    const payload = this.#below(3) === 0 ? this.#mutate(whole) : whole;
-    const frame = encodeFrame(REGTEST.magic, message.command, payload);
-    if (dice >= 995) this.#spoil(frame);
-    return this.#counted(message.command, frame);
+    return this.#counted(message.command, this.#below(3) === 0 ? this.#mutate(whole) : whole);
   }
 
-  #counted(what: string, bytes: Uint8Array): Uint8Array {
-    this.counts.set(what, (this.counts.get(what) ?? 0) + 1);
-    return bytes;
+  #counted(command: Said['command'], payload: Uint8Array): Said {
+    this.counts.set(command, (this.counts.get(command) ?? 0) + 1);
+    return { command, payload };
   }
 
   #below(limit: number): number {
@@ -71,7 +74,7 @@ export class Mill {
     const block = this.#pick(this.#blocks);
     const near = this.#pick(this.#blocks.slice(-12));
     const hash: Hash256 = near.header.hash;
-    switch (this.#below(12)) {
+    switch (this.#below(16)) {
       case 0:
         return { command: this.#pick(['inv', 'getdata', 'notfound'] as const), items: this.#items() };
       case 1:
@@ -106,11 +109,95 @@ export class Mill {
         return { command: 'ping', nonce: BigInt(this.#below(1_000)) };
       case 10:
         return { command: 'inv', items: [{ type: INV.block, hash }] };
+      case 11:
+        return this.#aboutFilters(block.header.hash, near.header.hash);
+      case 12:
+        return this.#aboutBloom();
+      case 13:
+        return this.#aboutReconciliation();
+      case 14:
+        return this.#aboutAddresses();
       default:
         return {
-          command: this.#pick(['getaddr', 'sendheaders', 'mempool', 'sendaddrv2', 'verack'] as const),
+          command: this.#pick([
+            'getaddr',
+            'sendheaders',
+            'mempool',
+            'sendaddrv2',
+            'wtxidrelay',
+            'verack',
+          ] as const),
         };
     }
+  }
+
+  /** BIP157: ranges that are there, turned round, or too long. */
+  #aboutFilters(from: BlockHash, stopHash: BlockHash): Message {
+    const filterType = this.#below(8) === 0 ? this.#below(256) : 0;
+    const startHeight = this.#below(this.#blocks.length + 10);
+    switch (this.#below(3)) {
+      case 0:
+        return { command: 'getcfcheckpt', filterType, stopHash };
+      case 1:
+        return { command: 'getcfilters', filterType, startHeight, stopHash: from };
+      default:
+        return { command: 'getcfheaders', filterType, startHeight, stopHash };
+    }
+  }
+
+  /** BIP37: filters around the limits of 36,000 bytes, 50 functions and 520 bytes of an element. */
+  #aboutBloom(): Message {
+    switch (this.#below(3)) {
+      case 0: {
+        const data = this.#random.bytes(this.#pick([0, 1, 300, 36_000, 36_001]));
+        const hashFunctions = this.#pick([0, 1, 11, 50, 51]);
+        return {
+          command: 'filterload',
+          data,
+          hashFunctions,
+          tweak: this.#random.u32(),
+          flags: this.#below(4),
+        };
+      }
+      case 1: {
+        const data = this.#pick([
+          binaryToBytes(this.#tx().txid),
+          this.#random.bytes(this.#pick([0, 520, 521])),
+        ]);
+        return { command: 'filteradd', data };
+      }
+      default:
+        return { command: 'filterclear' };
+    }
+  }
+
+  /** BIP434 and BIP330, in the order of an agreement or in none. */
+  #aboutReconciliation(): Message {
+    switch (this.#below(5)) {
+      case 0:
+        return RANDOM_MESSAGES.feature(this.#random);
+      case 1:
+        return { command: 'sendtxrcncl', version: this.#below(3), salt: BigInt(this.#random.u32()) };
+      case 2:
+        return { command: 'reqrecon', setSize: this.#below(0x10000), q: this.#below(0x10000) };
+      case 3:
+        return RANDOM_MESSAGES.sketch(this.#random);
+      default: {
+        const shortIds = Array.from({ length: this.#below(50) }, () => this.#random.u32());
+        return { command: 'reconcildiff', success: this.#below(3), shortIds };
+      }
+    }
+  }
+
+  /** Some again and again, fresh and old. */
+  #aboutAddresses(): Message {
+    const host = Uint8Array.of(60 + this.#below(100), this.#below(4), 1, 1);
+    const known = { network: 'ipv4', bytes: host, port: 18_444, services: 9n } as const;
+    const time = Math.floor(NOW / 1_000) - this.#below(40 * 86_400);
+    const address = { ...known, time };
+    return this.#below(2) === 0
+      ? { command: 'addr', addresses: [...RANDOM_MESSAGES.addr(this.#random).addresses, address] }
+      : { command: 'addrv2', addresses: [...RANDOM_MESSAGES.addrv2(this.#random).addresses, address] };
   }
 
   #items(): InventoryItem[] {
@@ -180,10 +267,5 @@ export class Mill {
     }
     // What repeats itself could grow without end.
     return bytes.length > 100_000 ? bytes.slice(0, 100_000) : bytes;
-  }
-
-  /** A frame that is none: another magic, length, checksum or command. */
-  #spoil(frame: Uint8Array): void {
-    frame[this.#below(24)]! ^= 1 << this.#below(8);
   }
 }

@@ -1,15 +1,18 @@
 /**
- * Fuzzes a whole node, framing included: peers from the mill of `mill.ts` against real peer manager, chain and mempool,
- * beside three honest nodes, all in virtual time and from one seed. Nothing may throw, memory may not grow without end,
- * and honest blocks must come through all the while.
+ * Fuzzes a whole node, framing and encryption included: peers from the mill of `mill.ts`, half of them by the v1 transport
+ * and half by v2, against real peer manager, chain and mempool, beside three honest nodes, all in virtual time and from one
+ * seed. The node offers all that it can, so that every handler is reached. Nothing may throw, memory may not grow without
+ * end, and honest blocks must come through all the while.
  */
 import { MINUTE_MS, SECOND_MS } from '../../src/base/clock.ts';
 import { randomBelow, SeededRandom } from '../../src/base/random.ts';
 import type { ConnectionType } from '../../src/p2p/events.ts';
+import { SERVICES } from '../../src/wire/messages.ts';
 import { reachableBytes } from '../support/heap.ts';
 import { HONEST_CHAIN, HostileScene } from '../support/hostile-scene.ts';
-import type { ScriptedPeer } from '../support/p2p-world.ts';
-import { Mill } from './mill.ts';
+import { Mill, type Said } from './mill.ts';
+import { V1Peer } from './v1-peer.ts';
+import { V2Peer } from './v2-peer.ts';
 
 /** Fuzzing peers at one time. */
 const PEERS = 12;
@@ -26,6 +29,20 @@ const TYPES: readonly ConnectionType[] = [
   'inbound', 'inbound', 'inbound', 'inbound', 'inbound', 'inbound', 'block-relay-only', 'addr-fetch', 'feeler', 'manual',
 ]; // biome-ignore format: a list
 
+/** Filters of both kinds and reconciliation, beside what every node has. */
+const OPTIONS = {
+  services:
+    SERVICES.network | SERVICES.witness | SERVICES.networkLimited | SERVICES.bloom | SERVICES.compactFilters,
+  relayStrategy: { kind: 'reconcile' },
+} as const;
+
+/** Whoever speaks to the node, however it goes over the wire. */
+interface FuzzPeer {
+  readonly isOpen: boolean;
+  say(what: Said): void;
+  close(): void;
+}
+
 export interface FuzzProgress {
   readonly messages: number;
   readonly sessions: number;
@@ -34,6 +51,8 @@ export interface FuzzProgress {
   /** Virtual time that the last honest block took. */
   readonly blockMs: number;
   readonly counts: ReadonlyMap<string, number>;
+  /** What the encrypted connections did. */
+  readonly v2Counts: ReadonlyMap<string, number>;
 }
 
 /** Throws what the node throws, or an Error that says which bound was broken. Yields after each round. */
@@ -45,32 +64,46 @@ export function* fuzz({
   readonly messages: number;
 }): Generator<FuzzProgress, void> {
   const random = new SeededRandom(seed);
-  const scene = new HostileScene({ seed });
+  const scene = new HostileScene({ seed, options: OPTIONS });
   const { world, node } = scene;
   const mill = new Mill(random, HONEST_CHAIN);
-  const peers: (ScriptedPeer | undefined)[] = Array.from({ length: PEERS }, () => undefined);
+  const v2Counts = new Map<string, number>();
+  const count = (what: string) => v2Counts.set(what, (v2Counts.get(what) ?? 0) + 1);
+  const peers: (FuzzPeer | undefined)[] = Array.from({ length: PEERS }, () => undefined);
   let sessions = 0;
   let baseline: number | undefined;
-  const open = (at: number): ScriptedPeer => {
+  const open = (at: number): FuzzPeer => {
     sessions += 1;
     scene.attackers.length = 0;
     const type = TYPES[randomBelow(random, TYPES.length)]!;
-    const [peer] = scene.attach(1, {
+    // Some never get as far as a handshake.
+    const shakesHands = randomBelow(random, 10) > 0;
+    const shape = {
       type,
       // Every other one is not punished, so that what comes after a mistake is heard too.
-      permissions: randomBelow(random, 2) === 0 ? ['noban'] : [],
-      // Some never get as far as a handshake.
-      version: randomBelow(random, 10) === 0 ? 'silent' : {},
+      permissions: randomBelow(random, 2) === 0 ? (['noban'] as const) : [],
       host: sessions,
+    };
+    const encrypted =
+      randomBelow(random, 2) === 0
+        ? new V2Peer(random, { isInitiating: type === 'inbound', shakesHands, count })
+        : undefined;
+    const version = shakesHands && encrypted === undefined ? {} : 'silent';
+    const [attacker] = scene.attach(1, {
+      ...shape,
+      version,
+      ...(encrypted && { encrypted: encrypted.nodeSide }),
     });
+    encrypted?.begin(attacker!);
+    const peer = encrypted ?? new V1Peer(random, attacker!);
     peers[at] = peer;
-    return peer!;
+    return peer;
   };
   for (let sent = 1; sent <= messages; sent += 1) {
     const at = randomBelow(random, PEERS);
     const known = peers[at];
     const peer = known?.isOpen ? known : open(at);
-    peer.sendBytes(mill.next());
+    peer.say(mill.next());
     if (randomBelow(random, 500) === 0) peer.close();
     if (randomBelow(random, 4) === 0) world.runFor(randomBelow(random, 300));
     if (randomBelow(random, 5_000) === 0) world.runFor(randomBelow(random, 30 * MINUTE_MS));
@@ -88,6 +121,6 @@ export function* fuzz({
       throw new Error(
         `After ${sent} messages ${growth} bytes more are reachable than after the first ${ROUND}`,
       );
-    yield { messages: sent, sessions, reachableBytes: used, headers, blockMs, counts: mill.counts };
+    yield { messages: sent, sessions, reachableBytes: used, headers, blockMs, counts: mill.counts, v2Counts };
   }
 }

@@ -82,16 +82,30 @@ export class HostileScene {
       readonly react?: (attacker: ScriptedPeer, message: Message) => void;
       readonly version?: Partial<MessageOf<'version'>> | 'silent';
       readonly permissions?: readonly Permission[];
+      readonly encrypted?: NonNullable<Parameters<World['attach']>[1]>['encrypted'];
       /** Numbers the first of their addresses; by default they are counted. */
       readonly host?: number;
     } = {},
   ): ScriptedPeer[] {
-    const { type = 'inbound', permissions = [], netgroup, react, version = {}, host: firstHost } = shape;
+    const {
+      type = 'inbound',
+      permissions = [],
+      netgroup,
+      react,
+      version = {},
+      encrypted,
+      host: firstHost,
+    } = shape;
     const made = Array.from({ length: count }, (_, i) => {
       const n = (firstHost === undefined ? this.attackers.length : firstHost + i) % HOSTS_MAX;
       const host =
         netgroup === undefined ? `${40 + (n >> 8)}.${n & 255}.0.1` : `${netgroup}.${n >> 8}.${n & 255}`;
-      const attacker = this.world.attach(this.node, { type, permissions, address: ip(host, 5_000 + n) });
+      const attacker = this.world.attach(this.node, {
+        type,
+        permissions,
+        address: ip(host, 5_000 + n),
+        ...(encrypted !== undefined && { encrypted }),
+      });
       const polite = attacker.onMessage;
       attacker.onMessage = message => {
         // What it got is of no interest, and must not be taken for memory of the node.

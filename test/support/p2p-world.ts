@@ -34,6 +34,7 @@ import {
 } from '../../src/wire/messages.ts';
 import { addressKey, type NetAddress, parseAddress } from '../../src/wire/net-address.ts';
 import type { Transaction } from '../../src/wire/transaction.ts';
+import type { Received, Transport, TransportKind } from '../../src/wire/transport.ts';
 import { verifyHere } from './check-scripts.ts';
 import { NOW, REGTEST } from './test-chain.ts';
 
@@ -83,9 +84,18 @@ interface End {
   readonly closed: () => void;
 }
 
+/** What side 1 of an encrypted link has besides its end. */
+interface Encrypted {
+  readonly transport: Transport;
+  /** What it sends, as the wire carries it, comes to side 0. */
+  readonly onBytes: (bytes: Uint8Array) => void;
+  readonly onKind: (kind: TransportKind) => void;
+}
+
 class Link {
   readonly #world: World;
   readonly #decoders = [new FrameDecoder(REGTEST.magic), new FrameDecoder(REGTEST.magic)] as const;
+  #encrypted: Encrypted | undefined;
   #isOpen = true;
   ends: [End, End] | undefined;
 
@@ -93,23 +103,48 @@ class Link {
     this.#world = world;
   }
 
+  /** Side 1 speaks through this transport from now on; side 0 sends bytes and gets bytes. */
+  encrypt(encrypted: Encrypted): void {
+    this.#encrypted = encrypted;
+    this.#flush(encrypted);
+  }
+
   send(from: 0 | 1, command: Command, payload: Uint8Array): void {
-    this.#world.after(this.#world.latencyMs, () => this.#deliver(from, command, payload));
+    if (from === 1 && this.#encrypted !== undefined) {
+      this.#encrypted.transport.send(command, payload);
+      this.#flush(this.#encrypted);
+    } else this.#world.after(this.#world.latencyMs, () => this.#deliver(from, command, payload));
+  }
+
+  #flush({ transport, onBytes }: Encrypted): void {
+    for (const { bytes } of transport.takeOutgoing())
+      this.#world.after(this.#world.latencyMs, () => {
+        if (this.#isOpen) onBytes(bytes);
+      });
   }
 
   /** Whatever bytes, as the wire carries them. */
   sendBytes(from: 0 | 1, bytes: Uint8Array): void {
     this.#world.after(this.#world.latencyMs, () => {
-      this.#decoders[from].push(bytes);
-      for (;;) {
-        const frame = this.#decoders[from].next();
-        if (frame === undefined || !this.#isOpen) return;
-        const end = this.ends![1 - from]!;
-        if (frame.kind === 'defect') end.unreadable?.({ ...frame, kind: 'undecodable' });
-        else if (isKnownCommand(frame.command)) this.#deliver(from, frame.command, frame.payload);
-        else end.unreadable?.({ kind: 'unknownMessage', command: frame.command, size: frame.size });
-      }
+      if (!this.#isOpen) return;
+      const encrypted = from === 0 ? this.#encrypted : undefined;
+      const reader = encrypted?.transport ?? this.#decoders[from];
+      const kind = encrypted?.transport.kind;
+      reader.push(bytes);
+      for (let frame = reader.next(); frame !== undefined && this.#isOpen; frame = reader.next())
+        this.#read(from, frame);
+      if (encrypted === undefined) return;
+      this.#flush(encrypted);
+      if (encrypted.transport.kind !== kind) encrypted.onKind(encrypted.transport.kind);
     });
+  }
+
+  #read(from: 0 | 1, frame: Received): void {
+    const end = this.ends![1 - from]!;
+    if (frame.kind === 'decoy') return;
+    if (frame.kind === 'defect') end.unreadable?.({ ...frame, kind: 'undecodable' });
+    else if (isKnownCommand(frame.command)) this.#deliver(from, frame.command, frame.payload);
+    else end.unreadable?.({ kind: 'unknownMessage', command: frame.command, size: frame.size });
   }
 
   #deliver(from: 0 | 1, command: Command, payload: Uint8Array): void {
@@ -187,13 +222,26 @@ export class World {
       readonly type?: ConnectionType;
       readonly address?: NetAddress;
       readonly permissions?: readonly Permission[];
+      /** The node's end of an encrypted connection, and who gets its bytes. */
+      readonly encrypted?: Pick<Encrypted, 'transport' | 'onBytes'>;
     } = {},
   ): ScriptedPeer {
+    const { encrypted, ...facts } = shape;
     const link = new Link(this);
     const address = shape.address ?? ip(`30.${this.random.u32() % 250}.${this.random.u32() % 250}.1`, 5_000);
-    const id = node.open(link, 1, { type: 'inbound', ...shape, address });
+    const id = node.open(link, 1, {
+      type: 'inbound',
+      ...facts,
+      address,
+      ...(encrypted !== undefined && { transport: 'detecting' }),
+    });
     const peer = new ScriptedPeer(link, id);
     link.ends = [peer, node.end(id)];
+    if (encrypted !== undefined)
+      link.encrypt({
+        ...encrypted,
+        onKind: transport => node.handle({ kind: 'transport', peer: id, transport }),
+      });
     node.start(id);
     return peer;
   }
@@ -404,6 +452,10 @@ export class WorldNode {
           const result = this.run(this.mempool.submit(effect.tx, { now: world.now, origin: 'peer' }));
           this.handle({ kind: 'txProcessed', peer: effect.peer, tx: effect.tx, result });
         });
+        return;
+      case 'readFilters':
+        // It has no index of filters.
+        world.after(1, () => this.handle({ kind: 'filtersRead', peer: effect.peer, answer: undefined }));
         return;
       case 'testTx':
         world.after(1, () => {

@@ -4,7 +4,8 @@ import { encodeFrame, type Frame, FrameDecoder } from '../../src/wire/frame.ts';
 import { decodeMessage, encodePayload, isKnownCommand, type Message } from '../../src/wire/messages.ts';
 
 /** How long an answer may take. */
-const ANSWER_MS = 20_000;
+const ANSWER_MS = 30_000;
+const HOST = '127.0.0.1';
 
 export class RawPeer {
   readonly #socket: net.Socket;
@@ -26,22 +27,30 @@ export class RawPeer {
       this.#wake();
     });
     socket.on('error', () => {});
+    socket.on('end', () => {
+      this.#isClosed = true;
+      socket.destroy();
+      this.#wake();
+    });
     socket.on('close', () => {
       this.#isClosed = true;
       this.#wake();
     });
   }
 
-  static connect(port: number, magic: Uint8Array): Promise<RawPeer> {
+  /** `from`: the loopback address that the node sees. */
+  static connect(port: number, magic: Uint8Array, from = HOST): Promise<RawPeer> {
     return new Promise((resolve, reject) => {
-      const socket = net.connect(port, '127.0.0.1', () => resolve(new RawPeer(socket, magic)));
+      // It hangs up when it is told to, not because the node has.
+      const where = { port, host: HOST, localAddress: from, allowHalfOpen: true };
+      const socket = net.connect(where, () => resolve(new RawPeer(socket, magic)));
       socket.once('error', reject);
     });
   }
 
   /** Connects and shakes hands. */
-  static async greet(port: number, magic: Uint8Array): Promise<RawPeer> {
-    const peer = await RawPeer.connect(port, magic);
+  static async greet(port: number, magic: Uint8Array, from = HOST): Promise<RawPeer> {
+    const peer = await RawPeer.connect(port, magic, from);
     const nobody = { network: 'ipv4' as const, bytes: Uint8Array.of(127, 0, 0, 1), port: 0, services: 0n };
     peer.send({
       command: 'version',
@@ -96,6 +105,24 @@ export class RawPeer {
     } catch {
       return false;
     }
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** Reads no more; the systems still hold some megabytes. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  /** Says that nothing more will come, and waits for what the node still has to say. */
+  end(): void {
+    this.#socket.end();
   }
 
   /** Resolves when the node has closed the connection. */
