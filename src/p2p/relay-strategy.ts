@@ -5,14 +5,14 @@
  * - `flood`: everybody who does not know it.
  * - `gossip`: so many peers drawn at random, anew for each transaction, whether they know it or not. Peers who were not
  *   drawn are not told. In theory a share x stays without it where x = exp(−K(1 − x)) (Kermack and McKendrick 1927).
- * - `tree`: at once those with whom we have a high-bandwidth link: the one peer that each node asks to send compact blocks
- *   at once (BIP152), and all that have asked us. Everybody else half a minute later, so that a broken tree costs time,
- *   not transactions (Plumtree: Leitão, Pereira, Rodrigues 2007).
+ * - `tree`: at once those on the branches of a tree that grows by itself (relay-tree.ts), everybody else a little later, so
+ *   that a broken tree costs time, not transactions.
  * - `reconcile`: as `flood`, and four outbound peers more with whom sets are reconciled instead (reconciler.ts).
  */
-import { type Milliseconds, SECOND_MS } from '../base/clock.ts';
+import type { Milliseconds } from '../base/clock.ts';
 import { type Random, randomBelow } from '../base/random.ts';
 import type { Peer } from './peer.ts';
+import { RelayTree } from './relay-tree.ts';
 
 export type RelayStrategyOptions =
   | { readonly kind: 'flood' }
@@ -24,15 +24,19 @@ export type RelayStrategyOptions =
 export const FLOOD: RelayStrategyOptions = { kind: 'flood' };
 /** More than any node has peers is flooding. */
 const GOSSIP_FANOUT_MAX = 125;
-/** How long `tree` holds back what goes to peers beside the tree. */
-const TREE_LAZY_MS = 30 * SECOND_MS;
 
-/** How long a peer's announcement is held back before it waits for the peer's next batch; undefined: it is not told. */
-export type Delay = Milliseconds | undefined;
+/** How long a peer's announcement is held back before it waits for the peer's next batch; or it does not wait; undefined: it is not told. */
+export type Delay = Milliseconds | 'at once' | undefined;
 
 export interface RelayStrategy {
   /** A transaction is new to us, and there are `count` peers who may want it: what is to be done with each, in turn. */
   begin(count: number): (peer: Peer) => Delay;
+  /** The peer is told of one at once. */
+  told?(peer: Peer): void;
+  /** It asks for one that it could have been told of. */
+  asked?(peer: Peer): void;
+  /** It brought us one that was new. */
+  delivered?(peer: Peer): void;
 }
 
 export function createRelayStrategy(
@@ -45,13 +49,12 @@ export function createRelayStrategy(
 ): RelayStrategy {
   const { random, isTreeLink, reconcilesWith } = deps;
   const atOnce = () => 0;
-  const alongTree = (peer: Peer) => (isTreeLink(peer) ? 0 : TREE_LAZY_MS);
   const unlessReconciled = (peer: Peer) => (reconcilesWith(peer) ? undefined : 0);
   switch (options.kind) {
     case 'flood':
       return { begin: () => atOnce };
     case 'tree':
-      return { begin: () => alongTree };
+      return new RelayTree(isTreeLink);
     case 'reconcile':
       return { begin: () => unlessReconciled };
     case 'gossip':

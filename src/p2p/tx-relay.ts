@@ -11,7 +11,7 @@ import { MinHeap } from '../base/heap.ts';
 import { randomBelow, randomExponential } from '../base/random.ts';
 import type { ChainNotice } from '../chain/effects.ts';
 import { feeAt } from '../mempool/fee-rate.ts';
-import type { MempoolEntry, MempoolNotice } from '../mempool/mempool-view.ts';
+import type { MempoolEntry, MempoolNotice, TxResult } from '../mempool/mempool-view.ts';
 import type { Block } from '../wire/block.ts';
 import { INV, INV_COUNT_MAX, type InventoryItem, SERVICES } from '../wire/messages.ts';
 import { addressKey } from '../wire/net-address.ts';
@@ -164,9 +164,17 @@ export class TxRelay implements Concern, TxSource {
       if (state === undefined || delay === undefined) continue;
       if (!peer.wtxidRelay) this.#known.announce(tx.txid);
       if (this.#known.has(state.holder, hashFor(peer, tx))) continue;
-      if (delay > 0) this.#hold(peer, tx.wtxid, now + delay);
+      if (delay === 'at once') {
+        this.#queue(peer, state, tx.wtxid, now);
+        state.alarm!.set(now);
+        this.#strategy.told?.(peer);
+      } else if (delay > 0) this.#hold(peer, tx.wtxid, now + delay);
       else this.#queue(peer, state, tx.wtxid, now);
     }
+  }
+
+  onTxProcessed(peer: Peer | undefined, _: Transaction, result: TxResult): void {
+    if (peer !== undefined && result.status === 'accepted') this.#strategy.delivered?.(peer);
   }
 
   #queue(peer: Peer, state: PeerState, wtxid: Wtxid, now: Milliseconds): void {
@@ -241,6 +249,7 @@ export class TxRelay implements Concern, TxSource {
     if (entry === undefined || !this.#wasTold(peer, state, entry, now)) return this.#inLastBlock(item.hash);
     if (mempool.unbroadcast().includes(entry.tx.txid))
       outbox.emit({ kind: 'txBroadcast', txid: entry.tx.txid });
+    this.#strategy.asked?.(peer);
     return entry.tx;
   }
 

@@ -260,15 +260,50 @@ describe('strategies', () => {
     expect(told(h).sort()).toEqual([peers[0]!.id, peers[2]!.id]);
   });
 
-  test('tree tells along its links at once, and all others half a minute later unless they know it by then', () => {
-    const { h, relay } = start(1, { relayStrategy: { kind: 'tree' } });
-    const [tree, beside, informed] = [h.connect(), h.connect(), h.connect()];
-    h.accept(A);
-    h.pass(29_000);
-    expect(told(h)).toEqual([tree.id]);
-    relay.markKnown(informed, A.wtxid);
-    h.pass(60_000);
-    expect(told(h)).toEqual([beside.id]);
+  describe('tree', () => {
+    /** Peer 0 is on the first branch; who asks for what it is told of, follows. */
+    const grow = () => {
+      const made = start(1, { relayStrategy: { kind: 'tree' } });
+      const peers = [made.h.connect(), made.h.connect(), made.h.connect()] as const;
+      const ask = (i: number, tx: typeof A) =>
+        made.relay.findForServing(peers[i]!, { type: INV.wtx, hash: tx.wtxid }, made.h.now);
+      return { ...made, peers, ask };
+    };
+    const tx = (i: number) => makeTx(`t${i}`, { witness: true });
+
+    test('tells along its branches at once, and all others soon after unless they know it by then', () => {
+      const { h, relay } = grow();
+      h.accept(A);
+      h.pass(0);
+      expect(told(h)).toEqual([0]);
+      h.pass(2_900);
+      relay.markKnown(h.context.peers.get(2)!, A.wtxid);
+      h.pass(60_000);
+      expect(told(h)).toEqual([1]);
+    });
+
+    test('who asks for what it was told late is on a branch; who did not ask for three in a row is not', () => {
+      const { h, ask } = grow();
+      for (let i = 0; i < 3; i += 1) {
+        h.accept(tx(i));
+        h.pass(60_000);
+        ask(1, tx(i));
+      }
+      h.take();
+      h.accept(tx(3));
+      h.pass(0);
+      expect(told(h)).toEqual([1]);
+      h.pass(60_000);
+      expect(told(h)).toEqual([0, 2]);
+    });
+
+    test('who brought one first is on a branch', () => {
+      const { h, relay, peers } = grow();
+      relay.onTxProcessed(peers[2], tx(0), { status: 'accepted', replaced: [] } as never);
+      h.accept(tx(1));
+      h.pass(0);
+      expect(told(h)).toEqual([0, 2]);
+    });
   });
 
   test.each([
