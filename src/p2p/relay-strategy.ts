@@ -31,6 +31,8 @@ export type Delay = Milliseconds | 'at once' | undefined;
 export interface RelayStrategy {
   /** A transaction is new to us, and there are `count` peers who may want it: what is to be done with each, in turn. */
   begin(count: number): (peer: Peer) => Delay;
+  /** What it announces is asked for without delay, though it dialed us. */
+  prefers?(peer: Peer): boolean;
   /** The peer is told of one at once. */
   told?(peer: Peer): void;
   /** It asks for one that it could have been told of. */

@@ -6,6 +6,7 @@
  * - At first the links with the one high-bandwidth peer are branches (BIP152): the one that we asked, and those who asked us.
  * - Graft: who brings us a transaction first, or asks for one that we have announced, is on a branch from now on. A late
  *   announcement that is asked for has found a gap.
+ * - What comes along a branch is asked for at once, also of inbound peers, who wait for two seconds otherwise.
  * - Prune: who did not ask for what we announced at once gets it sooner from somebody else, and is on no branch.
  *
  * Plumtree has messages for both; here what is asked for and what is not tells each side as much.
@@ -14,7 +15,7 @@ import { type Milliseconds, SECOND_MS } from '../base/clock.ts';
 import type { Peer } from './peer.ts';
 import type { Delay, RelayStrategy } from './relay-strategy.ts';
 
-/** How long those beside the tree wait: an inbound peer's announcement is not taken up for two seconds (tx-download.ts). */
+/** How long those beside the tree wait, before they wait for their batch. */
 const LAZY_MS: Milliseconds = 3 * SECOND_MS;
 /** Announcements in a row that a peer did not follow until it is on no branch. */
 const UNASKED_MAX = 2;
@@ -35,6 +36,10 @@ export class RelayTree implements RelayStrategy {
 
   begin(): (peer: Peer) => Delay {
     return peer => (this.#isBranch(peer) ? 'at once' : LAZY_MS);
+  }
+
+  prefers(peer: Peer): boolean {
+    return this.#isBranch(peer);
   }
 
   told(peer: Peer): void {

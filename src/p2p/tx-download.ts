@@ -38,6 +38,8 @@ const GETDATA_MAX = 1_000;
 const NOTFOUND_MAX = ANNOUNCEMENTS_MAX + 16;
 /** What is here of `tx-relay`. */
 export interface KnownInventory {
+  /** The relay strategy expects transactions from it first. */
+  prefers(peer: Peer): boolean;
   markKnown(peer: Peer, hash: Hash256): void;
   announce(entry: MempoolEntry, now: Milliseconds): void;
 }
@@ -198,14 +200,14 @@ export class TxDownload implements Concern {
     if (!peer.permissions.has('relay') && this.#requests.count(peer.id) >= ANNOUNCEMENTS_MAX) return;
     this.turn.ask();
     this.#requests.announce(peer.id, tx, {
-      preferred: peer.isPreferredDownload,
+      preferred: this.#isPreferred(peer),
       time: this.#turnOf(peer, tx.by, now),
     });
   }
 
   /** When it may be asked; undefined: at once. */
   #turnOf(peer: Peer, by: TxReference['by'], now: Milliseconds): Milliseconds | undefined {
-    let reasons = peer.isPreferredDownload ? 0 : 1;
+    let reasons = this.#isPreferred(peer) ? 0 : 1;
     if (by === 'txid' && this.#hasWtxidPeers()) reasons += 1;
     if (this.#requests.countInFlight(peer.id) >= OVERLOADED && !peer.permissions.has('relay')) reasons += 1;
     return reasons === 0 ? undefined : now + reasons * DELAY_MS;
@@ -215,6 +217,10 @@ export class TxDownload implements Concern {
     for (const { wtxidRelay, phase } of this.#context.peers.values())
       if (wtxidRelay && phase !== 'connected' && phase !== 'greeted') return true;
     return false;
+  }
+
+  #isPreferred(peer: Peer): boolean {
+    return peer.isPreferredDownload || this.#relay.prefers(peer);
   }
 
   #ask(id: PeerId, now: Milliseconds): void {
@@ -355,7 +361,7 @@ export class TxDownload implements Concern {
     const time = this.#turnOf(peer, 'txid', now);
     this.turn.ask();
     for (const hash of parents)
-      this.#requests.announce(peer.id, { hash, by: 'txid' }, { preferred: peer.isPreferredDownload, time });
+      this.#requests.announce(peer.id, { hash, by: 'txid' }, { preferred: this.#isPreferred(peer), time });
     return true;
   }
 

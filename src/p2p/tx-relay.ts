@@ -202,6 +202,10 @@ export class TxRelay implements Concern, TxSource {
     }
   }
 
+  prefers(peer: Peer): boolean {
+    return this.#strategy.prefers?.(peer) === true;
+  }
+
   isKnownTo(peer: Peer, wtxid: Wtxid): boolean {
     const state = this.#states.get(peer);
     return state !== undefined && this.#known.has(state.holder, wtxid);

@@ -15,6 +15,7 @@ function start(seed = 1, options: object = {}) {
   const known: [number, Hash256][] = [];
   const announced: Hash256[] = [];
   const download = new TxDownload(h.context, {
+    prefers: () => false,
     markKnown: (peer, hash) => known.push([peer.id, hash]),
     announce: entry => announced.push(entry.tx.txid),
   });
