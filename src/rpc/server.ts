@@ -22,6 +22,8 @@ const BODY_BYTES_MAX = 32 * 1024 * 1024;
 const HEADER_BYTES_MAX = 8192;
 /** How long a wrong password waits for its answer, against guessing. */
 const WRONG_PASSWORD_PAUSE_MS = 250;
+/** How late a client may be dropped after its time. */
+const CHECKING_MS = 1_000;
 /** Longest delay of a timer in Node. */
 const TIMER_MS_MAX = 0x7fff_ffff;
 const KNOWN_VERBS: ReadonlySet<string> = new Set(['GET', 'POST', 'HEAD', 'PUT']);
@@ -148,6 +150,8 @@ export class RpcServer {
       keepAliveTimeout: timeoutMs,
       headersTimeout: timeoutMs,
       requestTimeout: timeoutMs,
+      // How often Node looks for those who are late; it would be half a minute.
+      connectionsCheckingInterval: Math.min(timeoutMs, CHECKING_MS),
     });
     server.on('request', (request: IncomingMessage, response: ServerResponse) =>
       app.routing(request, response),
