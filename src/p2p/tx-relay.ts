@@ -29,6 +29,7 @@ import type { RelayStrategy } from './relay-strategy.ts';
 import type { TxSource } from './serve.ts';
 import type { Alarm, PeerAlarms } from './timers.ts';
 import type { Turn } from './turns.ts';
+import { hashFor, itemFor } from './tx-item.ts';
 
 /** Mean times between two batches (Core: OUTBOUND_INVENTORY_BROADCAST_INTERVAL, INBOUND_…). */
 const OUTBOUND_INTERVAL_MS = 2 * SECOND_MS;
@@ -166,7 +167,7 @@ export class TxRelay implements Concern, TxSource {
       if (this.#known.has(state.holder, hashFor(peer, tx))) continue;
       if (delay === 'at once') {
         this.#queue(peer, state, tx.wtxid, now);
-        state.alarm!.set(now);
+        this.#alarms.set(peer, now);
         this.#strategy.told?.(peer);
       } else if (delay > 0) this.#hold(peer, tx.wtxid, now + delay);
       else this.#queue(peer, state, tx.wtxid, now);
@@ -202,9 +203,7 @@ export class TxRelay implements Concern, TxSource {
     }
   }
 
-  prefers(peer: Peer): boolean {
-    return this.#strategy.prefers?.(peer) === true;
-  }
+  readonly prefers = (peer: Peer): boolean => this.#strategy.prefers?.(peer) === true;
 
   isKnownTo(peer: Peer, wtxid: Wtxid): boolean {
     const state = this.#states.get(peer);
@@ -398,12 +397,4 @@ export class TxRelay implements Concern, TxSource {
 /** Trusted peers are told at once. */
 function isImmediate(peer: Peer): boolean {
   return peer.permissions.has('noban');
-}
-
-function itemFor(peer: Peer, tx: Transaction): InventoryItem {
-  return { type: peer.wtxidRelay ? INV.wtx : INV.tx, hash: hashFor(peer, tx) };
-}
-
-function hashFor(peer: Peer, tx: Transaction): Hash256 {
-  return peer.wtxidRelay ? tx.wtxid : tx.txid;
 }
