@@ -13,7 +13,6 @@
  */
 import { type Milliseconds, SECOND_MS } from '../base/clock.ts';
 import type { Peer } from './peer.ts';
-import type { Delay, RelayStrategy } from './relay-strategy.ts';
 
 /** How long those beside the tree wait, before they wait for their batch. */
 const LAZY_MS: Milliseconds = 3 * SECOND_MS;
@@ -26,7 +25,8 @@ interface Branch {
   unasked: number;
 }
 
-export class RelayTree implements RelayStrategy {
+/** A `RelayStrategy` (relay-strategy.ts). */
+export class RelayTree {
   readonly #isFirstBranch: (peer: Peer) => boolean;
   readonly #branches = new WeakMap<Peer, Branch>();
 
@@ -34,7 +34,7 @@ export class RelayTree implements RelayStrategy {
     this.#isFirstBranch = isFirstBranch;
   }
 
-  begin(): (peer: Peer) => Delay {
+  begin(): (peer: Peer) => Milliseconds | 'at once' {
     return peer => (this.#isBranch(peer) ? 'at once' : LAZY_MS);
   }
 
