@@ -42,6 +42,9 @@ export interface TxCost {
   /** Sent by a node for a transaction, so that each message counts once; both ends are twice that. */
   readonly messages: number;
   readonly bytes: number;
+  /** At both ends, at a node that listens and at one that does not; NaN where there are none of the kind. */
+  readonly atReachable: number;
+  readonly atUnreachable: number;
   /** Of the nodes' `tx` messages, those to a node that had it already. */
   readonly duplicates: number;
 }
@@ -52,16 +55,26 @@ export function txCost(world: World): TxCost | undefined {
   if (made.tx === 0) return undefined;
   let messages = 0;
   let bytes = 0;
+  let unreachableEnds = 0;
   for (const command of TX_COMMANDS) {
-    messages += commands.get(command)?.messages ?? 0;
-    bytes += commands.get(command)?.bytes ?? 0;
+    const count = commands.get(command);
+    messages += count?.messages ?? 0;
+    bytes += count?.bytes ?? 0;
+    unreachableEnds += count?.unreachableEnds ?? 0;
   }
   // Not all are followed when there are many: the others are taken to have gone as far.
   const followed = world.metrics.spreads('tx');
   const needed = (made.tx / followed.length) * followed.reduce((sum, { reached }) => sum + reached - 1, 0);
   const sent = commands.get('tx')?.messages ?? 0;
   const pairs = made.tx * world.nodes.length;
-  return { messages: messages / pairs, bytes: bytes / pairs, duplicates: Math.max(0, sent - needed) / sent };
+  const reachable = made.tx * world.nodes.filter(node => node.listens).length;
+  return {
+    messages: messages / pairs,
+    bytes: bytes / pairs,
+    atReachable: (2 * messages - unreachableEnds) / reachable,
+    atUnreachable: unreachableEnds / (pairs - reachable),
+    duplicates: Math.max(0, sent - needed) / sent,
+  };
 }
 
 export function txCostFigures(world: World): Figure[] {
@@ -69,6 +82,12 @@ export function txCostFigures(world: World): Figure[] {
   if (cost === undefined) return [];
   return [
     { name: 'messages for a transaction, a node, both ends (inv, getdata, tx)', value: 2 * cost.messages, unit: '' },
+    ...(Number.isNaN(cost.atUnreachable)
+      ? []
+      : [
+          { name: 'of these at a node that listens', value: cost.atReachable, unit: '' },
+          { name: 'of these at a node that does not listen', value: cost.atUnreachable, unit: '' },
+        ]),
     { name: 'bytes sent for a transaction, a node', value: cost.bytes, unit: 'B' },
     { name: 'tx messages to nodes that had it', value: 100 * cost.duplicates, unit: '%' },
   ]; // biome-ignore format: one list

@@ -23,6 +23,8 @@ export interface Spread {
 export interface CommandCount {
   messages: number;
   bytes: number;
+  /** Of both ends of these messages, those at nodes that do not listen. */
+  unreachableEnds: number;
 }
 
 /** Things followed at most, of each kind: each costs twelve bytes a node. */
@@ -34,12 +36,13 @@ export class Metrics {
   /** Things made, followed or not. */
   readonly made = { tx: 0, block: 0 };
 
-  sent(command: string, bytes: number): void {
+  sent(command: string, bytes: number, unreachableEnds: number): void {
     const count = this.commands.get(command);
-    if (count === undefined) this.commands.set(command, { messages: 1, bytes });
+    if (count === undefined) this.commands.set(command, { messages: 1, bytes, unreachableEnds });
     else {
       count.messages += 1;
       count.bytes += bytes;
+      count.unreachableEnds += unreachableEnds;
     }
   }
 

@@ -347,7 +347,8 @@ export class SimNode implements Host, Listener, WriterListener, Target<Milliseco
 
   #transmit({ link, side }: Connection, command: string, frame: Uint8Array): void {
     if (link.ends[side] === undefined) return;
-    this.#deps.metrics.sent(command, frame.length);
+    const unreachableEnds = Number(!this.listens) + Number(!link.hosts[1 - side]!.isReachable);
+    this.#deps.metrics.sent(command, frame.length, unreachableEnds);
     this.#deps.network.send(link, side, frame);
   }
 

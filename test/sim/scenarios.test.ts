@@ -16,10 +16,17 @@ test('everything reaches everybody, and no transaction comes twice', () => {
 });
 
 test('nodes behind firewalls are served too', () => {
-  const { world, verdicts } = runScenario('propagation', { ...SMALL, nodes: 30, reachable: 0.5 });
+  const outcome = runScenario('propagation', { ...SMALL, nodes: 30, reachable: 0.5 });
+  const { world, verdicts } = outcome;
   for (const { promise, holds } of verdicts) expect(holds, promise).toBe(true);
   expect(world.nodes.filter(node => node.listens).length).toBe(15);
   for (const node of world.nodes) if (!node.listens) expect(node.peerCount('inbound')).toBe(0);
+  // Half of the nodes have all the inbound links beside their own.
+  const [all, atReachable, atUnreachable] = ['messages for', 'at a node that listens', 'does not listen'].map(
+    name => figureOf(outcome, name),
+  );
+  expect((atReachable! + atUnreachable!) / 2).toBeCloseTo(all!);
+  expect(atReachable).toBeGreaterThan(1.5 * atUnreachable!);
 });
 
 test.each([1, 2])('halves part and heal to one tip: seed %i', seed => {
