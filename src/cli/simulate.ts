@@ -1,5 +1,6 @@
 /** `bin/node simulate`: runs a scenario of the simulator, shows how far it is, and writes what came out. */
 import fs from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
 import { HOUR_MS, MINUTE_MS, type Milliseconds, SECOND_MS } from '../base/clock.ts';
 import { loadVerifierSync } from '../crypto/verifier.ts';
 import { ConfigError } from '../node/settings.ts';
@@ -52,6 +53,7 @@ export function runSimulation(args: SimulateArguments): number {
   const options = optionsOf(scenario, optionsFrom(args));
   process.stdout.write(`${scenario.name}: ${scenario.about}\n`);
   process.stdout.write(`${options.nodes} nodes, seed ${options.seed}, ${durationText(options.duration)}\n`);
+  letHeapGrow();
   const deps = { verifier: loadVerifierSync('auto') };
   const began = performance.now();
   const ending = runToEnd(deps, scenario, options, progress());
@@ -72,6 +74,15 @@ export function runSimulation(args: SimulateArguments): number {
       : 'With fewer nodes it does not happen.\n',
   );
   return 1;
+}
+
+/**
+ * A world is alive as long as it runs: what keeps the heap of a node small (bin/load.js) would have all of it looked
+ * through again and again. These are V8's own settings.
+ */
+function letHeapGrow(): void {
+  setFlagsFromString('--heap-growing-percent=0');
+  setFlagsFromString('--semi-space-growth-factor=2');
 }
 
 function tellFailure(ending: Ending, args: SimulateArguments): void {
