@@ -49,7 +49,7 @@ export class HostileScene {
 
   constructor({ seed = 1, honest = 3, known, options, direction = 'out' }: SceneShape = {}) {
     this.world = new World(seed);
-    this.node = this.world.addNode(options === undefined ? {} : { options });
+    this.node = this.world.addNode({ ...(options !== undefined && { options }), hasNoFilters: true });
     this.node.submit(...HONEST_CHAIN.slice(0, known ?? HONEST_CHAIN.length));
     this.addHonest(honest, direction);
   }

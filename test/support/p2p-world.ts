@@ -176,6 +176,8 @@ export interface NodeShape {
   readonly address?: NetAddress;
   readonly options?: Partial<PeerManagerOptions>;
   readonly chain?: ChainOptions;
+  /** Who asks for filters gets none. Otherwise the test answers. */
+  readonly hasNoFilters?: boolean;
 }
 
 export class World {
@@ -306,10 +308,12 @@ export class WorldNode {
   readonly #world: World;
   readonly #storage = new MemoryStorage();
   readonly #connections = new Map<PeerId, Connection>();
+  readonly #hasNoFilters: boolean;
   #nextPeer = 0;
 
   constructor(world: World, shape: NodeShape & { readonly address: NetAddress }) {
     this.#world = world;
+    this.#hasNoFilters = shape.hasNoFilters ?? false;
     this.address = shape.address;
     const options = { ...NODE_OPTIONS, ...shape.options };
     this.chain = new Chain(
@@ -454,8 +458,9 @@ export class WorldNode {
         });
         return;
       case 'readFilters':
-        // It has no index of filters.
-        world.after(1, () => this.handle({ kind: 'filtersRead', peer: effect.peer, answer: undefined }));
+        this.asked.push(effect);
+        if (this.#hasNoFilters)
+          world.after(1, () => this.handle({ kind: 'filtersRead', peer: effect.peer, answer: undefined }));
         return;
       case 'testTx':
         world.after(1, () => {
