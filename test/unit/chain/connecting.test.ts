@@ -25,6 +25,9 @@ import {
   TestChain,
 } from '../../support/test-chain.ts';
 
+/** The writer rests between two steps when it has worked for long, so nothing new in one turn does not mean that it is idle. */
+const TURNS_OF_QUIET = 10;
+
 const base = mineBlocks(REGTEST.genesis, 0, 110);
 const last = base.at(-1)!;
 
@@ -73,7 +76,12 @@ class Flight {
 
   /** Whatever can go on without a verdict has done so. */
   async quiet(): Promise<void> {
-    for (let i = 0; i < 3; i += 1) await new Promise(setImmediate);
+    for (let turns = 0, seen = -1; turns < TURNS_OF_QUIET; turns += 1) {
+      await new Promise(setImmediate);
+      if (this.#open.length === seen) continue;
+      seen = this.#open.length;
+      turns = 0;
+    }
   }
 
   get underCheck(): number {
