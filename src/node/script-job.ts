@@ -133,8 +133,10 @@ export class JobRunner {
 }
 
 /** The failure of the unit that comes first. */
-export function firstFailure(failures: readonly UnitFailure[]): UnitFailure | undefined {
-  let first: UnitFailure | undefined;
+export function firstFailure<F extends Pick<UnitFailure, 'check' | 'input'>>(
+  failures: readonly F[],
+): F | undefined {
+  let first: F | undefined;
   for (const failure of failures) {
     const earlier =
       first === undefined ||

@@ -23,7 +23,7 @@ const SHARED_INPUTS_MIN = 16;
 const SLICE_MS = 3;
 /**
  * Bytes for each input from which on one input may take longer than the main thread may be away: a tapscript of 64 KB can
- * ask for a thousand signatures. Such a job is left to the workers where there are any.
+ * ask for a thousand signatures. Such a transaction is left to the workers where there are any.
  */
 const LONG_INPUT_BYTES = 16 * 1024;
 /** Threads beside the main one (Core: MAX_SCRIPTCHECK_THREADS). */
@@ -91,10 +91,8 @@ export class ScriptWorkers {
   ): ScriptFailure | undefined | Promise<ScriptFailure | undefined> {
     let inputs = 0;
     for (const { tx } of checks) inputs += tx.inputCount;
-    const takesLong = this.#workers.length > 0 && checks.some(({ tx }) => isLong(tx));
-    return inputs < SHARED_INPUTS_MIN && !takesLong
-      ? this.#checkHere(checks, use)
-      : this.#checkShared(checks, use, takesLong ? 'workers' : 'all');
+    if (this.#workers.length > 0 && checks.some(({ tx }) => isLong(tx))) return this.#checkApart(checks, use);
+    return inputs < SHARED_INPUTS_MIN ? this.#checkHere(checks, use) : this.#checkShared(checks, use, 'all');
   }
 
   /** Ends the workers; what is still being checked rejects. */
@@ -109,6 +107,27 @@ export class ScriptWorkers {
       if (failure !== undefined) return describe({ check, ...failure });
     }
     return undefined;
+  }
+
+  /** What takes long as a job of the workers, begun first; the rest as one of all. */
+  async #checkApart(
+    checks: readonly ScriptCheck[],
+    use: SignatureCacheUse,
+  ): Promise<ScriptFailure | undefined> {
+    const long: number[] = [];
+    const short: number[] = [];
+    for (const [i, { tx }] of checks.entries()) (isLong(tx) ? long : short).push(i);
+    const verdictOf = async (which: readonly number[], who: 'all' | 'workers') => {
+      if (which.length === 0) return [];
+      const failure = await this.#checkShared(
+        which.map(i => checks[i]!),
+        use,
+        who,
+      );
+      return failure === undefined ? [] : [{ ...failure, check: which[failure.check]! }];
+    };
+    const failures = await Promise.all([verdictOf(long, 'workers'), verdictOf(short, 'all')]);
+    return firstFailure(failures.flat());
   }
 
   #checkShared(

@@ -1,12 +1,14 @@
 import { spawnSync } from 'node:child_process';
 import { afterAll, describe, expect, test } from 'vitest';
 import { AssertionError } from '../../../src/base/assert.ts';
+import { EMPTY_BYTES, type Txid, ZERO_HASH } from '../../../src/base/bytes.ts';
 import type { ScriptCheck } from '../../../src/chain/effects.ts';
 import { cachingVerifier, createSignatureCache } from '../../../src/crypto/signature-cache.ts';
 import { loadVerifierSync, type SignatureVerifier } from '../../../src/crypto/verifier.ts';
 import { ScriptWorkers, workerCount } from '../../../src/node/script-workers.ts';
 import { STANDARD_SCRIPT_FLAGS } from '../../../src/script/flags.ts';
 import { verifyInputs } from '../../../src/script/verify.ts';
+import { createTransaction } from '../../../src/wire/transaction.ts';
 import { signedKeyHashSpend, spoilSignature } from '../../support/signed-spends.ts';
 
 const verifier = loadVerifierSync('auto');
@@ -14,6 +16,19 @@ const NULLFAIL = 'Signature must be zero for failed CHECK(MULTI)SIG operation';
 
 function checksOf(...inputs: readonly number[]): ScriptCheck[] {
   return inputs.map((count, i) => ({ ...signedKeyHashSpend(i, count), flags: STANDARD_SCRIPT_FLAGS }));
+}
+
+/** Of one input and 20 KB: the main thread leaves it to workers. */
+function longCheck(scriptPubKey: Uint8Array): ScriptCheck {
+  const tx = createTransaction({
+    version: 2,
+    inputs: [
+      { prevout: { txid: ZERO_HASH as Txid, index: 0 }, scriptSig: EMPTY_BYTES, sequence: 0, witness: [] },
+    ],
+    outputs: [{ value: 1, scriptPubKey: new Uint8Array(20_000) }],
+    lockTime: 0,
+  });
+  return { tx, spent: [{ value: 1, scriptPubKey }], flags: STANDARD_SCRIPT_FLAGS };
 }
 
 function spoil(checks: readonly ScriptCheck[], check: number, input: number): ScriptCheck[] {
@@ -57,6 +72,21 @@ describe.each([0, 1, 2])('%i workers', workers => {
     for (let run = 0; run < 5; run += 1) {
       expect(await pool.check(spoilt)).toEqual({ check: 1, input: 39, error: NULLFAIL });
     }
+  });
+
+  test('long transactions are judged beside the others, and the first failure of all is told', async () => {
+    const passing = longCheck(Uint8Array.of(0x51));
+    const failing = longCheck(Uint8Array.of(0x6a));
+    const error = 'OP_RETURN was encountered';
+    expect(await pool.check([passing])).toBe(undefined);
+    expect(await pool.check([passing, ...many, passing])).toBe(undefined);
+    expect(await pool.check([...few, failing])).toEqual({ check: 2, input: 0, error });
+    expect(await pool.check([passing, ...spoil(many, 1, 39), failing])).toEqual({ check: 2, input: 39, error: NULLFAIL }); // biome-ignore format: one case
+    expect(await pool.check([many[0]!, failing, ...spoil(many, 1, 39)])).toEqual({
+      check: 1,
+      input: 0,
+      error,
+    });
   });
 
   test('jobs may overlap', async () => {
