@@ -8,6 +8,7 @@
 import { assert } from '../base/assert.ts';
 import { type Milliseconds, toUnixSeconds } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
+import type { Deployments } from '../consensus/deployments.ts';
 import type { ChainParams } from '../consensus/params.ts';
 import type { Block } from '../wire/block.ts';
 import { FAILED, HAVE_DATA, VALID_MASK, VALID_TRANSACTIONS } from './block-status.ts';
@@ -59,6 +60,8 @@ export interface ChainDeps {
   readonly scriptCache?: ScriptCache;
   /** Shared with other nodes in this process; absent: the tree's own. */
   readonly headerFacts?: HeaderFacts;
+  /** Of a chain with the same facts and parameters; absent: its own. */
+  readonly deployments?: Deployments;
   /** A number of 32 bits that nobody else knows: where coins lie in memory must not be for others to choose. */
   readonly coinsSalt?: number;
 }

@@ -76,7 +76,7 @@ export class Chain implements ChainView, HeaderAcceptor {
       ...(deps.coinsSalt === undefined ? {} : { coinsSalt: deps.coinsSalt }),
     };
     this.#state = this.#addChainstate('main');
-    this.deployments = new Deployments(this.#tree.headers, deps.params);
+    this.deployments = deps.deployments ?? new Deployments(this.#tree.headers, deps.params);
     this.validated = validatedChain(this, () => this.#history ?? this.#state);
   }
 

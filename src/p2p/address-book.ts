@@ -43,12 +43,19 @@ export class AddressBook {
   readonly #tables: AddressTables;
   #lastGood: UnixSeconds = 1;
 
-  /** With `data`, as it was saved; entries that no longer fit are dropped. */
-  constructor(deps: { readonly random: Random }, options: AddressBookOptions, data?: AddressBookData) {
+  /**
+   * With `data`, as it was saved; entries that no longer fit are dropped. `shared`: another object for the same address,
+   * where many books in one process know it; absent: each book keeps what it heard.
+   */
+  constructor(
+    deps: { readonly random: Random; readonly shared?: (address: NetAddress) => NetAddress },
+    options: AddressBookOptions,
+    data?: AddressBookData,
+  ) {
     this.#random = deps.random;
     this.#options = options;
     const key = data?.key ?? (options.hasTestKey ? TEST_KEY : deps.random.bytes(32));
-    this.#tables = new AddressTables(key, options, data);
+    this.#tables = new AddressTables({ key, shared: deps.shared ?? asHeard }, options, data);
     this.#check();
   }
 
@@ -275,6 +282,10 @@ export class AddressBook {
 
 function timedAddress(entry: AddressEntry): TimedAddress {
   return withTime(entry.address, entry.time, entry.services);
+}
+
+function asHeard(address: NetAddress): NetAddress {
+  return address;
 }
 
 function selected(entry: AddressEntry): Selected {

@@ -40,10 +40,7 @@ export function chanceOf(entry: AddressEntry, now: UnixSeconds): number {
   return (now - entry.lastTry < 600 ? 0.01 : 1) * 0.66 ** Math.min(entry.attempts, 8);
 }
 
-/**
- * Addresses own their bytes (no codec gives views of a message), so they are kept as they are: what was heard is often
- * heard by many, who may share it.
- */
+/** As it was heard: addresses own their bytes (no codec gives views of a message). */
 export function entryOf(heard: TimedAddress, source: NetHost, time: UnixSeconds): AddressEntry {
   return { address: heard, source, services: heard.services, time, lastTry: 0, lastCountedTry: 0, lastSuccess: 0, attempts: 0 }; // biome-ignore format: one record
 }

@@ -43,9 +43,16 @@ export class AddressTables {
   readonly #byAddress: AddressIndex;
   #freshCount = 0;
 
-  /** With `data`, as it was saved; entries that no longer fit are dropped. */
-  constructor(key: Uint8Array, options: RoutingOptions, data?: AddressBookData) {
+  readonly #shared: (address: NetAddress) => NetAddress;
+
+  /** With `data`, as it was saved; entries that no longer fit are dropped. `shared`: see `AddressBook`. */
+  constructor(
+    { key, shared }: { readonly key: Uint8Array; readonly shared: (address: NetAddress) => NetAddress },
+    options: RoutingOptions,
+    data?: AddressBookData,
+  ) {
     this.#key = key;
+    this.#shared = shared;
     this.#options = options;
     this.all = this.#all;
     const secret = new DataView(key.buffer, key.byteOffset).getUint32(0);
@@ -68,7 +75,7 @@ export class AddressTables {
 
   /** Belongs to `new`, and has to be placed there next. */
   create(entry: AddressEntry): EntryId {
-    const id = this.entries.create(entry, this.#all.length);
+    const id = this.entries.create({ ...entry, address: this.#shared(entry.address) }, this.#all.length);
     this.#all.push(id);
     this.#byAddress.add(id);
     this.#freshCount += 1;

@@ -389,8 +389,8 @@ function listenersOf(concerns: readonly Concern[]): Map<Message['command'], List
   for (const { handlers } of concerns) {
     for (const [command, handler] of Object.entries(handlers ?? {})) {
       const before = listeners.get(command as Message['command']) ?? [];
-      // Exactly as long as it is: pushing would make room for sixteen more.
-      listeners.set(command as Message['command'], [...before, handler as Listener]);
+      // Exactly as long as it is: pushing and spreading make room for sixteen more.
+      listeners.set(command as Message['command'], before.concat(handler as Listener));
     }
   }
   return listeners;

@@ -13,6 +13,7 @@ import type { WriterTask } from '../chain/effects.ts';
 import { HeaderFacts } from '../chain/header-facts.ts';
 import { MemoryStorage } from '../chain/memory-storage.ts';
 import { isScriptEffect, performScripts } from '../chain/script-effects.ts';
+import type { Deployments } from '../consensus/deployments.ts';
 import { networkParams } from '../consensus/networks.ts';
 import type { ChainParams } from '../consensus/params.ts';
 import { solveBlock } from '../mining/solve.ts';
@@ -36,6 +37,8 @@ export interface BaseChain {
   readonly snapshot: Snapshot;
   /** All headers of the world, of whichever node. */
   readonly headerFacts: HeaderFacts;
+  /** By the rules that nodes have unless they have others. */
+  readonly deployments: Deployments;
   /** When its last block was made: the world begins here. */
   readonly end: Milliseconds;
   /** Of `COIN_VALUE` each, spent by `signSpend`. */
@@ -82,6 +85,7 @@ export function createBaseChain(coinCount: number): BaseChain {
       records: storage.load(new Chain({ params, log: SILENT_LOG })),
     },
     headerFacts,
+    deployments: chain.deployments,
     end: now,
     coins: funding.flatMap(({ txid }) =>
       Array.from({ length: COINS_PER_TX }, (_, index) => ({ txid, index })),

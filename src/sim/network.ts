@@ -10,6 +10,7 @@
  */
 import { HOUR_MS, type Milliseconds } from '../base/clock.ts';
 import { type Random, randomBelow, randomExponential } from '../base/random.ts';
+import { isSameAddress } from '../p2p/netgroup.ts';
 import { addressKey, type NetAddress } from '../wire/net-address.ts';
 import type { Agenda } from './agenda.ts';
 import { type AlikeLatencies, Latencies, type LatencyMatrix } from './latency.ts';
@@ -84,6 +85,12 @@ export class Network {
     const readsBytesPerSecond = isSlow ? slowBytesPerSecond : Number.POSITIVE_INFINITY;
     this.#lines[host.index] = { upFreeAt: 0, downFreeAt: 0, readsBytesPerSecond };
   }
+
+  /** As whoever lives there has it: one object for all who know the address. */
+  readonly addressAt = (address: NetAddress): NetAddress => {
+    const host = this.#hosts.get(addressKey(address));
+    return host !== undefined && isSameAddress(host.address, address) ? host.address : address;
+  };
 
   /** `host` answers at this address too. */
   addAlias(host: Host, address: NetAddress): void {

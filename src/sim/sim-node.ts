@@ -13,6 +13,7 @@ import type { ChainParams } from '../consensus/params.ts';
 import type { Mempool } from '../mempool/mempool.ts';
 import type { MempoolNotice, TxResult } from '../mempool/mempool-view.ts';
 import { AddressBook } from '../p2p/address-book.ts';
+import type { AddressBookData } from '../p2p/address-tables.ts';
 import type { ConnectionType, P2pEffect, P2pEvent, PeerId } from '../p2p/events.ts';
 import { PeerManager, type PeerManagerOptions } from '../p2p/peer-manager.ts';
 import type { Block } from '../wire/block.ts';
@@ -76,7 +77,7 @@ export class SimNode implements Host, Listener, WriterListener, Target<Milliseco
     this.#writer = new SimWriter(deps, shape.index, this.params, this);
     this.chain = this.#writer.chain;
     this.mempool = this.#writer.mempool;
-    this.#addressBook = new AddressBook({ random }, this.#options);
+    this.#addressBook = this.#createBook();
     this.#manager = this.#createManager(this.#options);
   }
 
@@ -122,7 +123,7 @@ export class SimNode implements Host, Listener, WriterListener, Target<Milliseco
     this.#connections.clear();
     this.#isStarted = false;
     this.#wakesAt = Number.POSITIVE_INFINITY;
-    this.#addressBook = new AddressBook({ random: this.#random }, this.#options, book);
+    this.#addressBook = this.#createBook(book);
     this.#heard = undefined;
     this.#manager = this.#createManager({ ...this.#options, anchors });
   }
@@ -216,6 +217,11 @@ export class SimNode implements Host, Listener, WriterListener, Target<Milliseco
   }
 
   // The gossip layer.
+
+  #createBook(data?: AddressBookData): AddressBook {
+    const deps = { random: this.#random, shared: this.#deps.network.addressAt };
+    return new AddressBook(deps, this.#options, data);
+  }
 
   #createManager(options: PeerManagerOptions): PeerManager {
     const { chain, mempool } = this;

@@ -72,8 +72,10 @@ export class SimWriter {
     this.#node = node;
     this.#listener = listener;
     const log = SILENT_LOG;
+    const { headerFacts, deployments } = base;
+    const hasOwnRules = params !== base.params;
     this.chain = new Chain(
-      { params, log, headerFacts: base.headerFacts },
+      { params, log, headerFacts, ...(!hasOwnRules && { deployments }) },
       { coinsCacheBytes: COINS_CACHE_BYTES },
     );
     this.mempool = new Mempool({ chain: this.chain, coins: this.chain, log }, DEFAULT_MEMPOOL_OPTIONS);
