@@ -152,8 +152,9 @@ export class AddressRelay implements Concern {
   /** The end of the initial sync is when we are worth being known. */
   onChain(notice: { readonly kind: string }, now: Milliseconds): void {
     if (notice.kind !== 'tipChanged') return;
-    for (const [peer, state] of this.#states)
+    this.#states.forEach((state, peer) => {
       if (!state.hasAnnounced && peer.phase === 'ready') this.#announceSelf(peer, state, now);
+    });
   }
 
   describe(peer: Peer): Partial<PeerInfo> {

@@ -243,8 +243,9 @@ export class BlockRelay implements Concern {
       fresh.push(id);
     fresh.reverse();
     this.#hasNews = true;
-    for (const [, state] of this.#states)
+    this.#states.forEach(state => {
       state.toAnnounce = state.toAnnounce.length === 0 ? fresh : [...state.toAnnounce, ...fresh];
+    });
     this.turn.ask();
   }
 

@@ -75,18 +75,20 @@ export class FeeFilters implements Concern {
   onChain(notice: ChainNotice, now: Milliseconds): void {
     if (notice.kind !== 'tipChanged' || this.#context.chain.isInitialBlockDownload(now)) return;
     // The end of the initial sync: from now on transactions are welcome.
-    for (const [peer, state] of this.#states) if (state.sent === STEPS.at(-1)) this.#send(peer, state, now);
+    this.#states.forEach((state, peer) => {
+      if (state.sent === STEPS.at(-1)) this.#send(peer, state, now);
+    });
   }
 
   onMempool(notice: MempoolNotice, now: Milliseconds): void {
     if (notice.kind !== 'txRemoved' || notice.reason !== 'sizelimit') return;
     const rate = this.#context.mempool.minFeeRate(now);
-    for (const [peer, { sent }] of this.#states) {
+    this.#states.forEach(({ sent }, peer) => {
       const at = this.#alarms.at(peer);
-      if (sent === undefined || at === undefined || at <= now + CHANGE_DELAY_MS) continue;
+      if (sent === undefined || at === undefined || at <= now + CHANGE_DELAY_MS) return;
       if (rate < (3 * sent) / 4 || rate > (4 * sent) / 3)
         this.#alarms.set(peer, now + randomBelow(this.#context.random, CHANGE_DELAY_MS));
-    }
+    });
   }
 
   describe(peer: Peer): Partial<PeerInfo> {

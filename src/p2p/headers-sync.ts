@@ -177,7 +177,9 @@ export class HeadersSync implements Concern {
 
   #startedCount(): number {
     let count = 0;
-    for (const [, state] of this.#states) if (state.isStarted) count += 1;
+    this.#states.forEach(state => {
+      if (state.isStarted) count += 1;
+    });
     return count;
   }
 

@@ -17,7 +17,6 @@ import type { Concern, Handlers, P2pContext } from './concern.ts';
 import { HEADERS_RESPONSE_MS, type HeadersSync } from './headers-sync.ts';
 import type { OutboundSlots } from './outbound-slots.ts';
 import { isChosenOutbound, type Peer } from './peer.ts';
-import { PeerStates } from './peer-states.ts';
 import type { Alarm, PeerAlarms } from './timers.ts';
 import type { Turn } from './turns.ts';
 
@@ -48,7 +47,8 @@ export class OutboundQuality implements Concern {
   readonly #download: BlockDownload;
   readonly #headersSync: HeadersSync;
   readonly #slots: OutboundSlots;
-  readonly #states: PeerStates<ChainSync>;
+  /** Of outbound peers only: they are looked at often, and among many inbound ones. */
+  readonly #states = new Map<Peer, ChainSync>();
   readonly #chore: Alarm;
   readonly #alarms: PeerAlarms;
   #lastBlockAt: Milliseconds | undefined;
@@ -68,7 +68,6 @@ export class OutboundQuality implements Concern {
     },
   ) {
     this.#context = context;
-    this.#states = new PeerStates(context, 'outbound-quality');
     this.#alarms = context.timers.ofPeers<Peer>((peer, now) => this.#timedOut(peer, now));
     this.#knowledge = others.knowledge;
     this.#requests = others.requests;
@@ -149,7 +148,7 @@ export class OutboundQuality implements Concern {
     if (state === undefined || state.isProtected || peer.type !== 'outbound-full-relay') return;
     if (peer.phase !== 'ready' || !this.#knowledge.hasWorkOf(peer, this.#context.chain.tip())) return;
     let count = 0;
-    for (const [, other] of this.#states) if (other.isProtected) count += 1;
+    for (const other of this.#states.values()) if (other.isProtected) count += 1;
     if (count >= PROTECTED_MAX) return;
     state.isProtected = true;
     this.#alarms.clear(peer);

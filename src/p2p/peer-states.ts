@@ -26,11 +26,11 @@ export class PeerStates<State> {
     peer.places[this.#place] = undefined;
   }
 
-  /** Of the connected peers of which there is something, in order of their ids. */
-  *[Symbol.iterator](): Generator<[Peer, State], void> {
+  /** Those of the connected peers of which there is something, in order of their ids. */
+  forEach(visit: (state: State, peer: Peer) => void): void {
     for (const peer of this.#peers.values()) {
       const state = this.get(peer);
-      if (state !== undefined) yield [peer, state];
+      if (state !== undefined) visit(state, peer);
     }
   }
 }

@@ -83,8 +83,8 @@ export type PeerTable = ReadonlyMap<PeerId, Peer>;
 
 /** Concerns that remember something of peers (see `PeerStates`). */
 export const PEER_PLACES = [
-  'address-relay', 'block-knowledge', 'block-relay', 'compact-peers', 'fee-filter', 'headers-sync', 'outbound-quality',
-  'ping', 'serve', 'tx-relay',
+  'address-relay', 'block-knowledge', 'block-relay', 'compact-peers', 'fee-filter', 'headers-sync', 'ping',
+  'serve', 'tx-relay',
 ] as const; // biome-ignore format: one list
 export type PeerPlace = (typeof PEER_PLACES)[number];
 /** A copy of it is just as long. */

@@ -130,7 +130,9 @@ export class Serve implements Concern {
   /** The chain has decided on a block: who asked for it meanwhile has waited. */
   onChain(notice: ChainNotice, now: Milliseconds): void {
     if (notice.kind !== 'tipChanged' && notice.kind !== 'blockInvalid') return;
-    for (const [peer, { queue }] of this.#states) if (queue.length > 0) this.#work(peer, now);
+    this.#states.forEach(({ queue }, peer) => {
+      if (queue.length > 0) this.#work(peer, now);
+    });
   }
 
   onBlockRead(peer: Peer, hash: BlockHash, raw: Uint8Array | undefined, now: Milliseconds): void {
