@@ -11,6 +11,7 @@ import { BLOCK_INDEX_KEYS } from '../chain/block-index.ts';
 import { Chain } from '../chain/chain.ts';
 import type { WriterTask } from '../chain/effects.ts';
 import { HeaderFacts } from '../chain/header-facts.ts';
+import { IndexRecords } from '../chain/index-records.ts';
 import { MemoryStorage } from '../chain/memory-storage.ts';
 import { isScriptEffect, performScripts } from '../chain/script-effects.ts';
 import type { Deployments } from '../consensus/deployments.ts';
@@ -81,7 +82,7 @@ export function createBaseChain(coinCount: number): BaseChain {
     params,
     snapshot: {
       storage,
-      index: [...storage.index.entries(BLOCK_INDEX_KEYS)],
+      index: IndexRecords.of(storage.index.entries(BLOCK_INDEX_KEYS)),
       records: storage.load(new Chain({ params, log: SILENT_LOG })),
     },
     headerFacts,

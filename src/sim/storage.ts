@@ -8,15 +8,14 @@ import { assert } from '../base/assert.ts';
 import { bytesToBinary } from '../base/bytes.ts';
 import type { Chain } from '../chain/chain.ts';
 import type { FilePosition, StorageEffect } from '../chain/effects.ts';
-import { IndexRecords } from '../chain/index-records.ts';
+import type { IndexRecords } from '../chain/index-records.ts';
 import type { MemoryStorage } from '../chain/memory-storage.ts';
 import type { ChainstateRecords } from '../chain/startup.ts';
-import type { Entry } from '../store/store.ts';
 
 /** A chain as it was flushed: nobody writes to it any more. */
 export interface Snapshot {
   readonly storage: MemoryStorage;
-  readonly index: readonly Entry[];
+  readonly index: IndexRecords;
   readonly records: ChainstateRecords;
 }
 
@@ -36,7 +35,7 @@ export class NodeStorage {
 
   /** The first two steps of a chain's start; the records are for the third. */
   load(chain: Chain): ChainstateRecords {
-    chain.loadIndex(IndexRecords.of(this.#snapshot.index));
+    chain.loadIndex(this.#snapshot.index);
     return this.#snapshot.records;
   }
 
