@@ -212,18 +212,6 @@ describe('asking for much and reading nothing', () => {
     peer.close();
     await noStrangers();
   });
-
-  test('it hangs up by half meanwhile: that is a hang-up', async () => {
-    const files = openFiles();
-    const peer = await stranger('greet');
-    peer.pause();
-    ask(peer);
-    await eventually('the buffers are full', async () => (await sentToStranger())! > 1_000_000);
-    peer.end();
-    await noStrangers();
-    await eventually('its socket is closed', async () => openFiles() <= files);
-    peer.close();
-  });
 });
 
 test('a peer that hangs up by half is hung up on', async () => {
