@@ -160,6 +160,10 @@ function simulateOptions<T>(argv: Argv<T>) {
       type: 'string',
       describe: 'Who is told of transactions: flood, gossip-K, tree or reconcile',
     })
+    .option('overlay', {
+      type: 'string',
+      describe: 'dialed: nodes find their peers; standing: their links stand from the start',
+    })
     .option('memo', { type: 'boolean', default: true, describe: 'Decode alike bytes once for all nodes' })
     .option('json', { type: 'string', describe: 'File for the figures' })
     .option('report', { type: 'string', describe: 'File for a page with pictures' });

@@ -7,6 +7,7 @@ import { ConfigError } from '../node/settings.ts';
 import { FLOOD, parseRelayStrategy } from '../p2p/relay-strategy.ts';
 import { CheckFailure } from '../sim/checks.ts';
 import { type LatencyMatrix, parseLatencyMatrix, WORLD_LATENCIES } from '../sim/latency.ts';
+import { OVERLAYS } from '../sim/overlay.ts';
 import { createReport, reportText } from '../sim/report.ts';
 import { reportHtml } from '../sim/report-html.ts';
 import type { ScenarioOptions } from '../sim/scenario.ts';
@@ -39,6 +40,7 @@ export interface SimulateArguments {
   readonly slowReaders?: number | undefined;
   readonly memo: boolean;
   readonly relayStrategy?: string | undefined;
+  readonly overlay?: string | undefined;
   readonly json?: string | undefined;
   readonly report?: string | undefined;
 }
@@ -135,10 +137,14 @@ function optionsFrom(args: SimulateArguments): Partial<ScenarioOptions> {
     throw new ConfigError(
       `--relay-strategy ${args.relayStrategy} is none of flood, gossip-1 … gossip-125, tree, reconcile`,
     );
+  const overlay = OVERLAYS.find(name => name === (args.overlay ?? 'dialed'));
+  if (overlay === undefined)
+    throw new ConfigError(`--overlay ${args.overlay} is none of ${OVERLAYS.join(', ')}`);
   return {
     seed,
     memo,
     strategy,
+    overlay,
     ...(nodes !== undefined && { nodes }),
     ...(duration !== undefined && { duration: parseDuration(duration, 'duration') }),
     ...(reachable !== undefined && { reachable }),

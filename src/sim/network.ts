@@ -132,15 +132,27 @@ export class Network {
         this.#agenda.after(CONNECT_TIMEOUT_MS, () => outcome.failed('timeout'));
         return;
       }
-      this.#links.add(link);
-      this.counts.links += 1;
-      this.#breakSometime(link);
+      this.#stands(link);
       // Before anything that the dialer sends.
       this.#agenda.after(link.latencyMs, () => {
         if (link.carries) to.accept(link, 1, from.address);
       });
       outcome.opened(link);
     });
+  }
+
+  /** A link that stands already: both hosts know of it, and give it their ends. */
+  connect(from: Host, to: Host, type: Link['type']): Link {
+    const latencyMs = this.latencies.draw(from.index, to.index);
+    const link = new Link(this, [from, to], { type, latencyMs });
+    this.#stands(link);
+    return link;
+  }
+
+  #stands(link: Link): void {
+    this.#links.add(link);
+    this.counts.links += 1;
+    this.#breakSometime(link);
   }
 
   send(link: Link, side: Side, frame: Uint8Array): void {

@@ -18,6 +18,8 @@ export interface NodeShape {
 
 /** What every simulated node offers. */
 export const NODE_SERVICES = SERVICES.network | SERVICES.witness | SERVICES.networkLimited;
+/** Core: DEFAULT_MAX_PEER_CONNECTIONS. */
+export const MAX_CONNECTIONS = 125;
 const REACHABLE_NETWORKS = new Set(['ipv4', 'ipv6'] as const);
 
 export function nodeOptions({ address, listens }: NodeShape, defaultPort: number): PeerManagerOptions {
@@ -28,7 +30,7 @@ export function nodeOptions({ address, listens }: NodeShape, defaultPort: number
     privateNetwork: false,
     minimumChainWork: 0n,
     peerTimeoutMs: 60_000,
-    maxConnections: 125,
+    maxConnections: MAX_CONNECTIONS,
     dialing: { kind: 'book' },
     addNodes: [],
     anchors: [],

@@ -5,6 +5,7 @@
 import { type Milliseconds, SECOND_MS } from '../base/clock.ts';
 import type { RelayStrategyOptions } from '../p2p/relay-strategy.ts';
 import type { NetworkOptions } from './network.ts';
+import type { Overlay } from './overlay.ts';
 import { DEFAULT_COSTS, World, type WorldDeps } from './world.ts';
 
 export interface ScenarioOptions {
@@ -22,6 +23,8 @@ export interface ScenarioOptions {
   readonly sharesVerdicts?: boolean;
   readonly pipes: boolean;
   readonly strategy: RelayStrategyOptions;
+  /** How the network comes to stand, in scenarios that begin with one. */
+  readonly overlay: Overlay;
 }
 
 export interface Figure {

@@ -28,6 +28,7 @@ const DEFAULTS: ScenarioOptions = {
   memo: true,
   pipes: false,
   strategy: FLOOD,
+  overlay: 'dialed',
 };
 
 export function optionsOf(scenario: Scenario, chosen: Partial<ScenarioOptions>): ScenarioOptions {

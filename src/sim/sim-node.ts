@@ -109,10 +109,23 @@ export class SimNode implements Host, Listener, WriterListener, Target<Milliseco
     return this.#connections.size;
   }
 
-  /** Begins to dial. */
-  start(): void {
+  /** Begins to dial. `omits`: what is due by now, and of these kinds, is not sent: it is taken for sent long ago. */
+  start({ omits }: { readonly omits?: ReadonlySet<Command> } = {}): void {
     this.#isStarted = true;
-    this.#handle({ kind: 'tick' });
+    const { now } = this.#deps.agenda;
+    for (const effect of this.#manager.handle({ kind: 'tick' }, now))
+      if (effect.kind !== 'send' || omits?.has(effect.message.command) !== true) this.#perform(effect);
+    this.#arm();
+  }
+
+  /** Before the start: it has this end of a link that stands. What came of it goes to `converse`. */
+  join(link: Link, side: Side): Connection {
+    return this.#attach(link, side, side === 0 ? link.type : 'inbound');
+  }
+
+  /** Before the start: what the gossip layer wants done upon something that happened at `time`, and nobody does. */
+  converse(event: P2pEvent, time: Milliseconds): readonly P2pEffect[] {
+    return this.#manager.handle(event, time);
   }
 
   /** A clean stop: everybody is hung up on, and what a daemon writes to disk is there at the next start. */
@@ -198,12 +211,17 @@ export class SimNode implements Host, Listener, WriterListener, Target<Milliseco
     side: Side,
     event: { readonly type: ConnectionType; readonly address: NetAddress; readonly attempt?: number },
   ): void {
+    const { peer } = this.#attach(link, side, event.type);
+    this.#handle({ kind: 'connected', peer, localAddress: this.address, permissions: [], ...event });
+  }
+
+  #attach(link: Link, side: Side, type: ConnectionType): Connection {
     const peer = this.#nextPeer;
     this.#nextPeer += 1;
-    const connection = new Connection(this, { peer, link, side, type: event.type });
+    const connection = new Connection(this, { peer, link, side, type });
     this.#connections.set(peer, connection);
     link.ends[side] = connection;
-    this.#handle({ kind: 'connected', peer, localAddress: this.address, permissions: [], ...event });
+    return connection;
   }
 
   // The writer.

@@ -5,7 +5,7 @@
 import { MINUTE_MS, SECOND_MS } from '../../base/clock.ts';
 import { byteShare, missedShare, txCost, txCostFigures } from '../figures.ts';
 import { startMining } from '../miner.ts';
-import { addNetwork, SETTLING_MS } from '../overlay.ts';
+import { addNetwork, settlingTime } from '../overlay.ts';
 import { createWorld, pass, type Scenario } from '../scenario.ts';
 import { startTraffic } from '../tx-source.ts';
 
@@ -24,7 +24,7 @@ export const bandwidth: Scenario = {
     const world = createWorld(deps, options);
     const nodes = addNetwork(world, options);
     // Addresses are told in the first minutes: that is bootstrap's cost, not traffic's.
-    yield* pass(world, SETTLING_MS + 2 * MINUTE_MS);
+    yield* pass(world, settlingTime(options.overlay) + 2 * MINUTE_MS);
     world.metrics.reset();
     const end = world.now + duration;
     world.checks.start(end + DRAIN_MS);

@@ -7,7 +7,7 @@ import { HOUR_MS, MINUTE_MS, type Milliseconds, SECOND_MS } from '../../base/clo
 import { startChurn } from '../churn.ts';
 import { mean, quantile } from '../metrics.ts';
 import { startMining } from '../miner.ts';
-import { addNetwork, SETTLING_MS } from '../overlay.ts';
+import { addNetwork, settlingTime } from '../overlay.ts';
 import { createWorld, pass, type Scenario } from '../scenario.ts';
 import type { SimNode } from '../sim-node.ts';
 import type { World } from '../world.ts';
@@ -34,7 +34,7 @@ export const churn: Scenario = {
     const { blockInterval, duration } = options;
     const world = createWorld(deps, options);
     const nodes = addNetwork(world, options);
-    yield* pass(world, SETTLING_MS);
+    yield* pass(world, settlingTime(options.overlay));
     const parts = { still: [] as number[], churning: [] as number[] };
     world.checks.start(world.now + 2 * duration + GETTING_USED_MS + 2 * DRAIN_MS);
     const measure = function* (): Generator<World, number[], void> {

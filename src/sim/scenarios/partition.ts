@@ -4,7 +4,7 @@
  */
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../base/clock.ts';
 import { startMining } from '../miner.ts';
-import { addNetwork, outboundCounts, SETTLING_MS } from '../overlay.ts';
+import { addNetwork, outboundCounts, settlingTime } from '../overlay.ts';
 import { createWorld, pass, type Scenario } from '../scenario.ts';
 
 /** How long it is looked at, how long healing may take, and which share of the nodes must agree then. */
@@ -20,7 +20,7 @@ export const partition: Scenario = {
     const world = createWorld(deps, options);
     const nodes = addNetwork(world, options);
     const baseHeight = nodes[0]!.height;
-    yield* pass(world, SETTLING_MS);
+    yield* pass(world, settlingTime(options.overlay));
     const halves = [0, 1].map(half => nodes.filter(node => node.index % 2 === half));
     world.checks.start(world.now + options.duration + WATCHED_MS);
     startMining(world, {

@@ -5,7 +5,7 @@
 import { MINUTE_MS, SECOND_MS } from '../../base/clock.ts';
 import { spreadFigures, txCostFigures } from '../figures.ts';
 import { startMining } from '../miner.ts';
-import { addNetwork, outboundCounts, SETTLING_MS } from '../overlay.ts';
+import { addNetwork, outboundCounts, settlingTime } from '../overlay.ts';
 import { createWorld, type Figure, pass, type Scenario } from '../scenario.ts';
 import { startTraffic } from '../tx-source.ts';
 
@@ -20,7 +20,7 @@ export const propagation: Scenario = {
     const { duration, txPerSecond, blockInterval } = options;
     const world = createWorld(deps, options);
     const nodes = addNetwork(world, options);
-    yield* pass(world, SETTLING_MS);
+    yield* pass(world, settlingTime(options.overlay));
     const overlay = outboundCounts(nodes);
     world.metrics.reset();
     const end = world.now + duration;

@@ -9,7 +9,7 @@ import { MINUTE_MS, SECOND_MS } from '../../base/clock.ts';
 import { FLOOD, type RelayStrategyOptions } from '../../p2p/relay-strategy.ts';
 import { missedShare, txCost } from '../figures.ts';
 import { delayAtShare, mean, type Spread } from '../metrics.ts';
-import { addNetwork, outboundCounts, SETTLING_MS } from '../overlay.ts';
+import { addNetwork, outboundCounts, settlingTime } from '../overlay.ts';
 import { formatNumber } from '../report.ts';
 import { createWorld, type Figure, pass, type Scenario, type ScenarioOptions } from '../scenario.ts';
 import { startTraffic } from '../tx-source.ts';
@@ -76,7 +76,7 @@ export const strategies: Scenario = {
 function* measure(deps: WorldDeps, options: ScenarioOptions): Generator<World, World, void> {
   const world = createWorld(deps, options);
   const nodes = addNetwork(world, options);
-  yield* pass(world, SETTLING_MS);
+  yield* pass(world, settlingTime(options.overlay));
   world.metrics.reset();
   const end = world.now + options.duration;
   world.checks.start(end + DRAIN_MS);

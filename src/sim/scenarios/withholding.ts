@@ -7,7 +7,7 @@ import type { Command } from '../../wire/messages.ts';
 import { missedShare, spreadFigures } from '../figures.ts';
 import type { Spread } from '../metrics.ts';
 import { startMining } from '../miner.ts';
-import { addNetwork, SETTLING_MS } from '../overlay.ts';
+import { addNetwork, settlingTime } from '../overlay.ts';
 import { createWorld, pass, type Scenario } from '../scenario.ts';
 import { startTraffic } from '../tx-source.ts';
 
@@ -31,7 +31,7 @@ export const withholding: Scenario = {
       traits: index => (isHole(index) ? { withholds: WITHHELD } : {}),
     });
     const honest = nodes.filter(({ index }) => !isHole(index));
-    yield* pass(world, SETTLING_MS);
+    yield* pass(world, settlingTime(options.overlay));
     world.metrics.reset();
     const end = world.now + duration;
     world.checks.start(end + DRAIN_MS);
