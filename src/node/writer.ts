@@ -10,7 +10,7 @@
 import { AssertionError } from '../base/assert.ts';
 import { type Task, TaskRun } from '../base/task.ts';
 import { StoreError } from '../store/errors.ts';
-import { Turn } from './turn.ts';
+import { TimeSlice } from './time-slice.ts';
 
 /** Tasks that may stand aside at a time. What they hold in memory, they bound themselves. */
 const ASIDE_MAX = 16;
@@ -54,7 +54,7 @@ export class Writer<Effect> {
   #waiting = 0;
   #isRunning = false;
   /** Tasks that wait for nothing would otherwise follow each other until the queue is empty. */
-  readonly #turn = new Turn();
+  readonly #slice = new TimeSlice();
   #closed: Error | undefined;
 
   constructor(deps: WriterDeps<Effect>) {
@@ -130,8 +130,8 @@ export class Writer<Effect> {
   ): Promise<void> {
     try {
       if (this.#closed !== undefined) throw this.#closed;
-      await this.#turn.rest();
-      const run = begun ?? new TaskRun(task.create(), this.#deps.perform, () => this.#turn.rest());
+      await this.#slice.rest();
+      const run = begun ?? new TaskRun(task.create(), this.#deps.perform, () => this.#slice.rest());
       const aside = await run.advance();
       if (aside !== undefined) {
         this.#standAside({ task, run, isBack: false }, aside.until, place);

@@ -4,23 +4,27 @@
  */
 import type { Milliseconds } from '../base/clock.ts';
 
-/** A concern's own. */
-export interface Turn {
-  /** `onSettled` is to be called at the end of this event; from within it, or when it has passed: of the next one. */
-  ask(): void;
-}
-
-class AskedTurn implements Turn {
-  isAsked = false;
+/** A concern's own. Asked for, for a start. */
+export class Turn {
+  #isAsked = true;
   readonly #turns: Turns;
 
   constructor(turns: Turns) {
     this.#turns = turns;
+    turns.isAnyAsked = true;
   }
 
+  /** `onSettled` is to be called at the end of this event; from within it, or when it has passed: of the next one. */
   ask(): void {
-    this.isAsked = true;
+    this.#isAsked = true;
     this.#turns.isAnyAsked = true;
+  }
+
+  /** Whether it was asked for since the last call. */
+  take(): boolean {
+    const wasAsked = this.#isAsked;
+    this.#isAsked = false;
+    return wasAsked;
   }
 }
 
@@ -28,11 +32,8 @@ export class Turns {
   /** Nearly always false. */
   isAnyAsked = false;
 
-  /** Asked for, for a start. */
   turn(): Turn {
-    const turn = new AskedTurn(this);
-    turn.ask();
-    return turn;
+    return new Turn(this);
   }
 
   /** Calls those of `order` who asked, in that order. */
@@ -42,11 +43,6 @@ export class Turns {
   ): void {
     if (!this.isAnyAsked) return;
     this.isAnyAsked = false;
-    for (const concern of order) {
-      const turn = concern.turn as AskedTurn;
-      if (!turn.isAsked) continue;
-      turn.isAsked = false;
-      concern.onSettled(now);
-    }
+    for (const concern of order) if (concern.turn.take()) concern.onSettled(now);
   }
 }

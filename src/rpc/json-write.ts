@@ -2,7 +2,7 @@
  * Writes JSON byte for byte as Core's univalue does: compact, or indented as its tools print. Numbers that are no safe
  * integers get 16 significant digits (`%.16g`), since that is what Core's streams print.
  */
-import { JsonNumber, JsonObject, type JsonOut } from './json.ts';
+import { hasMembers, JsonNumber, type JsonObject, type JsonOut, type ParsedObject } from './json.ts';
 
 /** What univalue escapes: JSON's own set and DEL. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is escaped
@@ -37,7 +37,7 @@ function compactNested(value: Exclude<JsonOut, undefined | string | number | boo
     return `[${text}]`;
   }
   let text = '';
-  if (value instanceof JsonObject) {
+  if (hasMembers(value)) {
     for (const [name, member] of value.members) {
       if (member !== undefined) text += `${text === '' ? '' : ','}${quote(name)}:${compactJson(member)}`;
     }
@@ -67,8 +67,12 @@ export function prettyJson(value: JsonOut, indent: number, level = 1): string {
 }
 
 /** Name and value of each member that is there. */
-function membersOf(value: JsonObject | { readonly [name: string]: JsonOut }): (readonly [string, JsonOut])[] {
-  const members = value instanceof JsonObject ? value.members : Object.entries(value);
+function membersOf(
+  value: JsonObject | ParsedObject | { readonly [name: string]: JsonOut },
+): (readonly [string, JsonOut])[] {
+  const members: readonly (readonly [string, JsonOut])[] = hasMembers(value)
+    ? value.members
+    : Object.entries(value);
   return members.filter(([, member]) => member !== undefined);
 }
 

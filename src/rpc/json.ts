@@ -23,9 +23,13 @@ export class JsonObject {
   }
 }
 
-/** An object that was parsed. */
-export class ParsedObject extends JsonObject {
-  declare readonly members: readonly (readonly [name: string, value: JsonValue])[];
+/** An object that was parsed: the same, of values that were. */
+export class ParsedObject {
+  readonly members: readonly (readonly [name: string, value: JsonValue])[];
+
+  constructor(members: readonly (readonly [name: string, value: JsonValue])[]) {
+    this.members = members;
+  }
 
   get(name: string): JsonValue | undefined {
     return this.members.find(([key]) => key === name)?.[1];
@@ -38,6 +42,11 @@ export class ParsedObject extends JsonObject {
   get keys(): string[] {
     return this.members.map(([key]) => key);
   }
+}
+
+/** An object whose members keep their order, rather than a record. */
+export function hasMembers(value: unknown): value is JsonObject | ParsedObject {
+  return value instanceof JsonObject || value instanceof ParsedObject;
 }
 
 /** What was read. */
@@ -56,6 +65,7 @@ export type JsonOut =
   | bigint
   | JsonNumber
   | JsonObject
+  | ParsedObject
   | readonly JsonOut[]
   | { readonly [name: string]: JsonOut };
 

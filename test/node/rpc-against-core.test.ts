@@ -15,7 +15,13 @@ import { callRpc, type RpcTarget } from '../../src/cli/rpc-client.ts';
 import { publicKeyOf } from '../../src/crypto/keys.ts';
 import { createPsbt, encodePsbt } from '../../src/psbt/psbt.ts';
 import { methodSummary } from '../../src/rpc/help.ts';
-import { JsonObject, type JsonOut, type JsonValue, type ParsedObject } from '../../src/rpc/json.ts';
+import {
+  hasMembers,
+  JsonObject,
+  type JsonOut,
+  type JsonValue,
+  type ParsedObject,
+} from '../../src/rpc/json.ts';
 import { parseJson } from '../../src/rpc/json-parse.ts';
 import { compactJson } from '../../src/rpc/json-write.ts';
 import { decodeSecretKey } from '../../src/script/address.ts';
@@ -394,15 +400,15 @@ function brief(call: string, answer: JsonOut): string {
 
 function without(value: JsonOut, ignored: readonly string[]): JsonOut {
   if (Array.isArray(value)) return value.map(item => without(item, ignored));
-  if (!(value instanceof JsonObject)) return value;
-  const members = value.members.filter(([name]) => !ignored.includes(name));
+  if (!hasMembers(value)) return value;
+  const members = [...value.members].filter(([name]) => !ignored.includes(name));
   return new JsonObject(members.map(([name, member]) => [name, without(member, ignored)] as const));
 }
 
 function keysOf(value: JsonOut): unknown {
   if (Array.isArray(value)) return value.slice(0, 1).map(keysOf);
-  return value instanceof JsonObject
-    ? value.members.map(([name, member]) => [name, keysOf(member)])
+  return hasMembers(value)
+    ? [...value.members].map(([name, member]) => [name, keysOf(member)])
     : typeof value;
 }
 

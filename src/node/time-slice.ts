@@ -1,9 +1,9 @@
-/** How long work goes on before sockets, timers and RPC have their turn. */
+/** Cooperative scheduling: how long work goes on before sockets, timers and RPC have their turn. */
 
 /** Answers to RPC wait for several turns, and should come within 50 ms. */
-const TURN_MS = 8;
+const SLICE_MS = 8;
 
-export class Turn {
+export class TimeSlice {
   #began: number | undefined;
 
   /** Called between two steps of the work: undefined while its time is not up, else a promise of the next turn. */
@@ -16,6 +16,6 @@ export class Turn {
       });
       return undefined;
     }
-    return now - this.#began < TURN_MS ? undefined : new Promise(resolve => setImmediate(resolve));
+    return now - this.#began < SLICE_MS ? undefined : new Promise(resolve => setImmediate(resolve));
   }
 }
