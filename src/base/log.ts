@@ -19,4 +19,7 @@ export const LOG_CATEGORIES = [
 ] as const; // biome-ignore format: one list
 export type LogCategory = (typeof LOG_CATEGORIES)[number];
 
+/** Was one, and rigs still name it: does nothing. */
+export const FORMER_LOG_CATEGORY = 'libevent';
+
 export const SILENT_LOG: Log = { info() {}, warn() {}, debug() {} };

@@ -349,6 +349,11 @@ export class Chain implements ChainView, HeaderAcceptor {
     return verifyChain(this.#state, options);
   }
 
+  /** The block files are being read again: nothing is connected before that ends (Core: LoadingBlocks). */
+  get isImporting(): boolean {
+    return this.#tree.isImporting;
+  }
+
   /** Old blocks are deleted, by themselves or when asked for. */
   get prune(): PruneOptions | undefined {
     return this.#tree.prune;

@@ -3,7 +3,7 @@
  * right after the answer that the line precedes. Lines look like Core's: time in UTC, category, message.
  */
 import fs from 'node:fs';
-import { LOG_CATEGORIES, type Log, type LogCategory } from '../base/log.ts';
+import { FORMER_LOG_CATEGORY, LOG_CATEGORIES, type Log, type LogCategory } from '../base/log.ts';
 
 export interface DebugLogOptions {
   /** Undefined with `-nodebuglogfile`. */
@@ -50,6 +50,11 @@ export class DebugLog implements Log {
 
   /** A name that is no category changes nothing. */
   enable(name: string, isOn: boolean): void {
+    if (name === FORMER_LOG_CATEGORY) {
+      this.warn(
+        `The logging category \`${name}\` is deprecated, does nothing, and will be removed in a future version`,
+      );
+    }
     for (const category of LOG_CATEGORIES) {
       if (category !== name) continue;
       if (isOn) this.#categories.add(category);

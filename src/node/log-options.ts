@@ -1,6 +1,6 @@
 /** What the user said about the log (Core: init/common.cpp). Throws ConfigError. */
 import path from 'node:path';
-import { LOG_CATEGORIES, type LogCategory } from '../base/log.ts';
+import { FORMER_LOG_CATEGORY, LOG_CATEGORIES, type LogCategory } from '../base/log.ts';
 import type { NodeConfig } from './config.ts';
 import { DebugLog } from './debug-log.ts';
 import { ConfigError, type Settings } from './settings.ts';
@@ -47,6 +47,7 @@ export function wantedCategories(settings: Settings): Set<LogCategory> {
 
 function categoriesOf(option: 'debug' | 'debugexclude', name: string): readonly LogCategory[] {
   if (name === '' || name === '1' || name === 'all') return LOG_CATEGORIES;
+  if (name === FORMER_LOG_CATEGORY) return [];
   const category = LOG_CATEGORIES.find(known => known === name);
   if (category === undefined) throw new ConfigError(`Unsupported logging category -${option}=${name}.`);
   return [category];

@@ -1,5 +1,6 @@
 /**
- * The HTTP side of the RPC interface (Core: httpserver.cpp, httprpc.cpp). Order of checks: 403 client address · 413 size ·
+ * The HTTP side of the RPC interface (Core: httpserver.cpp, httprpc.cpp). Order of checks: 400 size of
+ * header lines · 403 client address · 413 size ·
  * 405 unknown verb · 404 path · 503 queue full · 405 not POST · 401 credentials · then the JSON-RPC of dispatcher.ts.
  *
  * Answers carry `Content-Type: application/json` and nothing more: clients compare it. Connections stay open for as long
@@ -147,6 +148,8 @@ export class RpcServer {
     const timeoutMs = Math.min((this.#options.timeoutS ?? DEFAULT_SERVER_TIMEOUT_S) * 1000, TIMER_MS_MAX);
     const server = createServer({
       maxHeaderSize: HEADER_BYTES_MAX,
+      // Core asks for none either.
+      requireHostHeader: false,
       keepAliveTimeout: timeoutMs,
       headersTimeout: timeoutMs,
       requestTimeout: timeoutMs,
@@ -171,6 +174,10 @@ export class RpcServer {
       plain(reply, status, body);
       return true;
     };
+    if (headerBytes(request.raw) > HEADER_BYTES_MAX) {
+      reply.header('connection', 'close');
+      return refuse(400);
+    }
     if (!this.#isAllowed(socket.remoteAddress)) return refuse(403);
     if (Number(headers['content-length'] ?? 0) > BODY_BYTES_MAX) {
       reply.header('connection', 'close');
@@ -243,6 +250,13 @@ function walletNameOf(url: string, wallets: boolean): string | undefined | null 
     String.fromCharCode(Number.parseInt(hex, 16)),
   );
   return Buffer.from(bytes, 'latin1').toString('utf8');
+}
+
+/** Of request line and header lines, as they came: Node's own limit leaves out what separates them. */
+function headerBytes({ method = '', url = '', rawHeaders }: IncomingMessage): number {
+  let bytes = method.length + url.length + '  HTTP/1.1\r\n\r\n'.length;
+  for (const text of rawHeaders) bytes += text.length + ': '.length;
+  return bytes;
 }
 
 function plain(reply: FastifyReply, status: number, body: string): FastifyReply {

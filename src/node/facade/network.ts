@@ -2,6 +2,7 @@
 
 import { bytesToHex, EMPTY_BYTES } from '../../base/bytes.ts';
 import { SECOND_MS } from '../../base/clock.ts';
+import type { Chain } from '../../chain/chain.ts';
 import { proxyText } from '../../net/proxies.ts';
 import type { P2pCommand } from '../../p2p/commands.ts';
 import { P2pCommandError } from '../../p2p/commands.ts';
@@ -14,7 +15,7 @@ import type { Gossip } from '../gossip.ts';
 import { type NetworkOptions, parseTarget } from '../network-options.ts';
 
 export function networkAccess(
-  { gossip, clock }: { readonly gossip: Gossip; readonly clock: NodeClock },
+  { chain, gossip, clock }: { readonly chain: Chain; readonly gossip: Gossip; readonly clock: NodeClock },
   networkOptions: NetworkOptions,
 ): NetworkAccess {
   const { manager: options } = networkOptions;
@@ -69,6 +70,7 @@ export function networkAccess(
       tryCommand({ kind: 'addNode', target: target(text), ...wish(transport) }, 'already-added'),
     removeNode: text => tryCommand({ kind: 'removeNode', target: target(text) }, 'not-added'),
     fetchBlock: (peer, id) => {
+      if (chain.isImporting) return 'Loading blocks ...';
       try {
         gossip.command({ kind: 'fetchBlock', peer, id });
         return undefined;

@@ -48,7 +48,7 @@ export function nodeFacade(config: NodeConfig, parts: NodeParts): NodeFacade {
       store,
     }),
     mining: maker,
-    network: networkAccess({ gossip, clock }, network),
+    network: networkAccess({ chain: engine.chain, gossip, clock }, network),
     clock: {
       ...time,
       advanceScheduler: seconds => {

@@ -1,5 +1,5 @@
 /** Clocks, log and test aids (Core: rpc/node.cpp). */
-import { LOG_CATEGORIES } from '../../../base/log.ts';
+import { FORMER_LOG_CATEGORY, LOG_CATEGORIES } from '../../../base/log.ts';
 import type { Arguments } from '../../arguments.ts';
 import { RpcCode, RpcError } from '../../codes.ts';
 import { expectType, JsonObject, type JsonOut } from '../../json.ts';
@@ -101,7 +101,7 @@ function switchCategories(
   for (const value of args.array(which)) {
     const category = expectType(value, 'string');
     const isAll = category === 'all' || category === '1' || category === '';
-    if (!isAll && !known.has(category)) {
+    if (!isAll && !known.has(category) && category !== FORMER_LOG_CATEGORY) {
       throw new RpcError(RpcCode.INVALID_PARAMETER, `unknown logging category ${category}`);
     }
     for (const name of isAll ? known.keys() : [category]) {
