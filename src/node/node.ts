@@ -38,6 +38,8 @@ import { BackgroundMiner, mineOption } from './miner.ts';
 import { networkOptions } from './network-options.ts';
 import { runCommand, startBlockNotify } from './notify.ts';
 import { rpcOptions } from './rpc-options.ts';
+import { ConfigError } from './settings.ts';
+import { writeSettings } from './settings-file.ts';
 import { startEngine } from './start-engine.ts';
 import { explained, logRecovery, standingWarnings, tellUser } from './start-report.ts';
 import { startImport } from './startup-import.ts';
@@ -126,7 +128,9 @@ class HearsayNode implements RunningNode {
   async start(): Promise<void> {
     const { settings, params, directory } = this.#config;
     this.#log.info(`Hearsay starts: chain ${params.name}, directory ${directory}`);
-    for (const key of this.#config.ignoredKeys) this.#log.warn(`Ignoring unknown configuration value ${key}`);
+    for (const remark of this.#config.remarks) this.#log.warn(remark);
+    for (const line of this.#config.settingLines) this.#log.info(line);
+    await this.#writeSettings();
     const farewells = settings.list('shutdownnotify');
     this.#lifetime.setFarewell(() => Promise.all(farewells.map(command => runCommand(command, this.#log))));
     const mockTime = settings.number('mocktime', 0);
@@ -214,6 +218,19 @@ class HearsayNode implements RunningNode {
     if (startupNotify) void runCommand(startupNotify, this.#log);
   }
 
+  /** Throws ConfigError. */
+  async #writeSettings(): Promise<void> {
+    const { settingsFile, storedSettings, unknownSections } = this.#config;
+    if (unknownSections.length > 0) this.#warn(unknownSections.join('\n'));
+    try {
+      if (settingsFile !== undefined) await writeSettings(settingsFile, storedSettings);
+    } catch (error) {
+      throw new ConfigError(
+        `Settings file could not be written:\n- ${settingsFile?.path}: ${(error as Error).message}`,
+      );
+    }
+  }
+
   #chore(name: string, done: Promise<unknown>): void {
     done.catch(error => {
       if (!this.#lifetime.isEnding) this.#log.warn(`${name}: ${(error as Error).message}`);
@@ -296,9 +313,8 @@ class HearsayNode implements RunningNode {
   }
 
   async #startWallets(engine: Engine, node: NodeFacade): Promise<Wallets> {
-    const { settings, params, directory } = this.#config;
+    const { settings, params, directory, settingsFile } = this.#config;
     const { dustRelayFeeRate } = mempoolOptions(settings, params);
-    const settingsPath = path.join(directory, 'settings.json');
     const wallets = new Wallets(
       {
         node,
@@ -310,7 +326,7 @@ class HearsayNode implements RunningNode {
       },
       {
         directory: path.resolve(directory, settings.text('walletdir') ?? defaultWalletDirectory(directory)),
-        settingsPath,
+        settingsFile,
         notifyCommand: settings.text('walletnotify'),
         dustRelayFeeRate,
         wallet: walletOptions(settings, params),

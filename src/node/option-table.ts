@@ -14,6 +14,8 @@ export interface OptionDeclaration {
   readonly isNetworkOnly?: true;
   /** Ours alone: not an argument of `bin/bitcoind`. */
   readonly isOurs?: true;
+  /** Its value never reaches the log (Core: SENSITIVE). */
+  readonly isSecret?: true;
 }
 
 const flag = (help?: string): OptionDeclaration => ({ kind: 'flag', ...(help !== undefined && { help }) });
@@ -24,6 +26,7 @@ const number = (help?: string): OptionDeclaration => ({
 const text = (help?: string): OptionDeclaration => ({ kind: 'text', ...(help !== undefined && { help }) });
 const list = (help?: string): OptionDeclaration => ({ kind: 'list', ...(help !== undefined && { help }) });
 const networkOnly = (option: OptionDeclaration): OptionDeclaration => ({ ...option, isNetworkOnly: true });
+const secret = (option: OptionDeclaration): OptionDeclaration => ({ ...option, isSecret: true });
 const ours = (option: OptionDeclaration): OptionDeclaration => ({ ...option, isOurs: true });
 
 export const OPTIONS = {
@@ -38,6 +41,8 @@ export const OPTIONS = {
   datadir: text('Where everything is kept (default ~/.hearsay)'),
   conf: text('Configuration file, relative to the data directory (default bitcoin.conf)'),
   includeconf: list('Further configuration files, named in the first one'),
+  allowignoredconf: flag('Start although a bitcoin.conf in the data directory is not the one that is read'),
+  settings: text('File where the node remembers settings of its own (default settings.json)'),
   pid: text('File with the process id (default bitcoind.pid)'),
 
   // Finding and talking to peers
@@ -70,7 +75,7 @@ export const OPTIONS = {
     'Take connections over I2P, at an address that stays (default: yes, when listening)',
   ),
   torcontrol: text(),
-  torpassword: text(),
+  torpassword: secret(text()),
   externalip: list('Our own address as others see it'),
   maxreceivebuffer: number('Thousands of bytes of one peer that may wait to be handled (default 5000)'),
   maxsendbuffer: number('Thousands of bytes that may wait to be sent to one peer (default 1000)'),
@@ -104,9 +109,9 @@ export const OPTIONS = {
   rpcport: networkOnly(number('Port of JSON-RPC')),
   rpcbind: networkOnly(list('Address of JSON-RPC; only with rpcallowip')),
   rpcallowip: list('Subnets that may use JSON-RPC'),
-  rpcuser: text('User of JSON-RPC'),
-  rpcpassword: text('Password of JSON-RPC; replaces the cookie'),
-  rpcauth: list('USER:SALT$HMAC'),
+  rpcuser: secret(text('User of JSON-RPC')),
+  rpcpassword: secret(text('Password of JSON-RPC; replaces the cookie')),
+  rpcauth: secret(list('USER:SALT$HMAC')),
   rpccookiefile: text('Where the cookie is written (default .cookie)'),
   rpccookieperms: text('owner, group or all'),
   rpcwhitelist: list('USER:METHOD,… that the user may call'),

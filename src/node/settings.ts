@@ -17,10 +17,20 @@ export type SettingSource = ReadonlyMap<string, readonly string[]>;
 /** A negated option: everything given before it is forgotten. */
 export const NEGATED = '\0negated';
 
-/** `-nofoo` or `-nofoo=1` mean off, `-nofoo=0` means on. Returns the name and the value to keep. */
+/** What Core says of a wallet that is no name, or is on and off at once. */
+export const WALLET_VALUE_ERROR =
+  "Invalid value detected for '-wallet' or '-nowallet'. '-wallet' requires a string value, while '-nowallet' accepts only '1' to disable all wallets";
+
+/**
+ * `-nofoo` or `-nofoo=1` mean off, `-nofoo=0` means on. Returns the name and the value to keep. Throws ConfigError where
+ * there is nothing to turn on.
+ */
 function interpretOption(name: string, value: string): { name: string; value: string } {
   if (isOptionName(name) || !name.startsWith('no') || !isOptionName(name.slice(2))) return { name, value };
-  return { name: name.slice(2), value: isOn(value) ? NEGATED : '1' };
+  const negated = name.slice(2);
+  if (isOn(value)) return { name: negated, value: NEGATED };
+  if (negated === 'wallet') throw new ConfigError(WALLET_VALUE_ERROR);
+  return { name: negated, value: '1' };
 }
 
 /** Core's InterpretBool: what is empty or begins with a number other than zero. Words, `true` among them, are off. */
@@ -62,13 +72,21 @@ export function addSetting(source: Map<string, string[]>, name: string, value: s
 
 const FILE_ERROR = 'Error reading configuration file: ';
 
+/** Who hears of what stands in a file and is no mistake in Core, but seems to be one. */
+export interface ConfReader {
+  /** An option that nobody knows, with its section: it is ignored. */
+  onUnknown(key: string): void;
+  /** A section, each time it is named; lines count from 1. */
+  onSection(name: string, line: number): void;
+}
+
 /**
- * A configuration file: values by section; '' is the part before any section. `section.name=value` works too. As in Core
- * an unknown name is no mistake: it is told to `onUnknown`, with its section, and ignored. Throws ConfigError.
+ * A configuration file: values by section; '' is the part before any section. `section.name=value` works too.
+ * Throws ConfigError.
  */
 export function parseConf(
   text: string,
-  onUnknown: (key: string) => void = () => {},
+  reader: ConfReader = { onUnknown() {}, onSection() {} },
 ): ReadonlyMap<string, SettingSource> {
   const sections = new Map<string, Map<string, string[]>>();
   let prefix = '';
@@ -76,7 +94,9 @@ export function parseConf(
     const line = rawLine.replace(/#.*$/, '').trim();
     if (line === '') continue;
     if (line.startsWith('[') && line.endsWith(']')) {
-      prefix = `${line.slice(1, -1)}.`;
+      const section = line.slice(1, -1);
+      reader.onSection(section, index + 1);
+      prefix = `${section}.`;
       continue;
     }
     const where = `${FILE_ERROR}parse error on line ${index + 1}`;
@@ -96,6 +116,7 @@ export function parseConf(
       throw new ConfigError(`${where}, using # in rpcpassword can be ambiguous and should be avoided`);
     const dot = key.indexOf('.');
     const section = key.slice(0, Math.max(0, dot));
+    if (prefix === '' && section !== '') reader.onSection(section, index + 1);
     const { name, value } = interpretOption(key.slice(dot + 1), line.slice(at + 1).trim());
     if (name === 'conf') {
       throw new ConfigError(
@@ -103,7 +124,7 @@ export function parseConf(
       );
     }
     if (!isOptionName(name)) {
-      onUnknown(key);
+      reader.onUnknown(key);
       continue;
     }
     const values = sections.get(section) ?? new Map<string, string[]>();
@@ -133,6 +154,11 @@ export class Settings {
   /** The same with another configuration file. */
   withConf(conf: ReadonlyMap<string, SettingSource>): Settings {
     return new Settings({ ...this.#sources, conf }, this.#section);
+  }
+
+  /** The same for another chain. */
+  inSection(section: string): Settings {
+    return new Settings(this.#sources, section);
   }
 
   /** Where values come from, the strongest first. */

@@ -27,8 +27,8 @@ import { Wallet } from '../wallet/wallet.ts';
 import type { WalletTx } from '../wallet/wallet-tx.ts';
 import type { Transaction } from '../wire/transaction.ts';
 import { runCommand, walletNotifyCommand } from './notify.ts';
+import { type SettingsFile, setStartupWallet } from './settings-file.ts';
 import { type SpendContextDeps, spendContext } from './spend-context.ts';
-import { writeStartupWallet } from './startup-wallets.ts';
 import { backupWallet, restoreWallet } from './wallet-backup.ts';
 import {
   asHostError,
@@ -63,8 +63,8 @@ export interface WalletsDeps extends SpendContextDeps {
 export interface WalletsOptions {
   /** `<chaindir>/wallets`, or `-walletdir`. */
   readonly directory: string;
-  /** The settings.json with the wallets to load at start. */
-  readonly settingsPath: string;
+  /** Where the wallets to load at start are remembered; undefined: nowhere. */
+  readonly settingsFile: SettingsFile | undefined;
   /** `-walletnotify`. */
   readonly notifyCommand?: string | undefined;
   readonly dustRelayFeeRate: number;
@@ -206,8 +206,11 @@ export class Wallets implements WalletHost {
     return listWalletFolders(this.#options.directory);
   }
 
-  setLoadOnStartup(name: string, load: boolean): Promise<void> {
-    return writeStartupWallet(this.#options.settingsPath, name, load);
+  async setLoadOnStartup(name: string, load: boolean): Promise<void> {
+    const file = this.#options.settingsFile;
+    if (file === undefined)
+      throw new Error('Attempt to write settings file when dynamic settings are disabled.');
+    await setStartupWallet(file, name, load);
   }
 
   save(wallet: Wallet): Promise<void> {

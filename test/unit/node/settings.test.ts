@@ -171,8 +171,13 @@ describe('mistakes, in Core’s words', () => {
 
   test('an unknown name in a file is told and ignored', () => {
     const unknown: string[] = [];
-    const conf = parseConf('foo=1\n[regtest]\nbar=2\na.b=3\nserver=0', key => unknown.push(key));
+    const sections: string[] = [];
+    const conf = parseConf('foo=1\nx.pid=1\n[regtest]\nbar=2\na.b=3\nserver=0', {
+      onUnknown: key => unknown.push(key),
+      onSection: (name, line) => sections.push(`${line} ${name}`),
+    });
     expect(unknown).toEqual(['foo', 'regtest.bar', 'regtest.a.b']);
+    expect(sections).toEqual(['2 x', '3 regtest']);
     expect(conf.get('regtest')?.get('server')).toEqual(['0']);
   });
 });
@@ -259,14 +264,54 @@ describe('a directory', () => {
       5,
     ]);
     expect([found.list('uacomment'), found.list('wallet')]).toEqual([['a', 'b'], ['w']]);
-    expect(() => load({ 'settings.json': '{' })).toThrow(/^Settings file could not be read/);
   });
 
   test('what stands in the wrong place stops the start', () => {
     expect(() => load({ 'bitcoin.conf': 'port=1\nregtest=1' })).toThrow(
       'Config setting for -port only applied on regtest network when in [regtest] section.',
     );
-    expect(load({ 'bitcoin.conf': 'foo=1\nregtest=1' }).ignoredKeys).toEqual(['foo']);
+  });
+
+  test.each([
+    ['a name that nobody knows', 'foo=1\nregtest=1', 'Ignoring unknown configuration value foo'],
+    [
+      'to reindex at every start',
+      'regtest=1\n[regtest]\nreindex=1',
+      /^reindex=1 is set in the configuration file, /,
+    ],
+  ])('what seems to be a mistake is told: %s', (_, conf, remark) => {
+    expect(load({ 'bitcoin.conf': conf }).remarks).toEqual([expect.stringMatching(remark)]);
+  });
+
+  test('sections that are no chains are told, with where they stand', () => {
+    const files = {
+      'bitcoin.conf': 'regtest=1\ntestnot.pid=a\nincludeconf=b.conf',
+      'b.conf': '[testnet]\n[main]',
+    };
+    expect(load(files).unknownSections).toEqual([
+      expect.stringMatching(/bitcoin\.conf:2 Section \[testnot\] is not recognized\.$/),
+      'b.conf:1 Section [testnet] is not recognized.',
+    ]);
+  });
+
+  test('a bitcoin.conf that would count for nothing stops the start, unless that is meant', () => {
+    const elsewhere = directory({ 'bitcoin.conf': 'regtest=1' });
+    const files = { 'bitcoin.conf': `regtest=1\ndatadir=${elsewhere}` };
+    const text = `Data directory "${elsewhere}" contains a "bitcoin.conf" file which is ignored, because a different`;
+    const home = directory(files);
+    // Only the file names the directory then: what the command line says would win.
+    const load = (args: readonly string[]) => {
+      return loadConfig(parseDashArguments([`-conf=${home}/bitcoin.conf`, ...args]), 'bitcoind');
+    };
+    expect(() => load([])).toThrow(text);
+    expect(load(['-allowignoredconf']).remarks).toEqual([expect.stringContaining(text)]);
+    expect(loadConfig(parseDashArguments([`-datadir=${elsewhere}`, '-noconf']), 'bitcoind').remarks).toEqual([
+      `Data directory "${elsewhere}" contains a "bitcoin.conf" file which is explicitly ignored using -noconf.`,
+    ]);
+    expect(
+      loadConfig(parseDashArguments([`-datadir=${elsewhere}`, `-conf=${elsewhere}/bitcoin.conf`]), 'bitcoind')
+        .remarks,
+    ).toEqual([]);
   });
 
   test('a data directory that the file names', () => {

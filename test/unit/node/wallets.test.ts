@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { SILENT_LOG } from '../../../src/base/log.ts';
 import { SeededRandom } from '../../../src/base/random.ts';
 import { loadVerifierSync } from '../../../src/crypto/verifier.ts';
-import { readStartupWallets } from '../../../src/node/startup-wallets.ts';
+import { readSettings, startupWallets } from '../../../src/node/settings-file.ts';
 import { Wallets } from '../../../src/node/wallets.ts';
 import { bindArguments } from '../../../src/rpc/bind-arguments.ts';
 import { RpcError } from '../../../src/rpc/codes.ts';
@@ -47,7 +47,7 @@ class Rig {
       },
       {
         directory: join(folder, 'wallets'),
-        settingsPath: this.settingsPath,
+        settingsFile: { path: this.settingsPath, author: 'Hearsay' },
         dustRelayFeeRate: 3000,
         wallet: walletOptions({ fallbackFeeRate: 20_000 }),
       },
@@ -154,10 +154,10 @@ describe('several wallets', () => {
     await rig.call('createwallet', ['a', false, false, null, false, true, true]);
     await rig.call('createwallet', ['b', false, false, null, false, true, false]);
     await rig.call('createwallet', ['c']);
-    expect(await readStartupWallets(rig.settingsPath)).toEqual(['old', 'a']);
+    expect(startupWallets(readSettings(rig.settingsPath))).toEqual(['old', 'a']);
     expect(JSON.parse(await readFile(rig.settingsPath, 'utf8'))).toMatchObject({ other: [1] });
     await rig.call('unloadwallet', ['a', false]);
-    expect(await readStartupWallets(rig.settingsPath)).toEqual(['old']);
+    expect(startupWallets(readSettings(rig.settingsPath))).toEqual(['old']);
     await rig.host.close();
     const again = new Rig(folder, rig.node);
     await again.host.loadAll(['old', 'b', 'b', 'c']);
