@@ -22,6 +22,7 @@ const COMPUTING: readonly number[] = [
 const NO_CHECKER: SignatureChecker = {
   checkEcdsa: () => false,
   checkSchnorr: () => 'SCHNORR_SIG',
+  checkTapTweak: () => false,
   checkLockTime: () => false,
   checkSequence: () => false,
 };

@@ -1,7 +1,7 @@
 /**
  * Questions whose answers are known, for an engine that is not part of this program: before its verdicts are consensus
  * it has to say yes and no where it must. The key is that of BIP340's test vector 1, as are the Schnorr signatures
- * (vectors 1, 5, 6, 8); the ECDSA signature is RFC 6979's for the same key and message.
+ * (vectors 1, 5, 6, 8); the ECDSA signature is RFC 6979's for the same key and message; the tweaked key is the first of BIP341's wallet vectors.
  */
 import { hexToBytes } from '../base/bytes.ts';
 
@@ -9,6 +9,7 @@ import { hexToBytes } from '../base/bytes.ts';
 export interface Answers {
   verifyCompact(compact: Uint8Array, hash32: Uint8Array, publicKey: Uint8Array): boolean;
   verifySchnorr(message32: Uint8Array, signature64: Uint8Array, xOnlyKey32: Uint8Array): boolean;
+  checkTweak(outputKey32: Uint8Array, parity: number, xOnlyKey32: Uint8Array, tweak32: Uint8Array): boolean;
 }
 
 const X = 'dff1d77f2a671c5f36183726db2341be58feae1da2deced843240f7b502ba659';
@@ -69,6 +70,22 @@ const SCHNORR: readonly (readonly [string, string, string, boolean])[] = [
   ],
 ];
 
+const TWEAKED = '53a1f6e454df1aa2776a2814a721372d6258050de330b3c6d10ee8f4e0dda343';
+const INTERNAL = 'd6889cb081036e0faefa3a35157ad71086b123b2b144b649798b494c300a961d';
+const TWEAK = 'b86e7be8f39bab32a6f2c0443abbc210f0edac0e2c53d501b36b64437d9c6c70';
+
+/** Output key, its parity, internal key, tweak, verdict. */
+const TWEAKS: readonly (readonly [string, number, string, string, boolean])[] = [
+  [TWEAKED, 1, INTERNAL, TWEAK, true],
+  [TWEAKED, 0, INTERNAL, TWEAK, false],
+  [INTERNAL, 1, INTERNAL, TWEAK, false],
+  [TWEAKED, 1, X, TWEAK, false],
+  [TWEAKED, 1, INTERNAL, MESSAGE, false],
+  [TWEAKED, 1, NOT_AN_X, TWEAK, false],
+  // A tweak must be below the order of the curve.
+  [TWEAKED, 1, INTERNAL, 'ff'.repeat(32), false],
+];
+
 /** Whether all verdicts are right. Half a millisecond. */
 export function answersRightly(engine: Answers): boolean {
   return (
@@ -79,6 +96,10 @@ export function answersRightly(engine: Answers): boolean {
     SCHNORR.every(
       ([key, signature, message, verdict]) =>
         engine.verifySchnorr(hexToBytes(message), hexToBytes(signature), hexToBytes(key)) === verdict,
+    ) &&
+    TWEAKS.every(
+      ([output, parity, internal, tweak, verdict]) =>
+        engine.checkTweak(hexToBytes(output), parity, hexToBytes(internal), hexToBytes(tweak)) === verdict,
     )
   );
 }

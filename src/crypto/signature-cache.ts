@@ -71,6 +71,7 @@ export function cachingVerifier(
       verify(ECDSA, [hash, signature, key], () => verifier.verifyEcdsa(hash, signature, key)),
     verifySchnorr: (hash, signature, key) =>
       verify(SCHNORR, [hash, signature, key], () => verifier.verifySchnorr(hash, signature, key)),
+    checkTapTweak: (output, parity, internal, root) => verifier.checkTapTweak(output, parity, internal, root),
   };
 }
 

@@ -17,6 +17,8 @@ export interface SystemSecp256k1 {
   verifyCompact(compact: Uint8Array, hash32: Uint8Array, publicKey: Uint8Array): boolean;
   /** BIP340. */
   verifySchnorr(message32: Uint8Array, signature64: Uint8Array, xOnlyKey32: Uint8Array): boolean;
+  /** Whether the x-only `outputKey32`, whose y is odd when `parity` is 1, is `xOnlyKey32` + `tweak32`·G (BIP341). */
+  checkTweak(outputKey32: Uint8Array, parity: number, xOnlyKey32: Uint8Array, tweak32: Uint8Array): boolean;
 }
 
 /** Releases 0.7, 0.6, 0.3–0.5 and 0.2; the functions used here are the same in all (CHANGELOG of libsecp256k1). */
@@ -86,6 +88,7 @@ function bind(library: Library): SystemSecp256k1 {
   const verifyEcdsa = check('ecdsa_verify', 'void *', 'void *', 'void *');
   const parseXOnly = check('xonly_pubkey_parse', 'void *', 'void *');
   const verifySchnorr = check('schnorrsig_verify', 'void *', 'void *', 'size_t', 'void *');
+  const checkTweak = check('xonly_pubkey_tweak_add_check', 'void *', 'int', 'void *', 'void *');
 
   const signature = unmovedBytes(OBJECT_BYTES);
   const point = unmovedBytes(OBJECT_BYTES);
@@ -119,6 +122,14 @@ function bind(library: Library): SystemSecp256k1 {
       bytes64.set(signature64);
       hash.set(message32);
       return parseXOnly(point, keyBytes) && verifySchnorr(bytes64, hash, 32, point);
+    },
+    checkTweak(outputKey32, parity, xOnlyKey32, tweak32) {
+      if (outputKey32.length !== 32 || xOnlyKey32.length !== 32 || tweak32.length !== 32) return false;
+      keyBytes.set(xOnlyKey32);
+      if (!parseXOnly(point, keyBytes)) return false;
+      keyBytes.set(outputKey32);
+      hash.set(tweak32);
+      return checkTweak(keyBytes, parity, point, hash);
     },
   };
 }

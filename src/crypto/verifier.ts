@@ -15,7 +15,7 @@ import { unmovedBytes } from '../base/bytes.ts';
 import { withoutHybrid } from './curve.ts';
 import { parseDerLax } from './der.ts';
 import { taggedHash } from './hashes.ts';
-import { isPublicKeyShaped } from './keys.ts';
+import { checkTapTweak, isPublicKeyShaped, tapTweak } from './keys.ts';
 import { type NativeSecp256k1, nativeSecp256k1 } from './native.ts';
 import { noble } from './noble.ts';
 import { PointCache } from './point-cache.ts';
@@ -34,6 +34,16 @@ export interface SignatureVerifier {
   verifyEcdsa(hash32: Uint8Array, derSignature: Uint8Array, publicKey: Uint8Array): boolean;
   /** BIP340 with a message of 32 bytes. Never throws for bad input (Core: XOnlyPubKey::VerifySchnorr). */
   verifySchnorr(message32: Uint8Array, signature64: Uint8Array, xOnlyPublicKey32: Uint8Array): boolean;
+  /**
+   * Whether the output key commits to the internal key and merkle root, all of 32 bytes (Core: XOnlyPubKey::CheckTapTweak).
+   * Beside a signature the only thing in a script that costs a multiplication on the curve.
+   */
+  checkTapTweak(
+    outputKey32: Uint8Array,
+    parity: number,
+    internalKey32: Uint8Array,
+    merkleRoot32: Uint8Array,
+  ): boolean;
 }
 
 export type VerifierChoice = 'auto' | SignatureVerifier['name'];
@@ -81,6 +91,8 @@ function systemVerifier(system: SystemSecp256k1): SignatureVerifier {
       verifyEcdsaCompact(system, hash32, derSignature, publicKey),
     verifySchnorr: (message32, signature64, xOnlyPublicKey32) =>
       system.verifySchnorr(message32, signature64, xOnlyPublicKey32),
+    checkTapTweak: (outputKey32, parity, internalKey32, merkleRoot32) =>
+      system.checkTweak(outputKey32, parity, internalKey32, tapTweak(internalKey32, merkleRoot32)),
   };
 }
 
@@ -130,6 +142,7 @@ function cVerifier(name: 'native' | 'wasm', engine: CEngine): SignatureVerifier 
       verifyEcdsaCompact(engine, hash32, derSignature, publicKey),
     verifySchnorr: (message32, signature64, xOnlyPublicKey32) =>
       verifySchnorrByRecovery(engine, message32, signature64, xOnlyPublicKey32),
+    checkTapTweak,
   };
 }
 
@@ -156,6 +169,7 @@ const NOBLE_VERIFIER: SignatureVerifier = {
     if (signature64.length !== 64 || xOnlyPublicKey32.length !== 32) return false;
     return noble.schnorr.verify(signature64, message32, xOnlyPublicKey32);
   },
+  checkTapTweak,
 };
 
 function verifySchnorrByRecovery(

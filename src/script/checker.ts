@@ -40,6 +40,7 @@ export function checkerOfPartlyKnown(
   return {
     checkEcdsa: (signature, key, code, version) => checker.checkEcdsa(signature, key, code, version),
     checkSchnorr: () => 'SCHNORR_SIG_HASHTYPE',
+    checkTapTweak: (output, parity, internal, root) => checker.checkTapTweak(output, parity, internal, root),
     checkLockTime: lockTime => checker.checkLockTime(lockTime),
     checkSequence: sequence => checker.checkSequence(sequence),
   };
@@ -88,6 +89,15 @@ export class TransactionChecker implements SignatureChecker {
     if (hash === undefined) return 'SCHNORR_SIG_HASHTYPE';
     const bare = signature.subarray(0, SCHNORR_SIGNATURE_BYTES);
     return this.#verifier.verifySchnorr(hash, bare, publicKey) ? undefined : 'SCHNORR_SIG';
+  }
+
+  checkTapTweak(
+    outputKey: Uint8Array,
+    parity: number,
+    internalKey: Uint8Array,
+    merkleRoot: Uint8Array,
+  ): boolean {
+    return this.#verifier.checkTapTweak(outputKey, parity, internalKey, merkleRoot);
   }
 
   checkLockTime(lockTime: number): boolean {

@@ -34,6 +34,13 @@ export interface SignatureChecker {
   ): boolean;
   /** `publicKey` has 32 bytes, `signature` may be anything. */
   checkSchnorr(signature: Uint8Array, publicKey: Uint8Array, spend: TaprootSpend): ScriptError | undefined;
+  /** Whether the output key commits to the internal key and merkle root, all of 32 bytes (BIP341). */
+  checkTapTweak(
+    outputKey: Uint8Array,
+    parity: number,
+    internalKey: Uint8Array,
+    merkleRoot: Uint8Array,
+  ): boolean;
   /** BIP65; the argument is not negative. */
   checkLockTime(lockTime: number): boolean;
   /** BIP112; the argument is not negative and without the disabling bit. */

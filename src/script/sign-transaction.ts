@@ -146,6 +146,7 @@ function recordingInto(data: SignatureData, checker: SignatureChecker): Signatur
       return isValid;
     },
     checkSchnorr: (signature, publicKey, spend) => checker.checkSchnorr(signature, publicKey, spend),
+    checkTapTweak: (output, parity, internal, root) => checker.checkTapTweak(output, parity, internal, root),
     checkLockTime: lockTime => checker.checkLockTime(lockTime),
     checkSequence: sequence => checker.checkSequence(sequence),
   };
@@ -154,6 +155,7 @@ function recordingInto(data: SignatureData, checker: SignatureChecker): Signatur
 const NOTHING_CHECKS: SignatureChecker = {
   checkEcdsa: () => false,
   checkSchnorr: () => 'SCHNORR_SIG',
+  checkTapTweak: () => false,
   checkLockTime: () => false,
   checkSequence: () => false,
 };

@@ -1,7 +1,7 @@
 /** Who makes the signatures of one input: keys, or nobody, when only their place is wanted (Core: BaseSignatureCreator). */
 import { concatBytes } from '../base/bytes.ts';
 import { hash160 } from '../crypto/hashes.ts';
-import { signEcdsa, signSchnorr, taprootTweakSecretKey } from '../crypto/keys.ts';
+import { checkTapTweak, signEcdsa, signSchnorr, taprootTweakSecretKey } from '../crypto/keys.ts';
 import type { SignatureVerifier } from '../crypto/verifier.ts';
 import { checkerOfPartlyKnown } from './checker.ts';
 import { SIGHASH_ALL, SIGHASH_DEFAULT } from './encoding.ts';
@@ -87,6 +87,8 @@ export const DUMMY_SIGNER: SignatureCreator = {
   checker: {
     checkEcdsa: signature => signature.length > 0,
     checkSchnorr: signature => (signature.length > 0 ? undefined : 'SCHNORR_SIG'),
+    // That is no signature: it is right or not before anybody has signed.
+    checkTapTweak,
     checkLockTime: () => true,
     checkSequence: () => true,
   },

@@ -5,7 +5,6 @@
  */
 import { compareBytes } from '../base/bytes.ts';
 import { taggedHash, tagPrefix } from '../crypto/hashes.ts';
-import { checkTapTweak } from '../crypto/keys.ts';
 import { sha256 } from '../crypto/sha256.ts';
 import { compactSizeBytes, Writer } from '../wire/codec.ts';
 import type { ScriptError } from './errors.ts';
@@ -54,7 +53,7 @@ export function verifyTaproot(run: WitnessRun): ScriptError | undefined {
   const leafVersion = control[0]! & LEAF_VERSION_MASK;
   const leafHash = tapLeafHash(leafVersion, script);
   const root = taprootMerkleRoot(control, leafHash);
-  if (!checkTapTweak(program, control[0]! & 1, control.subarray(1, CONTROL_BASE_BYTES), root)) {
+  if (!checker.checkTapTweak(program, control[0]! & 1, control.subarray(1, CONTROL_BASE_BYTES), root)) {
     return 'WITNESS_PROGRAM_MISMATCH';
   }
   if (leafVersion !== LEAF_VERSION_TAPSCRIPT) {

@@ -81,7 +81,11 @@ function questionsOf(
       ? verifier.verifyEcdsa(hash, signature, key)
       : verifier.verifySchnorr(hash, signature, key);
   };
-  const listening = { name: verifier.name, verifyEcdsa: ask('ecdsa'), verifySchnorr: ask('schnorr') };
+  const listening: SignatureVerifier = {
+    ...verifier,
+    verifyEcdsa: ask('ecdsa'),
+    verifySchnorr: ask('schnorr'),
+  };
   for (const check of checks) equal(verifyInputs(check, listening), undefined);
   return questions;
 }

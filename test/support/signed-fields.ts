@@ -50,6 +50,15 @@ class Recorder implements SignatureChecker {
     return error;
   }
 
+  checkTapTweak(
+    outputKey: Uint8Array,
+    parity: number,
+    internalKey: Uint8Array,
+    merkleRoot: Uint8Array,
+  ): boolean {
+    return this.#inner.checkTapTweak(outputKey, parity, internalKey, merkleRoot);
+  }
+
   checkLockTime(lockTime: number): boolean {
     return this.#inner.checkLockTime(lockTime);
   }

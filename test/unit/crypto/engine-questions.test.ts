@@ -1,10 +1,12 @@
 /** An engine that answers one of the questions wrongly is found out, whichever it is. */
 import { expect, test } from 'vitest';
+import { concatBytes, equalBytes } from '../../../src/base/bytes.ts';
 import { type Answers, answersRightly } from '../../../src/crypto/engine-questions.ts';
+import { addPublicKeyTweak } from '../../../src/crypto/keys.ts';
 import { nativeSecp256k1 } from '../../../src/crypto/native.ts';
 import { loadVerifierSync } from '../../../src/crypto/verifier.ts';
 
-const QUESTIONS = 14;
+const QUESTIONS = 21;
 const schnorr = loadVerifierSync('noble').verifySchnorr;
 
 /** Sound but for the answer to question `wrong`; `asked` counts. */
@@ -19,6 +21,8 @@ function engine(wrong: number): Answers & { asked: number } {
       answer(ecdsa(compact, hash, key)),
     verifySchnorr: (message: Uint8Array, signature: Uint8Array, key: Uint8Array) =>
       answer(schnorr(message, signature, key)),
+    checkTweak: (output: Uint8Array, parity: number, key: Uint8Array, tweak: Uint8Array) =>
+      answer(isTweaked(output, parity, key, tweak)),
   };
   return answers;
 }
@@ -29,6 +33,11 @@ function ecdsa(compact: Uint8Array, hash: Uint8Array, key: Uint8Array): boolean 
   } catch {
     return false;
   }
+}
+
+function isTweaked(output: Uint8Array, parity: number, key: Uint8Array, tweak: Uint8Array): boolean {
+  const point = addPublicKeyTweak(concatBytes(Uint8Array.of(2), key), tweak);
+  return point?.[0] === 2 + parity && equalBytes(point.subarray(1), output);
 }
 
 test('a sound engine answers all rightly', () => {

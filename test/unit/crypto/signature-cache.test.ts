@@ -16,7 +16,7 @@ function yes(): SignatureVerifier & { readonly asked: { count: number } } {
     asked.count += 1;
     return true;
   };
-  return { name: engine.name, asked, verifyEcdsa: answer, verifySchnorr: answer };
+  return { name: engine.name, asked, verifyEcdsa: answer, verifySchnorr: answer, checkTapTweak: answer };
 }
 
 const hash = random.bytes(32);

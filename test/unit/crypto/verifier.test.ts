@@ -3,7 +3,13 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { bytesToHex, concatBytes, hexToBytes } from '../../../src/base/bytes.ts';
 import { SeededRandom } from '../../../src/base/random.ts';
 import { encodeDer, parseDerLax } from '../../../src/crypto/der.ts';
-import { publicKeyOf, signEcdsa, signSchnorr, uncompressPublicKey } from '../../../src/crypto/keys.ts';
+import {
+  publicKeyOf,
+  signEcdsa,
+  signSchnorr,
+  taprootTweakPublicKey,
+  uncompressPublicKey,
+} from '../../../src/crypto/keys.ts';
 import { CURVE_ORDER, FIELD_SIZE, readScalar, scalarToBytes } from '../../../src/crypto/scalar.ts';
 import { systemSecp256k1 } from '../../../src/crypto/system.ts';
 import { loadVerifier, loadVerifierSync, type SignatureVerifier } from '../../../src/crypto/verifier.ts';
@@ -141,6 +147,53 @@ describe('ECDSA', () => {
       damagedKey[random.u32() % damagedKey.length]! ^= 1 << (random.u32() % 8);
       expect(ecdsa(someHash, signature, damagedKey), `seed ${SEED}, round ${i}`).toBe(false);
     }
+  });
+});
+
+describe('the tweak of an output key', () => {
+  const xOnly = key.slice(1);
+  const root = random.bytes(32);
+  const output = taprootTweakPublicKey(xOnly, root)!;
+
+  function commits(
+    outputKey: Uint8Array,
+    parity: number,
+    internal: Uint8Array,
+    merkleRoot: Uint8Array,
+  ): boolean {
+    const question = [outputKey, Uint8Array.of(parity), internal, merkleRoot];
+    return agreed(engine => engine.checkTapTweak(outputKey, parity, internal, merkleRoot), question);
+  }
+
+  test.each<[string, Uint8Array, number, Uint8Array, Uint8Array, boolean]>([
+    ['sound', output.key, output.parity, xOnly, root, true],
+    ['the other parity', output.key, 1 - output.parity, xOnly, root, false],
+    ['another root', output.key, output.parity, xOnly, hash, false],
+    ['another internal key', output.key, output.parity, output.key, root, false],
+    ['the internal key itself', xOnly, output.parity, xOnly, root, false],
+    ['an internal key off the curve', output.key, output.parity, scalarToBytes(5n), root, false],
+    ['internal key = 0', output.key, output.parity, new Uint8Array(32), root, false],
+    ['internal key = p + 1, which is 1 mod p', output.key, output.parity, scalarToBytes(FIELD_SIZE + 1n), root, false],
+    ['an output key off the curve', scalarToBytes(5n), output.parity, xOnly, root, false],
+    ['output key = 2^256 − 1', new Uint8Array(32).fill(255), output.parity, xOnly, root, false],
+  ])('%s', (_name, outputKey, parity, internal, merkleRoot, expected) => {
+    expect(commits(outputKey, parity, internal, merkleRoot)).toBe(expected);
+  }); // biome-ignore format: a table
+
+  test('random keys of all parities, sound and damaged', () => {
+    const seen = new Set<string>();
+    for (let i = 0; i < 40; i += 1) {
+      const full = publicKeyOf(random.bytes(32));
+      const internal = full.slice(1);
+      const merkleRoot = random.bytes(32);
+      const tweaked = taprootTweakPublicKey(internal, merkleRoot)!;
+      expect(commits(tweaked.key, tweaked.parity, internal, merkleRoot), `round ${i}`).toBe(true);
+      const damaged = tweaked.key.slice();
+      damaged[random.u32() % 32]! ^= 1 << (random.u32() % 8);
+      expect(commits(damaged, tweaked.parity, internal, merkleRoot), `round ${i}`).toBe(false);
+      seen.add(`${full[0]} ${tweaked.parity}`);
+    }
+    expect(seen.size).toBe(4);
   });
 });
 

@@ -153,6 +153,7 @@ describe('the cache of signatures', () => {
     name: verifier.name,
     verifyEcdsa: () => true,
     verifySchnorr: () => true,
+    checkTapTweak: () => true,
   };
 
   test.each([0, 2])('is read on all of %i + 1 threads, and not for other signatures', async workers => {
