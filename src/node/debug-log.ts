@@ -1,9 +1,14 @@
 /**
- * debug.log: append only, each line on its way to the disk before the call returns, because test rigs read the file
- * right after the answer that the line precedes. Lines look like Core's: time in UTC, category, message.
+ * debug.log: append only. Lines look like Core's: time in UTC, category, message. Those of one turn of the event loop are
+ * written together, since during a sync there is one for each block; test rigs read the file right after the answer that
+ * a line precedes, so whoever answers flushes first.
  */
 import fs from 'node:fs';
+import { type Milliseconds, SECOND_MS } from '../base/clock.ts';
 import { FORMER_LOG_CATEGORY, LOG_CATEGORIES, type Log, type LogCategory } from '../base/log.ts';
+
+/** Characters that are written without waiting for the end of the turn. */
+const PENDING_MAX = 64 * 1024;
 
 export interface DebugLogOptions {
   /** Undefined with `-nodebuglogfile`. */
@@ -20,12 +25,19 @@ export class DebugLog implements Log {
   readonly #categories: Set<LogCategory>;
   readonly #options: DebugLogOptions;
   #descriptor: number | undefined;
+  /** Lines that are not in the file yet. */
+  #pending = '';
+  /** The second that was last written of, and how. */
+  #second = Number.NaN;
+  #secondText = '';
+  readonly #flushPending = () => this.flush();
 
   /** Throws the system's error when the file cannot be opened. */
   constructor(options: DebugLogOptions) {
     this.#options = options;
     this.#categories = new Set(options.categories);
     this.#descriptor = options.file === undefined ? undefined : fs.openSync(options.file, 'a', 0o600);
+    process.on('exit', this.#flushPending);
   }
 
   info(message: string): void {
@@ -64,21 +76,40 @@ export class DebugLog implements Log {
 
   /** May be called again: a start that fails is taken down wherever it had got to. */
   close(): void {
+    this.flush();
+    process.off('exit', this.#flushPending);
     if (this.#descriptor !== undefined) fs.closeSync(this.#descriptor);
     this.#descriptor = undefined;
   }
 
-  #write(message: string): void {
-    const iso = new Date().toISOString();
-    const time = this.#options.microseconds ? iso.replace('Z', '000Z') : `${iso.slice(0, 19)}Z`;
-    const line = `${time} ${message.replace(/[\n\r]+/g, ' ')}\n`;
-    if (this.#descriptor !== undefined) {
-      try {
-        fs.writeSync(this.#descriptor, line);
-      } catch {
-        // A full disk must not stop the node here: what matters is stored elsewhere, and fails there.
-      }
+  /** What was said so far is in the file when this returns. */
+  flush(): void {
+    const text = this.#pending;
+    this.#pending = '';
+    if (text === '' || this.#descriptor === undefined) return;
+    try {
+      fs.writeSync(this.#descriptor, text);
+    } catch {
+      // A full disk must not stop the node here: what matters is stored elsewhere, and fails there.
     }
+  }
+
+  #write(message: string): void {
+    const line = `${this.#time(Date.now())} ${message.replace(/[\n\r]+/g, ' ')}\n`;
     if (this.#options.toConsole) process.stdout.write(line);
+    if (this.#descriptor === undefined) return;
+    if (this.#pending === '') setImmediate(this.#flushPending);
+    this.#pending += line;
+    if (this.#pending.length > PENDING_MAX) this.flush();
+  }
+
+  #time(now: Milliseconds): string {
+    const second = Math.floor(now / SECOND_MS);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#secondText = new Date(second * SECOND_MS).toISOString().slice(0, 'yyyy-mm-ddThh:mm:ss'.length);
+    }
+    if (!this.#options.microseconds) return `${this.#secondText}Z`;
+    return `${this.#secondText}.${String(now - second * SECOND_MS).padStart(3, '0')}000Z`;
   }
 }

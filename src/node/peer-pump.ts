@@ -76,11 +76,16 @@ export class PeerPump implements TransportHandler {
   readonly #dialWaiters = new Map<number, (isConnected: boolean) => void>();
   #turn: NodeJS.Immediate | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** What the timer waits for. */
+  #alarm: Milliseconds = 0;
 
   constructor(deps: PeerPumpDeps, options: TransportOptions) {
     this.#deps = deps;
     this.transport = new TcpTransport({ log: deps.log, handler: this }, options);
-    deps.clock.onJump(() => this.dispatch({ kind: 'tick' }));
+    deps.clock.onJump(() => {
+      this.#disarm();
+      this.dispatch({ kind: 'tick' });
+    });
   }
 
   /** Tells the machine, and performs what it answers, before this returns (unless called from within). */
@@ -126,7 +131,7 @@ export class PeerPump implements TransportHandler {
 
   async stop(): Promise<void> {
     this.#isStopped = true;
-    clearTimeout(this.#timer);
+    this.#disarm();
     if (this.#turn !== undefined) clearImmediate(this.#turn);
     await this.transport.close();
   }
@@ -306,12 +311,22 @@ export class PeerPump implements TransportHandler {
   }
 
   #arm(): void {
-    clearTimeout(this.#timer);
     if (this.#isStopped) return;
     const deadline = this.#deps.machine.nextDeadline();
-    if (deadline === undefined) return;
+    // To tick too early does no harm; to set the timer anew would cost more than handling most events.
+    if (deadline === undefined || (this.#timer !== undefined && this.#alarm <= deadline)) return;
+    this.#disarm();
+    this.#alarm = deadline;
     const delay = Math.min(Math.max(0, deadline - this.#deps.clock.now()), TIMER_MS_MAX);
-    this.#timer = setTimeout(() => this.dispatch({ kind: 'tick' }), Math.ceil(delay));
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.dispatch({ kind: 'tick' });
+    }, Math.ceil(delay));
+  }
+
+  #disarm(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 }
 

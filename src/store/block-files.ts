@@ -53,13 +53,22 @@ export interface BlockRecord {
 }
 
 type Kind = 'blk' | 'rev';
+const KINDS: readonly Kind[] = ['blk', 'rev'];
+
+interface OpenFile {
+  readonly path: string;
+  readonly fd: number;
+  /** Where the next record starts. */
+  end: number;
+  dirty: boolean;
+}
 
 export class BlockFiles {
   readonly #folder: string;
   readonly #records: RecordFormat;
   readonly #fileBytesMax: number;
-  /** Files open for appending, with where the next record starts. */
-  readonly #open = new Map<string, { readonly fd: number; end: number; dirty: boolean }>();
+  /** Files open for appending, by number. */
+  readonly #open: Readonly<Record<Kind, Map<number, OpenFile>>> = { blk: new Map(), rev: new Map() };
   #lastFile: number;
   /** Of each block file with its undo file: told often while old files are deleted. */
   readonly #bytes = new Map<number, number>();
@@ -140,9 +149,9 @@ export class BlockFiles {
   /** Deletes the block files with these numbers and the undo files beside them. Throws StoreError. */
   async remove(files: readonly number[]): Promise<void> {
     for (const file of files) {
-      for (const kind of ['blk', 'rev'] as const) {
+      for (const kind of KINDS) {
         const path = this.#path(kind, file);
-        if (this.#open.has(path)) this.#close(path);
+        this.#close(kind, file);
         guarded(path, () => rmSync(path, { force: true }));
       }
       this.#bytes.delete(file);
@@ -200,11 +209,11 @@ export class BlockFiles {
     try {
       // Each block file has its undo file, also where nothing was spent (Core: FlushBlockFile).
       if (this.#numbers.has(this.#lastFile)) this.#appendable('rev', this.#lastFile);
-      for (const [path, file] of [...this.#open]) {
+      for (const [kind, number, file] of this.#opened()) {
         if (file.dirty) await fdatasync(file.fd);
         file.dirty = false;
         // Only the newest block file is certain to be written to again.
-        if (!path.endsWith(fileName('blk', this.#lastFile))) this.#close(path);
+        if (kind !== 'blk' || number !== this.#lastFile) this.#close(kind, number);
       }
     } catch (error) {
       throw ioError(this.#folder, error);
@@ -248,7 +257,7 @@ export class BlockFiles {
   }
 
   close(): void {
-    for (const path of [...this.#open.keys()]) this.#close(path);
+    for (const [kind, number] of this.#opened()) this.#close(kind, number);
   }
 
   async #syncFolder(): Promise<void> {
@@ -276,7 +285,7 @@ export class BlockFiles {
     } catch (error) {
       // A full disk may have taken a part: leave no torn record behind.
       ftruncateSync(target.fd, start);
-      throw ioError(this.#path(kind, file), error);
+      throw ioError(target.path, error);
     }
     target.end = start + record.length;
     target.dirty = true;
@@ -284,28 +293,37 @@ export class BlockFiles {
     return { file, offset: start + RECORD_HEADER_BYTES };
   }
 
-  #appendable(kind: Kind, file: number): { readonly fd: number; end: number; dirty: boolean } {
+  #appendable(kind: Kind, file: number): OpenFile {
+    const known = this.#open[kind].get(file);
+    if (known !== undefined) return known;
     const path = this.#path(kind, file);
-    let target = this.#open.get(path);
-    if (target === undefined) {
-      target = guarded(path, () => {
-        if (!existsSync(path)) this.#folderDirty = true;
-        const fd = openSync(path, existsSync(path) ? 'r+' : 'w+');
-        return { fd, end: statSync(path).size, dirty: false };
-      });
-      this.#open.set(path, target);
-    }
+    const target = guarded(path, () => {
+      if (!existsSync(path)) this.#folderDirty = true;
+      const fd = openSync(path, existsSync(path) ? 'r+' : 'w+');
+      return { path, fd, end: statSync(path).size, dirty: false };
+    });
+    this.#open[kind].set(file, target);
     return target;
   }
 
-  #close(path: string): void {
-    closeSync(this.#open.get(path)!.fd);
-    this.#open.delete(path);
+  /** A list of its own, so that they may be closed meanwhile. Block files first, since undo data tells of blocks. */
+  #opened(): (readonly [Kind, number, OpenFile])[] {
+    return KINDS.flatMap(kind =>
+      Array.from(this.#open[kind], ([number, file]) => [kind, number, file] as const),
+    );
+  }
+
+  /** Does nothing for a file that is not open. */
+  #close(kind: Kind, number: number): void {
+    const file = this.#open[kind].get(number);
+    if (file === undefined) return;
+    closeSync(file.fd);
+    this.#open[kind].delete(number);
   }
 
   #truncate(kind: Kind, file: number, bytes: number): void {
     const target = this.#appendable(kind, file);
-    guarded(this.#path(kind, file), () => ftruncateSync(target.fd, bytes));
+    guarded(target.path, () => ftruncateSync(target.fd, bytes));
     this.#grow(file, bytes - target.end);
     target.end = bytes;
     target.dirty = true;
