@@ -42,7 +42,6 @@ const PACKAGE_OWNERS: [RegExp, string][] = [
   [/^@noble\/|^@scure\/|^secp256k1|^@bitauth\/libauth|^hash-wasm/, 'crypto'],
   [/^level$|^classic-level/, 'store'],
   [/^dns-packet/, 'net'],
-  [/^fastify/, 'rpc'],
   [/^yargs/, 'cli'],
 ];
 

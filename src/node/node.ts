@@ -239,7 +239,8 @@ class HearsayNode implements RunningNode {
 
   async #startRpc(dispatcher: Dispatcher, options: ReturnType<typeof rpcOptions>): Promise<void> {
     const auth = new RpcAuth(options.auth, this.#log);
-    const server = new RpcServer({ dispatcher, auth, log: this.#log }, options.server);
+    const beforeAnswer = () => this.#log.flush();
+    const server = new RpcServer({ dispatcher, auth, log: this.#log }, { ...options.server, beforeAnswer });
     try {
       await server.start();
     } catch (error) {

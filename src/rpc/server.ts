@@ -8,7 +8,6 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import type { Log } from '../base/log.ts';
 import { parseAddress } from '../wire/net-address.ts';
 import { parseSubnet, type Subnet, subnetContains } from '../wire/subnet.ts';
@@ -48,6 +47,8 @@ export interface RpcServerOptions {
   readonly threads?: number;
   /** Whether `/wallet/…` is a path. */
   readonly wallets: boolean;
+  /** Called before a call is answered. */
+  readonly beforeAnswer?: () => void;
 }
 
 /** No address could be bound, or an option is wrong; the message is for the log. */
@@ -89,11 +90,9 @@ export class RpcServer {
 
   /** Listens; answers where. Addresses that cannot be bound are logged, and it is an error if none can. */
   async start(): Promise<readonly AddressInfo[]> {
-    const app = this.#createApp();
-    await app.ready();
     const bound: AddressInfo[] = [];
     for (const { host, port } of this.#options.bind) {
-      const server = this.#createServer(app);
+      const server = this.#createServer();
       try {
         bound.push(await listen(server, host, port));
         this.#servers.push(server);
@@ -119,32 +118,7 @@ export class RpcServer {
     this.#auth.close(this.#log);
   }
 
-  #createApp(): FastifyInstance {
-    const app = fastify({
-      bodyLimit: BODY_BYTES_MAX,
-      // Paths are told apart below, in Core's order of checks.
-      rewriteUrl: () => '/',
-      exposeHeadRoutes: false,
-    });
-    app.removeAllContentTypeParsers();
-    app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-    app.addHook('onRequest', (request, reply, done) => {
-      // Core does not look at the content type; fastify would refuse what is no media type.
-      request.raw.headers['content-type'] = 'application/json';
-      if (!this.#refuseEarly(request, reply)) done();
-    });
-    app.route({ method: ['POST'], url: '/', handler: (request, reply) => this.#handle(request, reply) });
-    // Other verbs were answered by the hook.
-    app.setNotFoundHandler((_request, reply) => plain(reply, 405, ''));
-    app.setErrorHandler((error: { readonly statusCode?: number }, _request, reply) => {
-      const status = error.statusCode === 413 ? 413 : 400;
-      reply.header('connection', 'close');
-      return plain(reply, status, '');
-    });
-    return app;
-  }
-
-  #createServer(app: FastifyInstance): Server {
+  #createServer(): Server {
     const timeoutMs = Math.min((this.#options.timeoutS ?? DEFAULT_SERVER_TIMEOUT_S) * 1000, TIMER_MS_MAX);
     const server = createServer({
       maxHeaderSize: HEADER_BYTES_MAX,
@@ -156,9 +130,9 @@ export class RpcServer {
       // How often Node looks for those who are late; it would be half a minute.
       connectionsCheckingInterval: Math.min(timeoutMs, CHECKING_MS),
     });
-    server.on('request', (request: IncomingMessage, response: ServerResponse) =>
-      app.routing(request, response),
-    );
+    server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+      if (!this.#refuseEarly(request, response)) void this.#handle(request, response);
+    });
     server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
       const isSilent = error.code === 'ECONNRESET' || error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
       if (isSilent || !socket.writable) socket.destroy();
@@ -168,24 +142,24 @@ export class RpcServer {
   }
 
   /** Answers what needs no body; true if it did. */
-  #refuseEarly(request: FastifyRequest, reply: FastifyReply): boolean {
-    const { method, headers, socket } = request.raw;
+  #refuseEarly(request: IncomingMessage, response: ServerResponse): boolean {
+    const { method, headers, socket, url } = request;
     const refuse = (status: number, body = ''): true => {
-      plain(reply, status, body);
+      plain(response, status, body);
       return true;
     };
-    if (headerBytes(request.raw) > HEADER_BYTES_MAX) {
-      reply.header('connection', 'close');
+    if (headerBytes(request) > HEADER_BYTES_MAX) {
+      response.setHeader('connection', 'close');
       return refuse(400);
     }
     if (!this.#isAllowed(socket.remoteAddress)) return refuse(403);
     if (Number(headers['content-length'] ?? 0) > BODY_BYTES_MAX) {
-      reply.header('connection', 'close');
+      response.setHeader('connection', 'close');
       return refuse(413);
     }
     if (!KNOWN_VERBS.has(method ?? '')) return refuse(405);
     if (this.#stopping) return refuse(503);
-    if (walletNameOf(request.originalUrl, this.#options.wallets) === null) return refuse(404);
+    if (walletNameOf(url ?? '', this.#options.wallets) === null) return refuse(404);
     if (this.#running >= this.#callsMax) {
       this.#log.warn(
         'Request rejected because http work queue depth exceeded, it can be increased with the -rpcworkqueue= setting',
@@ -194,35 +168,51 @@ export class RpcServer {
     }
     if (method !== 'POST') return refuse(405, 'JSONRPC server handles only POST requests');
     if (headers.authorization === undefined) {
-      reply.header('www-authenticate', 'Basic realm="jsonrpc"');
+      response.setHeader('www-authenticate', 'Basic realm="jsonrpc"');
       return refuse(401);
     }
     return false;
   }
 
-  async #handle(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    this.#running += 1;
-    // The call runs until its answer has left, or its client has: stopping waits for that.
-    reply.raw.once('close', () => this.#callEnded());
-    const { raw } = request;
-    const user = this.#auth.authorize(raw.headers.authorization ?? '');
-    if (user === undefined) {
-      this.#log.warn(`ThreadRPCServer incorrect password attempt from ${peerText(raw.socket)}`);
-      await new Promise(done => setTimeout(done, WRONG_PASSWORD_PAUSE_MS));
-      return plain(reply.header('www-authenticate', 'Basic realm="jsonrpc"'), 401, '');
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      const body = await bodyOf(request);
+      this.#running += 1;
+      // The call runs until its answer has left, or its client has: stopping waits for that.
+      response.once('close', () => this.#callEnded());
+      await this.#answer(request, response, body);
+    } catch (error) {
+      const reason = (error as Error).message;
+      this.#log.debug('http', () => `A request of ${peerText(request.socket)} failed: ${reason}`);
+      if (response.headersSent) return;
+      response.setHeader('connection', 'close');
+      plain(response, error instanceof BodyTooLongError ? 413 : 400, '');
     }
-    const body = request.body instanceof Buffer ? request.body : Buffer.alloc(0);
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse, body: Buffer): Promise<void> {
+    const { headers, socket, url } = request;
+    const user = this.#auth.authorize(headers.authorization ?? '');
+    if (user === undefined) {
+      this.#log.warn(`ThreadRPCServer incorrect password attempt from ${peerText(socket)}`);
+      await new Promise(done => setTimeout(done, WRONG_PASSWORD_PAUSE_MS));
+      response.setHeader('www-authenticate', 'Basic realm="jsonrpc"');
+      plain(response, 401, '');
+      return;
+    }
     const answer = await this.#dispatcher.answer(parseJsonBytes(body), {
       user,
-      walletName: walletNameOf(request.originalUrl, true) ?? undefined,
+      walletName: walletNameOf(url ?? '', true) ?? undefined,
       mayCallAny: this.#auth.mayCallAny(user),
       mayCall: method => this.#auth.mayCall(user, method),
     });
-    if (answer.body === undefined) return plain(reply, answer.status, '');
-    // fastify adds a charset to strings, none to bytes.
-    const bytes = Buffer.from(`${compactJson(answer.body)}\n`);
-    if (this.#stopping) reply.header('connection', 'close');
-    return reply.code(answer.status).header('content-type', 'application/json').send(bytes);
+    this.#options.beforeAnswer?.();
+    if (answer.body === undefined) {
+      plain(response, answer.status, '');
+      return;
+    }
+    if (this.#stopping) response.setHeader('connection', 'close');
+    send(response, answer.status, 'application/json', `${compactJson(answer.body)}\n`);
   }
 
   #callEnded(): void {
@@ -259,9 +249,34 @@ function headerBytes({ method = '', url = '', rawHeaders }: IncomingMessage): nu
   return bytes;
 }
 
-function plain(reply: FastifyReply, status: number, body: string): FastifyReply {
-  if (status === 204) return reply.code(204).send();
-  return reply.code(status).header('content-type', PLAIN_TYPE).send(Buffer.from(body));
+class BodyTooLongError extends Error {}
+
+/** Rejects with BodyTooLongError, or the system's error when the client is gone. */
+function bodyOf(request: IncomingMessage): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    request.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes <= BODY_BYTES_MAX) chunks.push(chunk);
+      else {
+        request.removeAllListeners('data').pause();
+        reject(new BodyTooLongError(`Its body has more than ${BODY_BYTES_MAX} bytes`));
+      }
+    });
+    request.once('end', () => resolve(Buffer.concat(chunks)));
+    request.once('error', reject);
+  });
+}
+
+function plain(response: ServerResponse, status: number, body: string): void {
+  if (status === 204) response.writeHead(status).end();
+  else send(response, status, PLAIN_TYPE, body);
+}
+
+function send(response: ServerResponse, status: number, type: string, body: string): void {
+  const bytes = Buffer.from(body);
+  response.writeHead(status, { 'content-type': type, 'content-length': bytes.length }).end(bytes);
 }
 
 function peerText(socket: Socket): string {
