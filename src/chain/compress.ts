@@ -166,7 +166,7 @@ function readCompressedScript(r: Reader): Uint8Array {
     case 4:
     case 5: {
       const compressed = Uint8Array.of(size - 2, ...r.take(32));
-      const full = curve.convertPublicKey(compressed, false);
+      const full = curve().convertPublicKey(compressed, false);
       if (full === undefined) throw new DecodeError(`No public key: ${bytesToHex(compressed)}`);
       return Uint8Array.of(65, ...full, OP_CHECKSIG);
     }
@@ -197,7 +197,7 @@ function isPayToFullPubKey(script: Uint8Array): boolean {
     script[0] === 65 &&
     script[1] === 4 &&
     script[66] === OP_CHECKSIG &&
-    curve.convertPublicKey(script.subarray(1, 66), true) !== undefined
+    curve().convertPublicKey(script.subarray(1, 66), true) !== undefined
   );
 }
 

@@ -2,6 +2,7 @@
  * The few operations on secp256k1 that keys need, native where the native module loads, else by noble. Inputs have
  * been checked for length; undefined means that the mathematics refuses (zero, overflow, off the curve, infinity).
  */
+import { once } from '../base/once.ts';
 import { type NativeSecp256k1, nativeSecp256k1 } from './native.ts';
 import { noble } from './noble.ts';
 import { readScalar } from './scalar.ts';
@@ -37,7 +38,10 @@ export const nobleCurve: Curve = {
 };
 
 /** The fastest there is. */
-export const curve: Curve = nativeSecp256k1 === undefined ? nobleCurve : nativeCurve(nativeSecp256k1);
+export const curve = once((): Curve => {
+  const native = nativeSecp256k1();
+  return native === undefined ? nobleCurve : nativeCurve(native);
+});
 
 function nativeCurve(native: NativeSecp256k1): Curve {
   return {

@@ -48,7 +48,7 @@ export function ellswiftSharedSecret(
   const point = new Uint8Array(33);
   point[0] = 2;
   point.set(ellswiftDecode(keys.theirs), 1);
-  const x = curve.multiplyForX(point, secretKey);
+  const x = curve().multiplyForX(point, secretKey);
   assert(x !== undefined, 'every encoding names a point, and a valid secret key does not end at infinity');
   const [first, second] = keys.initiating ? [keys.ours, keys.theirs] : [keys.theirs, keys.ours];
   return taggedHash('bip324_ellswift_xonly_ecdh', first, second, x);

@@ -27,7 +27,7 @@ export function publicKeyOf(
   secretKey: Uint8Array,
   options: { readonly compressed: boolean } = { compressed: true },
 ): Uint8Array {
-  const publicKey = curve.createPublicKey(secretKey, options.compressed);
+  const publicKey = curve().createPublicKey(secretKey, options.compressed);
   assert(publicKey !== undefined, 'the secret key is valid');
   return publicKey;
 }
@@ -41,27 +41,27 @@ export function isPublicKeyShaped(publicKey: Uint8Array): boolean {
 
 /** A point on the curve, in any of the forms (Core: CPubKey::IsFullyValid). */
 export function isFullyValidPublicKey(publicKey: Uint8Array): boolean {
-  return isPublicKeyShaped(publicKey) && curve.convertPublicKey(publicKey, true) !== undefined;
+  return isPublicKeyShaped(publicKey) && curve().convertPublicKey(publicKey, true) !== undefined;
 }
 
 /** 33 bytes of a public key in any form; undefined when it is not on the curve. */
 export function compressPublicKey(publicKey: Uint8Array): Uint8Array | undefined {
-  return isPublicKeyShaped(publicKey) ? curve.convertPublicKey(publicKey, true) : undefined;
+  return isPublicKeyShaped(publicKey) ? curve().convertPublicKey(publicKey, true) : undefined;
 }
 
 /** 65 bytes of a public key in any form; undefined when it is not on the curve. */
 export function uncompressPublicKey(publicKey: Uint8Array): Uint8Array | undefined {
-  return isPublicKeyShaped(publicKey) ? curve.convertPublicKey(publicKey, false) : undefined;
+  return isPublicKeyShaped(publicKey) ? curve().convertPublicKey(publicKey, false) : undefined;
 }
 
 /** The 32 bytes are the x of a point (Core: XOnlyPubKey::IsFullyValid). */
 export function isValidXOnlyKey(xOnly: Uint8Array): boolean {
-  return xOnly.length === 32 && curve.convertPublicKey(evenKey(xOnly), true) !== undefined;
+  return xOnly.length === 32 && curve().convertPublicKey(evenKey(xOnly), true) !== undefined;
 }
 
 /** P + tweak·G of a public key, compressed; undefined when tweak is not below n or the sum is infinity. */
 export function addPublicKeyTweak(publicKey: Uint8Array, tweak: Uint8Array): Uint8Array | undefined {
-  return curve.addTweak(publicKey, tweak);
+  return curve().addTweak(publicKey, tweak);
 }
 
 /** secret + tweak mod n; undefined when tweak is not below n or the sum is zero. */
@@ -80,11 +80,11 @@ export function signEcdsa(hash32: Uint8Array, secretKey: Uint8Array): Uint8Array
   assert(isValidSecretKey(secretKey), 'the secret key is valid');
   // Core's library reduces the hash before it makes the nonce; not every engine does.
   const hash = readScalar(hash32) < CURVE_ORDER ? hash32 : scalarToBytes(modOrder(readScalar(hash32)));
-  let compact = curve.signEcdsa(hash, secretKey, undefined);
+  let compact = curve().signEcdsa(hash, secretKey, undefined);
   const extraEntropy = new Uint8Array(32);
   for (let counter = 1; compact[0]! >= 0x80; counter += 1) {
     new DataView(extraEntropy.buffer).setUint32(0, counter, true);
-    compact = curve.signEcdsa(hash, secretKey, extraEntropy);
+    compact = curve().signEcdsa(hash, secretKey, extraEntropy);
   }
   return encodeDer(compact);
 }
@@ -98,7 +98,7 @@ export function signSchnorr(message32: Uint8Array, secretKey: Uint8Array, auxili
   const mask = taggedHash('BIP0340/aux', auxiliary);
   for (let i = 0; i < 32; i += 1) masked[i]! ^= mask[i]!;
   const nonce = modOrder(readScalar(taggedHash('BIP0340/nonce', masked, xOnly, message32)));
-  const point = curve.createPublicKey(scalarToBytes(nonce), true);
+  const point = curve().createPublicKey(scalarToBytes(nonce), true);
   assert(point !== undefined, 'a hash is not zero');
   const k = point[0] === 2 ? nonce : CURVE_ORDER - nonce;
   const signature = new Uint8Array(64);
@@ -116,7 +116,7 @@ export function taprootTweakPublicKey(
   internalKey: Uint8Array,
   merkleRoot: Uint8Array | undefined,
 ): TaprootOutputKey | undefined {
-  const point = curve.addTweak(evenKey(internalKey), tapTweak(internalKey, merkleRoot));
+  const point = curve().addTweak(evenKey(internalKey), tapTweak(internalKey, merkleRoot));
   return point && { key: point.slice(1), parity: point[0] === 3 ? 1 : 0 };
 }
 
@@ -127,7 +127,7 @@ export function checkTapTweak(
   internalKey: Uint8Array,
   merkleRoot: Uint8Array,
 ): boolean {
-  const point = curve.addTweak(evenKey(internalKey), tapTweak(internalKey, merkleRoot));
+  const point = curve().addTweak(evenKey(internalKey), tapTweak(internalKey, merkleRoot));
   if (point === undefined || point[0] !== 2 + parity) return false;
   for (let i = 0; i < 32; i += 1) if (point[i + 1] !== outputKey[i]) return false;
   return true;

@@ -3,6 +3,7 @@
  * some platforms only, and its JavaScript fallback is not what we want. Functions throw where C returns 0.
  */
 import { createRequire } from 'node:module';
+import { once } from '../base/once.ts';
 
 export interface NativeSecp256k1 {
   privateKeyVerify(secretKey: Uint8Array): boolean;
@@ -26,8 +27,11 @@ export interface NativeSecp256k1 {
   ecdsaRecover(compactSignature: Uint8Array, recoveryId: number, hash: Uint8Array): Uint8Array;
 }
 
-/** Undefined where the package has no binary for this platform. */
-export const nativeSecp256k1: NativeSecp256k1 | undefined = load();
+/**
+ * Undefined where the package has no binary for this platform. Loaded when it is first asked for: a node that verifies by
+ * another engine and has no wallet never needs it.
+ */
+export const nativeSecp256k1 = once(load);
 
 function load(): NativeSecp256k1 | undefined {
   try {

@@ -9,6 +9,7 @@
  */
 import { createRequire } from 'node:module';
 import { unmovedBytes } from '../base/bytes.ts';
+import { once } from '../base/once.ts';
 import { answersRightly } from './engine-questions.ts';
 import { PointCache } from './point-cache.ts';
 
@@ -66,14 +67,6 @@ function load(): SystemSecp256k1 | undefined {
     }
   }
   return undefined;
-}
-
-function once<T>(make: () => T): () => T {
-  let made: { readonly value: T } | undefined;
-  return () => {
-    made ??= { value: make() };
-    return made.value;
-  };
 }
 
 function bind(library: Library): SystemSecp256k1 {

@@ -74,14 +74,16 @@ export function loadVerifierSync(choice: Exclude<VerifierChoice, 'wasm'>): Signa
       "No libsecp256k1 with BIP340 was found on this system, or it does not verify as it must. Install your system's package (Debian: libsecp256k1-1, Linux only) or choose another engine",
     );
   }
-  if (nativeSecp256k1 !== undefined) return nativeVerifier(nativeSecp256k1);
+  const native = nativeSecp256k1();
+  if (native !== undefined) return nativeVerifier(native);
   throw new Error('secp256k1 has no native binary for this platform');
 }
 
 function fastestNative(): SignatureVerifier | undefined {
   const system = systemSecp256k1();
   if (system !== undefined) return systemVerifier(system);
-  return nativeSecp256k1 && nativeVerifier(nativeSecp256k1);
+  const native = nativeSecp256k1();
+  return native && nativeVerifier(native);
 }
 
 function systemVerifier(system: SystemSecp256k1): SignatureVerifier {

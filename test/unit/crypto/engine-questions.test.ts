@@ -29,7 +29,7 @@ function engine(wrong: number): Answers & { asked: number } {
 
 function ecdsa(compact: Uint8Array, hash: Uint8Array, key: Uint8Array): boolean {
   try {
-    return nativeSecp256k1!.ecdsaVerify(compact, hash, key);
+    return nativeSecp256k1()!.ecdsaVerify(compact, hash, key);
   } catch {
     return false;
   }
