@@ -240,16 +240,37 @@ export class Orphanage {
     }
   }
 
-  /** Who uses most of its share of either limit; the younger connection when equal. */
+  /**
+   * Who uses most of its share of either limit. When equal, whoever uses it by score rather than by weight; then the
+   * younger connection.
+   */
   #worstPeer(scoreShare: number): PeerId {
-    let worst: { peer: PeerId; load: number } | undefined;
+    let worst: (Load & { readonly peer: PeerId }) | undefined;
     for (const [peer, usage] of this.#peers) {
-      const load = Math.max(usage.score / scoreShare, usage.weight / WEIGHT_PER_PEER);
-      if (!worst || load > worst.load || (load === worst.load && peer > worst.peer)) worst = { peer, load };
+      const load = loadOf(usage, scoreShare);
+      const order = worst === undefined ? 1 : compareLoads(load, worst);
+      if (order > 0 || (order === 0 && peer > worst!.peer)) worst = { peer, ...load };
     }
     assert(worst, 'an orphanage over its limit has peers');
     return worst.peer;
   }
+}
+
+/** What a peer uses of the share that it uses most of (Core: GetDosScore): a fraction, so that equal ones are told for sure. */
+interface Load {
+  readonly used: number;
+  readonly share: number;
+}
+
+function loadOf({ score, weight }: PeerUsage, scoreShare: number): Load {
+  const byScore = { used: score, share: scoreShare };
+  const byWeight = { used: weight, share: WEIGHT_PER_PEER };
+  return compareLoads(byScore, byWeight) >= 0 ? byScore : byWeight;
+}
+
+/** Of equal ones, that of the smaller share is more, and so score before weight (Core: ByRatioNegSize). */
+function compareLoads(a: Load, b: Load): number {
+  return a.used * b.share - b.used * a.share || b.share - a.share;
 }
 
 /** Core: Announcement::GetLatencyScore. */

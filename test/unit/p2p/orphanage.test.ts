@@ -132,6 +132,34 @@ describe('the orphanage', () => {
     expect(orphans.takeToReconsider(1)?.txid).toBe(child.txid);
   });
 
+  test('of two peers over their shares alike, the one that is so by score loses first (Core: ByRatioNegSize)', () => {
+    const orphans = newOrphanage();
+    // With two peers, 1,800 of 1,500 and 484,800 of 404,000 are both 1.2.
+    const small = Array.from({ length: 1_800 }, (_, i) => makeTx(`a${i + 1_000}`, { size: 0 }));
+    const heavy = (name: string) => {
+      const size = 60_000;
+      return makeTx(name, { size: size + (242_400 - makeTx(name, { size }).weight) / 4 });
+    };
+    const large = [heavy('b0'), heavy('b1')];
+    // A third brings its share of weight.
+    orphans.add(makeTx('c'), 3);
+    for (const [i, tx] of small.entries()) {
+      if (i < 2) orphans.add(large[i]!, 2);
+      orphans.add(tx, 1);
+    }
+    expect(orphans.weightOf(2)).toBe(484_800);
+    expect(orphans.weightOf(1)).toBeLessThan(1.2 * WEIGHT_PER_PEER);
+    expect(orphans.size).toBe(1_803);
+    // It takes its share with it: what is left is over the limit.
+    orphans.eraseForPeer(3);
+    expect([small[0]!, small[1]!, ...large].map(tx => orphans.has(tx.wtxid))).toEqual([
+      false,
+      true,
+      false,
+      true,
+    ]);
+  });
+
   test.each([1, 2, 3])('counts stay right through anything (seed %i)', seed => {
     const random = new SeededRandom(seed);
     const orphans = newOrphanage(seed);
