@@ -24,7 +24,7 @@ import { type NetAddress, parseAddress, type TimedAddress } from '../wire/net-ad
 import type { Transaction } from '../wire/transaction.ts';
 import { decodeAnchors, encodeAnchors } from './anchors-file.ts';
 import { readBlockForPeer } from './block-reader.ts';
-import type { NodeClock } from './clocks.ts';
+import { type NodeClock, steadyNow } from './clocks.ts';
 import type { Engine } from './engine.ts';
 import { readFilters } from './filter-reader.ts';
 import { machineAddresses } from './machine-addresses.ts';
@@ -183,7 +183,7 @@ export class Gossip {
   }
 
   command<C extends P2pCommand>(command: C): P2pCommandResult<C> {
-    const { effects, result } = this.manager.command(command, this.#deps.clock.now());
+    const { effects, result } = this.manager.command(command, this.#deps.clock.now(), steadyNow());
     this.pump.perform(effects);
     return result;
   }

@@ -17,11 +17,13 @@ import { HEADER_BYTES } from '../wire/block.ts';
 import { DecodeError, TooManyError } from '../wire/codec.ts';
 import { decodeMessage, encodePayload, isKnownCommand } from '../wire/messages.ts';
 import type { Received } from '../wire/transport.ts';
+import { steadyNow } from './clocks.ts';
 import type { CaptureMessage } from './message-capture.ts';
 
 /** What the pump drives. */
 export interface PeerMachine {
-  handle(event: P2pEvent, now: Milliseconds): readonly P2pEffect[];
+  /** `steady`: what a clock shows that never jumps. */
+  handle(event: P2pEvent, now: Milliseconds, steady: Milliseconds): readonly P2pEffect[];
   nextDeadline(): Milliseconds | undefined;
   /** This block of the peer may be handed on while others of it are being decided on. */
   mayOverlap?(peer: PeerId, block: BlockHash): boolean;
@@ -96,7 +98,7 @@ export class PeerPump implements TransportHandler {
     this.#isHandling = true;
     try {
       for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-        this.perform(this.#deps.machine.handle(next, this.#deps.clock.now()));
+        this.perform(this.#deps.machine.handle(next, this.#deps.clock.now(), steadyNow()));
       }
     } catch (error) {
       this.#deps.onFatal(error);

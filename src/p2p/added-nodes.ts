@@ -12,7 +12,7 @@ import type { Alarm } from './timers.ts';
 
 /** Connections to added nodes at once (Core: MAX_ADDNODE_CONNECTIONS). `-connect` has no limit. */
 const ADDED_CONNECTIONS_MAX = 8;
-/** After a round in which somebody was dialed, and after one in which nobody was missing. */
+/** After a round in which somebody was dialed, and after one in which nobody could be. */
 const RETRY_MS = MINUTE_MS;
 const LOOK_AGAIN_MS = 2 * SECOND_MS;
 /** `-connect` begins its rounds in quick succession, and each is this much later, up to ten times. */
@@ -35,8 +35,6 @@ export class AddedNodes {
   readonly #connected = new Map<string, PeerId>();
   readonly #alarm: Alarm;
   #rounds = 0;
-  /** The next round is not before. */
-  #notBefore: Milliseconds = 0;
   #isActive = false;
 
   constructor(
@@ -48,7 +46,7 @@ export class AddedNodes {
     this.#context = context;
     this.#dialer = dialer;
     this.#mode = mode;
-    this.#alarm = context.timers.alarm(now => this.#round(now));
+    this.#alarm = context.timers.paced(now => this.#round(now));
     for (const target of targets) this.#targets.set(targetKey(target), { target });
   }
 
@@ -92,20 +90,20 @@ export class AddedNodes {
 
   onDisconnected(peer: Peer, now: Milliseconds): void {
     for (const [key, id] of this.#connected) if (id === peer.id) this.#connected.delete(key);
-    if (this.#isActive && this.#targets.size > 0 && this.#alarm.at === undefined)
-      this.#alarm.set(Math.max(now, this.#notBefore));
+    // Within the pause after a round, the next one sees to it.
+    if (this.#isActive && this.#targets.size > 0 && this.#alarm.at === undefined) this.#alarm.set(now);
   }
 
   #round(now: Milliseconds): void {
     const missing = [...this.#targets.values()].filter(({ target }) => !this.#peerOf(target));
+    if (missing.length === 0) return;
     let tried = false;
     for (const { target, transport } of missing) {
       if (this.#dialer.isDialing(target) || this.#isFull()) continue;
       this.#dialer.dial(target, 'manual', transport);
       tried = true;
     }
-    this.#notBefore = now + this.#pause(tried);
-    if (missing.length > 0) this.#alarm.set(this.#notBefore);
+    this.#alarm.set(now + this.#pause(tried));
   }
 
   #pause(tried: boolean): Milliseconds {

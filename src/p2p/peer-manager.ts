@@ -104,8 +104,9 @@ export class PeerManager {
     this.#listeners = listenersOf(all);
   }
 
-  /** Tells what happened at `now`; returns what must be done, in order. */
-  handle(event: P2pEvent, now: Milliseconds): readonly P2pEffect[] {
+  /** Tells what happened at `now`, by the steady clock at `steady`; returns what must be done, in order. */
+  handle(event: P2pEvent, now: Milliseconds, steady = now): readonly P2pEffect[] {
+    this.#timers.setSteady(now, steady);
     this.#outbox.begin(now);
     this.#route(event, now);
     return this.#settle(now);
@@ -115,7 +116,9 @@ export class PeerManager {
   command<C extends P2pCommand>(
     command: C,
     now: Milliseconds,
+    steady = now,
   ): { readonly effects: readonly P2pEffect[]; readonly result: P2pCommandResult<C> } {
+    this.#timers.setSteady(now, steady);
     this.#outbox.begin(now);
     const result = this.#concerns.commands.run(command, now) as P2pCommandResult<C>;
     return { effects: this.#settle(now), result };

@@ -93,7 +93,7 @@ export class Slots implements Concern, OutboundSlots {
       onAddresses: () => this.addressesAdded(),
       fetchFrom: target => this.#fetchFrom(target),
     });
-    this.#next = context.timers.alarm(now => this.#dialNext(now));
+    this.#next = context.timers.paced(now => this.#dialNext(now));
     this.#save = context.timers.scheduled(now => this.#saveAddresses(now));
   }
 

@@ -3,8 +3,9 @@
  * deadline is due when the time of an event has reached it. Time may jump either way; an alarm rings at most once for
  * each time it was set.
  *
- * Two clocks, as in Core: most alarms follow the node's (mockable) time; `scheduled` ones can be brought forward by
- * `mockscheduler` without moving that time.
+ * Three clocks, as in Core: most alarms follow the node's (mockable) time; `scheduled` ones can be brought forward by
+ * `mockscheduler` without moving that time; `paced` ones ring when the steady clock says so too, so that what Core's threads
+ * merely sleep between goes on while the node's time stands still.
  */
 import type { Milliseconds } from '../base/clock.ts';
 import { MinHeap } from '../base/heap.ts';
@@ -136,6 +137,43 @@ export class PeerAlarms {
   }
 }
 
+/** On two clocks: it rings by the one that comes first. */
+class PacedAlarm implements Alarm {
+  readonly #byNode: Alarm;
+  readonly #bySteady: Alarm;
+
+  /** `run`: a number for each time that alarms are rung; within one, it rings once. */
+  constructor(
+    queues: readonly [AlarmQueue, AlarmQueue],
+    run: () => number,
+    ring: (now: Milliseconds) => void,
+  ) {
+    let rungIn = -1;
+    const once = (now: Milliseconds) => {
+      if (rungIn === run()) return;
+      rungIn = run();
+      this.clear();
+      ring(now);
+    };
+    this.#byNode = new HeapAlarm(queues[0], once);
+    this.#bySteady = new HeapAlarm(queues[1], once);
+  }
+
+  get at(): Milliseconds | undefined {
+    return this.#byNode.at;
+  }
+
+  set(at: Milliseconds): void {
+    this.#byNode.set(at);
+    this.#bySteady.set(at);
+  }
+
+  clear(): void {
+    this.#byNode.clear();
+    this.#bySteady.clear();
+  }
+}
+
 class AlarmQueue {
   readonly #heap = new MinHeap<Queued>();
   /** How much this clock is ahead of the node's. */
@@ -200,7 +238,10 @@ class AlarmQueue {
 export class Timers {
   readonly #node = new AlarmQueue();
   readonly #scheduler = new AlarmQueue();
+  readonly #steady = new AlarmQueue();
+  readonly #queues: readonly AlarmQueue[] = [this.#node, this.#scheduler, this.#steady];
   readonly #ofPeers: Ring[] = [];
+  #runs = 0;
 
   /** Not set yet. `ring` may set it again. */
   alarm(ring: (now: Milliseconds) => void): Alarm {
@@ -218,20 +259,31 @@ export class Timers {
     return new HeapAlarm(this.#scheduler, ring);
   }
 
+  /** As `alarm`, and also when so much time has really passed: for pauses that Core makes by sleeping. */
+  paced(ring: (now: Milliseconds) => void): Alarm {
+    return new PacedAlarm([this.#node, this.#steady], () => this.#runs, ring);
+  }
+
+  /** When the node's clock shows `now`, the steady one shows this. */
+  setSteady(now: Milliseconds, steady: Milliseconds): void {
+    this.#steady.offset = steady - now;
+  }
+
   /** `mockscheduler`: scheduled alarms ring this much sooner. */
   advanceScheduler(by: Milliseconds): void {
     this.#scheduler.offset += by;
   }
 
   nextDeadline(): Milliseconds | undefined {
-    const next = Math.min(this.#node.next(), this.#scheduler.next());
+    const next = Math.min(this.#node.next(), this.#scheduler.next(), this.#steady.next());
     return next === Number.POSITIVE_INFINITY ? undefined : next;
   }
 
   /** Rings what is due. What is set meanwhile waits for the next call, even if its time has come. */
   run(now: Milliseconds): void {
     const due: Queued[] = [];
-    for (const queue of [this.#node, this.#scheduler]) {
+    this.#runs += 1;
+    for (const queue of this.#queues) {
       while (queue.next() <= now) due.push(queue.pop());
     }
     for (const alarm of due) alarm.ring(now);

@@ -104,6 +104,7 @@ export class Harness {
   readonly log: { at: number; effect: P2pEffect }[] = [];
   #concerns: readonly Concern[] = [];
   #nextPeer = 0;
+  #steadyAhead = 0;
 
   constructor(seed: number, options: Partial<P2pOptions> = {}) {
     const random = new SeededRandom(seed);
@@ -276,6 +277,17 @@ export class Harness {
       each();
     }
     this.now = end;
+  }
+
+  /** As `pass`, while the node's clock stands still. */
+  passFrozen(ms: number, each: () => void = () => {}): void {
+    for (let passed = 0; passed < ms; passed += 100) {
+      this.#steadyAhead += 100;
+      this.timers.setSteady(this.now, this.now + this.#steadyAhead);
+      this.timers.run(this.now);
+      this.#settle();
+      each();
+    }
   }
 
   /** What was wanted since the last call. */

@@ -66,8 +66,13 @@ function start(
     answer();
     h.pass(ms, answer);
   };
+  const runFrozen = (ms: number) => {
+    h.passFrozen(0);
+    answer();
+    h.passFrozen(ms, answer);
+  };
   const count = (type: Peer['type']) => [...h.peers.values()].filter(p => p.type === type).length;
-  return { h, slots, dials, run, count };
+  return { h, slots, dials, run, runFrozen, count };
 }
 
 describe('the transport of a dial', () => {
@@ -109,6 +114,31 @@ describe('the transport of a dial', () => {
     h.take();
     h.disconnect(h.connect({ type: 'manual', address: target.address, attempt: 2 }));
     expect(dialsOf(h)).toEqual([]);
+  });
+});
+
+describe('while the clock of the node stands still', () => {
+  test('peers are dialed half a second apart by the steady clock', () => {
+    const { runFrozen, dials, count } = start({}, { fill: 40 });
+    runFrozen(2_000);
+    expect(dials.length).toBeGreaterThan(2);
+    expect(dials.length).toBeLessThan(6);
+    runFrozen(8_000);
+    expect([count('outbound-full-relay'), count('block-relay-only')]).toEqual([8, 2]);
+  });
+
+  test('added nodes are dialed again and again, and when they hang up', () => {
+    const target = { kind: 'address', address: address('77.1.1.1') } as const;
+    let isDown = true;
+    const { h, runFrozen, dials } = start({ addNodes: [target] }, { refuses: () => isDown });
+    runFrozen(150_000);
+    expect(dials.length).toBe(3);
+    isDown = false;
+    runFrozen(60_000);
+    expect([dials.length, h.peers.size]).toEqual([4, 1]);
+    h.disconnect([...h.peers.values()][0]!);
+    runFrozen(60_000);
+    expect([dials.length, h.peers.size]).toEqual([5, 1]);
   });
 });
 

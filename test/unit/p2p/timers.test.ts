@@ -61,6 +61,38 @@ test('scheduled alarms come forward, and those set after do not', () => {
   expect(timers.nextDeadline()).toBe(500);
 });
 
+test('a paced alarm rings by whichever clock comes first, once', () => {
+  const timers = new Timers();
+  const rung: number[] = [];
+  const alarm = timers.paced(now => {
+    rung.push(now);
+    if (rung.length < 4) alarm.set(now + 10);
+  });
+  timers.setSteady(1_000, 7);
+  alarm.set(1_010);
+  timers.run(1_000);
+  timers.setSteady(1_000, 16);
+  timers.run(1_000);
+  expect([rung, timers.nextDeadline()]).toEqual([[], 1_001]);
+  // The node's clock stands still.
+  timers.setSteady(1_000, 17);
+  timers.run(1_000);
+  expect([rung, timers.nextDeadline()]).toEqual([[1_000], 1_010]);
+  // It jumps.
+  timers.setSteady(5_000, 18);
+  timers.run(5_000);
+  expect([rung, timers.nextDeadline()]).toEqual([[1_000, 5_000], 5_010]);
+  // Both go on.
+  timers.setSteady(5_010, 28);
+  timers.run(5_010);
+  expect(rung).toEqual([1_000, 5_000, 5_010]);
+  // It goes back: the other does not.
+  timers.setSteady(200, 38);
+  timers.run(200);
+  timers.run(5_020);
+  expect([rung, timers.nextDeadline()]).toEqual([[1_000, 5_000, 5_010, 200], undefined]);
+});
+
 test.each([1, 2, 3])('as a list of deadlines would (seed %i)', seed => {
   const random = new SeededRandom(seed);
   const timers = new Timers();
