@@ -15,8 +15,8 @@ import type { World } from './world.ts';
 
 const TRIES_MAX = 1_000_000;
 
-/** `node` finds a block now. `version`: of its header, if not what the rules ask for. */
-function mineBlock(world: World, node: SimNode, version: number | undefined): Block {
+/** `node` finds a block now; what it had in mind is changed by `alter` before it is solved. */
+function mineBlock(world: World, node: SimNode, alter: (block: Block) => Block): Block {
   const { chain, mempool, params } = node;
   const template = createTemplate(
     {
@@ -29,9 +29,8 @@ function mineBlock(world: World, node: SimNode, version: number | undefined): Bl
       scriptPubKey: payToWitness(0, hash160(Uint8Array.of(node.index, node.index >> 8, node.index >> 16))),
     },
     mempool,
-    version === undefined ? {} : { version },
   );
-  const block = solveBlock(template.block, TRIES_MAX, params);
+  const block = solveBlock(alter(template.block), TRIES_MAX, params);
   assert(block !== undefined, 'regtest blocks are solved at once');
   const { nodes } = world;
   world.metrics.follow('block', block.header.hash, {
@@ -51,7 +50,8 @@ export function startMining(
     readonly interval: Milliseconds;
     readonly end: Milliseconds;
     readonly miners: readonly SimNode[];
-    readonly versionOf?: (miner: SimNode) => number | undefined;
+    /** Some do not make the blocks that the rules ask for. */
+    readonly alter?: (block: Block, miner: SimNode) => Block;
     readonly onMined?: (block: Block, miner: SimNode) => void;
   },
 ): void {
@@ -64,7 +64,7 @@ export function startMining(
       const running = miners.filter(node => node.isStarted);
       if (running.length > 0) {
         const miner = running[randomBelow(random, running.length)]!;
-        const block = mineBlock(world, miner, options.versionOf?.(miner));
+        const block = mineBlock(world, miner, made => options.alter?.(made, miner) ?? made);
         options.onMined?.(block, miner);
       }
       next();

@@ -18,7 +18,7 @@ import type { ConnectionType, P2pEffect, P2pEvent, PeerId } from '../p2p/events.
 import { PeerManager, type PeerManagerOptions } from '../p2p/peer-manager.ts';
 import type { Block } from '../wire/block.ts';
 import type { Command } from '../wire/messages.ts';
-import type { NetAddress } from '../wire/net-address.ts';
+import type { NetAddress, TimedAddress } from '../wire/net-address.ts';
 import type { Transaction } from '../wire/transaction.ts';
 import type { Target } from './agenda.ts';
 import type { Frames } from './frames.ts';
@@ -128,10 +128,9 @@ export class SimNode implements Host, Listener, WriterListener, Target<Milliseco
     return this.#manager.handle(event, time);
   }
 
-  /** A clean stop: everybody is hung up on, and what a daemon writes to disk is there at the next start. */
-  stop({ keepAnchors }: { readonly keepAnchors: boolean } = { keepAnchors: true }): void {
-    const anchors = keepAnchors ? this.#manager.anchors() : [];
-    const book = this.#addressBook.data();
+  /** A clean stop: everybody is hung up on, and what a daemon writes to disk is there at the next start, or `instead` of it this. */
+  stop(instead: { readonly anchors?: readonly TimedAddress[]; readonly book?: AddressBookData } = {}): void {
+    const { anchors = this.#manager.anchors(), book = this.#addressBook.data() } = instead;
     for (const { link, side } of this.#connections.values()) this.#deps.network.close(link, side);
     this.#connections.clear();
     this.#isStarted = false;

@@ -3,110 +3,181 @@
  * the books of its victims and waits until they restart. A victim is eclipsed when all its outbound peers are the attacker's.
  *
  * The attacker gets what no attacker has: its addresses are put into the books at once, past the limit of one address in
- * ten seconds, and told from as many groups as it has, which is the best for it. The books' own rules decide what they
- * keep. The victims have a history: their `tried` tables hold all honest nodes, and as many stale addresses as feelers
- * leave (a fifth). The first restart is as Core makes it, with two anchors; the ones after it are without.
+ * ten seconds, and told from as many groups as it has, which is the best for it; the books' own rules decide what they
+ * keep. The victims have a history: their `tried` tables hold all honest addresses, of which a fifth, others each time, is
+ * gone when they restart. Of honest addresses that were only told to them they know none. Each victim restarts again and
+ * again with the book that it had at the first time: half of the times with the two anchors that it had before the
+ * attack, half of them without.
+ *
+ * What is asked here is whom a victim dials, so it is only victims that are whole nodes with a life of their own. Behind
+ * all the addresses of either side stand a few nodes that answer and else do nothing.
  */
-import { HOUR_MS, MINUTE_MS, toUnixSeconds } from '../../base/clock.ts';
-import { randomBelow } from '../../base/random.ts';
-import type { TimedAddress } from '../../wire/net-address.ts';
+import { HOUR_MS, MINUTE_MS, type Milliseconds, toUnixSeconds } from '../../base/clock.ts';
+import { randomBelow, shuffle } from '../../base/random.ts';
+import { type NetAddress, withTime } from '../../wire/net-address.ts';
+import { mean } from '../metrics.ts';
 import { NODE_SERVICES } from '../node-options.ts';
-import { addNetwork, SETTLING_MS } from '../overlay.ts';
 import { createWorld, pass, type Scenario } from '../scenario.ts';
 import type { SimNode } from '../sim-node.ts';
 import type { World } from '../world.ts';
 
 /** Netgroups, and addresses in each: the botnet of the paper's title figure. */
 const ATTACKER_GROUPS = 4_600;
-/** Less against few nodes, so that a small world is a small run. */
-const ATTACKER_GROUPS_PER_NODE = 23;
+/** Less against few addresses, so that a small world is a small run. */
+const ATTACKER_GROUPS_PER_ADDRESS = 10;
 const ADDRESSES_PER_GROUP = 2;
-/** One node in so many is a victim; so many hosts answer for all of the attacker's addresses. */
-const VICTIM_EVERY = 5;
-const ATTACKER_HOSTS = 8;
-const ATTACKER_CONNECTIONS = 100_000;
-/** Eight full-relay and two block-relay-only peers, at half a second and some in vain. */
-const DIALING_MS = 2 * MINUTE_MS;
-/** Restarts of each victim without anchors. */
-const RESTARTS = 3;
-/** Between two restarts: who was tried in the last ten minutes is passed over, and honest peers were. */
-const GAP_MS = 11 * MINUTE_MS;
+/** Of each kind, with anchors and without; fewer in a small world. */
+const RESTARTS = 3_000;
+const RESTARTS_PER_ADDRESS = 1.5;
+/** They restart all at once, each with a book and a key of its own. */
+const VICTIMS = 60;
+const ADDRESSES_PER_VICTIM = 8;
+/** So many nodes answer for all addresses of a side. */
+const HOSTS = 8;
+const HOST_CONNECTIONS = 100_000;
+/** By how many sources each address is told to each victim. */
+const TELLINGS = 4;
 /** When the victims last spoke with those whom they know. */
 const HISTORY_AGE_MS = 3 * HOUR_MS;
-/** Of the tried addresses, those where nobody is any more (p2p literature: 72 to 95 % before there were feelers). */
+/** Of the honest addresses, those where nobody is at a restart (literature: 72 to 95 % before there were feelers). */
 const STALE_SHARE = 0.2;
 const ECLIPSED_MAX = 0.001;
+/** Eight full-relay and two block-relay-only peers. */
 const OUTBOUND = 10;
+
+interface Counts {
+  restarts: number;
+  slots: number;
+  taken: number;
+  eclipsed: number;
+  /** Honest outbound peers of the victim that had fewest. */
+  fewest: number;
+}
 
 export const eclipse: Scenario = {
   name: 'eclipse',
   about: 'victims restart with books that an attacker of 4,600 netgroups has filled',
-  defaults: { nodes: 300, duration: 10 * MINUTE_MS, txPerSecond: 0 },
+  defaults: { nodes: 2_000, duration: 2 * MINUTE_MS, txPerSecond: 0 },
   *run(deps, options) {
+    const { nodes: honestCount, duration } = options;
     const world = createWorld(deps, options);
-    const nodes = addNetwork(world, options);
-    const victims = nodes.filter(node => node.index % VICTIM_EVERY === 0);
-    giveHistory(world, victims, nodes);
-    yield* pass(world, SETTLING_MS + options.duration);
-    const before = victims.map(({ addressBook }) => ({ size: addressBook.size, tried: addressBook.triedCount }));
-    const attackers = Array.from({ length: ATTACKER_HOSTS }, () =>
-      world.addNode({ listens: true, options: { maxConnections: ATTACKER_CONNECTIONS, dialing: { kind: 'connect', targets: [] } } }),
-    );
-    for (const attacker of attackers) attacker.start();
-    const addresses = attackerAddresses(world, attackers, Math.min(ATTACKER_GROUPS, ATTACKER_GROUPS_PER_NODE * nodes.length));
-    const isAttacker = (index: number) => index >= nodes.length;
-    const withAnchors = { slots: 0, taken: 0, eclipsed: 0, fewest: OUTBOUND };
+    const random = world.random('scenario');
+    const [honestHosts, attackers, [nobody]] = [addHosts(world, HOSTS), addHosts(world, HOSTS), addHosts(world, 1)];
+    for (const host of [...honestHosts, ...attackers]) host.start();
+    const honest = Array.from({ length: honestCount }, () => world.freshAddress());
+    const answer = (address: NetAddress, i: number) => world.network.addAlias(honestHosts[i % HOSTS]!, address);
+    honest.forEach(answer);
+    const victims = Array.from({ length: Math.min(VICTIMS, Math.ceil(honestCount / ADDRESSES_PER_VICTIM)) }, () => world.addNode({ listens: false }));
+    for (const victim of victims) giveHistory(victim, honest, world.now);
+    const past = victims.map(({ addressBook }) => addressBook.data());
+    for (const victim of victims) victim.start();
+    yield* pass(world, duration, () => victims.every(isComplete));
+    // As they were left before the attack.
+    const anchors = victims.map(({ manager }) => manager.anchors());
+    const groups = Math.min(ATTACKER_GROUPS, ATTACKER_GROUPS_PER_ADDRESS * honestCount);
+    const addresses = attackerAddresses(world, attackers, groups);
+    for (const [i, victim] of victims.entries()) {
+      // A book in which nobody was tried a short while ago.
+      victim.stop({ book: past[i]! });
+      fill(world, victim, addresses);
+    }
+    const tried = mean(victims.map(({ addressBook }) => addressBook.triedCount));
+    const books = victims.map(({ addressBook }) => addressBook.data());
+    const size = mean(victims.map(({ addressBook }) => addressBook.size));
+    const rounds = Math.ceil(Math.min(RESTARTS, RESTARTS_PER_ADDRESS * honestCount) / victims.length);
+    const withAnchors: Counts = { restarts: 0, slots: 0, taken: 0, eclipsed: 0, fewest: OUTBOUND };
     const without = { ...withAnchors };
-    let inBooks = 0;
-    world.checks.start(world.now + (1 + RESTARTS) * (GAP_MS + DIALING_MS));
-    for (let round = 0; round < 1 + RESTARTS; round += 1) {
-      const keepAnchors = round === 0;
-      const counts = keepAnchors ? withAnchors : without;
-      yield* pass(world, GAP_MS);
-      for (const victim of victims) {
-        victim.stop({ keepAnchors });
-        // The book keeps what it was told: once is enough.
-        if (round === 0) fill(world, victim, addresses);
+    world.checks.start(world.now + 2 * rounds * duration);
+    const isAttacker = (index: number) => index >= HOSTS && index < 2 * HOSTS;
+    for (let round = 0; round < 2 * rounds; round += 1) {
+      const keepsAnchors = round % 2 === 0;
+      const gone = shuffle(random, honest.map((_, i) => i)).slice(0, Math.round(STALE_SHARE * honestCount));
+      for (const i of gone) world.network.addAlias(nobody!, honest[i]!);
+      for (const [i, victim] of victims.entries()) {
+        victim.stop({ anchors: keepsAnchors ? anchors[i]! : [], book: books[i]! });
         victim.start();
       }
-      if (round === 0) inBooks = victims.reduce((sum, { addressBook }) => sum + addressBook.size, 0);
-      yield* pass(world, DIALING_MS);
-      for (const victim of victims) {
-        const peers = outboundOf(victim);
-        const theirs = peers.filter(isAttacker).length;
-        counts.slots += peers.length;
-        counts.taken += theirs;
-        counts.fewest = Math.min(counts.fewest, peers.length - theirs);
-        if (peers.length > 0 && theirs === peers.length) counts.eclipsed += 1;
-      }
+      yield* pass(world, duration, () => victims.every(isComplete));
+      for (const victim of victims) count(keepsAnchors ? withAnchors : without, outboundOf(victim), isAttacker);
+      for (const i of gone) answer(honest[i]!, i);
     }
-    const restarts = RESTARTS * victims.length;
-    const share = without.taken / without.slots;
-    const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+    for (const victim of victims) victim.stop();
+    const of = (name: string, counts: Counts) => [
+      { name: `${name}: restarts`, value: counts.restarts, unit: '' },
+      { name: `${name}: outbound slots that the attacker got`, value: (100 * counts.taken) / counts.slots, unit: '%' },
+      { name: `${name}: all ten by chance, if slots were independent`, value: 100 * (counts.taken / counts.slots) ** OUTBOUND, unit: '%' },
+      { name: `${name}: restarts that ended eclipsed`, value: counts.eclipsed, unit: '' },
+      { name: `${name}: their share`, value: (100 * counts.eclipsed) / counts.restarts, unit: '%' },
+      { name: `${name}: fewest honest outbound peers of any victim`, value: counts.fewest, unit: '' },
+    ];
     return {
       world,
       figures: [
         { name: 'victims', value: victims.length, unit: '' },
-        { name: 'addresses in a victim’s book before, mean', value: mean(before.map(({ size }) => size)), unit: '' },
-        { name: 'of which tried', value: mean(before.map(({ tried }) => tried)), unit: '' },
+        { name: 'honest addresses in a victim’s book, all tried, mean', value: tried, unit: '' },
+        { name: 'of which gone at each restart', value: 100 * STALE_SHARE, unit: '%' },
         { name: 'addresses of the attacker told to each', value: addresses.length, unit: '' },
-        { name: 'addresses in a victim’s book after, mean', value: inBooks / victims.length, unit: '' },
-        { name: 'restarts with anchors', value: victims.length, unit: '' },
-        { name: 'restarts without', value: restarts, unit: '' },
-        { name: 'with anchors: outbound slots that the attacker got', value: (100 * withAnchors.taken) / withAnchors.slots, unit: '%' },
-        { name: 'with anchors: restarts that ended eclipsed', value: (100 * withAnchors.eclipsed) / victims.length, unit: '%' },
-        { name: 'with anchors: fewest honest outbound peers of any victim', value: withAnchors.fewest, unit: '' },
-        { name: 'without: outbound slots that the attacker got', value: 100 * share, unit: '%' },
-        { name: 'without: all ten by chance, if slots were independent', value: 100 * share ** OUTBOUND, unit: '%' },
-        { name: 'without: restarts that ended eclipsed', value: (100 * without.eclipsed) / restarts, unit: '%' },
-        { name: 'without: fewest honest outbound peers of any victim', value: without.fewest, unit: '' },
+        { name: 'addresses in a victim’s book after, mean', value: size, unit: '' },
+        ...of('with anchors', withAnchors),
+        ...of('without', without),
       ],
       verdicts: [
-        { promise: 'at most one restart in a thousand ends eclipsed', holds: withAnchors.eclipsed / victims.length <= ECLIPSED_MAX },
+        { promise: 'with anchors at most one restart in a thousand ends eclipsed', holds: withAnchors.eclipsed / withAnchors.restarts <= ECLIPSED_MAX },
+        { promise: 'all victims fill their outbound slots', holds: [withAnchors, without].every(({ slots, restarts }) => slots >= 0.99 * OUTBOUND * restarts) },
       ],
     };
   },
 }; // biome-ignore format: tables
+
+/** They answer whoever dials, and dial nobody. */
+function addHosts(world: World, count: number): SimNode[] {
+  const options = { maxConnections: HOST_CONNECTIONS, dialing: { kind: 'connect', targets: [] } } as const;
+  return Array.from({ length: count }, () => world.addNode({ listens: true, options }));
+}
+
+/** It has once spoken with all of them. */
+function giveHistory({ addressBook }: SimNode, honest: readonly NetAddress[], now: Milliseconds): void {
+  const then = now - HISTORY_AGE_MS;
+  for (const address of honest) {
+    addressBook.add([withTime(address, toUnixSeconds(then), NODE_SERVICES)], address, then);
+    addressBook.good(address, then);
+  }
+}
+
+/** Two addresses in each of so many groups of two bytes, all answered by the attacker's hosts. */
+function attackerAddresses(world: World, hosts: readonly SimNode[], groupCount: number): NetAddress[] {
+  const groups = new Set<number>();
+  const addresses: NetAddress[] = [];
+  while (groups.size < groupCount) {
+    const first = world.freshAddress();
+    const [a, b, c, d] = first.bytes as unknown as readonly [number, number, number, number];
+    const group = (a << 8) | b;
+    if (groups.has(group)) continue;
+    groups.add(group);
+    for (let i = 0; i < ADDRESSES_PER_GROUP; i += 1) {
+      const address = { ...first, bytes: Uint8Array.of(a, b, c, (d + i) & 0xff) };
+      world.network.addAlias(hosts[addresses.length % hosts.length]!, address);
+      addresses.push(address);
+    }
+  }
+  return addresses;
+}
+
+/** Each address is told by sources in several groups, as if they were news. */
+function fill(world: World, { addressBook }: SimNode, addresses: readonly NetAddress[]): void {
+  const random = world.random('scenario');
+  const time = toUnixSeconds(world.now);
+  for (let telling = 0; telling < TELLINGS; telling += 1) {
+    for (const address of addresses) {
+      const source = addresses[randomBelow(random, addresses.length)]!;
+      addressBook.add([withTime(address, time, NODE_SERVICES)], source, world.now);
+    }
+  }
+}
+
+function isComplete(victim: SimNode): boolean {
+  return outboundOf(victim).length >= OUTBOUND;
+}
 
 /** Outbound peers that last, by the index of their nodes. */
 function outboundOf(node: SimNode): number[] {
@@ -118,52 +189,11 @@ function outboundOf(node: SimNode): number[] {
   return peers;
 }
 
-/** Two addresses in each of so many groups of two bytes, all answered by the attacker's hosts. */
-function attackerAddresses(world: World, hosts: readonly SimNode[], groupCount: number): TimedAddress[] {
-  const groups = new Set<number>();
-  const addresses: TimedAddress[] = [];
-  while (groups.size < groupCount) {
-    const first = world.freshAddress();
-    const group = (first.bytes[0]! << 8) | first.bytes[1]!;
-    if (groups.has(group)) continue;
-    groups.add(group);
-    for (let i = 0; i < ADDRESSES_PER_GROUP; i += 1) {
-      const bytes = Uint8Array.of(
-        first.bytes[0]!,
-        first.bytes[1]!,
-        first.bytes[2]!,
-        (first.bytes[3]! + i) & 0xff,
-      );
-      const address = { ...first, bytes };
-      world.network.addAlias(hosts[addresses.length % hosts.length]!, address);
-      addresses.push({ ...address, time: 0, services: NODE_SERVICES });
-    }
-  }
-  return addresses;
-}
-
-/** They have once spoken with all honest nodes, and with some that are gone. */
-function giveHistory(world: World, victims: readonly SimNode[], nodes: readonly SimNode[]): void {
-  const goneCount = Math.round((nodes.length * STALE_SHARE) / (1 - STALE_SHARE));
-  const gone = Array.from({ length: goneCount }, () => world.freshAddress());
-  const then = world.now - HISTORY_AGE_MS;
-  const time = toUnixSeconds(then);
-  for (const { addressBook } of victims) {
-    for (const address of [...nodes.map(node => node.address), ...gone]) {
-      addressBook.add([{ ...address, time, services: NODE_SERVICES }], address, then);
-      addressBook.good(address, then);
-    }
-  }
-}
-
-/** Each address is told by sources in several groups, as if they were news. */
-function fill(world: World, victim: SimNode, addresses: readonly TimedAddress[]): void {
-  const random = world.random('scenario');
-  const time = toUnixSeconds(world.now);
-  for (let round = 0; round < 4; round += 1) {
-    for (const address of addresses) {
-      const source = addresses[randomBelow(random, addresses.length)]!;
-      victim.addressBook.add([{ ...address, time }], source, world.now);
-    }
-  }
+function count(counts: Counts, peers: readonly number[], isAttacker: (index: number) => boolean): void {
+  const theirs = peers.filter(isAttacker).length;
+  counts.restarts += 1;
+  counts.slots += peers.length;
+  counts.taken += theirs;
+  counts.fewest = Math.min(counts.fewest, peers.length - theirs);
+  if (peers.length > 0 && theirs === peers.length) counts.eclipsed += 1;
 }
