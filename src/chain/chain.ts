@@ -34,12 +34,12 @@ import type { BlockFileUsage, BlockResult, CoinsStore, FilePosition, WriterTask 
 import { flush } from './flush.ts';
 import type { HeaderTree } from './header-tree.ts';
 import { assumeBase, extendHistory } from './history.ts';
-import type { IndexRecords } from './index-records.ts';
 import { addAllCandidates, invalidateBlock, preciousBlock, reconsiderBlock } from './invalidate.ts';
 import { abandonedFiles, pruneHeight, pruneIfFull, pruneTo } from './prune.ts';
 import {
   type ChainstateRecords,
   endImport,
+  type HeaderRecords,
   type IndexFlags,
   lastStoredPosition,
   loadIndex,
@@ -146,7 +146,7 @@ export class Chain implements ChainView, HeaderAcceptor {
    * not validated yet. Throws StoreError.
    */
   loadIndex(
-    records: IndexRecords,
+    records: HeaderRecords,
     flags: IndexFlags & { readonly snapshot?: BlockHash | undefined } = {},
   ): void {
     loadIndex(this.#state, records, flags);

@@ -12,7 +12,7 @@ import { type Milliseconds, toUnixSeconds } from '../base/clock.ts';
 import { StoreError } from '../store/errors.ts';
 import { addHeader, linkBlock, receiveBlock } from './accept-block.ts';
 import { activateBestChain, pathBetween, readBlock, readUndo } from './activate.ts';
-import { REINDEXING_KEY } from './block-index.ts';
+import { type BlockIndexRecord, REINDEXING_KEY } from './block-index.ts';
 import { HAVE_DATA, HAVE_UNDO, VALID_SCRIPTS, WITNESS_DATA } from './block-status.ts';
 import type { ChainState } from './chain-state.ts';
 import type { HeaderId } from './chain-view.ts';
@@ -20,7 +20,7 @@ import { decodeBestBlock, decodeHeadBlocks } from './coin-records.ts';
 import { applyBlock, unapplyBlock } from './connect-block.ts';
 import type { FilePosition, WriterTask } from './effects.ts';
 import { flush } from './flush.ts';
-import { comparePositions, type IndexRecords } from './index-records.ts';
+import { comparePositions } from './index-records.ts';
 import { verifyChain } from './verify-chain.ts';
 
 /** How far ahead of the clock a block may be (Core: MAX_FUTURE_BLOCK_TIME). */
@@ -38,6 +38,12 @@ export interface ChainstateRecords {
   readonly snapshot?: ChainstateRecords;
 }
 
+/** Of headers, parents first: as the store has them, or read before. */
+export interface HeaderRecords {
+  readonly size: number;
+  inOrder(): Iterable<BlockIndexRecord>;
+}
+
 /** What the index says besides its records of headers. */
 export interface IndexFlags {
   /** Block files were deleted. */
@@ -47,7 +53,7 @@ export interface IndexFlags {
 }
 
 /** Throws StoreError for an index that cannot be ours. */
-export function loadIndex(state: ChainState, records: IndexRecords, flags: IndexFlags = {}): void {
+export function loadIndex(state: ChainState, records: HeaderRecords, flags: IndexFlags = {}): void {
   const { headers, params } = state;
   state.tree.hasPruned = flags.hasPruned ?? false;
   state.tree.isImporting = flags.isImporting ?? false;

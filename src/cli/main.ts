@@ -100,7 +100,7 @@ export async function main(args: readonly string[]): Promise<void> {
     )
     .command(
       'simulate <scenario>',
-      'Run a network of whole nodes in virtual time: propagation, bandwidth, strategies, withholding, partition, rule-fork, churn, bootstrap or eclipse',
+      'Run a network of whole nodes in virtual time: propagation, waves, bandwidth, strategies, withholding, partition, rule-fork, churn, bootstrap or eclipse',
       argv => simulateOptions(argv),
       async argv => {
         const { runSimulation } = await import('./simulate.ts');

@@ -37,8 +37,6 @@ const SENDHEADERS_VERSION = 70_012;
 interface RelayState {
   /** It asked for headers instead of inv (BIP130). */
   prefersHeaders: boolean;
-  /** We asked it for the same. */
-  hasSentSendHeaders: boolean;
   /** Blocks that it is to be told of, lowest first. */
   toAnnounce: readonly HeaderId[];
 }
@@ -65,8 +63,10 @@ export class BlockRelay implements Concern {
   readonly #sources = new Map<BlockHash, Source>();
   /** Peers of which a block that is being decided on came as a compact one. */
   readonly #viaCompact = new Map<PeerId, BlockHash>();
-  /** There may be something to tell some peer. */
+  /** There may be blocks to announce. */
   #hasNews = false;
+  /** Those who have not been asked yet to announce blocks by headers: few, and looked at often. */
+  readonly #unasked = new Set<Peer>();
   /** How much was known of the peers when they were last looked at. */
   #lookedAt = -1;
 
@@ -101,16 +101,20 @@ export class BlockRelay implements Concern {
   };
 
   onConnected(peer: Peer): void {
-    this.#states.set(peer, { prefersHeaders: false, hasSentSendHeaders: false, toAnnounce: NO_HEADERS });
+    this.#states.set(peer, { prefersHeaders: false, toAnnounce: NO_HEADERS });
   }
 
-  onHandshakeDone(): void {
-    this.#hasNews = true;
+  onHandshakeDone(peer: Peer): void {
+    this.#unasked.add(peer);
+    this.#lookedAt = -1;
+    // A block may have come while it greeted us.
+    if (this.#states.get(peer)!.toAnnounce.length > 0) this.#hasNews = true;
     this.turn.ask();
   }
 
   onDisconnected(peer: Peer): void {
     this.#states.delete(peer);
+    this.#unasked.delete(peer);
     for (const [hash, source] of this.#sources) if (source.peer === peer.id) this.#sources.delete(hash);
     this.#viaCompact.delete(peer.id);
   }
@@ -152,14 +156,13 @@ export class BlockRelay implements Concern {
   onSettled(): void {
     const known = this.#knowledge.changes;
     if (!this.#hasNews && known === this.#lookedAt) return;
-    this.#hasNews = false;
     this.#lookedAt = known;
-    for (const peer of this.#context.peers.values()) {
-      if (peer.phase !== 'ready') continue;
-      const state = this.#states.get(peer)!;
-      if (!state.hasSentSendHeaders) this.#maybeSendSendHeaders(peer, state);
-      if (state.toAnnounce.length > 0) this.#announce(peer, state);
-    }
+    for (const peer of this.#unasked) if (peer.phase === 'ready') this.#maybeSendSendHeaders(peer);
+    if (!this.#hasNews) return;
+    this.#hasNews = false;
+    this.#states.forEach((state, peer) => {
+      if (state.toAnnounce.length > 0 && peer.phase === 'ready') this.#announce(peer, state);
+    });
   }
 
   #received(peer: Peer, block: Block, now: Milliseconds): void {
@@ -297,12 +300,12 @@ export class BlockRelay implements Concern {
   }
 
   /** Not while we fetch the peer's headers from the start: an announcement would look like a gap. */
-  #maybeSendSendHeaders(peer: Peer, state: RelayState): void {
+  #maybeSendSendHeaders(peer: Peer): void {
     const { chain, options, outbox } = this.#context;
     const { best } = this.#knowledge.of(peer);
     if (peer.version < SENDHEADERS_VERSION || best === undefined) return;
     if (chain.headers.chainWorkOf(best) <= options.minimumChainWork) return;
-    state.hasSentSendHeaders = true;
+    this.#unasked.delete(peer);
     outbox.send(peer, { command: 'sendheaders' });
   }
 }

@@ -29,6 +29,8 @@ export class InboundSlots implements Concern {
   onConnected(newcomer: Peer): void {
     if (!isInbound(newcomer) || newcomer.phase === 'leaving') return;
     const { outbox, peers, penalties } = this.#context;
+    // Though all of them had come in, there would be room.
+    if (peers.size < this.#max) return;
     const others = [...peers.values()].filter(
       peer => isInbound(peer) && peer.id !== newcomer.id && peer.phase !== 'leaving',
     );

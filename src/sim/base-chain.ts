@@ -78,11 +78,12 @@ export function createBaseChain(coinCount: number): BaseChain {
   const perBlock = COINS_PER_BLOCK / COINS_PER_TX;
   for (let i = 0; i < funding.length; i += perBlock) mine(funding.slice(i, i + perBlock));
   run(chain.flush(now));
+  const headers = [...IndexRecords.of(storage.index.entries(BLOCK_INDEX_KEYS)).inOrder()];
   return {
     params,
     snapshot: {
       storage,
-      index: IndexRecords.of(storage.index.entries(BLOCK_INDEX_KEYS)),
+      index: { size: headers.length, inOrder: () => headers },
       records: storage.load(new Chain({ params, log: SILENT_LOG })),
     },
     headerFacts,

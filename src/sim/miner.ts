@@ -16,7 +16,11 @@ import type { World } from './world.ts';
 const TRIES_MAX = 1_000_000;
 
 /** `node` finds a block now; what it had in mind is changed by `alter` before it is solved. */
-function mineBlock(world: World, node: SimNode, alter: (block: Block) => Block): Block {
+export function mineBlock(
+  world: World,
+  node: SimNode,
+  alter: (block: Block) => Block = block => block,
+): Block {
   const { chain, mempool, params } = node;
   const template = createTemplate(
     {

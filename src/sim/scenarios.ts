@@ -10,11 +10,12 @@ import { partition } from './scenarios/partition.ts';
 import { propagation } from './scenarios/propagation.ts';
 import { ruleFork } from './scenarios/rule-fork.ts';
 import { strategies } from './scenarios/strategies.ts';
+import { waves } from './scenarios/waves.ts';
 import { withholding } from './scenarios/withholding.ts';
 import { DEFAULT_NETWORK } from './world.ts';
 
 export const SCENARIOS: readonly Scenario[] = [
-  propagation, bandwidth, strategies, withholding, partition, ruleFork, churn, bootstrap, eclipse,
+  propagation, waves, bandwidth, strategies, withholding, partition, ruleFork, churn, bootstrap, eclipse,
 ]; // biome-ignore format: a list
 
 const DEFAULTS: ScenarioOptions = {

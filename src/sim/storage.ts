@@ -8,14 +8,14 @@ import { assert } from '../base/assert.ts';
 import { bytesToBinary } from '../base/bytes.ts';
 import type { Chain } from '../chain/chain.ts';
 import type { FilePosition, StorageEffect } from '../chain/effects.ts';
-import type { IndexRecords } from '../chain/index-records.ts';
 import type { MemoryStorage } from '../chain/memory-storage.ts';
-import type { ChainstateRecords } from '../chain/startup.ts';
+import type { ChainstateRecords, HeaderRecords } from '../chain/startup.ts';
 
 /** A chain as it was flushed: nobody writes to it any more. */
 export interface Snapshot {
   readonly storage: MemoryStorage;
-  readonly index: IndexRecords;
+  /** Decoded once. */
+  readonly index: HeaderRecords;
   readonly records: ChainstateRecords;
 }
 

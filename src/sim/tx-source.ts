@@ -2,7 +2,7 @@
 import { assert } from '../base/assert.ts';
 import { EMPTY_BYTES } from '../base/bytes.ts';
 import type { Milliseconds } from '../base/clock.ts';
-import { randomBelow, randomExponential } from '../base/random.ts';
+import { type Random, randomBelow, randomExponential } from '../base/random.ts';
 import { createTransaction, type OutPoint, SEQUENCE_FINAL, type Transaction } from '../wire/transaction.ts';
 import { COIN_VALUE } from './base-chain.ts';
 import { COIN_SCRIPT, signSpend } from './coin-key.ts';
@@ -24,23 +24,30 @@ export function startTraffic(
 ): void {
   const random = world.random('traffic');
   const { interval, end, senders } = options;
-  const { coins } = world.base;
-  let used = 0;
+  const pay = payer(world, random, senders);
   const next = () => {
     const at = world.now + randomExponential(random, interval);
     if (at > end) return;
     world.agenda.at(at, () => {
-      const coin = coins[used];
-      used += 1;
-      // The coins are reckoned to last; by chance they may not.
-      if (coin === undefined) return;
-      const tx = spend(coin, FEE_MIN + randomBelow(random, FEE_SPREAD), randomBelow(random, COIN_VALUE / 2));
-      const sender = senders[randomBelow(random, senders.length)]!;
-      if (sender.isStarted) send(world, sender, tx);
-      next();
+      if (pay()) next();
     });
   };
   next();
+}
+
+/** Each call has one of `senders` pay with a coin that is new; false when there is none left: they are reckoned to last, and by chance may not. */
+export function payer(world: World, random: Random, senders: readonly SimNode[]): () => boolean {
+  const { coins } = world.base;
+  let used = 0;
+  return () => {
+    const coin = coins[used];
+    used += 1;
+    if (coin === undefined) return false;
+    const tx = spend(coin, FEE_MIN + randomBelow(random, FEE_SPREAD), randomBelow(random, COIN_VALUE / 2));
+    const sender = senders[randomBelow(random, senders.length)]!;
+    if (sender.isStarted) send(world, sender, tx);
+    return true;
+  };
 }
 
 function send(world: World, node: SimNode, tx: Transaction): void {

@@ -1,6 +1,6 @@
 /** The scenarios, small: what they promise comes true, and the invariants hold on the way. */
 import { expect, test } from 'vitest';
-import { HOUR_MS, MINUTE_MS } from '../../src/base/clock.ts';
+import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/base/clock.ts';
 import { figureOf, runScenario, SMALL } from './run.ts';
 
 test('everything reaches everybody, and no transaction comes twice', () => {
@@ -13,6 +13,14 @@ test('everything reaches everybody, and no transaction comes twice', () => {
   expect(sent).toBeLessThanOrEqual(txs.length * (world.nodes.length - 1));
   expect(figureOf(outcome, 'full-relay outbound')).toBeGreaterThan(7);
   expect(world.checks.counts.nodes).toBeGreaterThan(50);
+});
+
+test('a transaction after the other, then a block, over links that stand: each comes to everybody', () => {
+  const outcome = runScenario('waves', { nodes: 24, reachable: 0.5, duration: 40 * SECOND_MS });
+  for (const { promise, holds } of outcome.verdicts) expect(holds, promise).toBe(true);
+  expect(outcome.world.metrics.made).toEqual({ tx: 2, block: 1 });
+  // With Core's timers, twenty.
+  expect(figureOf(outcome, 'messages for a transaction')).toBeGreaterThan(15);
 });
 
 test('nodes behind firewalls are served too', () => {
