@@ -4,6 +4,7 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
+import { type Hash256, hashToHex } from '../base/bytes.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { ChainParams } from '../consensus/params.ts';
@@ -69,8 +70,10 @@ export class Gossip {
     this.#place = place;
     this.#options = options;
     const { engine, random, log, clock } = deps;
-    const { privateNetwork } = options.manager;
-    this.book = new AddressBook({ random }, { privateNetwork, ...options.addressBook }, this.#readPeers());
+    const { privateNetwork, asMap } = options.manager;
+    log.info(asMap === undefined ? 'Using /16 prefix for IP bucketing' : `Using asmap version ${hashToHex(asMap.version)} for IP bucketing`); // biome-ignore format: one line of the log
+    const routing = { privateNetwork, ...(asMap && { asMap }) };
+    this.book = new AddressBook({ random }, { ...routing, ...options.addressBook }, this.#readPeers());
     const bound = options.listen
       .filter(({ isOnion }) => !isOnion)
       .flatMap(({ host, port }) => parseAddress(host.includes(':') ? `[${host}]` : host, port) ?? []);
@@ -296,8 +299,12 @@ export class Gossip {
     }
   }
 
+  get #asMapVersion(): Hash256 | undefined {
+    return this.#options.manager.asMap?.version;
+  }
+
   #saveAddresses(): void {
-    this.#write(PEERS_FILE, encodePeersFile(this.book.data(), this.#place.params.magic));
+    this.#write(PEERS_FILE, encodePeersFile(this.book.data(), this.#place.params.magic, this.#asMapVersion));
   }
 
   #saveBans(): void {
@@ -312,7 +319,7 @@ export class Gossip {
       return undefined;
     }
     try {
-      const data = decodePeersFile(fs.readFileSync(file), this.#place.params.magic);
+      const data = decodePeersFile(fs.readFileSync(file), this.#place.params.magic, this.#asMapVersion);
       log.info(`Loaded ${data.fresh.length + data.tried.length} addresses from peers.dat`);
       return data;
     } catch (error) {

@@ -15,6 +15,7 @@ import {
   parseAddress,
   parseShortIpv4,
 } from '../wire/net-address.ts';
+import { loadAsMap } from './as-map-file.ts';
 import { bindsToAny, type ListenAddress, listenAddresses, listenPort } from './bind-options.ts';
 import { parseByteUnits } from './byte-units.ts';
 import type { NodeConfig } from './config.ts';
@@ -97,6 +98,7 @@ export function networkOptions(config: NodeConfig): NetworkOptions {
   });
   const peerTimeoutS = settings.number('peertimeout', PEER_TIMEOUT_DEFAULT_S);
   if (peerTimeoutS <= 0) throw new ConfigError('peertimeout must be a positive integer.');
+  const asMap = loadAsMap(config);
   const isBroadcastPrivate = privateBroadcast(settings, networks, isConnectMode);
   const bind = settings.list('bind');
   const listen = listenAddresses(config);
@@ -109,6 +111,7 @@ export function networkOptions(config: NodeConfig): NetworkOptions {
       privateBroadcast: isBroadcastPrivate,
       txReconciliation: settings.flag('txreconciliation', false),
       privateNetwork,
+      ...(asMap && { asMap }),
       relayStrategy: relayStrategy(settings, privateNetwork),
       peerTimeoutMs: peerTimeoutS * 1_000,
       banTimeS: settings.number('bantime', BAN_TIME_DEFAULT_S),

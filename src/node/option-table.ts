@@ -156,6 +156,7 @@ export const OPTIONS = {
   testactivationheight: list('NAME@HEIGHT, regtest only'),
   vbparams: list('DEPLOYMENT:START:END[:MINHEIGHT], regtest only'),
   test: list('bip94: the rules of BIP94; addrman: address tables with a known key. Regtest only'),
+  asmap: text('Group addresses by the autonomous systems of this file, not by their leading bits'),
   checkaddrman: number('Check the address tables at one in N of their operations, 0 never (default 0)'),
   signetchallenge: list('Challenge (hex) of a signet of one’s own'),
 

@@ -214,7 +214,7 @@ export class AddressBook {
     return this.#tables.placed(table);
   }
 
-  data(): AddressBookData {
+  data(): Required<AddressBookData> {
     return this.#tables.data();
   }
 

@@ -21,12 +21,15 @@ export interface PlacedEntry {
   readonly position: number;
 }
 
-/** The book as plain data, as `peers.dat` holds it; `newBuckets[b]` are indexes into `fresh`. */
+/**
+ * The book as plain data, as `peers.dat` holds it; `newBuckets[b]` are indexes into `fresh`. Without them, each address goes
+ * where its source puts it.
+ */
 export interface AddressBookData {
   readonly key: Uint8Array;
   readonly fresh: readonly AddressEntry[];
   readonly tried: readonly AddressEntry[];
-  readonly newBuckets: readonly (readonly number[])[];
+  readonly newBuckets?: readonly (readonly number[])[];
 }
 
 export class AddressTables {
@@ -138,7 +141,7 @@ export class AddressTables {
       };
   }
 
-  data(): AddressBookData {
+  data(): Required<AddressBookData> {
     const fresh = this.#all.filter(id => !this.isTried(id));
     const indexes = new Map(fresh.map((id, i) => [id, i]));
     const newBuckets: number[][] = Array.from({ length: NEW_BUCKETS }, () => []);
@@ -230,18 +233,19 @@ export class AddressTables {
       entries.setTriedSlot(id, slot);
       this.#freshCount -= 1;
     }
-    data.newBuckets.forEach((indexes, bucket) => {
-      for (const index of indexes) {
-        const id = fresh[index];
-        if (id === undefined || entries.newCountOf(id) >= NEW_SLOTS_PER_ADDRESS) continue;
-        const address = entries.addressOf(id);
-        if (!isValidHost(address)) continue;
-        const told = newBucket(this.#key, address, entries.sourceOf(id), this.#options);
-        const slot = [bucket, told]
-          .map(b => newSlot(this.#key, address, b))
-          .find(s => this.fresh.at(s) === undefined);
-        if (slot !== undefined) this.#putNew(slot, id);
-      }
+    const put = (id: EntryId | undefined, buckets: readonly number[]) => {
+      if (id === undefined || entries.newCountOf(id) >= NEW_SLOTS_PER_ADDRESS) return;
+      const address = entries.addressOf(id);
+      if (!isValidHost(address)) return;
+      const told = newBucket(this.#key, address, entries.sourceOf(id), this.#options);
+      const slot = [...buckets, told]
+        .map(bucket => newSlot(this.#key, address, bucket))
+        .find(each => this.fresh.at(each) === undefined);
+      if (slot !== undefined) this.#putNew(slot, id);
+    };
+    if (data.newBuckets === undefined) for (const id of fresh) put(id, []);
+    data.newBuckets?.forEach((indexes, bucket) => {
+      for (const index of indexes) put(fresh[index], [bucket]);
     });
     for (const id of fresh) if (id !== undefined && entries.newCountOf(id) === 0) this.#delete(id);
   }

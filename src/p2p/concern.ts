@@ -15,6 +15,7 @@ import type { Command, MessageOf } from '../wire/messages.ts';
 import type { NetAddress } from '../wire/net-address.ts';
 import type { Transaction } from '../wire/transaction.ts';
 import type { AddressBook } from './address-book.ts';
+import type { AsMap } from './as-map.ts';
 import type { Bans } from './bans.ts';
 import type { FilterAnswer } from './events.ts';
 import type { Outbox } from './outbox.ts';
@@ -101,6 +102,8 @@ export interface P2pOptions {
   readonly txReconciliation?: boolean;
   /** `--private-network`: loopback counts as routable for addresses and netgroups; gossip is quick. */
   readonly privateNetwork: boolean;
+  /** `-asmap`; absent: groups of addresses are by their leading bits. */
+  readonly asMap?: AsMap;
   /** Chains with less are not believed to be the whole one (`-minimumchainwork`, else the network's). */
   readonly minimumChainWork: bigint;
   /** `-peertimeout`: for the handshake, and before silence counts. */

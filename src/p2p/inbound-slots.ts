@@ -47,7 +47,8 @@ export class InboundSlots implements Concern {
   }
 
   #candidate(peer: Peer): EvictionCandidate {
-    const group = binaryToBytes(netgroupOf(peer.address, PUBLIC));
+    const { asMap } = this.#context.options;
+    const group = binaryToBytes(netgroupOf(peer.address, { ...PUBLIC, ...(asMap && { asMap }) }));
     return {
       id: peer.id,
       type: peer.type,

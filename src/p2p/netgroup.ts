@@ -1,7 +1,7 @@
 /**
  * What kind of address it is: whether it can be reached over the Internet, and which group it belongs to. A group is
  * what is cheap to get many addresses of at once (a /16 of IPv4, a /32 of IPv6), so slots and buckets are shared out by
- * groups (Core: src/netaddress.cpp, src/netgroup.cpp; without asmap).
+ * groups (Core: src/netaddress.cpp, src/netgroup.cpp). With a map of autonomous systems, it is what is of one of these.
  *
  * With `privateNetwork`, 127.0.0.0/8 counts as routable here, so that nodes on one machine (127.1.0.1, 127.2.0.1 …)
  * find each other and lie in different groups.
@@ -9,6 +9,7 @@
 import { bytesToBinary, equalBytes, textToBytes } from '../base/bytes.ts';
 import { sha256 } from '../crypto/sha256.ts';
 import { type AddressNetwork, addressTo16, type NetAddress } from '../wire/net-address.ts';
+import type { AsMap } from './as-map.ts';
 
 /** A machine; `internal` stands for a name that addresses came from, such as a DNS seed. */
 export interface NetHost {
@@ -18,6 +19,8 @@ export interface NetHost {
 
 export interface RoutingOptions {
   readonly privateNetwork: boolean;
+  /** Absent: groups are by leading bits. */
+  readonly asMap?: AsMap;
 }
 
 /** Core's enum Network: these numbers are hashed, so bucket positions depend on them. */
@@ -112,6 +115,8 @@ function linkedIpv4({ network, bytes }: NetHost): Uint8Array | undefined {
 
 /** The group as a binary string, byte for byte Core's GetGroup: class, then the leading bits with ones behind them. */
 export function netgroupOf(host: NetHost, options: RoutingOptions): string {
+  const system = mappedAs(host, options);
+  if (system !== 0) return groupOfSystem(system);
   const kind = networkClassOf(host, options);
   const head = String.fromCharCode(NETWORK_IDS[kind]);
   if (isPrivateLoopback(host, options)) return head + bytesToBinary(host.bytes.subarray(0, 2));
@@ -123,6 +128,28 @@ export function netgroupOf(host: NetHost, options: RoutingOptions): string {
   if (kind === 'cjdns') return head + leadingBits(host.bytes, 12);
   // he.net hands out /36 networks freely.
   return head + leadingBits(host.bytes, hasPrefix(host.bytes, [0x20, 0x01, 0x04, 0x70]) ? 36 : 32);
+}
+
+/** The number of its autonomous system; 0: there is no map, it has none, or it is of no network that has such. */
+export function mappedAs(host: NetHost, options: RoutingOptions): number {
+  if (options.asMap === undefined) return 0;
+  const kind = networkClassOf(host, options);
+  if (kind !== 'ipv4' && kind !== 'ipv6') return 0;
+  const ipv4 = linkedIpv4(host);
+  return options.asMap.systemOf(
+    ipv4 === undefined ? host.bytes : addressTo16({ network: 'ipv4', bytes: ipv4, port: 0 }),
+  );
+}
+
+/** IPv4 and IPv6 of one system are one group. */
+function groupOfSystem(system: number): string {
+  return String.fromCharCode(
+    NETWORK_IDS.ipv6,
+    system & 0xff,
+    (system >> 8) & 0xff,
+    (system >> 16) & 0xff,
+    system >>> 24,
+  );
 }
 
 function leadingBits(bytes: Uint8Array, bits: number): string {

@@ -129,9 +129,13 @@ export class PeerManager {
     return this.#timers.nextDeadline();
   }
 
-  /** All connections, ascending by id. */
+  /**
+   * All connections, ascending by id. Who is being hung up on is none of them any more: the other end may know of it
+   * before our socket is closed (Core takes a peer from its list, and then closes).
+   */
   peers(now: Milliseconds): PeerInfo[] {
-    return Array.from(this.#peers.values(), peer => this.#describe(peer, now));
+    const staying = [...this.#peers.values()].filter(({ phase }) => phase !== 'leaving');
+    return staying.map(peer => this.#describe(peer, now));
   }
 
   /**

@@ -2,7 +2,7 @@
  * `peers.dat` as Bitcoin Core reads and writes it: network magic, the address book in format 4, double SHA-256 of all
  * that (Core: src/addrdb.cpp, AddrManImpl::Serialize in src/addrman.cpp). Older formats are read too.
  */
-import { equalBytes } from '../base/bytes.ts';
+import { equalBytes, type Hash256, ZERO_HASH } from '../base/bytes.ts';
 import { sha256d } from '../crypto/sha256.ts';
 import { DecodeError, EndOfDataError, Reader, Writer } from '../wire/codec.ts';
 import {
@@ -40,13 +40,18 @@ const SOURCE_BYTES_MAX = 512;
 /** What Core's C++ library adds to such errors. */
 const SUFFIX = ': iostream error';
 
-const NO_ASMAP = new Uint8Array(32);
+const NO_AS_MAP: Hash256 = ZERO_HASH;
 const UNKNOWN: NetHost = { network: 'ipv6', bytes: new Uint8Array(16) };
 
 /** The file was written by something newer: it is to be kept aside, not overwritten. */
 export class PeersFileVersionError extends DecodeError {}
 
-export function encodePeersFile(data: AddressBookData, magic: Uint8Array): Uint8Array {
+/** `asMap`: the version of the map by which buckets were chosen; absent: none was used. */
+export function encodePeersFile(
+  data: Required<AddressBookData>,
+  magic: Uint8Array,
+  asMap = NO_AS_MAP,
+): Uint8Array {
   const w = new Writer(1 << 16);
   w.put(magic);
   w.u8(FORMAT);
@@ -61,32 +66,32 @@ export function encodePeersFile(data: AddressBookData, magic: Uint8Array): Uint8
     w.i32(bucket.length);
     for (const index of bucket) w.i32(index);
   }
-  w.put(NO_ASMAP);
+  w.hash(asMap);
   w.hash(sha256d(w.finish()));
   return w.finish();
 }
 
 /** Throws DecodeError, with Core's words: another network's magic, a wrong checksum, a broken or too new format. */
-export function decodePeersFile(file: Uint8Array, magic: Uint8Array): AddressBookData {
+export function decodePeersFile(file: Uint8Array, magic: Uint8Array, asMap = NO_AS_MAP): AddressBookData {
   try {
-    return decode(file, magic);
+    return decode(file, magic, asMap);
   } catch (error) {
     if (!(error instanceof EndOfDataError)) throw error;
     throw new DecodeError(`AutoFile::read: end of file${SUFFIX}`);
   }
 }
 
-function decode(file: Uint8Array, magic: Uint8Array): AddressBookData {
+function decode(file: Uint8Array, magic: Uint8Array, asMap: Hash256): AddressBookData {
   const r = new Reader(file);
   if (!equalBytes(r.take(magic.length), magic)) throw new DecodeError('Invalid network magic number');
-  const data = readBook(r);
+  const data = readBook(r, asMap);
   checkConsistency(data);
   const checked = file.subarray(0, r.position);
   if (r.hash() !== sha256d(checked)) throw new DecodeError('Checksum mismatch, data corrupted');
   return data;
 }
 
-function readBook(r: Reader): AddressBookData {
+function readBook(r: Reader, asMap: Hash256): AddressBookData {
   const format = r.u8();
   const compatibility = r.u8();
   if (compatibility < COMPATIBILITY_BASE) {
@@ -110,14 +115,9 @@ function readBook(r: Reader): AddressBookData {
   const tried = Array.from({ length: triedCount }, () => readEntry(r, format));
   const newBuckets = readBuckets(r, bucketCount);
   // Buckets that another AS map made mean nothing to us: each address goes where its source puts it.
-  const sameBuckets =
-    format >= FORMAT_ASMAP && bucketCount === NEW_BUCKETS && equalBytes(r.take(32), NO_ASMAP);
-  return { key, fresh, tried, newBuckets: sameBuckets ? newBuckets : oneEach(freshCount) };
-}
-
-function oneEach(count: number): number[][] {
-  // Entries whose slot in bucket b is taken fall back to their source's bucket, so any bucket will do.
-  return [Array.from({ length: count }, (_, i) => i)];
+  const writersMap = format >= FORMAT_ASMAP ? r.hash() : NO_AS_MAP;
+  const isUsable = format >= FORMAT_ASMAP && bucketCount === NEW_BUCKETS && writersMap === asMap;
+  return { key, fresh, tried, ...(isUsable && { newBuckets }) };
 }
 
 function readBuckets(r: Reader, bucketCount: number): number[][] {

@@ -15,6 +15,7 @@ import type { MempoolView, PackageResult, TxResult } from '../mempool/mempool-vi
 import type { PackageReject } from '../mempool/package-reject.ts';
 import type { PlacedEntry } from '../p2p/address-tables.ts';
 import type { ConnectionType, PeerId, Permission } from '../p2p/events.ts';
+import type { NetHost } from '../p2p/netgroup.ts';
 import type { PrivateTransaction } from '../p2p/private-queue.ts';
 import type { Block, BlockHeader } from '../wire/block.ts';
 import type { AddressNetwork, NetAddress, TimedAddress } from '../wire/net-address.ts';
@@ -338,6 +339,8 @@ export interface NetworkAccess {
   /** Of one network, or of all. */
   addressCount(network: AddressNetwork | undefined, table: 'new' | 'tried'): number;
   placedAddresses(table: 'new' | 'tried'): readonly PlacedEntry[];
+  /** Its autonomous system; 0: it has none, or there is no map (`-asmap`). */
+  mappedAs(host: NetHost): number;
   addAddress(
     address: NetAddress,
     table: 'new' | 'tried',

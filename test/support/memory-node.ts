@@ -394,6 +394,7 @@ export class MemoryNode {
       reachable: new Set(['ipv4', 'ipv6'] as const),
       localAddresses: () => [],
       peers: () => peerInfos,
+      mappedAs: () => 0,
       proxyOf: () => undefined,
       uploadTarget: () => ({
         limit: 0,

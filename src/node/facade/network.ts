@@ -7,6 +7,7 @@ import { proxyText } from '../../net/proxies.ts';
 import type { P2pCommand } from '../../p2p/commands.ts';
 import { P2pCommandError } from '../../p2p/commands.ts';
 import { PROTOCOL_VERSION } from '../../p2p/handshake.ts';
+import { mappedAs } from '../../p2p/netgroup.ts';
 import type { PeerInfo as GossipPeer } from '../../p2p/peer-info.ts';
 import type { NetworkAccess, PeerInfo } from '../../rpc/node-facade.ts';
 import { addressText, asCjdns } from '../../wire/net-address.ts';
@@ -103,6 +104,7 @@ export function networkAccess(
     sendMessage: (peer, command, payload) => pump.sendRaw(peer, command, payload),
     orphans: () => [...manager.orphans().entries()].sort((a, b) => (a.tx.wtxid < b.tx.wtxid ? -1 : 1)),
     placedAddresses: table => [...book.entries(table)],
+    mappedAs: host => mappedAs(host, options),
     pingAll: () => void gossip.command({ kind: 'ping' }),
     setActive: active => void gossip.command({ kind: 'setNetworkActive', active }),
     addressCount(network, table) {

@@ -129,6 +129,8 @@ describe('setban', () => {
     expect(code(() => node.command({ kind: 'disconnect', peer: '221B Baker Street' }))).toBe('not-connected');
     expect(code(() => node.command({ kind: 'disconnect', peer: 77 }))).toBe('not-connected');
     node.command({ kind: 'disconnect', peer: peer.id });
+    // Whether or not its socket is closed by now.
+    expect(node.manager.peers(world.now).map(({ id }) => id)).not.toContain(peer.id);
     node.command({ kind: 'disconnect', peer: '70.1.2.4:99' });
     world.runFor(SECOND_MS);
     expect([peer.isOpen, other.isOpen]).toEqual([false, false]);

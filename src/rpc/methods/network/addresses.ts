@@ -90,12 +90,14 @@ export const getrawaddrman: RpcMethod<NodeFacade> = {
       res.userKeys('table', 'new or tried', [
         res.object('bucket/position', 'where it stands', [
           res.string('address', 'the address'),
+          res.number('mapped_as?', 'its autonomous system, by the map of -asmap'),
           res.number('port', 'its port'),
           res.number('services', 'the services it offers'),
           res.time('time', 'when the node was last seen, in UNIX epoch time'),
           res.string('network', `its network (${NETWORK_NAMES.join(', ')})`),
           res.string('source', 'who told us of it'),
           res.string('source_network', 'the network of who told us'),
+          res.number('source_mapped_as?', 'the autonomous system of who told us'),
         ]),
       ]),
     ]),
@@ -108,16 +110,38 @@ export const getrawaddrman: RpcMethod<NodeFacade> = {
           `${bucket}/${position}`,
           {
             address: hostText(entry.address),
+            mapped_as: network.mappedAs(entry.address) || undefined,
             port: entry.address.port,
             services: entry.services,
             time: entry.time,
             network: networkText(entry.address),
             source: sourceText(entry.source),
             source_network: networkText(entry.source),
+            source_mapped_as: network.mappedAs(entry.source) || undefined,
           },
         ]),
       );
     return { new: table('new'), tried: table('tried') };
+  },
+};
+
+/** As a Core that was built without one. */
+export const exportasmap: RpcMethod<NodeFacade> = {
+  name: 'exportasmap',
+  category: 'network',
+  description:
+    'Would write the map of autonomous systems inside the program to a file, but there is none: maps are given by -asmap.',
+  params: [{ name: 'path', type: 'string', doc: 'The file' }],
+  results: [
+    res.object('', '', [
+      res.string('path', 'where it was written'),
+      res.number('bytes_written', 'how many bytes'),
+      res.hex('file_hash', 'the SHA256 of them'),
+    ]),
+  ],
+  examples: [['asmap.dat']],
+  run() {
+    throw new RpcError(RpcCode.MISC_ERROR, 'No embedded ASMap data available');
   },
 };
 

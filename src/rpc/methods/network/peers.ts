@@ -26,6 +26,7 @@ export const getpeerinfo: RpcMethod<NodeFacade> = {
         res.string('addrbind?', 'our end of the connection (ip:port)'),
         res.string('addrlocal?', 'how the peer sees us (ip:port)'),
         res.string('network', 'its network (ipv4, ipv6, onion, i2p, cjdns, not_publicly_routable)'),
+        res.number('mapped_as?', 'its autonomous system, by the map of -asmap'),
         res.hex('services', 'the services it offers'),
         res.array('servicesnames', 'their names', [res.string('SERVICE_NAME', 'a name')]),
         res.boolean('relaytxes', 'whether we send it transactions'),
@@ -67,16 +68,17 @@ export const getpeerinfo: RpcMethod<NodeFacade> = {
     ]),
   ],
   examples: [[]],
-  run: ({ network }) => network.peers().map(peerToJson),
+  run: ({ network }) => network.peers().map(peer => peerToJson(peer, network.mappedAs(peer.address))),
 };
 
-function peerToJson(peer: PeerInfo): JsonOut {
+function peerToJson(peer: PeerInfo, mappedAs: number): JsonOut {
   return {
     id: peer.id,
     addr: peer.name,
     addrbind: peer.localAddress && addressText(peer.localAddress),
     addrlocal: peer.seenAs && addressText(peer.seenAs),
     network: peer.network,
+    mapped_as: mappedAs || undefined,
     services: servicesText(peer.services),
     servicesnames: serviceNames(peer.services),
     relaytxes: peer.relaysTxs,
