@@ -39,7 +39,7 @@ const FILES: Readonly<Record<string, Used | NotUsed | SameAs>> = {
   'core/key_io_valid.json': { by: 'spec/key-io.test.ts', cases: 70 },
   'core/key_io_invalid.json': { by: 'spec/key-io.test.ts', cases: 70 },
   'core/base58_encode_decode.json': { by: 'spec/keys.test.ts', cases: 21 },
-  'core/asmap.raw': 'A map of autonomous systems for -asmap, an option that this node does not have.',
+  'core/asmap.raw': { by: 'unit/p2p/as-map.test.ts', cases: 1 },
   'core/rpc_psbt.json': { by: 'spec/psbt.test.ts', cases: 144, of: ['valid', 'invalid', 'invalid_with_msg', 'creator', 'signer', 'combiner', 'finalizer', 'extractor'] },
   'core/rpc_decodescript.json': { by: 'spec/core-rpc-vectors.test.ts', cases: 10 },
   'core/rpc_getblockstats.json': { by: 'spec/core-rpc-vectors.test.ts', cases: 3, of: ['stats'] },

@@ -10,6 +10,7 @@ import { AsMap } from '../../../src/p2p/as-map.ts';
 import { mappedAs, netgroupOf } from '../../../src/p2p/netgroup.ts';
 import { decodePeersFile, encodePeersFile } from '../../../src/p2p/peers-file.ts';
 import { DecodeError } from '../../../src/wire/codec.ts';
+import { describeShared, readShared } from '../../support/shared.ts';
 import { address, PUBLIC, START, timed } from './support.ts';
 
 /** Core's src/test/data/asmap.raw: 250.0.0.0/8 is of system 1000, 101.N.0.0/16 of system N or so; the table is what bitcoind says. */
@@ -19,6 +20,10 @@ const FILE = hexToBytes(
 const asMap = new AsMap(FILE);
 const MAPPED = { ...PUBLIC, asMap };
 const MAGIC = hexToBytes('fabfb5da');
+
+describeShared('Core’s file', () => {
+  test('is this one', () => expect(new Uint8Array(readShared('vectors/core/asmap.raw'))).toEqual(FILE));
+});
 
 test.each([
   ['250.1.2.3', 1_000],
