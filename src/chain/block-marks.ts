@@ -8,10 +8,12 @@ import { WordRows } from './word-rows.ts';
 /** Words of a row, by offset. */
 const STATUS = 0;
 const TX_COUNT = 1;
-const SEQUENCE = 2;
-const FILE = 3;
-const DATA_OFFSET = 4;
-const UNDO_OFFSET = 5;
+const FILE = 2;
+const DATA_OFFSET = 3;
+const UNDO_OFFSET = 4;
+/** What comes before is kept on disk, what comes now is found anew at each start. */
+export const KEPT_WORDS = 5;
+const SEQUENCE = 5;
 /** A number beyond 32 bits, its low word first. */
 const CHAIN_TX_COUNT = 6;
 const WORDS = 8;
@@ -28,6 +30,16 @@ export class BlockMarks {
   /** Makes room for `id`: all its marks are zero. */
   reach(id: HeaderId): void {
     this.#rows.reach(id);
+  }
+
+  /** Writes what is kept of it, as `KEPT_WORDS` words from `at` on. */
+  write(id: HeaderId, target: Int32Array, at: number): void {
+    this.#rows.copyTo(id, 0, KEPT_WORDS, target, at);
+  }
+
+  /** Takes back what was written. */
+  read(id: HeaderId, source: Int32Array, at: number): void {
+    this.#rows.copyFrom(id, 0, KEPT_WORDS, source, at);
   }
 
   /** See block-status.ts. */

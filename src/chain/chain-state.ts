@@ -172,9 +172,12 @@ export class ChainState implements Follower {
 
   /** Takes the chain that ends in `id` for the active one, whatever was before. */
   setTip(id: HeaderId): void {
+    // From the genesis block on, since an array that is filled from its end is a hash table.
     this.#active.length = 0;
+    const path = new Uint32Array(this.headers.heightOf(id) + 1);
     for (let at: HeaderId | undefined = id; at !== undefined; at = this.headers.parentOf(at))
-      this.#active[this.headers.heightOf(at)] = at;
+      path[this.headers.heightOf(at)] = at;
+    for (const at of path) this.#active.push(at);
   }
 
   /** Core: IsInitialBlockDownload. Once false, false for ever. */
@@ -201,7 +204,8 @@ export class ChainState implements Follower {
     if (this.target !== undefined && !this.headers.isAncestor(id, this.target)) return;
     // What is below a snapshot cannot be undone while nobody has seen it.
     if (this.assumedBase !== undefined && !this.headers.isAncestor(this.assumedBase, id)) return;
-    if (!this.hasTip || !this.headers.isBetter(this.tip(), id)) this.candidates.add(id);
+    // Before there is a tip, all could: `start` looks at them when there is one.
+    if (this.hasTip && !this.headers.isBetter(this.tip(), id)) this.candidates.add(id);
   }
 
   /**

@@ -34,17 +34,10 @@ import type { BlockFileUsage, BlockResult, CoinsStore, FilePosition, WriterTask 
 import { flush } from './flush.ts';
 import type { HeaderTree } from './header-tree.ts';
 import { assumeBase, extendHistory } from './history.ts';
+import { type IndexFlags, IndexLoad } from './index-load.ts';
 import { addAllCandidates, invalidateBlock, preciousBlock, reconsiderBlock } from './invalidate.ts';
 import { abandonedFiles, pruneHeight, pruneIfFull, pruneTo } from './prune.ts';
-import {
-  type ChainstateRecords,
-  endImport,
-  type HeaderRecords,
-  type IndexFlags,
-  lastStoredPosition,
-  loadIndex,
-  start,
-} from './startup.ts';
+import { type ChainstateRecords, endImport, lastStoredPosition, start } from './startup.ts';
 import { type TestBlockOptions, testBlock } from './test-block.ts';
 import type { BlockUndo } from './undo.ts';
 import { type ValidatedChain, validatedChain } from './validated-chain.ts';
@@ -142,21 +135,28 @@ export class Chain implements ChainView, HeaderAcceptor {
   }
 
   /**
-   * First step of a start: all records of `BLOCK_INDEX_KEYS`; `snapshot` is the block of a snapshot that was loaded and is
-   * not validated yet. Throws StoreError.
+   * First step of a start: `add` takes the records of `BLOCK_INDEX_KEYS`, in the order of their keys, `finish` comes after
+   * the last; `snapshot` is the block of a snapshot that was loaded and is not validated yet. All throw StoreError.
    */
   loadIndex(
-    records: HeaderRecords,
     flags: IndexFlags & { readonly snapshot?: BlockHash | undefined } = {},
-  ): void {
-    loadIndex(this.#state, records, flags);
-    if (flags.snapshot === undefined) return;
-    const hash = hashToHex(flags.snapshot);
-    const base = this.headers.find(flags.snapshot);
+  ): Pick<IndexLoad, 'add' | 'finish'> {
+    const load = new IndexLoad(this.#state, flags);
+    return {
+      add: entry => load.add(entry),
+      finish: () => {
+        load.finish();
+        if (flags.snapshot !== undefined) this.#standOn(flags.snapshot);
+      },
+    };
+  }
+
+  #standOn(snapshot: BlockHash): void {
+    const base = this.headers.find(snapshot);
     if (base === undefined) {
       throw new StoreError(
         'corrupted',
-        `The snapshot stands at block ${hash}, which the index does not know`,
+        `The snapshot stands at block ${hashToHex(snapshot)}, which the index does not know`,
       );
     }
     this.#split(base);

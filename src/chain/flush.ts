@@ -47,8 +47,8 @@ export function* writeIndex(
 ): WriterTask<void> {
   let ops: BatchOp[] = [...first];
   let bytes = 0;
-  for (const id of headers.takeDirty()) {
-    const op = blockIndexOp(headers, id);
+  for (const group of headers.takeDirty()) {
+    const op = blockIndexOp(headers, group);
     ops.push(op);
     bytes += opBytes(op);
     if (bytes < batchBytesMax) continue;

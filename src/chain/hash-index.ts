@@ -5,7 +5,7 @@
 import { type BlockHash, bytesToHash } from '../base/bytes.ts';
 import { hashWord, WordRows } from './word-rows.ts';
 
-const HASH_WORDS = 8;
+export const HASH_WORDS = 8;
 /** Small: a simulated world has thousands of trees. */
 const SLOTS_INITIAL = 128;
 /** Of the slots, as a part. */
@@ -40,6 +40,27 @@ export class HashIndex {
     this.#size += 1;
     this.#place(id);
     return id;
+  }
+
+  /** The hash in the eight words from `at` on: its number, a new one if it had none. */
+  findOrAdd(words: Int32Array, at: number): number {
+    if (this.#size + 1 > this.#slots.length * LOAD_MAX) this.#growSlots();
+    const slots = this.#slots;
+    const mask = slots.length - 1;
+    let slot = mix(words[at]!, words[at + 1]!) & mask;
+    for (; slots[slot] !== 0; slot = (slot + 1) & mask)
+      if (this.#hashes.equals(slots[slot]! - 1, 0, HASH_WORDS, words, at)) return slots[slot]! - 1;
+    const id = this.#size;
+    this.#hashes.reach(id);
+    this.#hashes.copyFrom(id, 0, HASH_WORDS, words, at);
+    this.#size += 1;
+    slots[slot] = id + 1;
+    return id;
+  }
+
+  /** Copies the eight words of the hash to `target`, from `at` on. */
+  copyTo(id: number, target: Int32Array, at: number): void {
+    this.#hashes.copyTo(id, 0, HASH_WORDS, target, at);
   }
 
   hashOf(id: number): BlockHash {

@@ -9,7 +9,7 @@ import type { UnixSeconds } from '../base/clock.ts';
 import { blockProof } from '../consensus/pow.ts';
 import type { BlockHeader } from '../wire/block.ts';
 import type { HeaderId } from './chain-view.ts';
-import { HashIndex } from './hash-index.ts';
+import { HASH_WORDS, HashIndex } from './hash-index.ts';
 import { WordRows } from './word-rows.ts';
 
 /** Blocks whose times the median is taken of (Core: nMedianTimeSpan). */
@@ -29,6 +29,13 @@ const SKIP = 15;
 const WORK = 16;
 const WORK_WORDS = 8;
 const WORDS = WORK + WORK_WORDS;
+
+/** What a header says lies first. */
+const SAID_WORDS = NONCE + 1;
+/** Words of a row outside, from which all the rest follows: what the header says, its parent, its hash. */
+const OUTER_PARENT = SAID_WORDS;
+const OUTER_HASH = OUTER_PARENT + 1;
+export const OUTER_WORDS = OUTER_HASH + HASH_WORDS;
 
 /** Nobody keeps it over a call. */
 const medianScratch = new Uint32Array(MEDIAN_TIME_SPAN);
@@ -57,13 +64,42 @@ export class HeaderFacts {
     rows.set(id, TIME, header.time);
     rows.set(id, BITS, header.bits);
     rows.set(id, NONCE, header.nonce);
+    this.#derive(id, parent);
+    return id;
+  }
+
+  /** Writes the header as `OUTER_WORDS` words, from `at` on. */
+  write(id: HeaderId, target: Int32Array, at: number): void {
+    this.#rows.copyTo(id, 0, SAID_WORDS, target, at);
+    target[at + OUTER_PARENT] = this.parentOf(id);
+    this.#hashes.copyTo(id, target, at + OUTER_HASH);
+  }
+
+  /**
+   * Adds a header that was written, unless it is here. Undefined if its parent is not one that is here; the first, and only
+   * that, has none.
+   */
+  read(source: Int32Array, at: number): HeaderId | undefined {
+    const size = this.size;
+    const parent = source[at + OUTER_PARENT]!;
+    const id = this.#hashes.findOrAdd(source, at + OUTER_HASH);
+    if (parent >= size || parent < 0 !== (id === 0)) return undefined;
+    if (id < size) return id;
+    this.#rows.reach(id);
+    this.#rows.copyFrom(id, 0, SAID_WORDS, source, at);
+    this.#derive(id, parent);
+    return id;
+  }
+
+  /** Fills the rest of a row: what follows from what is in it and from its parent. */
+  #derive(id: HeaderId, parent: HeaderId): void {
+    const rows = this.#rows;
     rows.set(id, PARENT, parent);
     const height = parent < 0 ? 0 : this.heightOf(parent) + 1;
     rows.set(id, HEIGHT, height);
     rows.set(id, SKIP, parent < 0 ? -1 : this.ancestorOf(parent, skipHeight(height)));
-    this.#addWork(id, parent, header.bits);
+    this.#addWork(id, parent, this.bitsOf(id));
     rows.set(id, MEDIAN_TIME, this.#computeMedianTime(id));
-    return id;
   }
 
   /** −1 for a hash that is not here. */

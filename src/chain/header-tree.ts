@@ -9,19 +9,31 @@ import { assert } from '../base/assert.ts';
 import type { BlockHash } from '../base/bytes.ts';
 import type { UnixSeconds } from '../base/clock.ts';
 import type { BlockHeader } from '../wire/block.ts';
-import { BlockMarks } from './block-marks.ts';
+import { BlockMarks, KEPT_WORDS } from './block-marks.ts';
 import { FAILED, HAVE_DATA, HAVE_UNDO, VALID_MASK, VALID_SCRIPTS, VALID_TREE } from './block-status.ts';
 import type { HeaderId, HeaderView } from './chain-view.ts';
 import type { FilePosition } from './effects.ts';
-import { HeaderFacts } from './header-facts.ts';
+import { HeaderFacts, OUTER_WORDS } from './header-facts.ts';
+
+/** Words of a header in the index: what it says, then what is known of its block. */
+export const ROW_WORDS = OUTER_WORDS + KEPT_WORDS;
+const STATUS = OUTER_WORDS;
+/**
+ * Headers that the index keeps in one record, about a block of LevelDB's tables: when one changes, all of them are written
+ * again.
+ */
+export const GROUP_HEADERS = 32;
+const GROUP_SHIFT = 5;
 
 export class HeaderTree implements HeaderView {
   readonly #facts: HeaderFacts;
   readonly #marks = new BlockMarks();
   #size = 0;
+  /** One more than the highest id of the tree. */
+  #end = 0;
   readonly #leaves = new Set<HeaderId>();
-  /** Changed since the index was last written. */
-  readonly #dirty = new Set<HeaderId>();
+  /** Groups with headers that changed since the index was last written. */
+  readonly #dirty = new Set<number>();
   readonly #heightsInFile = new Map<number, { first: number; last: number }>();
 
   /** `facts`: its own, or shared with trees of the same first header. */
@@ -36,9 +48,7 @@ export class HeaderTree implements HeaderView {
 
   /** Of all headers in the tree, parents first. */
   *ids(): Generator<HeaderId, void> {
-    // Others may have added to the facts since this node heard of anything.
-    const end = Math.min(this.#facts.size, this.#marks.capacity);
-    for (let id = 0; id < end; id += 1) if (this.#marks.statusOf(id) !== 0) yield id;
+    for (let id = 0; id < this.#end; id += 1) if (this.#marks.statusOf(id) !== 0) yield id;
   }
 
   /** Adds a header whose parent is in the tree (or the first one, without parent); it must not be there yet. */
@@ -51,10 +61,44 @@ export class HeaderTree implements HeaderView {
     assert(parent < 0 || this.#has(parent), 'a header is added after its parent');
     this.#marks.reach(id);
     this.#marks.setStatus(id, VALID_TREE);
+    this.#join(id, parent);
+    this.#touch(id);
+    return id;
+  }
+
+  #join(id: HeaderId, parent: HeaderId): void {
     this.#size += 1;
+    this.#end = Math.max(this.#end, id + 1);
     this.#leaves.delete(parent);
     this.#leaves.add(id);
-    this.#dirty.add(id);
+  }
+
+  /**
+   * The headers of a group as the index keeps them, `ROW_WORDS` each, by their ids; zero where the tree has none of that id.
+   * Ids are the same after a start, so a row never moves.
+   */
+  writeGroup(group: number): Int32Array {
+    const first = group * GROUP_HEADERS;
+    const count = Math.min(GROUP_HEADERS, this.#end - first);
+    const words = new Int32Array(count * ROW_WORDS);
+    for (let i = 0; i < count; i += 1) {
+      if (!this.#has(first + i)) continue;
+      this.#facts.write(first + i, words, i * ROW_WORDS);
+      this.#marks.write(first + i, words, i * ROW_WORDS + OUTER_WORDS);
+    }
+    return words;
+  }
+
+  /** Adds a header from the index, the next by its id. Undefined for one that cannot follow those before it. */
+  readRow(words: Int32Array, at: number): HeaderId | undefined {
+    const id = this.#facts.read(words, at);
+    if (id !== this.#end || words[at + STATUS] === 0) return undefined;
+    const parent = this.#facts.parentOf(id);
+    if (parent >= 0 && !this.#has(parent)) return undefined;
+    this.#marks.reach(id);
+    this.#marks.read(id, words, at + OUTER_WORDS);
+    this.#join(id, parent);
+    if (this.hasData(id)) this.#countInFile(id);
     return id;
   }
 
@@ -181,12 +225,6 @@ export class HeaderTree implements HeaderView {
     this.#changeStatus(id, this.#marks.statusOf(id) & ~bits);
   }
 
-  /** As it was written to the index: of a block that was deleted its transactions are still counted. */
-  restore(id: HeaderId, known: { readonly status: number; readonly txCount: number }): void {
-    this.#marks.setStatus(id, known.status);
-    this.#marks.setTxCount(id, known.txCount);
-  }
-
   /** Checked at least as far as `validity` (one of the VALID_ values); never lowers what was reached. */
   raiseValidity(id: HeaderId, validity: number): void {
     const status = this.#marks.statusOf(id);
@@ -199,10 +237,15 @@ export class HeaderTree implements HeaderView {
     this.#marks.setDataOffset(id, position.offset);
     this.#marks.setTxCount(id, txCount);
     this.setStatus(id, HAVE_DATA);
-    this.#dirty.add(id);
+    this.#touch(id);
+    this.#countInFile(id);
+  }
+
+  #countInFile(id: HeaderId): void {
+    const file = this.#marks.fileOf(id);
     const height = this.heightOf(id);
-    const heights = this.#heightsInFile.get(position.file);
-    if (heights === undefined) this.#heightsInFile.set(position.file, { first: height, last: height });
+    const heights = this.#heightsInFile.get(file);
+    if (heights === undefined) this.#heightsInFile.set(file, { first: height, last: height });
     else {
       heights.first = Math.min(heights.first, height);
       heights.last = Math.max(heights.last, height);
@@ -239,7 +282,7 @@ export class HeaderTree implements HeaderView {
     assert(position.file === this.#marks.fileOf(id), 'undo data lies in the file beside its block');
     this.#marks.setUndoOffset(id, position.offset);
     this.setStatus(id, HAVE_UNDO);
-    this.#dirty.add(id);
+    this.#touch(id);
   }
 
   /** The block and all its ancestors are there. */
@@ -271,20 +314,20 @@ export class HeaderTree implements HeaderView {
     );
   }
 
-  get dirtyCount(): number {
-    return this.#dirty.size;
+  /** Groups changed since the last call, ascending: a header's parent is in none that comes later. */
+  takeDirty(): number[] {
+    const groups = [...this.#dirty].sort((a, b) => a - b);
+    this.#dirty.clear();
+    return groups;
   }
 
-  /** Headers changed since the last call. */
-  takeDirty(): HeaderId[] {
-    const ids = [...this.#dirty];
-    this.#dirty.clear();
-    return ids;
+  #touch(id: HeaderId): void {
+    this.#dirty.add(id >>> GROUP_SHIFT);
   }
 
   #changeStatus(id: HeaderId, status: number): void {
     if (this.#marks.statusOf(id) === status) return;
     this.#marks.setStatus(id, status);
-    this.#dirty.add(id);
+    this.#touch(id);
   }
 }

@@ -14,7 +14,6 @@ import type { Chain } from './chain.ts';
 import { BEST_BLOCK_KEY, COIN_KEYS, HEAD_BLOCKS_KEY } from './coin-records.ts';
 import { CoinStatistics } from './coin-stats.ts';
 import type { BlockFileUsage, CoinsStore, FilePosition, StorageEffect } from './effects.ts';
-import { IndexRecords } from './index-records.ts';
 import type { ChainstateRecords } from './startup.ts';
 
 /** As on disk, a record's payload comes after magic and length. */
@@ -95,8 +94,9 @@ export class MemoryStorage {
   load(chain: Chain): ChainstateRecords {
     const hasPruned = this.index.get(PRUNED_KEY) !== undefined;
     this.#applyVerdict();
-    const records = IndexRecords.of(this.index.entries(BLOCK_INDEX_KEYS));
-    chain.loadIndex(records, { hasPruned, snapshot: this.snapshot?.base });
+    const load = chain.loadIndex({ hasPruned, snapshot: this.snapshot?.base });
+    for (const entry of this.index.entries(BLOCK_INDEX_KEYS)) load.add(entry);
+    load.finish();
     for (const file of chain.abandonedFiles(this.usage())) this.#files.delete(file);
     const orphans = new Map<BlockHash, { position: FilePosition; raw: Uint8Array }[]>();
     for (const record of this.#recordsFrom(chain.lastStoredPosition() ?? { file: 0, offset: 0 })) {

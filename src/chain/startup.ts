@@ -1,7 +1,7 @@
 /**
  * From disk to a running chain, in three steps:
  *
- * 1. `loadIndex` builds the header tree from the index records;
+ * 1. `IndexLoad` builds the header tree from the index records (index-load.ts);
  * 2. blocks found in the block files behind what the index knows are taken in again (accept-block.ts), because
  *    somebody may have been told that we have them;
  * 3. `start` brings the coins to a whole state if a flush was cut, and moves to the best chain.
@@ -10,9 +10,9 @@ import { assert } from '../base/assert.ts';
 import { type BlockHash, hashToHex, ZERO_HASH } from '../base/bytes.ts';
 import { type Milliseconds, toUnixSeconds } from '../base/clock.ts';
 import { StoreError } from '../store/errors.ts';
-import { addHeader, linkBlock, receiveBlock } from './accept-block.ts';
+import { receiveBlock } from './accept-block.ts';
 import { activateBestChain, pathBetween, readBlock, readUndo } from './activate.ts';
-import { type BlockIndexRecord, REINDEXING_KEY } from './block-index.ts';
+import { REINDEXING_KEY } from './block-index.ts';
 import { HAVE_DATA, HAVE_UNDO, VALID_SCRIPTS, WITNESS_DATA } from './block-status.ts';
 import type { ChainState } from './chain-state.ts';
 import type { HeaderId } from './chain-view.ts';
@@ -20,15 +20,14 @@ import { decodeBestBlock, decodeHeadBlocks } from './coin-records.ts';
 import { applyBlock, unapplyBlock } from './connect-block.ts';
 import type { FilePosition, WriterTask } from './effects.ts';
 import { flush } from './flush.ts';
-import { comparePositions } from './index-records.ts';
+import { comparePositions } from './index-load.ts';
+import { addAllCandidates } from './invalidate.ts';
 import { verifyChain } from './verify-chain.ts';
 
 /** How far ahead of the clock a block may be (Core: MAX_FUTURE_BLOCK_TIME). */
 const FUTURE_SECONDS_MAX = 2 * 60 * 60;
 /** Blocks replayed between two lines of progress. */
 const PROGRESS_BLOCKS = 1000;
-/** Headers loaded until those that seem to have changed are forgotten. */
-const FORGET_HEADERS = 10_000;
 
 /** What the chainstate store says about itself. */
 export interface ChainstateRecords {
@@ -36,57 +35,6 @@ export interface ChainstateRecords {
   readonly headBlocks: Uint8Array | undefined;
   /** What the store of a loaded snapshot says. */
   readonly snapshot?: ChainstateRecords;
-}
-
-/** Of headers, parents first: as the store has them, or read before. */
-export interface HeaderRecords {
-  readonly size: number;
-  inOrder(): Iterable<BlockIndexRecord>;
-}
-
-/** What the index says besides its records of headers. */
-export interface IndexFlags {
-  /** Block files were deleted. */
-  readonly hasPruned?: boolean;
-  /** The block files are about to be read again: `endImport` moves to the best chain. */
-  readonly isImporting?: boolean;
-}
-
-/** Throws StoreError for an index that cannot be ours. */
-export function loadIndex(state: ChainState, records: HeaderRecords, flags: IndexFlags = {}): void {
-  const { headers, params } = state;
-  state.tree.hasPruned = flags.hasPruned ?? false;
-  state.tree.isImporting = flags.isImporting ?? false;
-  if (state.tree.hasPruned && state.tree.prune === undefined) {
-    throw new StoreError(
-      'corrupted',
-      'You need to rebuild the database using -reindex to go back to unpruned mode.  This will redownload the entire blockchain',
-    );
-  }
-  if (records.size === 0) {
-    addHeader(state, params.genesis.header);
-    return;
-  }
-  for (const record of records.inOrder()) {
-    if (headers.size === 0 && record.header.hash !== params.genesis.header.hash)
-      throw new StoreError('corrupted', 'Incorrect or no genesis block found. Wrong datadir for network?');
-    if (record.height > 0 && headers.find(record.header.prevHash) === undefined) {
-      const hash = hashToHex(record.header.hash);
-      throw new StoreError(
-        'corrupted',
-        `Error loading block database: the parent of block ${hash} is missing`,
-      );
-    }
-    const id = headers.add(record.header);
-    if (record.data !== undefined) headers.setData(id, record.data, record.txCount);
-    if (record.undo !== undefined) headers.setUndo(id, record.undo);
-    headers.restore(id, record);
-    if (record.txCount > 0) linkBlock(state, id);
-    // Nothing of this is news to the index.
-    if (id % FORGET_HEADERS === 0) headers.takeDirty();
-  }
-  state.tree.recomputeBestHeader(state.hasTip ? state.tip() : 0);
-  headers.takeDirty();
 }
 
 /** The stored block that lies last in the files: what follows it, the index does not know. */
@@ -118,7 +66,7 @@ export function* start(state: ChainState, records: ChainstateRecords, now: Milli
   for (let height = 0; height <= state.height; height += 1)
     state.headers.setSequence(state.atHeight(height)!, 0);
   state.addCandidate(tip);
-  state.pruneCandidates();
+  addAllCandidates(state);
   state.isInitialBlockDownload(now);
   state.log.info(
     `Loaded best chain: hashBestChain=${hashToHex(state.coins.bestBlock!)} height=${state.height}`,

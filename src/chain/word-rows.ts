@@ -46,6 +46,28 @@ export class WordRows {
     this.#chunks[row >>> CHUNK_SHIFT]![(row & (CHUNK_ROWS - 1)) * this.#width + word] = value;
   }
 
+  /** Copies `count` words of a row, from `word` on, to `target`, from `at` on. */
+  copyTo(row: number, word: number, count: number, target: Int32Array, at: number): void {
+    const chunk = this.#chunks[row >>> CHUNK_SHIFT]!;
+    const start = (row & (CHUNK_ROWS - 1)) * this.#width + word;
+    for (let i = 0; i < count; i += 1) target[at + i] = chunk[start + i]!;
+  }
+
+  /** The other way round. */
+  copyFrom(row: number, word: number, count: number, source: Int32Array, at: number): void {
+    const chunk = this.#chunks[row >>> CHUNK_SHIFT]!;
+    const start = (row & (CHUNK_ROWS - 1)) * this.#width + word;
+    for (let i = 0; i < count; i += 1) chunk[start + i] = source[at + i]!;
+  }
+
+  /** Whether `count` words of a row, from `word` on, are those of `source` from `at` on. */
+  equals(row: number, word: number, count: number, source: Int32Array, at: number): boolean {
+    const chunk = this.#chunks[row >>> CHUNK_SHIFT]!;
+    const start = (row & (CHUNK_ROWS - 1)) * this.#width + word;
+    for (let i = 0; i < count; i += 1) if (chunk[start + i] !== source[at + i]) return false;
+    return true;
+  }
+
   /** 32 bytes, as characters of latin1, into the eight words from `word` on. */
   setHash(row: number, word: number, hash: string): void {
     const chunk = this.#chunks[row >>> CHUNK_SHIFT]!;

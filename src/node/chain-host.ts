@@ -9,12 +9,13 @@ import type { BlockHash } from '../base/bytes.ts';
 import type { Milliseconds } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
-import { BLOCK_INDEX_KEYS, FLAG_SET, PRUNED_KEY, REINDEXING_KEY } from '../chain/block-index.ts';
+import {
+  BLOCK_INDEX_KEYS, FLAG_SET, FORMER_INDEX_KEYS, PRUNED_KEY, REINDEXING_KEY,
+} from '../chain/block-index.ts'; // biome-ignore format: one list
 import type { Chain } from '../chain/chain.ts';
 import { BEST_BLOCK_KEY, COIN_KEYS, HEAD_BLOCKS_KEY } from '../chain/coin-records.ts';
 import type { CoinStatsHash } from '../chain/coin-stats.ts';
 import type { CoinsStore, FilePosition, StorageEffect, WriterEffect } from '../chain/effects.ts';
-import { IndexRecords } from '../chain/index-records.ts';
 import type { ChainstateRecords } from '../chain/startup.ts';
 import { BlockFiles } from '../store/block-files.ts';
 import { StoreError } from '../store/errors.ts';
@@ -168,18 +169,28 @@ export class ChainHost {
     writer: Writer<Effect | WriterEffect>,
     now: Milliseconds,
   ): Promise<void> {
-    const index = new IndexRecords();
-    for await (const entry of this.#index.iterate(BLOCK_INDEX_KEYS)) index.add(entry);
     const snapshot = this.#snapshot;
     const records = {
       ...recordsOf(this.#coins),
       ...(snapshot && { snapshot: recordsOf(snapshot.store) }),
     };
-    // The index is on disk before any coin: it was there.
-    if (index.size === 0 && (records.bestBlock ?? records.headBlocks) !== undefined)
-      throw new StoreError('corrupted', 'Error initializing block database');
+    for await (const _ of this.#index.iterate(FORMER_INDEX_KEYS)) {
+      throw new StoreError(
+        'corrupted',
+        'Error loading block database: it has the format of an earlier version. Please restart with -reindex',
+      );
+    }
     const hasPruned = this.#index.get(PRUNED_KEY) !== undefined;
-    chain.loadIndex(index, { hasPruned, isImporting: this.isImporting, snapshot: snapshot?.base });
+    const load = chain.loadIndex({ hasPruned, isImporting: this.isImporting, snapshot: snapshot?.base });
+    let isEmpty = true;
+    for await (const entry of this.#index.iterate(BLOCK_INDEX_KEYS)) {
+      load.add(entry);
+      isEmpty = false;
+    }
+    // The index is on disk before any coin: it was there.
+    if (isEmpty && (records.bestBlock ?? records.headBlocks) !== undefined)
+      throw new StoreError('corrupted', 'Error initializing block database');
+    load.finish();
     this.#log.info('Checking all blk files are present...');
     this.#refuseMissingFiles(chain);
     const abandoned = chain.abandonedFiles(this.#files.usage());

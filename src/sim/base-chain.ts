@@ -11,7 +11,6 @@ import { BLOCK_INDEX_KEYS } from '../chain/block-index.ts';
 import { Chain } from '../chain/chain.ts';
 import type { WriterTask } from '../chain/effects.ts';
 import { HeaderFacts } from '../chain/header-facts.ts';
-import { IndexRecords } from '../chain/index-records.ts';
 import { MemoryStorage } from '../chain/memory-storage.ts';
 import { isScriptEffect, performScripts } from '../chain/script-effects.ts';
 import type { Deployments } from '../consensus/deployments.ts';
@@ -78,12 +77,11 @@ export function createBaseChain(coinCount: number): BaseChain {
   const perBlock = COINS_PER_BLOCK / COINS_PER_TX;
   for (let i = 0; i < funding.length; i += perBlock) mine(funding.slice(i, i + perBlock));
   run(chain.flush(now));
-  const headers = [...IndexRecords.of(storage.index.entries(BLOCK_INDEX_KEYS)).inOrder()];
   return {
     params,
     snapshot: {
       storage,
-      index: { size: headers.length, inOrder: () => headers },
+      index: [...storage.index.entries(BLOCK_INDEX_KEYS)],
       records: storage.load(new Chain({ params, log: SILENT_LOG })),
     },
     headerFacts,

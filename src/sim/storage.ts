@@ -9,13 +9,14 @@ import { bytesToBinary } from '../base/bytes.ts';
 import type { Chain } from '../chain/chain.ts';
 import type { FilePosition, StorageEffect } from '../chain/effects.ts';
 import type { MemoryStorage } from '../chain/memory-storage.ts';
-import type { ChainstateRecords, HeaderRecords } from '../chain/startup.ts';
+import type { ChainstateRecords } from '../chain/startup.ts';
+import type { Entry } from '../store/store.ts';
 
 /** A chain as it was flushed: nobody writes to it any more. */
 export interface Snapshot {
   readonly storage: MemoryStorage;
-  /** Decoded once. */
-  readonly index: HeaderRecords;
+  /** Records of `BLOCK_INDEX_KEYS`. */
+  readonly index: readonly Entry[];
   readonly records: ChainstateRecords;
 }
 
@@ -35,7 +36,9 @@ export class NodeStorage {
 
   /** The first two steps of a chain's start; the records are for the third. */
   load(chain: Chain): ChainstateRecords {
-    chain.loadIndex(this.#snapshot.index);
+    const load = chain.loadIndex();
+    for (const entry of this.#snapshot.index) load.add(entry);
+    load.finish();
     return this.#snapshot.records;
   }
 

@@ -12,6 +12,8 @@ import type { BatchOp, Entry, Range, ReadableStore, Store, StoreSnapshot } from 
 
 /** Entries read ahead by an iterator: one crossing into the native library each. */
 const ITERATE_CHUNK_ENTRIES = 1000;
+/** And their bytes at most: by default the library would stop at 16 KiB. */
+const READ_AHEAD = { highWaterMarkBytes: 1024 * 1024 };
 /** Bytes collected in memory before LevelDB writes a table (Core's chainstate uses more; measured best here). */
 const WRITE_BUFFER_BYTES = 8 * 1024 * 1024;
 const BLOCK_CACHE_BYTES = 16 * 1024 * 1024;
@@ -202,7 +204,7 @@ class LevelReader implements ReadableStore, StoreSnapshot {
   }
 
   async *iterate(range: Range): AsyncIterable<Entry> {
-    const iterator = this.#db.iterator({ ...range, ...this.#options });
+    const iterator = this.#db.iterator({ ...range, ...this.#options, ...READ_AHEAD });
     try {
       for (;;) {
         const entries = await iterator.nextv(ITERATE_CHUNK_ENTRIES);

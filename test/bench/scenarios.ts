@@ -1,6 +1,7 @@
 /** Every scenario, in the order in which it is run. */
 import { blockScenario } from './block.ts';
 import { cryptoScenario } from './crypto.ts';
+import { headerTreeScenario } from './header-tree.ts';
 import { headersScenario } from './headers.ts';
 import { importScenario } from './import.ts';
 import { loadScenario } from './load.ts';
@@ -23,6 +24,7 @@ export const SCENARIOS: readonly Scenario[] = [
   syncScenario,
   loadScenario,
   headersScenario,
+  headerTreeScenario,
   nodeScenario,
   propagationScenario,
   simulatorScenario,

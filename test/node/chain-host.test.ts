@@ -11,6 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ROW_WORDS } from '../../src/chain/header-tree.ts';
 import { openLevelStore } from '../../src/store/level.ts';
 import type { Block } from '../../src/wire/block.ts';
 import { type DiskChain, openDiskChain } from '../support/disk-chain.ts';
@@ -150,6 +151,25 @@ describe('the chain on disk', () => {
     const other = { ...REGTEST, genesis: base[0]! };
     await expect(openDiskChain(other, copy, { now: NOW })).rejects.toThrow(/Wrong datadir for network/);
   });
+
+  test.each([
+    ['of an earlier version', { type: 'put', key: Uint8Array.of(0x62, 1), value: Uint8Array.of(1) }, /format of an earlier version\. Please restart with -reindex$/],
+    ['with a gap', { type: 'del', key: Uint8Array.of(0x68, 0, 0, 0, 1) }, /a record is missing before that of headers 64 and on$/],
+    ['cut short', { type: 'put', key: Uint8Array.of(0x68, 0, 0, 0, 1), value: new Uint8Array(100) }, /does not end where a header does$/],
+    ['of zeros', { type: 'put', key: Uint8Array.of(0x68, 0, 0, 0, 1), value: new Uint8Array(ROW_WORDS * 4) }, /header 32 does not follow from those before it$/],
+  ] as const)('an index %s is refused, and made anew by a reindex', async (_, op, message) => {
+    const directory = next();
+    const first = await open(directory);
+    await submit(first, base.slice(0, 80));
+    await first.stop();
+    const index = await openLevelStore(join(directory, 'blocks', 'index'));
+    await index.batch([op], { durable: true });
+    await index.close();
+    await expect(open(directory)).rejects.toThrow(message);
+    const mended = await openDiskChain(REGTEST, directory, { now: NOW, rebuild: 'index' });
+    expect(mended.chain.height).toBe(80);
+    await mended.stop();
+  }); // biome-ignore format: a table
 
   test('an unwritable place is one clear error', async () => {
     const file = next();
