@@ -16,6 +16,7 @@ import { randomBelow, SeededRandom } from '../../src/base/random.ts';
 import { HEADER_BYTES } from '../../src/wire/block.ts';
 import { crashRun } from '../support/chain-crash.ts';
 import { INDEX_CRASHES, indexCrashRun } from '../support/index-crash.ts';
+import { ReindexCrashes } from '../support/reindex-crash.ts';
 import { walletCrashRun } from '../support/wallet-crash.ts';
 import { blockFile, type CrashBlocks, crashBlocks } from './blocks.ts';
 import { CHECKED_HEIGHTS, type Expected, indexesSynced, type Life, type World } from './checks.ts';
@@ -24,6 +25,8 @@ import { atHeight, newNode, Victim } from './victim.ts';
 
 /** Of the chain's 420 blocks. */
 const SNAPSHOT_HEIGHT = 300;
+/** A reindex is on disk, and takes as long as many runs on memory. */
+const REINDEX_EVERY = 4;
 /** Kills of one life, at most. */
 const KILLS_PER_LIFE_MAX = 12;
 
@@ -31,7 +34,7 @@ const { values } = parseArgs({
   options: {
     seed: { type: 'string', default: '1' },
     kills: { type: 'string', default: '200' },
-    /** Seeds of deaths on memory: three of a chain, one of an index, one of a wallet each. */
+    /** Seeds of deaths on memory: three of a chain, one of an index, one of a wallet each; at one in four, one of a reindex. */
     memory: { type: 'string', default: '700' },
     only: { type: 'string' },
     /** Leaves the folder of a victim that lost something. */
@@ -96,14 +99,17 @@ async function main(): Promise<void> {
 async function crashOnMemory(count: number): Promise<void> {
   const first = Number(values.seed) * count;
   let runs = 0;
+  const reindexes = new ReindexCrashes();
   for (let seed = first; seed < first + count; seed += 1) {
     for (const death of ['power loss', 'kill', 'full disk'] as const) crashRun(seed, death);
     const [kind, scene] = INDEX_CRASHES[seed % INDEX_CRASHES.length]!;
     await indexCrashRun(kind, scene, seed);
     await walletCrashRun(seed);
-    runs += 5;
+    if (seed % REINDEX_EVERY === 0) await reindexes.run(seed);
+    runs += seed % REINDEX_EVERY === 0 ? 6 : 5;
   }
-  say(`${runs} runs with deaths on memory, nothing lost`);
+  reindexes.close();
+  say(`${runs} runs with deaths at a write, nothing lost`);
 }
 
 async function live(

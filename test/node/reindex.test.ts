@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { randomBelow, SeededRandom } from '../../src/base/random.ts';
 import type { Block } from '../../src/wire/block.ts';
 import { type DiskChain, type DiskChainOptions, openDiskChain } from '../support/disk-chain.ts';
+import { ReindexCrashes } from '../support/reindex-crash.ts';
 import { coinbaseOf, mineBlock, mineBlocks, NOW, REGTEST, spend, TestChain } from '../support/test-chain.ts';
 
 let folder = '';
@@ -162,4 +163,13 @@ describe('what is lost is told', () => {
     rmSync(join(directory, 'blocks', 'blk00002.dat'));
     await expect(open(directory)).rejects.toThrow(/Error loading block database.*blk00002.dat is missing/);
   });
+});
+
+test('killed at any effect while it reads all again, a node is whole in the end', async () => {
+  const crashes = new ReindexCrashes();
+  try {
+    for (let seed = 1; seed <= 12; seed += 1) await crashes.run(seed);
+  } finally {
+    crashes.close();
+  }
 });

@@ -31,7 +31,7 @@ function fingerprints(): Map<BlockHash, string> {
   }
   return found;
 }
-const expected = fingerprints();
+export const expected = fingerprints();
 
 /** `fileBytesMax`: of block files. */
 export function prepared(fileBytesMax?: number): TestChain {
@@ -82,7 +82,7 @@ export function crashRun(seed: number, death: Death): void {
   demand(chain.chain.height === undisturbedHeight, 'the end is another one');
 }
 
-const undisturbedHeight = (() => {
+export const undisturbedHeight = (() => {
   const chain = prepared();
   for (const block of arrivals) chain.submit(block);
   return chain.chain.height;

@@ -31,6 +31,12 @@ export interface DiskChainOptions extends ChainOptions {
   readonly log?: Log;
   /** While block files are read again. */
   readonly signal?: AbortSignal;
+  /** Effects of storage that are performed before the process is killed: none after them. */
+  readonly effectsUntilKill?: number;
+}
+
+export class Killed extends Error {
+  override readonly name = 'Killed';
 }
 
 export async function openDiskChain(
@@ -53,11 +59,16 @@ export async function openDiskChain(
   );
   const chain = new Chain({ params, log }, options);
   const notices: ChainNotice[] = [];
+  let effects = options.effectsUntilKill ?? Number.POSITIVE_INFINITY;
   const perform = (effect: WriterEffect): unknown => {
     if (isScriptEffect(effect)) return performScripts(effect, checkScripts);
-    if (effect.kind !== 'notify') return host.perform(effect);
-    notices.push(effect.notice);
-    return;
+    if (effect.kind === 'notify') {
+      notices.push(effect.notice);
+      return;
+    }
+    if (effects <= 0) throw new Killed();
+    effects -= 1;
+    return host.perform(effect);
   };
   const writer = new Writer<WriterEffect>({ perform, onFatal() {} });
   const kill = async () => {
@@ -70,16 +81,13 @@ export async function openDiskChain(
   };
   try {
     await host.startChain(chain, writer, now);
+    const { signal = new AbortController().signal } = options;
+    const reindex = { chain, host, writer, clock: { now: () => now }, log, signal };
+    if (host.isReindexing && !(await reindexFiles(reindex))) throw new Error('interrupted');
+    if (host.isImporting) await writer.enqueue('endImport', () => chain.endImport(now));
   } catch (error) {
     await kill();
     throw error;
   }
-  const { signal = new AbortController().signal } = options;
-  const reindex = { chain, host, writer, clock: { now: () => now }, log, signal };
-  if (host.isReindexing && !(await reindexFiles(reindex))) {
-    await kill();
-    throw new Error('interrupted');
-  }
-  if (host.isImporting) await writer.enqueue('endImport', () => chain.endImport(now));
   return { chain, host, writer, notices, stop, kill };
 }
