@@ -13,8 +13,8 @@ import {
   TestChain,
 } from '../../support/test-chain.ts';
 
-test.each(['power loss', 'kill', 'full disk'] as const)('%s at 60 random points', death => {
-  for (let seed = 1; seed <= 60; seed += 1) crashRun(seed, death);
+test.each(['power loss', 'kill', 'full disk'] as const)('%s at 40 random points', death => {
+  for (let seed = 1; seed <= 40; seed += 1) crashRun(seed, death);
 });
 
 test('a flush writes files, index, heads, coins and best block in that order', () => {
