@@ -29,7 +29,9 @@ export function readSettings(file: string): StoredSettings {
   try {
     bytes = fs.readFileSync(file);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return new Map();
+    // A path through a file leads nowhere: that the directory cannot be had is told by whoever makes it.
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return new Map();
     throw unreadable(`${file}. Please check permissions.`);
   }
   const parsed = parseJsonBytes(bytes);
