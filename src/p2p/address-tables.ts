@@ -233,19 +233,19 @@ export class AddressTables {
       entries.setTriedSlot(id, slot);
       this.#freshCount -= 1;
     }
-    const put = (id: EntryId | undefined, buckets: readonly number[]) => {
+    // Where it stood, or else where its source puts it.
+    const put = (id: EntryId | undefined, bucket?: number) => {
       if (id === undefined || entries.newCountOf(id) >= NEW_SLOTS_PER_ADDRESS) return;
       const address = entries.addressOf(id);
       if (!isValidHost(address)) return;
-      const told = newBucket(this.#key, address, entries.sourceOf(id), this.#options);
-      const slot = [...buckets, told]
-        .map(bucket => newSlot(this.#key, address, bucket))
-        .find(each => this.fresh.at(each) === undefined);
-      if (slot !== undefined) this.#putNew(slot, id);
+      const before = bucket === undefined ? undefined : newSlot(this.#key, address, bucket);
+      const isFree = before !== undefined && this.fresh.at(before) === undefined;
+      const slot = isFree ? before : this.#newSlotOf(id, entries.sourceOf(id));
+      if (this.fresh.at(slot) === undefined) this.#putNew(slot, id);
     };
-    if (data.newBuckets === undefined) for (const id of fresh) put(id, []);
+    if (data.newBuckets === undefined) for (const id of fresh) put(id);
     data.newBuckets?.forEach((indexes, bucket) => {
-      for (const index of indexes) put(fresh[index], [bucket]);
+      for (const index of indexes) put(fresh[index], bucket);
     });
     for (const id of fresh) if (id !== undefined && entries.newCountOf(id) === 0) this.#delete(id);
   }

@@ -6,8 +6,8 @@
  * ten seconds, and told from as many groups as it has, which is the best for it; the books' own rules decide what they
  * keep. The victims have a history: their `tried` tables hold all honest addresses, of which a fifth, others each time, is
  * gone when they restart. Of honest addresses that were only told to them they know none. Each victim restarts again and
- * again with the book that it had at the first time: half of the times with the two anchors that it had before the
- * attack, half of them without.
+ * again with the book that it had at the first time: mostly with the two anchors that it had before the
+ * attack, each fourth time without.
  *
  * What is asked here is whom a victim dials, so it is only victims that are whole nodes with a life of their own. Behind
  * all the addresses of either side stand a few nodes that answer and else do nothing.
@@ -26,8 +26,9 @@ const ATTACKER_GROUPS = 4_600;
 /** Less against few addresses, so that a small world is a small run. */
 const ATTACKER_GROUPS_PER_ADDRESS = 10;
 const ADDRESSES_PER_GROUP = 2;
-/** Of each kind, with anchors and without; fewer in a small world. */
+/** With anchors; fewer in a small world. Without them, one for three of these. */
 const RESTARTS = 3_000;
+const WITHOUT_EVERY = 4;
 const RESTARTS_PER_ADDRESS = 1.5;
 /** They restart all at once, each with a book and a key of its own. */
 const VICTIMS = 60;
@@ -87,10 +88,11 @@ export const eclipse: Scenario = {
     const rounds = Math.ceil(Math.min(RESTARTS, RESTARTS_PER_ADDRESS * honestCount) / victims.length);
     const withAnchors: Counts = { restarts: 0, slots: 0, taken: 0, eclipsed: 0, fewest: OUTBOUND };
     const without = { ...withAnchors };
-    world.checks.start(world.now + 2 * rounds * duration);
+    const roundsInAll = Math.ceil((rounds * WITHOUT_EVERY) / (WITHOUT_EVERY - 1));
+    world.checks.start(world.now + roundsInAll * duration);
     const isAttacker = (index: number) => index >= HOSTS && index < 2 * HOSTS;
-    for (let round = 0; round < 2 * rounds; round += 1) {
-      const keepsAnchors = round % 2 === 0;
+    for (let round = 1; round <= roundsInAll; round += 1) {
+      const keepsAnchors = round % WITHOUT_EVERY !== 0;
       const gone = shuffle(random, honest.map((_, i) => i)).slice(0, Math.round(STALE_SHARE * honestCount));
       for (const i of gone) world.network.addAlias(nobody!, honest[i]!);
       for (const [i, victim] of victims.entries()) {
