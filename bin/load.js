@@ -1,17 +1,18 @@
 /**
  * Loads a program that scripts/bundle.ts put into dist/bundle. Node 20 compiles an ES module anew at every start, which
  * was a quarter of ours; a script may bring what V8 made of it before. So the bundles are CommonJS functions, each with a
- * file of V8's beside it, written by the build (scripts/cache-bundle.ts).
+ * file of V8's beside it, written by the build (scripts/cache-bundle.ts). This folder is CommonJS too (package.json beside
+ * this file), since Node's loader of ES modules costs 20 ms where it is not needed.
  *
  * V8 itself refuses what another version of it, or one with other flags, has made: then it compiles. It does not look at
  * the contents, so those are hashed here: a file that does not belong to its bundle is not used either.
  */
-import { hash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
-import { setFlagsFromString } from 'node:v8';
-import { constants, Script } from 'node:vm';
+const { hash } = require('node:crypto');
+const { existsSync, readFileSync, writeFileSync } = require('node:fs');
+const { createRequire } = require('node:module');
+const path = require('node:path');
+const { setFlagsFromString } = require('node:v8');
+const { constants, Script } = require('node:vm');
 
 /**
  * How much the heap may grow, in per cent of what was alive, before all of it is looked through. V8 would let it be more
@@ -24,12 +25,12 @@ const HASH_BYTES = 32;
 // set the second one back.
 keepHeapSmall();
 
-const folder = fileURLToPath(new URL('../dist/bundle/', import.meta.url));
+const folder = path.join(__dirname, '../dist/bundle/');
 const requireInstalled = createRequire(folder);
 const loaded = new Map();
 
 /** What the bundle `name` exports, and no program at all when there is none. */
-export function load(name) {
+function load(name) {
   const file = `${folder}${name}`;
   if (!existsSync(file)) {
     process.stderr.write('Error: Hearsay is not built yet. Run `npm ci && npm run build` first.\n');
@@ -56,7 +57,7 @@ function run(file) {
 }
 
 /** Writes what V8 has made so far of every bundle that was loaded, functions that were called included. */
-export function writeCaches() {
+function writeCaches() {
   keepHeapSmall();
   for (const [file, { script, source }] of loaded) {
     const data = script.createCachedData();
@@ -85,3 +86,5 @@ function readCache(file, source) {
 function digest(source, data) {
   return hash('sha256', Buffer.concat([Buffer.from(source, 'latin1'), data]), 'buffer');
 }
+
+module.exports = { load, writeCaches };

@@ -45,9 +45,10 @@ for (const chunk of output) {
   fs.writeFileSync(new URL(chunk.fileName, target), asciiOnly(code));
 }
 for (const name of WORKERS) {
-  const code = `import { load } from '../../bin/load.js';\n\nload('${name}-bundle.js');\n`;
+  const code = `require('../../bin/load.js').load('${name}-bundle.js');\n`;
   fs.writeFileSync(new URL(`${name}.js`, target), code);
 }
+fs.writeFileSync(new URL('package.json', target), '{ "type": "commonjs" }\n');
 
 /** One character beyond latin1 makes V8 keep the whole text in two bytes a character. Escapes mean the same in all literals. */
 function asciiOnly(code: string): string {

@@ -3,6 +3,7 @@
  * directory until it stands, so that what a start calls is in it too. See bin/load.js.
  */
 import fs from 'node:fs';
+import { createRequire } from 'node:module';
 import os from 'node:os';
 import path from 'node:path';
 
@@ -11,7 +12,7 @@ interface Loader {
   writeCaches(): void;
 }
 
-const { load, writeCaches } = (await import(new URL('../../bin/load.js', import.meta.url).href)) as Loader;
+const { load, writeCaches } = createRequire(import.meta.url)('../../bin/load.js') as Loader;
 const program = load('bitcoind.js') as { bitcoindMain(args: readonly string[]): Promise<void> };
 const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'hearsay-build-'));
 try {

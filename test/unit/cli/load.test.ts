@@ -14,7 +14,8 @@ beforeEach(() => {
   fs.mkdirSync(path.join(root, 'bin'));
   fs.mkdirSync(path.join(root, 'dist/bundle'), { recursive: true });
   fs.writeFileSync(path.join(root, 'package.json'), '{"type":"module"}');
-  fs.copyFileSync(new URL('../../../bin/load.js', import.meta.url), path.join(root, 'bin/load.js'));
+  for (const name of ['load.js', 'package.json'])
+    fs.copyFileSync(new URL(`../../../bin/${name}`, import.meta.url), path.join(root, 'bin', name));
   writeBundle(42);
 });
 afterEach(() => fs.rmSync(root, { recursive: true, force: true }));
