@@ -57,6 +57,7 @@ export function bytesToHash<T extends Hash256 = Hash256>(bytes: Uint8Array): T {
   return bytesToBinary(bytes) as T;
 }
 
+const HEX_OF_BYTE = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 const HEX = /^(?:[0-9a-fA-F]{2})*$/;
 
 export function isHex(text: string): boolean {
@@ -78,7 +79,7 @@ export function hexToBytes(hex: string): Uint8Array {
 /** A hash as people read it: hex, last byte first. */
 export function hashToHex(hash: Hash256): string {
   let hex = '';
-  for (let i = 31; i >= 0; i -= 1) hex += hash.charCodeAt(i).toString(16).padStart(2, '0');
+  for (let i = 31; i >= 0; i -= 1) hex += HEX_OF_BYTE[hash.charCodeAt(i)]!;
   return hex;
 }
 

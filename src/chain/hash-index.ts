@@ -23,38 +23,29 @@ export class HashIndex {
 
   /** −1 for a hash that is not here. */
   find(hash: BlockHash): number {
-    const slots = this.#slots;
-    const mask = slots.length - 1;
-    for (let at = mix(hashWord(hash, 0), hashWord(hash, 1)) & mask; ; at = (at + 1) & mask) {
-      const id = slots[at]! - 1;
-      if (id < 0 || this.#hashes.hasHash(id, 0, hash)) return id;
-    }
+    return this.#slots[this.#slotOf(hash)]! - 1;
   }
 
-  /** Gives the next number to a hash that has none. */
-  add(hash: BlockHash): number {
-    const id = this.#size;
-    if (id + 1 > this.#slots.length * LOAD_MAX) this.#growSlots();
-    this.#hashes.reach(id);
+  /** Its number, a new one if it had none. */
+  findOrAdd(hash: BlockHash): number {
+    this.#makeRoom();
+    const slot = this.#slotOf(hash);
+    if (this.#slots[slot] !== 0) return this.#slots[slot]! - 1;
+    const id = this.#addAt(slot);
     this.#hashes.setHash(id, 0, hash);
-    this.#size += 1;
-    this.#place(id);
     return id;
   }
 
-  /** The hash in the eight words from `at` on: its number, a new one if it had none. */
-  findOrAdd(words: Int32Array, at: number): number {
-    if (this.#size + 1 > this.#slots.length * LOAD_MAX) this.#growSlots();
+  /** Likewise of the hash in the eight words from `at` on. */
+  findOrAddWords(words: Int32Array, at: number): number {
+    this.#makeRoom();
     const slots = this.#slots;
     const mask = slots.length - 1;
     let slot = mix(words[at]!, words[at + 1]!) & mask;
     for (; slots[slot] !== 0; slot = (slot + 1) & mask)
       if (this.#hashes.equals(slots[slot]! - 1, 0, HASH_WORDS, words, at)) return slots[slot]! - 1;
-    const id = this.#size;
-    this.#hashes.reach(id);
+    const id = this.#addAt(slot);
     this.#hashes.copyFrom(id, 0, HASH_WORDS, words, at);
-    this.#size += 1;
-    slots[slot] = id + 1;
     return id;
   }
 
@@ -67,7 +58,27 @@ export class HashIndex {
     return bytesToHash<BlockHash>(this.#hashes.hashBytes(id, 0));
   }
 
-  #growSlots(): void {
+  /** Where it is, or the empty place where it would be. */
+  #slotOf(hash: BlockHash): number {
+    const slots = this.#slots;
+    const mask = slots.length - 1;
+    let at = mix(hashWord(hash, 0), hashWord(hash, 1)) & mask;
+    while (slots[at] !== 0 && !this.#hashes.hasHash(slots[at]! - 1, 0, hash)) at = (at + 1) & mask;
+    return at;
+  }
+
+  /** The next number, for a hash that is to be put into that empty place. */
+  #addAt(slot: number): number {
+    const id = this.#size;
+    this.#hashes.reach(id);
+    this.#slots[slot] = id + 1;
+    this.#size += 1;
+    return id;
+  }
+
+  /** For one more. */
+  #makeRoom(): void {
+    if (this.#size + 1 <= this.#slots.length * LOAD_MAX) return;
     this.#slots = new Int32Array(this.#slots.length * 2);
     for (let id = 0; id < this.#size; id += 1) this.#place(id);
   }

@@ -51,14 +51,15 @@ export class HeaderFacts {
     return this.#hashes.size;
   }
 
-  /** Adds a header whose parent is here (or the first one, without parent); it must not be here yet. */
-  add(header: BlockHeader): HeaderId {
-    const id = this.size;
+  /** A header whose parent is here (or the first one, without parent): it is added unless it is here itself. */
+  findOrAdd(header: BlockHeader): HeaderId {
+    const before = this.size;
+    const id = this.#hashes.findOrAdd(header.hash);
+    if (id < before) return id;
     const parent = id === 0 ? -1 : this.#hashes.find(header.prevHash);
     assert(id === 0 || parent >= 0, 'a header is added after its parent');
     const rows = this.#rows;
     rows.reach(id);
-    this.#hashes.add(header.hash);
     rows.setHash(id, MERKLE_ROOT, header.merkleRoot);
     rows.set(id, VERSION, header.version);
     rows.set(id, TIME, header.time);
@@ -82,7 +83,7 @@ export class HeaderFacts {
   read(source: Int32Array, at: number): HeaderId | undefined {
     const size = this.size;
     const parent = source[at + OUTER_PARENT]!;
-    const id = this.#hashes.findOrAdd(source, at + OUTER_HASH);
+    const id = this.#hashes.findOrAddWords(source, at + OUTER_HASH);
     if (parent >= size || parent < 0 !== (id === 0)) return undefined;
     if (id < size) return id;
     this.#rows.reach(id);

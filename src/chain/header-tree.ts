@@ -54,9 +54,8 @@ export class HeaderTree implements HeaderView {
   /** Adds a header whose parent is in the tree (or the first one, without parent); it must not be there yet. */
   add(header: BlockHeader): HeaderId {
     const facts = this.#facts;
-    const shared = facts.find(header.hash);
-    assert(!this.#has(shared), 'a header is added once');
-    const id = shared >= 0 ? shared : facts.add(header);
+    const id = facts.findOrAdd(header);
+    assert(!this.#has(id), 'a header is added once');
     const parent = facts.parentOf(id);
     assert(parent < 0 || this.#has(parent), 'a header is added after its parent');
     this.#marks.reach(id);

@@ -3,10 +3,11 @@
  * block must have (Core: pow.cpp, arith_uint256.cpp, chain.cpp GetBlockProof; BIP94 for testnet4).
  */
 import { assert } from '../base/assert.ts';
-import { type BlockHash, hashToHex } from '../base/bytes.ts';
+import { type BlockHash, hashToHex, hexToHash } from '../base/bytes.ts';
 import type { HeaderContext, HeaderRef } from './header-context.ts';
 import type { ChainParams } from './params.ts';
 
+const HASH_BYTES = 32;
 const UINT256_MASK = (1n << 256n) - 1n;
 const MANTISSA_MASK = 0x007f_ffff;
 const SIGN_BIT = 0x0080_0000;
@@ -57,13 +58,39 @@ export function hashToNumber(hash: BlockHash): bigint {
   return BigInt(`0x${hashToHex(hash)}`);
 }
 
+function numberToHash(value: bigint): BlockHash {
+  return hexToHash(value.toString(16).padStart(2 * HASH_BYTES, '0'));
+}
+
 export function checkProofOfWork(
   hash: BlockHash,
   bits: number,
   { powLimit }: Pick<ChainParams, 'powLimit'>,
 ): boolean {
-  const target = deriveTarget(bits, powLimit);
-  return target !== undefined && hashToNumber(hash) <= target;
+  // Neighbours mostly have the same bits, and numbers of 256 bits are dear.
+  if (lastTarget.bits !== bits || lastTarget.powLimit !== powLimit) {
+    const target = deriveTarget(bits, powLimit);
+    lastTarget.bits = bits;
+    lastTarget.powLimit = powLimit;
+    lastTarget.hash = target === undefined ? undefined : numberToHash(target);
+  }
+  return lastTarget.hash !== undefined && isAtMost(hash, lastTarget.hash);
+}
+
+/** What was asked for last, as the highest hash that meets it. */
+const lastTarget: { bits: number; powLimit: bigint; hash: BlockHash | undefined } = {
+  bits: -1,
+  powLimit: 0n,
+  hash: undefined,
+};
+
+/** As numbers, whose last byte is the highest. */
+function isAtMost(hash: BlockHash, limit: BlockHash): boolean {
+  for (let i = HASH_BYTES - 1; i >= 0; i -= 1) {
+    const difference = hash.charCodeAt(i) - limit.charCodeAt(i);
+    if (difference !== 0) return difference < 0;
+  }
+  return true;
 }
 
 /** Hashes that have to be tried for such a block on average: 2^256 / (target + 1). Zero for bits without meaning. */
@@ -94,12 +121,12 @@ export function nextWorkRequired(
   const height = headers.heightOf(parent) + 1;
   if (height % interval !== 0) {
     if (!params.allowMinDifficultyBlocks) return headers.bitsOf(parent);
-    const limit = encodeCompact(params.powLimit);
+    const limit = limitBits(params);
     // A test chain goes on when its miners have left: after twice the spacing anybody may find a block.
     if (time > headers.timeOf(parent) + params.powTargetSpacing * 2) return limit;
     // Else the difficulty is that of the last block which made no use of this.
     let at = parent;
-    while (headers.heightOf(at) % interval !== 0 && headers.bitsOf(at) === limit) {
+    for (let back = (height - 1) % interval; back > 0 && headers.bitsOf(at) === limit; back -= 1) {
       const above = headers.parentOf(at);
       if (above === undefined) break;
       at = above;
@@ -114,6 +141,14 @@ export function nextWorkRequired(
   const actualTimespan = headers.timeOf(parent) - headers.timeOf(first);
   return retarget(bits, actualTimespan, params);
 }
+
+/** The easiest bits there are. */
+function limitBits({ powLimit }: Pick<ChainParams, 'powLimit'>): number {
+  if (lastLimit.powLimit !== powLimit) Object.assign(lastLimit, { powLimit, bits: encodeCompact(powLimit) });
+  return lastLimit.bits;
+}
+
+const lastLimit = { powLimit: 0n, bits: 0 };
 
 /** The bits after a period of `bits` that lasted `actualTimespan` seconds (Core: CalculateNextWorkRequired). */
 export function retarget(bits: number, actualTimespan: number, params: RetargetParams): number {
