@@ -114,7 +114,7 @@ export class Mempool extends PoolReader implements MempoolView {
     const { now, origin, maxFee, entryTime } = options;
     let acceptance: Acceptance;
     try {
-      acceptance = yield* this.#check(tx.detached(), now);
+      acceptance = yield* this.#check(tx.owned(), now);
       if (maxFee !== undefined && acceptance.facts.fee > maxFee) throw new Reject('max-fee-exceeded');
     } catch (error) {
       if (error instanceof Reject) return this.#refused(tx, error);

@@ -42,14 +42,20 @@ const BATCH_MAX = 1_000;
 const UNBROADCAST_MIN_MS = 10 * MINUTE_MS;
 const UNBROADCAST_SPREAD_MS = 5 * MINUTE_MS;
 
+/** Strikes for all inbound peers of one way in: one alarm, however many of them something waits for. */
 interface SharedClock {
   next: Milliseconds;
+  readonly waiting: Set<Peer>;
+  readonly alarm: Alarm;
 }
+
+/** What a peer tells us of itself is taken out of what waits for it as long as that is no more than this. */
+const FEW = 64;
 
 interface PeerState {
   readonly holder: Holder;
-  /** Absent: nothing. */
-  toSend: Set<Wtxid> | undefined;
+  /** Absent: nothing. Mostly a single one; what the peer knows by then, or what comes twice, drops out when its batch is made. */
+  toSend: Wtxid[] | undefined;
   /** The one that inbound peers share; outbound ones have none but their own. */
   readonly sharedClock: SharedClock | undefined;
   /** The peer's clock. It runs while nothing waits too: only the alarm does not. */
@@ -67,7 +73,7 @@ export class TxRelay implements Concern, TxSource {
   readonly #states: PeerStates<PeerState>;
   /** How many peers there are states of. */
   #listeners = 0;
-  /** Set while something waits for the peer. */
+  /** Set while something waits for a peer that has a clock of its own, or does not wait for one. */
   readonly #alarms: PeerAlarms;
   /** The clocks that inbound peers share, by their way in. */
   readonly #inboundClocks = new Map<string, SharedClock>();
@@ -133,7 +139,7 @@ export class TxRelay implements Concern, TxSource {
   onDisconnected(peer: Peer): void {
     const state = this.#states.get(peer);
     if (!state) return;
-    this.#alarms.clear(peer);
+    this.#stopWaiting(peer, state);
     this.#known.leave(state.holder);
     this.#states.delete(peer);
     this.#listeners -= 1;
@@ -151,7 +157,7 @@ export class TxRelay implements Concern, TxSource {
 
   describe(peer: Peer): Partial<PeerInfo> {
     const state = this.#states.get(peer);
-    return state ? { lastInvSequence: state.lastSequence, invToSend: state.toSend?.size ?? 0 } : {};
+    return state ? { lastInvSequence: state.lastSequence, invToSend: state.toSend?.length ?? 0 } : {};
   }
 
   /** Queues it for those whom the strategy chooses and who do not know it. */
@@ -179,8 +185,8 @@ export class TxRelay implements Concern, TxSource {
   }
 
   #queue(peer: Peer, state: PeerState, wtxid: Wtxid, now: Milliseconds): void {
-    state.toSend ??= new Set();
-    state.toSend.add(wtxid);
+    if (state.toSend === undefined) state.toSend = [wtxid];
+    else state.toSend.push(wtxid);
     this.#wakeFor(peer, state, now);
   }
 
@@ -234,9 +240,13 @@ export class TxRelay implements Concern, TxSource {
     if (!state) return;
     this.#known.add(state.holder, hash);
     // Its clock need not strike for what it told us itself.
-    if (state.toSend?.delete(hash as Wtxid) !== true || state.toSend.size > 0) return;
+    const { toSend } = state;
+    const at = toSend === undefined || toSend.length > FEW ? -1 : toSend.indexOf(hash as Wtxid);
+    if (at < 0) return;
+    toSend!.splice(at, 1);
+    if (toSend!.length > 0) return;
     state.toSend = undefined;
-    if (!state.wantsAll) this.#alarms.clear(peer);
+    if (!state.wantsAll) this.#stopWaiting(peer, state);
   }
 
   /**
@@ -259,7 +269,7 @@ export class TxRelay implements Concern, TxSource {
   /** It was in the pool when the peer's clock last struck. */
   #wasTold(peer: Peer, state: PeerState, entry: MempoolEntry, now: Milliseconds): boolean {
     if (isImmediate(peer) || entry.sequence < state.lastSequence || entry.time < state.lastBatch) return true;
-    return this.#alarms.at(peer) === undefined && state.nextBatch <= now && entry.time < state.nextBatch;
+    return !this.#isWaiting(peer, state) && state.nextBatch <= now && entry.time < state.nextBatch;
   }
 
   #inLastBlock(hash: Hash256): Transaction | undefined {
@@ -293,20 +303,53 @@ export class TxRelay implements Concern, TxSource {
   }
 
   #wakeFor(peer: Peer, state: PeerState, now: Milliseconds): void {
-    if (this.#alarms.at(peer) !== undefined) return;
+    if (this.#isWaiting(peer, state)) return;
     if (state.nextBatch <= now) {
       // It has run on unseen, and what was in the pool then counts as told.
       state.lastBatch = state.nextBatch;
       state.nextBatch = this.#drawNext(state, now);
     }
-    this.#alarms.set(peer, isImmediate(peer) ? now : state.nextBatch);
+    this.#wait(peer, state, now);
+  }
+
+  #isWaiting(peer: Peer, { sharedClock }: PeerState): boolean {
+    return sharedClock?.waiting.has(peer) === true || this.#alarms.at(peer) !== undefined;
+  }
+
+  /** For its next batch. */
+  #wait(peer: Peer, { sharedClock, nextBatch }: PeerState, now: Milliseconds): void {
+    if (isImmediate(peer)) this.#alarms.set(peer, now);
+    else if (sharedClock === undefined) this.#alarms.set(peer, nextBatch);
+    else {
+      const { alarm, waiting } = sharedClock;
+      waiting.add(peer);
+      if (alarm.at === undefined || alarm.at > nextBatch) alarm.set(nextBatch);
+    }
+  }
+
+  #stopWaiting(peer: Peer, { sharedClock }: PeerState): void {
+    this.#alarms.clear(peer);
+    if (sharedClock?.waiting.delete(peer) === true && sharedClock.waiting.size === 0)
+      sharedClock.alarm.clear();
+  }
+
+  #strike({ waiting }: SharedClock, now: Milliseconds): void {
+    const peers = [...waiting];
+    waiting.clear();
+    for (const peer of peers) {
+      const state = this.#states.get(peer)!;
+      // The clock may have been set back meanwhile.
+      if (state.nextBatch > now) this.#wait(peer, state, now);
+      else this.#sendBatch(peer, state, now);
+    }
   }
 
   #sharedClockOf(peer: Peer): SharedClock {
     const key = `${networkOf(peer.address, this.#context.options)} ${addressKey(peer.localAddress)}`;
     let clock = this.#inboundClocks.get(key);
     if (clock === undefined) {
-      clock = { next: 0 };
+      const alarm = this.#context.timers.alarm(now => this.#strike(this.#inboundClocks.get(key)!, now));
+      clock = { next: 0, waiting: new Set(), alarm };
       this.#inboundClocks.set(key, clock);
     }
     return clock;
@@ -323,9 +366,10 @@ export class TxRelay implements Concern, TxSource {
     const { mempool, outbox } = this.#context;
     state.nextBatch = this.#drawNext(state, now);
     if (peer.isSendPaused) {
-      this.#alarms.set(peer, state.nextBatch);
+      this.#wait(peer, state, now);
       return;
     }
+    state.sharedClock?.waiting.delete(peer);
     const items: InventoryItem[] = [];
     if (state.wantsAll) this.#takeAll(peer, state, items);
     this.#takeBatch(peer, state, items);
@@ -335,14 +379,15 @@ export class TxRelay implements Concern, TxSource {
     }
     state.lastBatch = now;
     state.lastSequence = mempool.sequence;
-    if (state.toSend) this.#alarms.set(peer, isImmediate(peer) ? now : state.nextBatch);
+    if (state.toSend) this.#wait(peer, state, now);
   }
 
   /** The answer to `mempool`. */
   #takeAll(peer: Peer, state: PeerState, items: InventoryItem[]): void {
     state.wantsAll = false;
+    // All that waits is told now, or is not for this peer.
+    state.toSend = undefined;
     for (const entry of this.#context.mempool.entries()) {
-      state.toSend?.delete(entry.tx.wtxid);
       if (this.#paysEnough(peer, entry)) this.#take(peer, state, entry.tx, items);
     }
   }
@@ -353,20 +398,20 @@ export class TxRelay implements Concern, TxSource {
     state.toSend = undefined;
     if (toSend === undefined || !peer.relaysTxs) return;
     const waiting: MempoolEntry[] = [];
-    for (const wtxid of toSend) {
+    for (const wtxid of toSend.length === 1 ? toSend : new Set(toSend)) {
       const entry = mempool.getByWtxid(wtxid);
       if (entry && !this.#known.has(holder, hashFor(peer, entry.tx)) && this.#paysEnough(peer, entry))
         waiting.push(entry);
     }
     if (waiting.length > 1) waiting.sort((a, b) => mempool.compareMiningOrder(a.tx.txid, b.tx.txid));
-    const room = Math.min(BATCH_MAX, BATCH_TARGET + Math.floor(toSend.size / 1_000) * BATCH_PER_THOUSAND);
+    const room = Math.min(BATCH_MAX, BATCH_TARGET + Math.floor(toSend.length / 1_000) * BATCH_PER_THOUSAND);
     const end = items.length + room;
     let taken = 0;
     while (taken < waiting.length && items.length < end) {
       this.#take(peer, state, waiting[taken]!.tx, items);
       taken += 1;
     }
-    if (taken < waiting.length) state.toSend = new Set(waiting.slice(taken).map(({ tx }) => tx.wtxid));
+    if (taken < waiting.length) state.toSend = waiting.slice(taken).map(({ tx }) => tx.wtxid);
   }
 
   #take(peer: Peer, { holder }: PeerState, tx: Transaction, items: InventoryItem[]): void {

@@ -183,6 +183,11 @@ export class Transaction implements TxParts {
     return copy;
   }
 
+  /** For who will ask for inputs and outputs, and keep them: itself when nothing else lies around its bytes, else `detached`. */
+  owned(): Transaction {
+    return this.raw.length === this.raw.buffer.byteLength ? this : this.detached();
+  }
+
   #findOutputs(): Uint32Array {
     const starts = new Uint32Array(this.outputCount);
     const cursor = this.outputCursor();

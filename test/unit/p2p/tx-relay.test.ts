@@ -72,6 +72,22 @@ describe('announcing', () => {
     expect(delays.in / RUNS).toBeLessThan(6_000);
   });
 
+  test('of inbound peers that wait for one clock, who knows it meanwhile or has left is not told', () => {
+    const { h, relay } = start();
+    const [told, knowing, leaving, trusted] = [[], [], [], ['noban' as const]].map(permissions =>
+      h.connect({ type: 'inbound', permissions }),
+    );
+    const B = makeTx('b', { witness: true });
+    for (const tx of [A, B, A]) h.accept(tx);
+    h.pass(0);
+    expect(h.sent('inv').map(s => s.peer)).toEqual([trusted!.id]);
+    for (const tx of [A, B]) relay.markKnown(knowing!, tx.wtxid);
+    h.disconnect(leaving!);
+    h.pass(60_000);
+    expect(h.sent('inv').map(s => [s.peer, hashesOf(s.message.items).length])).toEqual([[told!.id, 2]]);
+    expect(h.context.timers.nextDeadline()).toBeGreaterThan(h.now + 60_000);
+  });
+
   test('at once to trusted peers', () => {
     const { h } = start();
     const peer = h.connect({ type: 'inbound', permissions: ['noban'] });

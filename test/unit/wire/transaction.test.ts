@@ -114,6 +114,8 @@ test('created, decoded and detached transactions are the same', () => {
     const detached = read.detached();
     expect(facts(detached), `seed ${seed}`).toEqual(facts(made));
     expect(detached.raw.buffer.byteLength, 'pins nothing').toBe(made.size);
+    expect(detached.owned(), 'nothing to copy').toBe(detached);
+    expect(read.owned().raw.buffer.byteLength).toBe(made.size);
     expect(detached.outputs).toEqual(made.outputs);
   }
 });
