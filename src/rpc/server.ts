@@ -6,6 +6,7 @@
  * Answers carry `Content-Type: application/json` and nothing more: clients compare it. Connections stay open for as long
  * as `-rpcservertimeout` says. Stopping first refuses new calls, then lets those that run answer.
  */
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Log } from '../base/log.ts';
@@ -68,6 +69,8 @@ export class RpcServer {
   #running = 0;
   #stopping = false;
   #lastAllowed: string | undefined;
+  /** The newest answer of each connection, begun or not. */
+  readonly #lastOf = new WeakMap<Socket, ServerResponse>();
   #whenIdle: (() => void) | undefined;
 
   /** Throws RpcServerError for a bad `allowIp`. */
@@ -131,7 +134,9 @@ export class RpcServer {
       connectionsCheckingInterval: Math.min(timeoutMs, CHECKING_MS),
     });
     server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-      if (!this.#refuseEarly(request, response)) void this.#handle(request, response);
+      const before = this.#lastOf.get(request.socket);
+      this.#lastOf.set(request.socket, response);
+      if (!this.#refuseEarly(request, response)) void this.#handle(request, response, before);
     });
     server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
       const isSilent = error.code === 'ECONNRESET' || error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
@@ -174,9 +179,15 @@ export class RpcServer {
     return false;
   }
 
-  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  /** `before`: the answer to the last request of this connection; what it asks for is done before this is begun. */
+  async #handle(
+    request: IncomingMessage,
+    response: ServerResponse,
+    before: ServerResponse | undefined,
+  ): Promise<void> {
     try {
       const body = await bodyOf(request);
+      if (before !== undefined && !before.writableEnded && !before.destroyed) await once(before, 'close');
       this.#running += 1;
       // The call runs until its answer has left, or its client has: stopping waits for that.
       response.once('close', () => this.#callEnded());

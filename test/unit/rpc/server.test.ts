@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { BoundMethod } from '../../../src/rpc/method.ts';
 import { httpCall, startTestServer, type TestServer, untilActive } from '../../support/rpc-server.ts';
 
 const COUNT = '"method":"getblockcount"';
@@ -143,6 +144,38 @@ describe('one server', () => {
     const raw = await rawCall(server, [request(1) + request(2) + request(3, 'Connection: close\r\n')]);
     expect([...raw.matchAll(/"id":(\d)/g)].map(match => match[1])).toEqual(['1', '2', '3']);
   });
+});
+
+test('of one connection a call is begun when the one before it is answered', async () => {
+  const server = await startTestServer();
+  const told: string[] = [];
+  let release = () => {};
+  const method = (name: string, work: () => void | Promise<void>): BoundMethod => ({
+    ...({ name, category: 'control', description: '', params: [], results: [], examples: [] } as const),
+    async call() {
+      told.push(`${name} begins`);
+      await work();
+      told.push(`${name} ends`);
+      return null;
+    },
+  });
+  server.dispatcher.register([
+    method('slow', () => new Promise(done => (release = done))),
+    method('quick', () => {}),
+  ]);
+  const request = (name: string, extra = '') => {
+    const body = `{"method":"${name}"}`;
+    return `POST / HTTP/1.1\r\nAuthorization: ${authorization(server)}\r\n${extra}Content-Length: ${body.length}\r\n\r\n${body}`;
+  };
+  const both = rawCall(server, [request('slow') + request('quick', 'Connection: close\r\n')]);
+  // On a connection of its own nothing waits, and when it is answered the other two have been read.
+  while (told.length === 0)
+    await httpCall(server.port, { credentials: server.credentials, body: `{${COUNT}}` });
+  expect(told).toEqual(['slow begins']);
+  release();
+  await both;
+  expect(told).toEqual(['slow begins', 'slow ends', 'quick begins', 'quick ends']);
+  await server.stop();
 });
 
 test('before init is over every call is answered with what it does', async () => {
