@@ -176,16 +176,25 @@ export class RegtestNode {
     return this.#call(`/wallet/${encodeURIComponent(wallet)}`, method, params);
   }
 
+  /** The same method for each of these parameters, in one request; rejects for the first that fails. */
+  async rpcEach<T = unknown>(method: string, paramsOfEach: readonly unknown[][]): Promise<T[]> {
+    const calls = paramsOfEach.map((params, id) => ({ jsonrpc: '2.0', id, method, params }));
+    const replies = (await this.#post('/', calls)) as Reply<T>[];
+    return replies.map(reply => resultOf(method, reply));
+  }
+
   async #call<T>(where: string, method: string, params: unknown): Promise<T> {
+    return resultOf(method, (await this.#post(where, { jsonrpc: '2.0', id: 1, method, params })) as Reply<T>);
+  }
+
+  async #post(where: string, body: unknown): Promise<unknown> {
     const response = await fetch(`http://127.0.0.1:${this.setup.rpcPort}${where}`, {
       method: 'POST',
       headers: { authorization: this.#authorization, 'content-type': 'application/json' },
-      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
+      body: JSON.stringify(body),
     });
     if (response.status === 401) throw new Error(`${this.name} does not know the cookie`);
-    const reply = (await response.json()) as { result: T; error?: { code: number; message: string } };
-    if (reply.error) throw new RpcError(method, reply.error.code, reply.error.message);
-    return reply.result;
+    return response.json();
   }
 
   async stop(): Promise<void> {
@@ -207,4 +216,14 @@ export class RegtestNode {
     child.kill('SIGKILL');
     await ended;
   }
+}
+
+interface Reply<T> {
+  readonly result: T;
+  readonly error?: { readonly code: number; readonly message: string };
+}
+
+function resultOf<T>(method: string, { result, error }: Reply<T>): T {
+  if (error) throw new RpcError(method, error.code, error.message);
+  return result;
 }

@@ -58,10 +58,10 @@ export async function createNode(
     '-fixedseeds=0',
     '-listenonion=0',
     '-discover=0',
+    // On regtest bitcoind looks through its whole index after each block unless told not to, and ours now and then.
+    '-checkblockindex=0',
   ];
-  // On regtest bitcoind looks through its whole index after each block unless told not to.
-  const own =
-    who === 'bitcoind' ? ['-natpmp=0', '-printtoconsole=0', '-disablewallet', '-checkblockindex=0'] : [];
+  const own = who === 'bitcoind' ? ['-natpmp=0', '-printtoconsole=0', '-disablewallet'] : [];
   const node = new RegtestNode({
     name: who,
     host: '127.0.0.1',
