@@ -22,19 +22,17 @@ interface WorkerJob {
 /** `end`: no more jobs come, and it ends by itself. */
 export type WorkerMessage = WorkerJob | 'end';
 
-/** What it answers. */
-export interface WorkerAnswer {
-  readonly id: number;
-  readonly failures: readonly UnitFailure[];
-}
+/** What it answers; first of all that it is ready. */
+export type WorkerAnswer = 'ready' | { readonly id: number; readonly failures: readonly UnitFailure[] };
 
 assert(parentPort !== null, 'this file runs as a worker');
 const port = parentPort;
 const { engine, signatures } = workerData as WorkerStart;
-const ready = loadVerifier(engine).then(verifier => verifiersOf(verifier, signatures));
-
-// What comes before the engine is loaded waits for it, in order.
-port.on('message', (message: WorkerMessage) => void ready.then(verifiers => handle(message, verifiers)));
+void loadVerifier(engine).then(verifier => {
+  const verifiers = verifiersOf(verifier, signatures);
+  port.on('message', (message: WorkerMessage) => handle(message, verifiers));
+  port.postMessage('ready' satisfies WorkerAnswer);
+});
 
 function handle(message: WorkerMessage, verifiers: ReturnType<typeof verifiersOf>): void {
   if (message === 'end') {

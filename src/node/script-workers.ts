@@ -46,8 +46,10 @@ export function workerCount(par: number, cores: number = availableParallelism())
 }
 
 interface Job {
+  readonly buffer: SharedArrayBuffer;
+  readonly use: SignatureCacheUse;
   readonly failures: UnitFailure[];
-  /** Threads that have not reported yet. */
+  /** Threads that take part and have not reported yet. */
   pending: number;
   readonly resolve: (failure: ScriptFailure | undefined) => void;
   readonly reject: (error: Error) => void;
@@ -66,18 +68,26 @@ export interface ScriptWorkersDeps {
 
 export class ScriptWorkers {
   readonly #verifiers: Readonly<Record<SignatureCacheUse, SignatureVerifier>>;
-  readonly #workers: readonly Worker[];
+  readonly #workerCount: number;
+  readonly #workerData: WorkerStart;
+  /**
+   * Begun for the first job that is worth it: a node in somebody's tests never sees one. Each takes part in jobs from when it
+   * is ready; until then the main thread goes on without it.
+   */
+  #workers: readonly Worker[] = [];
+  readonly #ready = new Set<Worker>();
+  readonly #whenReady: (() => void)[] = [];
   readonly #jobs = new Map<number, Job>();
   /** What is left for the main thread to do of each job, oldest first. */
   readonly #shares: Share[] = [];
   #nextId = 0;
   #broken: Error | undefined;
 
-  /** Starts `workers` threads that verify with the same engine, and share the cache of signatures if there is one. */
+  /** Of `workers` threads that verify with the same engine, and share the cache of signatures if there is one. */
   constructor(deps: ScriptWorkersDeps, options: { readonly workers: number }) {
     this.#verifiers = verifiersOf(deps.verifier, deps.signatures);
-    const workerData: WorkerStart = { engine: deps.verifier.name, signatures: deps.signatures };
-    this.#workers = Array.from({ length: options.workers }, () => this.#startWorker(workerData));
+    this.#workerData = { engine: deps.verifier.name, signatures: deps.signatures };
+    this.#workerCount = options.workers;
   }
 
   /**
@@ -91,8 +101,16 @@ export class ScriptWorkers {
   ): ScriptFailure | undefined | Promise<ScriptFailure | undefined> {
     let inputs = 0;
     for (const { tx } of checks) inputs += tx.inputCount;
-    if (this.#workers.length > 0 && checks.some(({ tx }) => isLong(tx))) return this.#checkApart(checks, use);
+    if (this.#workerCount > 0 && checks.some(({ tx }) => isLong(tx))) return this.#checkApart(checks, use);
     return inputs < SHARED_INPUTS_MIN ? this.#checkHere(checks, use) : this.#checkShared(checks, use, 'all');
+  }
+
+  /** Begins the threads before they are needed; resolves when all are ready. */
+  start(): Promise<void> {
+    this.#startWorkers();
+    if (this.#ready.size === this.#workerCount) return Promise.resolve();
+    for (const worker of this.#workers) worker.ref();
+    return new Promise(resolve => this.#whenReady.push(resolve));
   }
 
   /** Ends the workers; what is still being checked rejects. */
@@ -136,21 +154,26 @@ export class ScriptWorkers {
     who: 'all' | 'workers',
   ): Promise<ScriptFailure | undefined> {
     if (this.#broken !== undefined) return Promise.reject(this.#broken);
+    this.#startWorkers();
     const buffer = packJob(checks);
     const id = this.#nextId;
     this.#nextId += 1;
     return new Promise((resolve, reject) => {
-      const pending = this.#workers.length + (who === 'all' ? 1 : 0);
-      this.#jobs.set(id, { failures: [], pending, resolve, reject });
-      for (const worker of this.#workers) {
-        // An idle pool does not keep the process alive, a working one does.
-        worker.ref();
-        worker.postMessage({ id, buffer, use } satisfies WorkerMessage);
-      }
+      const job = { buffer, use, failures: [], pending: 0, resolve, reject };
+      this.#jobs.set(id, job);
+      // An idle pool does not keep the process alive, a working one does.
+      for (const worker of this.#workers) worker.ref();
+      for (const worker of this.#ready) this.#join(worker, id, job);
       if (who === 'workers') return;
+      job.pending += 1;
       this.#shares.push({ id, runner: new JobRunner(buffer, this.#verifiers[use]), failures: [] });
       if (this.#shares.length === 1) this.#helpSoon();
     });
+  }
+
+  #join(worker: Worker, id: number, job: Job): void {
+    job.pending += 1;
+    worker.postMessage({ id, buffer: job.buffer, use: job.use } satisfies WorkerMessage);
   }
 
   /** After whatever is waiting for the main thread: the next block, for one, which keeps the workers busy longer. */
@@ -192,14 +215,30 @@ export class ScriptWorkers {
     job.resolve(first && describe(first));
   }
 
-  #startWorker(workerData: WorkerStart): Worker {
+  #startWorkers(): void {
+    if (this.#workers.length < this.#workerCount)
+      this.#workers = Array.from({ length: this.#workerCount }, () => this.#startWorker());
+  }
+
+  #startWorker(): Worker {
     // Options of our own process, such as --input-type, may not suit a worker.
-    const worker = new Worker(WORKER_URL, { workerData, execArgv: [] });
+    const worker = new Worker(WORKER_URL, { workerData: this.#workerData, execArgv: [] });
     worker.unref();
-    worker.on('message', ({ id, failures }: WorkerAnswer) => this.#report(id, failures));
+    worker.on('message', (answer: WorkerAnswer) => {
+      if (answer === 'ready') this.#welcome(worker);
+      else this.#report(answer.id, answer.failures);
+    });
     worker.on('error', error => this.#fail(error));
     worker.on('exit', () => this.#fail(new Error('A script worker ended')));
     return worker;
+  }
+
+  /** It takes part in what is under way. */
+  #welcome(worker: Worker): void {
+    this.#ready.add(worker);
+    for (const [id, job] of this.#jobs) this.#join(worker, id, job);
+    if (this.#ready.size < this.#workerCount) return;
+    for (const tell of this.#whenReady.splice(0)) tell();
   }
 
   #fail(cause: Error): void {

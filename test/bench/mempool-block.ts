@@ -63,6 +63,7 @@ async function measure(
     { verifier, ...(signatures && { signatures }) },
     { workers: workerCount(0) },
   );
+  await workers.start();
   const deps = { log: SILENT_LOG, ...(scriptCache && { scriptCache }) };
   const chain = new Chain({ params: REGTEST, ...deps });
   const mempool = new Mempool({ chain, coins: chain, ...deps }, DEFAULT_MEMPOOL_OPTIONS);

@@ -29,6 +29,7 @@ export const realBlocksScenario: Scenario = {
     const verifier = await loadVerifier('auto');
     // The main thread is the other one.
     const workers = new ScriptWorkers({ verifier }, { workers: 1 });
+    await workers.start();
     const rounds = short ? ROUNDS.short : ROUNDS.full;
     const figures: Figure[] = [];
     try {

@@ -42,6 +42,7 @@ export const scriptScenario: Scenario = {
     }
     const workers = workerCount(0);
     const pool = new ScriptWorkers({ verifier }, { workers });
+    await pool.start();
     const spoilt = [...keyHash.slice(1), { ...keyHash[0]!, ...spoilSignature(keyHash[0]!, 1) }];
     equal((await pool.check(spoilt))?.check, count - 1);
     const start = performance.now();

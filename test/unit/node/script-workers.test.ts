@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { AssertionError } from '../../../src/base/assert.ts';
 import { EMPTY_BYTES, type Txid, ZERO_HASH } from '../../../src/base/bytes.ts';
 import type { ScriptCheck } from '../../../src/chain/effects.ts';
@@ -51,6 +51,7 @@ test.each([
 
 describe.each([0, 1, 2])('%i workers', workers => {
   const pool = new ScriptWorkers({ verifier }, { workers });
+  beforeAll(() => pool.start());
   afterAll(() => pool.close());
   const few = checksOf(1, 3);
   const many = checksOf(1, 40, 2, 2, 17, 1);
@@ -96,6 +97,34 @@ describe.each([0, 1, 2])('%i workers', workers => {
   });
 });
 
+describe('before the workers are there', () => {
+  const many = checksOf(1, 40, 2, 300, 17, 1);
+
+  test('the main thread goes on without them', async () => {
+    const pool = new ScriptWorkers({ verifier }, { workers: 2 });
+    const answers = [pool.check(many), pool.check(spoil(many, 3, 250)), pool.check(many)];
+    expect(await Promise.all(answers)).toEqual([
+      undefined,
+      { check: 3, input: 250, error: NULLFAIL },
+      undefined,
+    ]);
+    await pool.start();
+    expect(await pool.check(spoil(many, 4, 16))).toEqual({ check: 4, input: 16, error: NULLFAIL });
+    await pool.close();
+  });
+
+  test('what only they may do waits for them', async () => {
+    const pool = new ScriptWorkers({ verifier }, { workers: 2 });
+    const failing = longCheck(Uint8Array.of(0x6a));
+    expect(await pool.check([...many, failing])).toEqual({
+      check: 6,
+      input: 0,
+      error: 'OP_RETURN was encountered',
+    });
+    await pool.close();
+  });
+});
+
 test('a closed pool rejects what it was asked and what it is asked', async () => {
   const pool = new ScriptWorkers({ verifier }, { workers: 1 });
   const many = checksOf(200);
@@ -109,6 +138,7 @@ test.each([0, 1, 3])(
   'an exception rejects the job, on whichever of %i + 1 threads it is met',
   async workers => {
     const pool = new ScriptWorkers({ verifier }, { workers });
+    await pool.start();
     const checks = checksOf(200, 40);
     // One spent output too few: a bug of whoever asks.
     const broken = { ...checks[1]!, spent: checks[1]!.spent.slice(1) };
@@ -141,7 +171,11 @@ test('an idle pool lets the process end, a working one does not', () => {
 
 test('workers that are closed while they begin end by themselves', async () => {
   // Ended from outside, one in some hundreds took the process with it, while it was loading the engine.
-  for (let i = 0; i < 5; i += 1) await new ScriptWorkers({ verifier }, { workers: 2 }).close();
+  for (let i = 0; i < 5; i += 1) {
+    const pool = new ScriptWorkers({ verifier }, { workers: 2 });
+    void pool.start();
+    await pool.close();
+  }
   const broken = new ScriptWorkers({ verifier }, { workers: 1 });
   await broken.close();
   await broken.close();
@@ -159,6 +193,7 @@ describe('the cache of signatures', () => {
   test.each([0, 2])('is read on all of %i + 1 threads, and not for other signatures', async workers => {
     const signatures = createSignatureCache(new Uint8Array(32).fill(1), 1 << 16);
     const pool = new ScriptWorkers({ verifier, signatures }, { workers });
+    await pool.start();
     const spoilt = spoil(checksOf(1, 40, 60), 1, 39);
     const failure = { check: 1, input: 39, error: NULLFAIL };
     expect(await pool.check(spoilt)).toEqual(failure);
@@ -174,6 +209,7 @@ describe('the cache of signatures', () => {
   test('is filled by workers too, with what is good', async () => {
     const signatures = createSignatureCache(new Uint8Array(32).fill(2), 1 << 16);
     const pool = new ScriptWorkers({ verifier, signatures }, { workers: 2 });
+    await pool.start();
     const checks = checksOf(1, 300);
     await pool.check(checks, 'keeps');
     await pool.close();
