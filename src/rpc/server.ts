@@ -31,6 +31,8 @@ const KNOWN_VERBS: ReadonlySet<string> = new Set(['GET', 'POST', 'HEAD', 'PUT'])
 const WALLET_PREFIX = '/wallet/';
 const PLAIN_TYPE = 'text/html; charset=ISO-8859-1';
 const BAD_REQUEST = 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
+const METHOD_NOT_ALLOWED =
+  'HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
 
 const DEFAULT_SERVER_TIMEOUT_S = 30;
 const DEFAULT_WORK_QUEUE = 64;
@@ -138,6 +140,8 @@ export class RpcServer {
       this.#lastOf.set(request.socket, response);
       if (!this.#refuseEarly(request, response)) void this.#handle(request, response, before);
     });
+    // Node would drop the connection.
+    server.on('connect', (_request, socket) => socket.end(METHOD_NOT_ALLOWED));
     server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
       const isSilent = error.code === 'ECONNRESET' || error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
       if (isSilent || !socket.writable) socket.destroy();

@@ -136,6 +136,10 @@ describe('one server', () => {
     expect(await rawCall(server, lines)).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
   });
 
+  test('CONNECT → 405', async () => {
+    expect(await rawCall(server, ['CONNECT / HTTP/1.1', '', ''])).toMatch(/^HTTP\/1\.1 405 /);
+  });
+
   test('a connection is kept open, requests in it are answered in order, without a Host line too', async () => {
     const body = (id: number) => `{${COUNT},"id":${id}}`;
     const request = (id: number, extra = '') =>
