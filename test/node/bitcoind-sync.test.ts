@@ -19,6 +19,9 @@ describeBitcoind('we sync from bitcoind', () => {
     core = await bitcoind(sandbox, 'core');
     await core.start();
     await fillChain(core, ADDRESS_TYPES);
+    // What bitcoind has not flushed it loses when killed: with all of its chain, if that is new.
+    await core.stop();
+    await core.start();
   });
   afterAll(() => sandbox.close());
 
