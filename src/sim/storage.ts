@@ -1,16 +1,16 @@
 /**
  * A simulated node's storage: what it wrote itself, over a snapshot that all nodes share. Bytes of blocks are kept by
- * reference, for they are the same at every node. No simulated node starts twice, and the index is read at a start only,
+ * reference, for they are the same at every node, and so are coins. No simulated node starts twice, and the index is read at a start only,
  * so it is not kept.
  */
 
 import { assert } from '../base/assert.ts';
-import { bytesToBinary } from '../base/bytes.ts';
+import { bytesToBinary, equalBytes } from '../base/bytes.ts';
 import type { Chain } from '../chain/chain.ts';
 import type { FilePosition, StorageEffect } from '../chain/effects.ts';
 import type { MemoryStorage } from '../chain/memory-storage.ts';
 import type { ChainstateRecords } from '../chain/startup.ts';
-import type { Entry } from '../store/store.ts';
+import type { BatchOp, Entry } from '../store/store.ts';
 
 /** A chain as it was flushed: nobody writes to it any more. */
 export interface Snapshot {
@@ -20,18 +20,34 @@ export interface Snapshot {
   readonly records: ChainstateRecords;
 }
 
+/** Coins that nodes wrote, once for all of them: nearly all write the same. */
+export class SharedCoins {
+  readonly #known = new Map<string, { readonly key: string; readonly value: Uint8Array }>();
+
+  /** `value` under `key`, as the first who wrote it has them. */
+  of(key: string, value: Uint8Array): { readonly key: string; readonly value: Uint8Array } {
+    const known = this.#known.get(key);
+    if (known !== undefined && equalBytes(known.value, value)) return known;
+    const own = { key, value };
+    if (known === undefined) this.#known.set(key, own);
+    return own;
+  }
+}
+
 /** The file that holds what the node appended itself; the snapshot's is 0. */
 const OWN_FILE = 1;
 
 export class NodeStorage {
   readonly #snapshot: Snapshot;
+  readonly #shared: SharedCoins;
   /** null: spent. */
   readonly #coins = new Map<string, Uint8Array | null>();
   readonly #blocks: Uint8Array[] = [];
   readonly #undo: Uint8Array[] = [];
 
-  constructor(snapshot: Snapshot) {
+  constructor(snapshot: Snapshot, shared: SharedCoins) {
     this.#snapshot = snapshot;
+    this.#shared = shared;
   }
 
   /** The first two steps of a chain's start; the records are for the third. */
@@ -60,8 +76,7 @@ export class NodeStorage {
       case 'appendUndo':
         return append(this.#undo, effect.raw);
       case 'writeCoins':
-        for (const op of effect.ops)
-          this.#coins.set(bytesToBinary(op.key), op.type === 'put' ? op.value : null);
+        for (const op of effect.ops) this.#write(bytesToBinary(op.key), op);
         return;
       case 'blockFileUsage':
         return [];
@@ -74,6 +89,14 @@ export class NodeStorage {
       case 'pause':
         return;
     }
+  }
+
+  #write(name: string, op: BatchOp): void {
+    if (op.type === 'put') {
+      const { key, value } = this.#shared.of(name, op.value);
+      this.#coins.set(key, value);
+    } else if (this.#snapshot.storage.coins.get(op.key) === undefined) this.#coins.delete(name);
+    else this.#coins.set(name, null);
   }
 
   #coin(key: Uint8Array): Uint8Array | undefined {

@@ -18,6 +18,7 @@ import { NODE_SERVICES, type NodeShape } from './node-options.ts';
 import { ScriptVerdicts } from './script-verdicts.ts';
 import { type NodeDeps, SimNode } from './sim-node.ts';
 import type { ValidationCosts } from './sim-writer.ts';
+import { SharedCoins } from './storage.ts';
 import { Trace } from './trace.ts';
 
 export interface WorldOptions {
@@ -89,7 +90,19 @@ export class World {
     const frames = new Frames(base.params.magic, options);
     const scripts = new ScriptVerdicts(deps.verifier, { shared: options.sharesVerdicts });
     const { costs } = options;
-    this.#nodeDeps = { agenda, network, metrics, trace, base, frames, scripts, costs, wiretap: checks };
+    const coins = new SharedCoins();
+    this.#nodeDeps = {
+      agenda,
+      network,
+      metrics,
+      trace,
+      base,
+      coins,
+      frames,
+      scripts,
+      costs,
+      wiretap: checks,
+    };
   }
 
   get now(): Milliseconds {

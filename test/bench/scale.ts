@@ -1,20 +1,23 @@
 /**
  * `npm run scale [ROW …]`: how large a world this machine carries, each figure beside what it is to be. Rows: rate, memory,
- * day, hour, crowd. The last three take many minutes; without arguments the first two are run. Times are processor time of
- * this process on one core, garbage collection included.
+ * standing, day, hour, crowd. The last three take an hour or hours; without arguments the first two are run. Times are
+ * processor time of this process on one core, garbage collection included.
  */
 import assert from 'node:assert';
 import os from 'node:os';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/base/clock.ts';
 import { loadVerifierSync } from '../../src/crypto/verifier.ts';
 import { addNetwork, SETTLING_MS } from '../../src/sim/overlay.ts';
-import type { Outcome, ScenarioOptions } from '../../src/sim/scenario.ts';
+import type { Outcome, Scenario, ScenarioOptions } from '../../src/sim/scenario.ts';
 import { createWorld, pass } from '../../src/sim/scenario.ts';
 import { propagation } from '../../src/sim/scenarios/propagation.ts';
+import { waves } from '../../src/sim/scenarios/waves.ts';
 import { optionsOf } from '../../src/sim/scenarios.ts';
-import type { World } from '../../src/sim/world.ts';
+import { DEFAULT_NETWORK, type World } from '../../src/sim/world.ts';
 
 const DEPS = { verifier: loadVerifierSync('auto') };
+/** As the model has them that the figures are compared with. */
+const PLAIN_LINKS = { network: { ...DEFAULT_NETWORK, latencyMs: 10, latencySigma: 0 } } as const;
 /** Two looks at the same world: what lies between is links. */
 const MEMORY_NODES = 300;
 
@@ -46,44 +49,58 @@ const ROWS: Readonly<Record<string, () => void>> = {
     tell(`a node with ${ends.toFixed(1)} ends of links`, (linked - before) / MEMORY_NODES / 1_024, 'KiB', `≤ ${Math.round(80 + 2 * ends)}`);
     tell('a link, both its ends', (linked - made) / links / 1_024, 'KiB', '≤ 4');
   },
+  standing() {
+    const nodes = 4_400;
+    const options = optionsOf(waves, { nodes, reachable: 1 / 11, ...PLAIN_LINKS, txPerSecond: 0.1 });
+    const world = createWorld(DEPS, options);
+    const before = { bytes: heapBytes(), seconds: processorSeconds() };
+    addNetwork(world, options);
+    const seconds = processorSeconds() - before.seconds;
+    const links = world.network.links.size;
+    const ends = (2 * links) / nodes;
+    tell(`a node with ${ends.toFixed(1)} ends of links that stand`, (heapBytes() - before.bytes) / nodes / 1_024, 'KiB', `≤ ${Math.round(80 + 2 * ends)}`);
+    tell('to make it, and its links', (seconds / nodes) * 1_000, 'ms', '< 6');
+  },
   day() {
-    const { seconds } = run({ nodes: 1_000, duration: DAY_MS, txPerSecond: 0.1, blockInterval: 10 * MINUTE_MS });
+    const { seconds } = run({ overlay: 'standing', nodes: 1_000, duration: DAY_MS, txPerSecond: 0.1, blockInterval: 10 * MINUTE_MS });
     tell('1,000 nodes, 24 virtual hours, 0.1 tx/s, 144 blocks', seconds / 60, 'min', '≤ 20');
   },
   hour() {
-    const { seconds } = run({ nodes: 10_000, duration: HOUR_MS, txPerSecond: 0.1, blockInterval: 10 * MINUTE_MS });
+    const { seconds } = run({ overlay: 'standing', nodes: 10_000, duration: HOUR_MS, txPerSecond: 0.1, blockInterval: 10 * MINUTE_MS });
     tell('10,000 nodes, one virtual hour, 0.1 tx/s', seconds / 60, 'min', '≤ 10');
   },
   crowd() {
-    const { seconds } = run({
-      nodes: 100_000,
-      reachable: 0.1,
-      duration: MINUTE_MS,
-      txPerSecond: 1 / 60,
-      blockInterval: 40 * SECOND_MS,
-    });
-    tell('100,000 nodes, a transaction and a block or two', seconds / 60, 'min', '≤ 10');
+    const { seconds, outcome } = run({ nodes: 100_000, reachable: 1 / 11, ...PLAIN_LINKS }, waves);
+    tell('100,000 nodes, a transaction and a block', seconds / 60, 'min', '≤ 10');
+    for (const { name, value, unit } of outcome.figures)
+      process.stdout.write(`  ${name}: ${value.toPrecision(4)} ${unit}\n`);
   },
 }; // biome-ignore format: a table
 
 interface Run {
   readonly world: World;
+  readonly outcome: Outcome;
   readonly seconds: number;
   /** When the overlay stood. */
   readonly settled: { readonly seconds: number; readonly messages: number };
 }
 
-function run(chosen: Partial<ScenarioOptions>): Run {
-  const began = process.cpuUsage();
-  const spent = () => {
-    const { user, system } = process.cpuUsage(began);
-    return (user + system) / 1e6;
-  };
+function processorSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+}
+
+function run(chosen: Partial<ScenarioOptions>, scenario: Scenario = propagation): Run {
+  const began = processorSeconds();
+  const spent = () => processorSeconds() - began;
   let settled = { seconds: 0, messages: 0 };
   let told = 0;
-  const course = propagation.run(DEPS, optionsOf(propagation, chosen));
+  const course = scenario.run(DEPS, optionsOf(scenario, chosen));
   for (let step = course.next(); ; step = course.next()) {
-    if (step.done) return { world: checked(step.value).world, seconds: spent(), settled };
+    if (step.done) {
+      const outcome = checked(step.value);
+      return { world: outcome.world, outcome, seconds: spent(), settled };
+    }
     const world = step.value;
     const { delivered } = world.network.frames;
     if (world.metrics.made.tx === 0) settled = { seconds: spent(), messages: delivered };
