@@ -107,7 +107,7 @@ export function parseDuration(text: string, option: string): Milliseconds {
   return Number(match[1]) * unit;
 }
 
-function optionsFrom(args: SimulateArguments): Partial<ScenarioOptions> {
+export function optionsFrom(args: SimulateArguments): Partial<ScenarioOptions> {
   const {
     nodes,
     seed,
@@ -137,14 +137,15 @@ function optionsFrom(args: SimulateArguments): Partial<ScenarioOptions> {
     throw new ConfigError(
       `--relay-strategy ${args.relayStrategy} is none of flood, gossip-1 … gossip-125, tree, reconcile`,
     );
-  const overlay = OVERLAYS.find(name => name === (args.overlay ?? 'dialed'));
-  if (overlay === undefined)
+  const overlay = OVERLAYS.find(name => name === args.overlay);
+  if (args.overlay !== undefined && overlay === undefined)
     throw new ConfigError(`--overlay ${args.overlay} is none of ${OVERLAYS.join(', ')}`);
   return {
     seed,
     memo,
     strategy,
-    overlay,
+    // The scenario's own otherwise.
+    ...(overlay !== undefined && { overlay }),
     ...(nodes !== undefined && { nodes }),
     ...(duration !== undefined && { duration: parseDuration(duration, 'duration') }),
     ...(reachable !== undefined && { reachable }),

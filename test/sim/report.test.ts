@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import type { Hash256 } from '../../src/base/bytes.ts';
-import { parseDuration } from '../../src/cli/simulate.ts';
+import { optionsFrom, parseDuration } from '../../src/cli/simulate.ts';
 import { loadVerifierSync } from '../../src/crypto/verifier.ts';
 import { CheckFailure } from '../../src/sim/checks.ts';
 import { delayAtShare, Metrics } from '../../src/sim/metrics.ts';
@@ -15,6 +15,20 @@ import { roundUp } from '../../src/sim/svg.ts';
 import { runScenario, SMALL } from './run.ts';
 
 const PROGRAM = new URL('../../bin/node', import.meta.url).pathname;
+
+test.each([
+  ['propagation', undefined, 'dialed'],
+  ['waves', undefined, 'standing'],
+  ['propagation', 'standing', 'standing'],
+  ['waves', 'dialed', 'dialed'],
+])('%s with --overlay %s: %s', (name, overlay, expected) => {
+  const scenario = SCENARIOS.find(each => each.name === name)!;
+  const options = optionsFrom({ scenario: name, seed: 1, memo: true, overlay });
+  expect(optionsOf(scenario, options).overlay).toBe(expected);
+  expect(() => optionsFrom({ scenario: name, seed: 1, memo: true, overlay: 'none' })).toThrow(
+    '--overlay none',
+  );
+});
 
 test('a page that loads nothing, with all its pictures', () => {
   const options = optionsOf(SCENARIOS[0]!, { ...SMALL, nodes: 12 });
