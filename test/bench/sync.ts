@@ -24,8 +24,6 @@ const MIXED_INPUTS = { short: 200, full: 100_000 };
 /** Two weeks of blocks, and a little more, so that the last block with transactions is deep enough to be assumed valid. */
 const EMPTY_BLOCKS = 2_100;
 const SPENDING_HEIGHT = 150;
-/** Few enough for what one request may hold, whatever is in them. */
-const BLOCKS_PER_REQUEST = 50;
 /** The chains end long ago: that must not keep anybody from serving them. */
 const AGE_ARGS = ['-maxtipage=3153600000', '-par=2'];
 const READY_MS = 20 * 60_000;
@@ -83,13 +81,10 @@ async function sync(
     'submitheader',
     blocks.map(block => [bytesToHex(block.subarray(0, HEADER_BYTES))]),
   );
-  for (let i = 0; i < blocks.length; i += BLOCKS_PER_REQUEST) {
-    const some = blocks.slice(i, i + BLOCKS_PER_REQUEST);
-    await server.rpcEach(
-      'submitblock',
-      some.map(block => [bytesToHex(block)]),
-    );
-  }
+  await server.rpcEach(
+    'submitblock',
+    blocks.map(block => [bytesToHex(block)]),
+  );
   await until('the server has the chain', READY_MS, () => isAt(server, chain));
   const figures = await contest(root, name, runs, {
     chain: 'regtest',
