@@ -47,14 +47,16 @@ export function notRecognized({ folder }: WalletLocation): WalletHostError {
   );
 }
 
-/** Names of all wallets below the directory. */
+/** Names of all wallets below the directory; a link to a wallet's folder is one too, but nothing is looked for below it. */
 export async function listWalletFolders(directory: string): Promise<readonly string[]> {
   if (!existsSync(directory)) return [];
-  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
-  return entries
-    .filter(entry => entry.isFile() && entry.name === WALLET_FILE)
-    .map(entry => relative(directory, entry.parentPath).split(sep).join('/'))
-    .sort();
+  const folders: string[] = [];
+  for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (entry.isFile() && entry.name === WALLET_FILE) folders.push(entry.parentPath);
+    else if (entry.isSymbolicLink() && existsSync(join(path, WALLET_FILE))) folders.push(path);
+  }
+  return folders.map(folder => relative(directory, folder).split(sep).join('/')).sort();
 }
 
 /** What went wrong with a file, as the host says it. */

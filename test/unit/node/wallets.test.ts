@@ -1,5 +1,5 @@
 /** Wallets on disk and their RPC methods, over a node in memory. */
-import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -99,6 +99,17 @@ async function errorOf(work: Promise<unknown>): Promise<[code: number, message: 
 }
 
 describe('several wallets', () => {
+  test('lie behind links too, and links that go round in circles are not followed', async () => {
+    const rig = new Rig(folder);
+    await mkdir(join(folder, 'wallets/plain'), { recursive: true });
+    await symlink('plain', join(folder, 'wallets/linked'));
+    await symlink('..', join(folder, 'wallets/round'));
+    await rig.call('createwallet', ['linked']);
+    expect(await rig.call('listwalletdir')).toMatchObject({
+      wallets: [{ name: 'linked' }, { name: 'plain' }],
+    });
+  });
+
   test('are told apart by the path of the call', async () => {
     const rig = new Rig(folder);
     expect((await errorOf(rig.call('getbalance')))[0]).toBe(-18);
