@@ -12,8 +12,27 @@ const LOCK_NAME = '.lock';
 
 const WALLETS_NAME = 'wallets';
 
-/** `<chain>/wallets`, or the chain's own directory where somebody has removed that. */
-export function defaultWalletDirectory(directory: string): string {
+/**
+ * Where wallets are: `-walletdir`, which has to be there, else `<chain>/wallets`, or the chain's own directory where somebody
+ * has removed that (Core: VerifyWallets). Throws ConfigError.
+ */
+export function walletDirectory({ settings, directory }: Pick<NodeConfig, 'settings' | 'directory'>): string {
+  const wanted = settings.text('walletdir');
+  if (wanted === undefined) return defaultWalletDirectory(directory);
+  const found = fs.statSync(wanted, { throwIfNoEntry: false });
+  const wrong =
+    found === undefined
+      ? 'does not exist'
+      : !found.isDirectory()
+        ? 'is not a directory'
+        : !path.isAbsolute(wanted)
+          ? 'is a relative path'
+          : undefined;
+  if (wrong !== undefined) throw new ConfigError(`Specified -walletdir "${wanted}" ${wrong}`);
+  return wanted;
+}
+
+function defaultWalletDirectory(directory: string): string {
   const wallets = path.join(directory, WALLETS_NAME);
   return fs.existsSync(wallets) ? wallets : directory;
 }

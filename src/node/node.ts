@@ -16,7 +16,7 @@ import { RpcServer } from '../rpc/server.ts';
 import { NodeClock, Scheduler } from './clocks.ts';
 import type { NodeConfig } from './config.ts';
 import type { DebugLog } from './debug-log.ts';
-import { defaultWalletDirectory, takeDirectories } from './directories.ts';
+import { takeDirectories, walletDirectory } from './directories.ts';
 import type { Engine } from './engine.ts';
 import {
   mempoolOptions,
@@ -314,7 +314,7 @@ class HearsayNode implements RunningNode {
   }
 
   async #startWallets(engine: Engine, node: NodeFacade): Promise<Wallets> {
-    const { settings, params, directory, settingsFile } = this.#config;
+    const { settings, params, settingsFile } = this.#config;
     const { dustRelayFeeRate } = mempoolOptions(settings, params);
     const wallets = new Wallets(
       {
@@ -326,7 +326,7 @@ class HearsayNode implements RunningNode {
         onFatal: error => this.#lifetime.end(error),
       },
       {
-        directory: path.resolve(directory, settings.text('walletdir') ?? defaultWalletDirectory(directory)),
+        directory: walletDirectory(this.#config),
         settingsFile,
         notifyCommand: settings.text('walletnotify'),
         dustRelayFeeRate,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { loadConfig } from '../../../src/node/config.ts';
-import { takeDirectories } from '../../../src/node/directories.ts';
+import { takeDirectories, walletDirectory } from '../../../src/node/directories.ts';
 import { parseDashArguments } from '../../../src/node/settings.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'directories-'));
@@ -52,4 +52,20 @@ test('nothing is made where another program lives', () => {
   writeFileSync(join(chainstate, 'CURRENT'), 'MANIFEST-000001\n');
   expect(() => takeDirectories(config(`-datadir=${data}`))).toThrow('belongs to another program');
   expect(readdirSync(join(data, 'regtest'))).toEqual(['chainstate']);
+});
+
+test.each<[string, () => string, string]>([
+  ['nowhere', () => join(folder(), 'absent'), 'does not exist'],
+  ['a file', () => new URL(import.meta.url).pathname, 'is not a directory'],
+  ['relative', () => 'src', 'is a relative path'],
+])('-walletdir=%s is refused', (_, where, why) => {
+  const wanted = where();
+  expect(() => walletDirectory(config(`-datadir=${folder()}`, `-walletdir=${wanted}`))).toThrow(
+    `Specified -walletdir "${wanted}" ${why}`,
+  );
+});
+
+test('-walletdir that is there counts', () => {
+  const wanted = folder();
+  expect(walletDirectory(config(`-datadir=${folder()}`, `-walletdir=${wanted}`))).toBe(wanted);
 });
