@@ -76,7 +76,7 @@ export class ScriptWorkers {
    */
   #workers: readonly Worker[] = [];
   readonly #ready = new Set<Worker>();
-  readonly #whenReady: (() => void)[] = [];
+  readonly #whenReady: { readonly resolve: () => void; readonly reject: (error: Error) => void }[] = [];
   readonly #jobs = new Map<number, Job>();
   /** What is left for the main thread to do of each job, oldest first. */
   readonly #shares: Share[] = [];
@@ -105,12 +105,13 @@ export class ScriptWorkers {
     return inputs < SHARED_INPUTS_MIN ? this.#checkHere(checks, use) : this.#checkShared(checks, use, 'all');
   }
 
-  /** Begins the threads before they are needed; resolves when all are ready. */
+  /** Begins the threads before they are needed; resolves when all are ready, rejects when the pool ends before. */
   start(): Promise<void> {
+    if (this.#broken !== undefined) return Promise.reject(this.#broken);
     this.#startWorkers();
     if (this.#ready.size === this.#workerCount) return Promise.resolve();
     for (const worker of this.#workers) worker.ref();
-    return new Promise(resolve => this.#whenReady.push(resolve));
+    return new Promise((resolve, reject) => this.#whenReady.push({ resolve, reject }));
   }
 
   /** Ends the workers; what is still being checked rejects. */
@@ -161,7 +162,6 @@ export class ScriptWorkers {
     return new Promise((resolve, reject) => {
       const job = { buffer, use, failures: [], pending: 0, resolve, reject };
       this.#jobs.set(id, job);
-      // An idle pool does not keep the process alive, a working one does.
       for (const worker of this.#workers) worker.ref();
       for (const worker of this.#ready) this.#join(worker, id, job);
       if (who === 'workers') return;
@@ -210,9 +210,14 @@ export class ScriptWorkers {
     job.pending -= 1;
     if (job.pending > 0) return;
     this.#jobs.delete(id);
-    if (this.#jobs.size === 0) for (const worker of this.#workers) worker.unref();
+    this.#restIfIdle();
     const first = firstFailure(job.failures);
     job.resolve(first && describe(first));
+  }
+
+  /** An idle pool does not keep the process alive, a working one does. */
+  #restIfIdle(): void {
+    if (this.#jobs.size === 0) for (const worker of this.#workers) worker.unref();
   }
 
   #startWorkers(): void {
@@ -238,7 +243,8 @@ export class ScriptWorkers {
     this.#ready.add(worker);
     for (const [id, job] of this.#jobs) this.#join(worker, id, job);
     if (this.#ready.size < this.#workerCount) return;
-    for (const tell of this.#whenReady.splice(0)) tell();
+    for (const { resolve } of this.#whenReady.splice(0)) resolve();
+    this.#restIfIdle();
   }
 
   #fail(cause: Error): void {
@@ -247,7 +253,8 @@ export class ScriptWorkers {
 
   #end(reason: Error): void {
     this.#broken ??= reason;
-    for (const job of this.#jobs.values()) job.reject(this.#broken);
+    for (const waiting of [...this.#jobs.values(), ...this.#whenReady.splice(0)])
+      waiting.reject(this.#broken);
     this.#jobs.clear();
     this.#shares.length = 0;
   }

@@ -157,6 +157,7 @@ test('an idle pool lets the process end, a working one does not', () => {
     import { loadVerifierSync } from './dist/src/crypto/verifier.js';
     import { signedKeyHashSpend } from './dist/test/support/signed-spends.js';
     const pool = new ScriptWorkers({ verifier: loadVerifierSync('auto') }, { workers: 2 });
+    await pool.start();
     const failure = await pool.check([{ ...signedKeyHashSpend(1, 64), flags: 0 }]);
     console.log('checked', failure);`;
   const run = spawnSync(process.execPath, ['--input-type=module', '-e', script], {
@@ -173,8 +174,10 @@ test('workers that are closed while they begin end by themselves', async () => {
   // Ended from outside, one in some hundreds took the process with it, while it was loading the engine.
   for (let i = 0; i < 5; i += 1) {
     const pool = new ScriptWorkers({ verifier }, { workers: 2 });
-    void pool.start();
+    const start = expect(pool.start()).rejects.toThrow('closed');
     await pool.close();
+    await start;
+    await expect(pool.start()).rejects.toThrow('closed');
   }
   const broken = new ScriptWorkers({ verifier }, { workers: 1 });
   await broken.close();
