@@ -19,16 +19,13 @@ const WALLETS_NAME = 'wallets';
 export function walletDirectory({ settings, directory }: Pick<NodeConfig, 'settings' | 'directory'>): string {
   const wanted = settings.text('walletdir');
   if (wanted === undefined) return defaultWalletDirectory(directory);
+  const refuse = (why: string): never => {
+    throw new ConfigError(`Specified -walletdir "${wanted}" ${why}`);
+  };
   const found = fs.statSync(wanted, { throwIfNoEntry: false });
-  const wrong =
-    found === undefined
-      ? 'does not exist'
-      : !found.isDirectory()
-        ? 'is not a directory'
-        : !path.isAbsolute(wanted)
-          ? 'is a relative path'
-          : undefined;
-  if (wrong !== undefined) throw new ConfigError(`Specified -walletdir "${wanted}" ${wrong}`);
+  if (found === undefined) return refuse('does not exist');
+  if (!found.isDirectory()) return refuse('is not a directory');
+  if (!path.isAbsolute(wanted)) return refuse('is a relative path');
   return wanted;
 }
 
