@@ -215,9 +215,9 @@ export class ScriptWorkers {
     job.resolve(first && describe(first));
   }
 
-  /** An idle pool does not keep the process alive, a working one does. */
+  /** An idle pool does not keep the process alive; a working one does, and one whose end is awaited. */
   #restIfIdle(): void {
-    if (this.#jobs.size === 0) for (const worker of this.#workers) worker.unref();
+    if (this.#jobs.size === 0 && this.#broken === undefined) for (const worker of this.#workers) worker.unref();
   }
 
   #startWorkers(): void {
