@@ -217,7 +217,8 @@ export class ScriptWorkers {
 
   /** An idle pool does not keep the process alive; a working one does, and one whose end is awaited. */
   #restIfIdle(): void {
-    if (this.#jobs.size === 0 && this.#broken === undefined) for (const worker of this.#workers) worker.unref();
+    if (this.#jobs.size === 0 && this.#broken === undefined)
+      for (const worker of this.#workers) worker.unref();
   }
 
   #startWorkers(): void {
