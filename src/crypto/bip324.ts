@@ -5,10 +5,11 @@
  * header and the contents under ChaCha20-Poly1305. Keys of both are replaced every 224 packets, so that a stolen one does
  * not open what was sent long before. Source: Core src/bip324.cpp, src/crypto/chacha20poly1305.cpp.
  */
-import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';
+import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { textToBytes } from '../base/bytes.ts';
 import type { Random } from '../base/random.ts';
 import { ellswiftCreate, ellswiftSharedSecret } from './ellswift.ts';
+import { hmacSha256 } from './hashes.ts';
 import { isValidSecretKey } from './keys.ts';
 
 /** Packets under one key. */
@@ -60,7 +61,9 @@ export class PacketCipher {
     const { initiating, magic } = context;
     const secret = ellswiftSharedSecret(key.secretKey, { ours: key.encoded, theirs, initiating });
     const salt = new Uint8Array([...textToBytes('bitcoin_v2_shared_secret'), ...magic]);
-    const derive = (info: string) => new Uint8Array(hkdfSync('sha256', secret, salt, info, KEY_BYTES));
+    // HKDF (RFC 5869) step by step: the first is the same for all keys, and each of them is one block long.
+    const pseudorandomKey = hmacSha256(salt, secret);
+    const derive = (info: string) => hmacSha256(pseudorandomKey, textToBytes(`${info}\x01`));
     const [us, them] = initiating ? ['initiator', 'responder'] : ['responder', 'initiator'];
     this.#sendLength = new LengthCipher(derive(`${us}_L`));
     this.#receiveLength = new LengthCipher(derive(`${them}_L`));

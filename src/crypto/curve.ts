@@ -12,6 +12,8 @@ export interface Curve {
   createPublicKey(secretKey: Uint8Array, compressed: boolean): Uint8Array | undefined;
   /** Parses 33 or 65 bytes, hybrid keys too, and writes them in the wanted form. */
   convertPublicKey(publicKey: Uint8Array, compressed: boolean): Uint8Array | undefined;
+  /** Whether the 32 bytes are the x of a point. */
+  isX(x: Uint8Array): boolean;
   /** P + tweak·G, compressed. */
   addTweak(publicKey: Uint8Array, tweak: Uint8Array): Uint8Array | undefined;
   /** The x coordinate of secret·P, in time that does not depend on the secret where the engine is native. */
@@ -23,6 +25,7 @@ export interface Curve {
 export const nobleCurve: Curve = {
   createPublicKey: (secretKey, compressed) => orUndefined(() => noble.getPublicKey(secretKey, compressed)),
   convertPublicKey: (publicKey, compressed) => orUndefined(() => parsePoint(publicKey).toBytes(compressed)),
+  isX: x => orUndefined(() => parsePoint(evenKey(x))) !== undefined,
   addTweak: (publicKey, tweak) =>
     orUndefined(() => {
       const scalar = readScalar(tweak);
@@ -49,12 +52,21 @@ function nativeCurve(native: NativeSecp256k1): Curve {
       orUndefined(() => native.publicKeyCreate(secretKey, compressed)),
     convertPublicKey: (publicKey, compressed) =>
       orUndefined(() => native.publicKeyConvert(publicKey, compressed)),
+    isX: x => native.publicKeyVerify(evenKey(x)),
     addTweak: (publicKey, tweak) => orUndefined(() => native.publicKeyTweakAdd(publicKey, tweak, true)),
     multiplyForX: (publicKey, secretKey) =>
       orUndefined(() => native.ecdh(publicKey, secretKey, { hashfn: x => x.slice() }, new Uint8Array(32))),
     signEcdsa: (hash, secretKey, extraEntropy) =>
       native.ecdsaSign(hash, secretKey, extraEntropy === undefined ? {} : { data: extraEntropy }).signature,
   };
+}
+
+/** An x-only key as the compressed key with even y. */
+export function evenKey(xOnly: Uint8Array): Uint8Array {
+  const publicKey = new Uint8Array(33);
+  publicKey[0] = 2;
+  publicKey.set(xOnly, 1);
+  return publicKey;
 }
 
 function parsePoint(publicKey: Uint8Array): InstanceType<typeof noble.Point> {

@@ -3,7 +3,7 @@
  * same bytes), and the tweaks of BIP341.
  */
 import { assert } from '../base/assert.ts';
-import { curve } from './curve.ts';
+import { curve, evenKey } from './curve.ts';
 import { encodeDer } from './der.ts';
 import { taggedHash } from './hashes.ts';
 import { CURVE_ORDER, modOrder, readScalar, scalarToBytes, writeScalar } from './scalar.ts';
@@ -56,7 +56,7 @@ export function uncompressPublicKey(publicKey: Uint8Array): Uint8Array | undefin
 
 /** The 32 bytes are the x of a point (Core: XOnlyPubKey::IsFullyValid). */
 export function isValidXOnlyKey(xOnly: Uint8Array): boolean {
-  return xOnly.length === 32 && curve().convertPublicKey(evenKey(xOnly), true) !== undefined;
+  return xOnly.length === 32 && curve().isX(xOnly);
 }
 
 /** P + tweak·G of a public key, compressed; undefined when tweak is not below n or the sum is infinity. */
@@ -148,12 +148,4 @@ export function tapTweak(internalKey: Uint8Array, merkleRoot: Uint8Array | undef
   return merkleRoot === undefined
     ? taggedHash('TapTweak', internalKey)
     : taggedHash('TapTweak', internalKey, merkleRoot);
-}
-
-/** An x-only key as the compressed key with even y. */
-function evenKey(xOnly: Uint8Array): Uint8Array {
-  const publicKey = new Uint8Array(33);
-  publicKey[0] = 2;
-  publicKey.set(xOnly, 1);
-  return publicKey;
 }

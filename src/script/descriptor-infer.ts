@@ -4,6 +4,7 @@
  * scripts that only miniscript describes are not looked into.
  */
 import { equalBytes } from '../base/bytes.ts';
+import { evenKey } from '../crypto/curve.ts';
 import { ripemd160 } from '../crypto/hashes.ts';
 import { isValidXOnlyKey } from '../crypto/keys.ts';
 import { decodeAddress, encodeAddress, type KeyPrefixes } from './address.ts';
@@ -114,11 +115,4 @@ function constKey(
     new Map(),
     prefixes,
   );
-}
-
-function evenKey(xOnly: Uint8Array): Uint8Array {
-  const publicKey = new Uint8Array(33);
-  publicKey[0] = 2;
-  publicKey.set(xOnly, 1);
-  return publicKey;
 }

@@ -6,6 +6,7 @@ import { createExchangeKey, PACKET_LENGTH_BYTES, PacketCipher } from '../../src/
 import { curve, nobleCurve } from '../../src/crypto/curve.ts';
 import { ellswiftDecode, xswiftec, xswiftecInverse } from '../../src/crypto/ellswift.ts';
 import { publicKeyOf } from '../../src/crypto/keys.ts';
+import { FIELD_SIZE as P, readScalar } from '../../src/crypto/scalar.ts';
 import { describeShared, readShared } from '../support/shared.ts';
 
 const MAINNET_MAGIC = hexToBytes('f9beb4d9');
@@ -21,6 +22,42 @@ function rowsOf(name: string): string[][] {
 
 const number = (hex: string) => BigInt(`0x${hex}`);
 const hex32 = (value: bigint) => value.toString(16).padStart(64, '0');
+
+const mod = (value: bigint) => ((value % P) + P) % P;
+
+function power(base: bigint, exponent: bigint): bigint {
+  let result = 1n;
+  for (const bit of exponent.toString(2)) result = mod(result * result * (bit === '1' ? base : 1n));
+  return result;
+}
+
+function root(a: bigint): bigint | undefined {
+  const candidate = power(a, (P + 1n) / 4n);
+  return mod(candidate * candidate) === a ? candidate : undefined;
+}
+
+/** XSwiftECInv, line by line. */
+function inverseByTheText(x: bigint, u: bigint, kind: number): bigint | undefined {
+  const divide = (a: bigint, b: bigint) => mod(a * power(mod(b), P - 2n));
+  const c = root(P - 3n)!;
+  let v: bigint;
+  let s: bigint;
+  if ((kind & 2) === 0) {
+    if (root(mod((-x - u) ** 3n + 7n)) !== undefined) return undefined;
+    v = (kind & 1) === 0 ? x : mod(-x - u);
+    s = divide(-(u ** 3n + 7n), u ** 2n + u * v + v ** 2n);
+  } else {
+    s = mod(x - u);
+    if (s === 0n) return undefined;
+    const r = root(mod(-s * (4n * (u ** 3n + 7n) + 3n * u ** 2n * s)));
+    if (r === undefined || ((kind & 1) === 1 && r === 0n)) return undefined;
+    v = divide(-u + ((kind & 1) === 0 ? 1n : -1n) * divide(r, s), 2n);
+  }
+  const w = root(s);
+  if (w === undefined) return undefined;
+  const sign = (kind & 4) === 0 ? -1n : 1n;
+  return mod(sign * w * (divide(u * (1n - c), 2n) + v));
+}
 
 describeShared('BIP324', () => {
   test('decodes every encoding', () => {
@@ -44,6 +81,23 @@ describeShared('BIP324', () => {
       }
     }
     expect(found).toBe(98);
+  });
+
+  test('inverts as the text of BIP324 does, powers and all', () => {
+    const random = new SeededRandom(3_240);
+    let found = 0;
+    for (let i = 0; i < 60; i += 1) {
+      const u = readScalar(random.bytes(32)) % P;
+      // Every third is of no point, so that the answer must not lean on it.
+      const x =
+        i % 3 === 0 ? readScalar(random.bytes(32)) % P : xswiftec(u, readScalar(random.bytes(32)) % P);
+      for (let kind = 0; kind < 8; kind += 1) {
+        const t = xswiftecInverse(x, u, kind);
+        expect(t, `round ${i}, branch ${kind}`).toBe(inverseByTheText(x, u, kind));
+        if (t !== undefined) found += 1;
+      }
+    }
+    expect(found).toBeGreaterThan(100);
   });
 
   test('encodes keys so that they decode', () => {

@@ -72,6 +72,7 @@ test('native and noble do the same', () => {
         curve().convertPublicKey(key, compressed),
       );
     }
+    expect(nobleCurve.isX(hash), where).toBe(curve().isX(hash));
     expect(nobleCurve.addTweak(key, hash), where).toEqual(curve().addTweak(key, hash));
     expect(nobleCurve.signEcdsa(hash, secret, undefined), where).toEqual(
       curve().signEcdsa(hash, secret, undefined),
