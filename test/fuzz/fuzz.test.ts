@@ -2,8 +2,9 @@ import { expect, test } from 'vitest';
 import { messages } from '../../src/wire/messages.ts';
 import { fuzz } from './run.ts';
 
-/** All that a fuzzing peer of v2 does, and that the node answers it in packets. */
+/** All that a fuzzing peer of v2 does, and that the node answers it in packets, among which are sketches to be answered. */
 const V2_DEEDS = [
+  'answer',
   'bytes before a key', 'decoy', 'garbage without end', 'handshake', 'key', 'message', 'name of any bytes',
   'name written out', 'packet of the node', 'random bytes', 'short packet', 'spoilt packet', 'terminator',
   'unknown number', 'version packet',

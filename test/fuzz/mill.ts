@@ -17,6 +17,7 @@ import {
   NO_STOP_HASH,
 } from '../../src/wire/messages.ts';
 import type { Transaction } from '../../src/wire/transaction.ts';
+import { SCRIPTED_VERSION } from '../support/p2p-world.ts';
 import { RANDOM_MESSAGES, randomHeader, randomTransaction } from '../support/random-messages.ts';
 import { mineBlock, NOW } from '../support/test-chain.ts';
 
@@ -49,6 +50,20 @@ export class Mill {
     const message = dice < 400 ? this.#invented() : this.#informed();
     const whole = encodePayload(message);
     return this.#counted(message.command, this.#below(3) === 0 ? this.#mutate(whole) : whole);
+  }
+
+  /** The handshake of a peer that means to be heard, with what is agreed in it. */
+  greeting({ relay }: { readonly relay: boolean }): Message[] {
+    const version = this.#pick([70_016, 70_017]);
+    const greeting: Message[] = [
+      { ...SCRIPTED_VERSION, version, relay, startHeight: this.#below(2 * this.#blocks.length) },
+    ];
+    if (version === 70_017 && this.#below(4) === 0) greeting.push(RANDOM_MESSAGES.feature(this.#random));
+    if (this.#below(2) === 0) greeting.push({ command: 'sendaddrv2' });
+    if (this.#below(8) > 0) greeting.push({ command: 'wtxidrelay' });
+    if (relay && this.#below(4) > 0)
+      greeting.push({ command: 'sendtxrcncl', version: 1, salt: BigInt(this.#random.u32()) });
+    return [...greeting, { command: 'verack' }];
   }
 
   #counted(command: Said['command'], payload: Uint8Array): Said {
@@ -114,20 +129,13 @@ export class Mill {
       case 12:
         return this.#aboutBloom();
       case 13:
-        return this.#aboutReconciliation();
+        // BIP330, with who has agreed to it and who has not. The rest of it must be asked for.
+        return { command: 'reqrecon', setSize: this.#below(0x10000), q: this.#below(0x10000) };
       case 14:
         return this.#aboutAddresses();
       default:
-        return {
-          command: this.#pick([
-            'getaddr',
-            'sendheaders',
-            'mempool',
-            'sendaddrv2',
-            'wtxidrelay',
-            'verack',
-          ] as const),
-        };
+        // What belongs before the end of the handshake closes a connection; it is invented often enough.
+        return { command: this.#pick(['getaddr', 'sendheaders', 'mempool', 'verack'] as const) };
     }
   }
 
@@ -171,22 +179,12 @@ export class Mill {
     }
   }
 
-  /** BIP434 and BIP330, in the order of an agreement or in none. */
-  #aboutReconciliation(): Message {
-    switch (this.#below(5)) {
-      case 0:
-        return RANDOM_MESSAGES.feature(this.#random);
-      case 1:
-        return { command: 'sendtxrcncl', version: this.#below(3), salt: BigInt(this.#random.u32()) };
-      case 2:
-        return { command: 'reqrecon', setSize: this.#below(0x10000), q: this.#below(0x10000) };
-      case 3:
-        return RANDOM_MESSAGES.sketch(this.#random);
-      default: {
-        const shortIds = Array.from({ length: this.#below(50) }, () => this.#random.u32());
-        return { command: 'reconcildiff', success: this.#below(3), shortIds };
-      }
-    }
+  /** What a peer says to a message of the node, beside pongs; undefined for nothing. */
+  answer(command: string): Said | undefined {
+    if (command !== 'sketch' || this.#below(8) === 0) return undefined;
+    const shortIds = Array.from({ length: this.#below(50) }, () => this.#random.u32());
+    const payload = encodePayload({ command: 'reconcildiff', success: this.#below(3), shortIds });
+    return this.#counted('reconcildiff', payload);
   }
 
   /** Some again and again, fresh and old. */

@@ -6,6 +6,7 @@
  */
 import { MINUTE_MS, SECOND_MS } from '../../src/base/clock.ts';
 import { randomBelow, SeededRandom } from '../../src/base/random.ts';
+import { createExchangeKey } from '../../src/crypto/bip324.ts';
 import type { ConnectionType } from '../../src/p2p/events.ts';
 import { SERVICES } from '../../src/wire/messages.ts';
 import { reachableBytes } from '../support/heap.ts';
@@ -16,6 +17,8 @@ import { V2Peer } from './v2-peer.ts';
 
 /** Fuzzing peers at one time. */
 const PEERS = 12;
+/** Keys of the peers that encrypt. The node cannot tell that they come again, and making one costs more than a message. */
+const KEYS = 16;
 /** Memory and progress are looked at after so many messages. */
 const ROUND = 25_000;
 /** Beyond what the first round has left; filters and tables fill up for a while. */
@@ -25,8 +28,11 @@ const HEADER_BYTES = 400;
 /** An honest block may wait for one that an attacker has announced first and never sends. */
 const BLOCK_MS_MAX = 30 * MINUTE_MS;
 
+/** Some types mean to leave at once, so few are of them. */
 const TYPES: readonly ConnectionType[] = [
-  'inbound', 'inbound', 'inbound', 'inbound', 'inbound', 'inbound', 'block-relay-only', 'addr-fetch', 'feeler', 'manual',
+  ...new Array<ConnectionType>(12).fill('inbound'),
+  'block-relay-only', 'block-relay-only', 'outbound-full-relay', 'outbound-full-relay', 'manual', 'manual',
+  'addr-fetch', 'feeler',
 ]; // biome-ignore format: a list
 
 /** Filters of both kinds and reconciliation, beside what every node has. */
@@ -69,6 +75,7 @@ export function* fuzz({
   const mill = new Mill(random, HONEST_CHAIN);
   const v2Counts = new Map<string, number>();
   const count = (what: string) => v2Counts.set(what, (v2Counts.get(what) ?? 0) + 1);
+  const keys = Array.from({ length: KEYS }, () => createExchangeKey(random));
   const peers: (FuzzPeer | undefined)[] = Array.from({ length: PEERS }, () => undefined);
   let sessions = 0;
   let baseline: number | undefined;
@@ -77,25 +84,30 @@ export function* fuzz({
     scene.attackers.length = 0;
     const type = TYPES[randomBelow(random, TYPES.length)]!;
     // Some never get as far as a handshake.
-    const shakesHands = randomBelow(random, 10) > 0;
-    const shape = {
-      type,
-      // Every other one is not punished, so that what comes after a mistake is heard too.
-      permissions: randomBelow(random, 2) === 0 ? (['noban'] as const) : [],
-      host: sessions,
-    };
+    const greeting = randomBelow(random, 10) > 0 ? mill.greeting({ relay: type !== 'block-relay-only' }) : [];
     const encrypted =
       randomBelow(random, 2) === 0
-        ? new V2Peer(random, { isInitiating: type === 'inbound', shakesHands, count })
+        ? new V2Peer(random, {
+            key: keys[randomBelow(random, KEYS)]!,
+            isInitiating: type === 'inbound',
+            greeting,
+            answer: command => mill.answer(command),
+            count,
+          })
         : undefined;
-    const version = shakesHands && encrypted === undefined ? {} : 'silent';
     const [attacker] = scene.attach(1, {
-      ...shape,
-      version,
+      type,
+      // Every other one is not punished, so that what comes after a mistake is heard too.
+      permissions: randomBelow(random, 2) === 0 ? ['noban'] : [],
+      host: sessions,
+      version: 'silent',
       ...(encrypted && { encrypted: encrypted.nodeSide }),
     });
-    encrypted?.begin(attacker!);
-    const peer = encrypted ?? new V1Peer(random, attacker!);
+    const peer = encrypted ?? new V1Peer(random, attacker!, command => mill.answer(command));
+    if (encrypted === undefined) attacker!.send(...greeting);
+    else encrypted.begin(attacker!);
+    // Who speaks while keys are on their way says garbage, which most do not.
+    if (randomBelow(random, 4) > 0) world.runFor(4 * world.latencyMs);
     peers[at] = peer;
     return peer;
   };

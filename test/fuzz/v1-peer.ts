@@ -12,9 +12,16 @@ export class V1Peer {
   readonly #random: Random;
   readonly #peer: ScriptedPeer;
 
-  constructor(random: Random, peer: ScriptedPeer) {
+  /** `answer`: what it says to a message of the node. */
+  constructor(random: Random, peer: ScriptedPeer, answer: (command: string) => Said | undefined) {
     this.#random = random;
     this.#peer = peer;
+    const polite = peer.onMessage;
+    peer.onMessage = message => {
+      polite(message);
+      const said = answer(message.command);
+      if (said !== undefined) this.say(said);
+    };
   }
 
   get isOpen(): boolean {

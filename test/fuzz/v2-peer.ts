@@ -5,10 +5,9 @@
  * numbers that mean nothing, contents without a name, packets with a bit changed. What the node sends it opens, and the
  * node's packets must be right, always.
  */
-import { concatBytes, EMPTY_BYTES } from '../../src/base/bytes.ts';
+import { bytesToBinary, concatBytes, EMPTY_BYTES } from '../../src/base/bytes.ts';
 import { type Random, randomBelow } from '../../src/base/random.ts';
 import {
-  createExchangeKey,
   type ExchangeKey,
   GARBAGE_TERMINATOR_BYTES,
   PACKET_EXPANSION_BYTES,
@@ -18,9 +17,9 @@ import {
 import { ELLSWIFT_BYTES } from '../../src/crypto/ellswift.ts';
 import { COMMAND_BYTES } from '../../src/wire/frame.ts';
 import { encodePayload, type Message } from '../../src/wire/messages.ts';
-import { shortIdOf } from '../../src/wire/short-ids.ts';
+import { messageTypeOf, shortIdOf } from '../../src/wire/short-ids.ts';
 import { GARBAGE_BYTES_MAX, V2Transport } from '../../src/wire/v2-transport.ts';
-import { SCRIPTED_VERSION, type ScriptedPeer } from '../support/p2p-world.ts';
+import type { ScriptedPeer } from '../support/p2p-world.ts';
 import { REGTEST } from '../support/test-chain.ts';
 import type { Said } from './mill.ts';
 
@@ -38,7 +37,8 @@ export class V2Peer {
   readonly #isInitiating: boolean;
   readonly #key: ExchangeKey;
   readonly #garbage: Uint8Array;
-  readonly #shakesHands: boolean;
+  readonly #greeting: readonly Message[];
+  readonly #answer: (command: string) => Said | undefined;
   readonly #count: (what: string) => void;
   #peer: ScriptedPeer | undefined;
   #cipher: PacketCipher | undefined;
@@ -50,18 +50,25 @@ export class V2Peer {
 
   constructor(
     random: Random,
-    /** `isInitiating`: it dialed the node. `count` is told of each kind of thing that it did. */
     shape: {
+      /** May be another peer's too. */
+      readonly key: ExchangeKey;
+      /** It dialed the node. */
       readonly isInitiating: boolean;
-      readonly shakesHands: boolean;
+      /** Its handshake; empty when it comes to none. */
+      readonly greeting: readonly Message[];
+      /** What it says to a message of the node. */
+      readonly answer: (command: string) => Said | undefined;
+      /** Is told of each kind of thing that it did. */
       readonly count: (what: string) => void;
     },
   ) {
     this.#random = random;
     this.#isInitiating = shape.isInitiating;
-    this.#shakesHands = shape.shakesHands;
+    this.#greeting = shape.greeting;
+    this.#answer = shape.answer;
     this.#count = shape.count;
-    this.#key = createExchangeKey(random);
+    this.#key = shape.key;
     this.#garbage = random.bytes(this.#pick([0, 1, 17, 400, GARBAGE_BYTES_MAX]));
     this.nodeSide = {
       transport: new V2Transport(random, { magic, initiating: !shape.isInitiating }),
@@ -127,8 +134,13 @@ export class V2Peer {
       this.#length = undefined;
       this.#count('packet of the node');
       const { contents } = packet;
+      const command = nameIn(contents);
       // Pings are answered, or it would have to leave after twenty minutes.
-      if (contents[0] === shortIdOf('ping')) this.#sendPacket('pong', contents.subarray(1));
+      if (command === 'ping') this.#sendPacket('pong', contents.subarray(1));
+      const said = this.#answer(command);
+      if (said === undefined) continue;
+      this.#count('answer');
+      this.say(said);
     }
   }
 
@@ -158,9 +170,7 @@ export class V2Peer {
     }
     // Its contents are for what may come.
     this.#send('version packet', this.#cipher.seal([this.#random.bytes(this.#below(5))], { associated }));
-    if (!this.#shakesHands) return;
-    const messages: readonly Message[] = [SCRIPTED_VERSION, { command: 'wtxidrelay' }, { command: 'verack' }];
-    for (const message of messages)
+    for (const message of this.#greeting)
       this.#send(
         'handshake',
         this.#cipher.seal([this.#name(message.command, 'right'), encodePayload(message)]),
@@ -224,6 +234,14 @@ export class V2Peer {
   #pick<T>(items: readonly T[]): T {
     return items[this.#below(items.length)]!;
   }
+}
+
+/** Of a message of the node. */
+function nameIn(contents: Uint8Array): string {
+  const id = contents[0] ?? 0;
+  return id > 0
+    ? messageTypeOf(id)!
+    : bytesToBinary(contents.subarray(1, 1 + COMMAND_BYTES)).replace(/\0+$/, '');
 }
 
 function spoilt(bytes: Uint8Array, random: Random): Uint8Array {
