@@ -136,10 +136,7 @@ class HearsayNode implements RunningNode {
     const mockTime = settings.number('mocktime', 0);
     if (mockTime > 0) this.#clock.setMockTime(mockTime);
     const network = networkOptions(this.#config);
-    for (const text of network.warnings) {
-      this.#log.warn(text);
-      this.#warn(text);
-    }
+    for (const text of network.warnings) this.#warnOnStart(text);
     const rpc = rpcOptions(this.#config);
     const template = templateOptions(settings);
     const wantedIndexes = enabledIndexes(settings);
@@ -194,7 +191,7 @@ class HearsayNode implements RunningNode {
     };
     if (!isImporting) indexes.start();
     dispatcher.setWarmup('Loading wallet…');
-    await wallets?.loadAll(settings.list('wallet'));
+    await wallets?.loadAll(settings.list('wallet'), text => this.#warnOnStart(text));
     if (this.#lifetime.isEnding) return;
     scheduler.every(EXPIRY_INTERVAL_MS, () => this.#chore('expire', engine.enqueue('expire', () => engine.mempool.expire(clock.now())))); // biome-ignore format: one step
     scheduler.every(FLUSH_INTERVAL_MS, () => this.#chore('flush', engine.enqueue('flush', () => engine.chain.flush(clock.now())))); // biome-ignore format: one step
@@ -216,6 +213,12 @@ class HearsayNode implements RunningNode {
     tellUser(this.#config);
     const startupNotify = settings.text('startupnotify');
     if (startupNotify) void runCommand(startupNotify, this.#log);
+  }
+
+  /** In the log and to the user (Core: InitWarning). */
+  #warnOnStart(text: string): void {
+    this.#log.warn(text);
+    this.#warn(text);
   }
 
   /** Throws ConfigError. */

@@ -112,9 +112,19 @@ export class Wallets implements WalletHost {
     return this.#loaded.map(({ wallet }) => wallet);
   }
 
-  /** Loads those wanted at start. One that does not exist is skipped with a warning; throws WalletHostError otherwise. */
-  async loadAll(names: Iterable<string>): Promise<void> {
-    for (const name of new Set(names)) {
+  /**
+   * Loads those wanted at start. `warn` is told of one that does not exist, or was named before; throws WalletHostError
+   * otherwise.
+   */
+  async loadAll(names: Iterable<string>, warn: (text: string) => void): Promise<void> {
+    const paths = new Set<string>();
+    for (const name of names) {
+      const path = resolve(this.#options.directory, name);
+      if (paths.has(path)) {
+        warn(`Ignoring duplicate -wallet ${name}.`);
+        continue;
+      }
+      paths.add(path);
       try {
         await this.load(name);
       } catch (error) {
@@ -122,7 +132,7 @@ export class Wallets implements WalletHost {
         // Core says at the start what is wrong, without saying what it was about.
         const why = error.message.replace(WALLET_VERIFICATION_FAILED, '');
         if (error.failure !== 'notFound') throw new WalletHostError(error.failure, why);
-        this.#deps.log.warn(`Skipping -wallet path that doesn't exist. ${why}`);
+        warn(`Skipping -wallet path that doesn't exist. ${why}`);
       }
     }
   }

@@ -171,8 +171,16 @@ describe('several wallets', () => {
     expect(startupWallets(readSettings(rig.settingsPath))).toEqual(['old']);
     await rig.host.close();
     const again = new Rig(folder, rig.node);
-    await again.host.loadAll(['old', 'b', 'b', 'c']);
+    const told: string[] = [];
+    const names = ['old', 'b', 'b', 'c', join(folder, 'wallets', 'c'), 'old'];
+    await again.host.loadAll(names, text => told.push(text));
     expect(await again.call('listwallets')).toEqual(['b', 'c']);
+    expect(told).toEqual([
+      `Skipping -wallet path that doesn't exist. Failed to load database path '${join(folder, 'wallets', 'old')}'. Path does not exist.`,
+      'Ignoring duplicate -wallet b.',
+      `Ignoring duplicate -wallet ${join(folder, 'wallets', 'c')}.`,
+      'Ignoring duplicate -wallet old.',
+    ]);
   });
 });
 
