@@ -42,7 +42,7 @@ export async function locateExisting(directory: string, name: string): Promise<W
 /** There is no wallet, or a file of another program in its place. */
 export function notRecognized({ folder }: WalletLocation): WalletHostError {
   return new WalletHostError(
-    'notFound',
+    'notRecognized',
     `${WALLET_VERIFICATION_FAILED}Failed to load database path '${folder}'. Data is not in recognized format.`,
   );
 }

@@ -11,6 +11,7 @@ import type { NodeFacade } from './node-facade.ts';
 /** A wallet cannot be made, loaded or unloaded. */
 export type WalletFailure =
   | 'notFound'
+  | 'notRecognized'
   | 'alreadyLoaded'
   | 'alreadyExists'
   | 'badName'

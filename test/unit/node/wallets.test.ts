@@ -182,6 +182,16 @@ describe('several wallets', () => {
       'Ignoring duplicate -wallet old.',
     ]);
   });
+
+  test('of another program stop the start', async () => {
+    const rig = new Rig(folder);
+    const foreign = join(folder, 'wallets', 'foreign');
+    await mkdir(foreign, { recursive: true });
+    await writeFile(join(foreign, 'wallet.dat'), 'SQLite format 3\0');
+    await expect(rig.host.loadAll(['foreign'], () => {})).rejects.toThrow(
+      `Failed to load database path '${foreign}'. Data is not in recognized format.`,
+    );
+  });
 });
 
 describe('a wallet', () => {

@@ -105,6 +105,7 @@ export async function answering<T>(keyCode: RpcCode, work: () => T | Promise<T>)
 
 const HOST_CODES: Readonly<Record<WalletFailure, RpcCode>> = {
   notFound: RpcCode.WALLET_NOT_FOUND,
+  notRecognized: RpcCode.WALLET_NOT_FOUND,
   alreadyLoaded: RpcCode.WALLET_ALREADY_LOADED,
   badName: RpcCode.INVALID_PARAMETER,
   failed: RpcCode.WALLET_ERROR,
