@@ -2,8 +2,7 @@
  * Where an address stands in the tables of the address book: double SHA-256 with the book's secret key, so that nobody
  * outside can tell (Core: AddrInfo::GetTriedBucket, GetNewBucket and GetBucketPosition in src/addrman.cpp).
  */
-import { binaryToBytes } from '../base/bytes.ts';
-import { sha256d } from '../crypto/sha256.ts';
+import { sha256dWord } from '../crypto/sha256.ts';
 import { Writer } from '../wire/codec.ts';
 import type { NetAddress } from '../wire/net-address.ts';
 import { BUCKET_SIZE, type Slot, slotOf } from './address-table.ts';
@@ -23,17 +22,15 @@ export function newBucket(
   source: NetHost,
   options: RoutingOptions,
 ): number {
-  const sourceGroup = binaryToBytes(netgroupOf(source, options));
-  const choice = hashOf(key, w => {
-    putVar(w, binaryToBytes(netgroupOf(address, options)));
-    putVar(w, sourceGroup);
-  });
-  return (
-    hashOf(key, w => {
-      putVar(w, sourceGroup);
-      w.u64(BigInt(choice % NEW_BUCKETS_PER_SOURCE_GROUP));
-    }) % NEW_BUCKETS
-  );
+  const sourceGroup = netgroupOf(source, options);
+  const choice = begin(key);
+  putGroup(choice, netgroupOf(address, options));
+  putGroup(choice, sourceGroup);
+  const chosen = hashOf(choice) % NEW_BUCKETS_PER_SOURCE_GROUP;
+  const bucket = begin(key);
+  putGroup(bucket, sourceGroup);
+  putSmallU64(bucket, chosen);
+  return hashOf(bucket) % NEW_BUCKETS;
 }
 
 export function newSlot(key: Uint8Array, address: NetAddress, bucket: number): Slot {
@@ -42,51 +39,52 @@ export function newSlot(key: Uint8Array, address: NetAddress, bucket: number): S
 
 /** An address has one slot in `tried`. */
 export function triedSlot(key: Uint8Array, address: NetAddress, options: RoutingOptions): Slot {
-  const choice = hashOf(key, w => putVar(w, addressBytes(address)));
-  const bucket =
-    hashOf(key, w => {
-      putVar(w, binaryToBytes(netgroupOf(address, options)));
-      w.u64(BigInt(choice % TRIED_BUCKETS_PER_GROUP));
-    }) % TRIED_BUCKETS;
+  const choice = begin(key);
+  putAddress(choice, address);
+  const chosen = hashOf(choice) % TRIED_BUCKETS_PER_GROUP;
+  const group = begin(key);
+  putGroup(group, netgroupOf(address, options));
+  putSmallU64(group, chosen);
+  const bucket = hashOf(group) % TRIED_BUCKETS;
   return slotOf(bucket, position(key, 'K', address, bucket));
 }
 
 function position(key: Uint8Array, table: 'N' | 'K', address: NetAddress, bucket: number): number {
-  return (
-    hashOf(key, w => {
-      w.u8(table.charCodeAt(0));
-      w.i32(bucket);
-      putVar(w, addressBytes(address));
-    }) % BUCKET_SIZE
-  );
+  const writer = begin(key);
+  writer.u8(table.charCodeAt(0));
+  writer.i32(bucket);
+  putAddress(writer, address);
+  return hashOf(writer) % BUCKET_SIZE;
+}
+
+/** For what is hashed: a crawler's book or a world of nodes makes millions of them, and memory for each would cost as much as the hash. */
+const shared = new Writer(128);
+
+function begin(key: Uint8Array): Writer {
+  shared.reset();
+  shared.put(key);
+  return shared;
 }
 
 /** Host and port, big endian (Core: CService::GetKey). */
-function addressBytes(address: NetAddress): Uint8Array {
+function putAddress(writer: Writer, address: NetAddress): void {
   const host = hostBytes(address);
-  const bytes = new Uint8Array(host.length + 2);
-  bytes.set(host);
-  bytes[host.length] = address.port >>> 8;
-  bytes[host.length + 1] = address.port;
-  return bytes;
+  writer.compactSize(host.length + 2);
+  writer.put(host);
+  writer.u16BE(address.port);
+}
+
+function putGroup(writer: Writer, group: string): void {
+  writer.compactSize(group.length);
+  for (let i = 0; i < group.length; i += 1) writer.u8(group.charCodeAt(i));
+}
+
+function putSmallU64(writer: Writer, value: number): void {
+  writer.u32(value);
+  writer.u32(0);
 }
 
 /** The low 32 bits of Core's cheap hash: all moduli above are powers of two. */
-function hashOf(key: Uint8Array, write: (writer: Writer) => void): number {
-  const writer = new Writer(96);
-  writer.put(key);
-  write(writer);
-  const hash = sha256d(writer.finish());
-  return (
-    (hash.charCodeAt(0) |
-      (hash.charCodeAt(1) << 8) |
-      (hash.charCodeAt(2) << 16) |
-      (hash.charCodeAt(3) << 24)) >>>
-    0
-  );
-}
-
-function putVar(writer: Writer, bytes: Uint8Array): void {
-  writer.compactSize(bytes.length);
-  writer.put(bytes);
+function hashOf(writer: Writer): number {
+  return sha256dWord(writer.written()) >>> 0;
 }
