@@ -42,9 +42,9 @@ export interface PeerManagerDeps {
 
 export type PeerManagerOptions = P2pOptions & ConcernOptions;
 
-/** By which concerns are told of what is not of one peer's connection or messages. */
+/** By which concerns are told of what is no message. */
 const HOOKS = [
-  'onSettled', 'onIdle', 'onChain', 'onMempool', 'onBlockProcessed', 'onBlockRead', 'onFiltersRead', 'onTxProcessed',
+  'onConnected', 'onVersion', 'onHandshakeDone', 'onDisconnected', 'describe', 'onSettled', 'onIdle', 'onChain', 'onMempool', 'onBlockProcessed', 'onBlockRead', 'onFiltersRead', 'onTxProcessed',
   'onPackageProcessed', 'onTxTested', 'onConnectFailed', 'onNamesResolved',
 ] as const; // biome-ignore format: one list
 
@@ -65,11 +65,9 @@ export class PeerManager {
   readonly #timers = new Timers();
   readonly #concerns: Concerns;
   readonly #turns = new Turns();
-  /** Concerns who are told of each kind of event, and who listen to each command: looked up for every message. */
-  readonly #told: Told;
-  readonly #listeners: ReadonlyMap<Message['command'], readonly Listener[]>;
-  /** Made for the first private peer: hardly anybody has one. */
-  #privateListeners: ReadonlyMap<Message['command'], readonly Listener[]> | undefined;
+  /** All concerns, and those of private peers, made for the first of these: hardly anybody has one. */
+  readonly #all: Circle;
+  #privateCircle: Circle | undefined;
 
   constructor(deps: PeerManagerDeps, options: PeerManagerOptions) {
     const outbox = this.#outbox;
@@ -93,15 +91,13 @@ export class PeerManager {
     this.#context = context;
     this.#concerns = createConcerns(context, options, {
       versionTaken: (peer, now) => {
-        for (const concern of this.#concernsOf(peer)) concern.onVersion?.(peer, now);
+        for (const each of this.#circleOf(peer).told.onVersion) each.onVersion(peer, now);
       },
       handshakeDone: (peer, now) => {
-        for (const concern of this.#concernsOf(peer)) concern.onHandshakeDone?.(peer, now);
+        for (const each of this.#circleOf(peer).told.onHandshakeDone) each.onHandshakeDone(peer, now);
       },
     });
-    const { all } = this.#concerns;
-    this.#told = toldOf(all);
-    this.#listeners = listenersOf(all);
+    this.#all = circleOf(this.#concerns.all);
   }
 
   /** Tells what happened at `now`, by the steady clock at `steady`; returns what must be done, in order. */
@@ -185,7 +181,7 @@ export class PeerManager {
   }
 
   #settle(now: Milliseconds): readonly P2pEffect[] {
-    this.#turns.settle(this.#told.onSettled, now);
+    this.#turns.settle(this.#all.told.onSettled, now);
     return this.#outbox.take();
   }
 
@@ -202,39 +198,41 @@ export class PeerManager {
         this.#connected(event, now);
         return;
       case 'connectFailed':
-        for (const each of this.#told.onConnectFailed) each.onConnectFailed(event.attempt, event.reason, now);
+        for (const each of this.#all.told.onConnectFailed)
+          each.onConnectFailed(event.attempt, event.reason, now);
         return;
       case 'disconnected':
         this.#disconnected(event, now);
         return;
       case 'namesResolved':
-        for (const each of this.#told.onNamesResolved) each.onNamesResolved(event.host, event.addresses, now);
+        for (const each of this.#all.told.onNamesResolved)
+          each.onNamesResolved(event.host, event.addresses, now);
         return;
       case 'chain':
-        for (const each of this.#told.onChain) each.onChain(event.notice, now);
+        for (const each of this.#all.told.onChain) each.onChain(event.notice, now);
         return;
       case 'mempool':
-        for (const each of this.#told.onMempool) each.onMempool(event.notice, now);
+        for (const each of this.#all.told.onMempool) each.onMempool(event.notice, now);
         return;
       case 'blockProcessed':
-        this.#completed(event.peer, now, this.#told.onBlockProcessed, (each, peer) => each.onBlockProcessed(peer, event.hash, event.result, now)); // biome-ignore format: one step
+        this.#completed(event.peer, now, this.#all.told.onBlockProcessed, (each, peer) => each.onBlockProcessed(peer, event.hash, event.result, now)); // biome-ignore format: one step
         return;
       case 'txProcessed':
-        this.#completed(event.peer, now, this.#told.onTxProcessed, (each, peer) => each.onTxProcessed(peer, event.tx, event.result, now)); // biome-ignore format: one step
+        this.#completed(event.peer, now, this.#all.told.onTxProcessed, (each, peer) => each.onTxProcessed(peer, event.tx, event.result, now)); // biome-ignore format: one step
         return;
       case 'packageProcessed':
-        this.#completed(event.peer, now, this.#told.onPackageProcessed, (each, peer) => each.onPackageProcessed(peer, event.txs, event.result, now)); // biome-ignore format: one step
+        this.#completed(event.peer, now, this.#all.told.onPackageProcessed, (each, peer) => each.onPackageProcessed(peer, event.txs, event.result, now)); // biome-ignore format: one step
         return;
       case 'txTested':
-        for (const each of this.#told.onTxTested) each.onTxTested(event.tx, event.isAcceptable, now);
+        for (const each of this.#all.told.onTxTested) each.onTxTested(event.tx, event.isAcceptable, now);
         return;
       case 'blockRead':
-        this.#completed(event.peer, now, this.#told.onBlockRead, (each, peer) => {
+        this.#completed(event.peer, now, this.#all.told.onBlockRead, (each, peer) => {
           if (peer !== undefined) each.onBlockRead(peer, event.hash, event.raw, now);
         });
         return;
       case 'filtersRead':
-        this.#completed(event.peer, now, this.#told.onFiltersRead, (each, peer) => {
+        this.#completed(event.peer, now, this.#all.told.onFiltersRead, (each, peer) => {
           if (peer !== undefined) each.onFiltersRead(peer, event.answer, now);
         });
         return;
@@ -307,11 +305,11 @@ export class PeerManager {
       log.debug('net', () => `Unsupported message "${command}" prior to verack from peer=${peer.id}`);
       return;
     }
-    if (IGNORED_WHILE_LOADING.has(command) && this.#context.chain.isLoadingBlocks) {
+    if (this.#context.chain.isLoadingBlocks && IGNORED_WHILE_LOADING.has(command)) {
       log.debug('net', () => `Ignoring ${command} from peer=${peer.id} while importing/reindexing`);
       return;
     }
-    const listeners = this.#listenersOf(peer).get(command);
+    const listeners = this.#circleOf(peer).listeners.get(command);
     if (listeners === undefined) return;
     for (const listener of listeners) {
       if (peer.phase === 'leaving') return;
@@ -319,15 +317,10 @@ export class PeerManager {
     }
   }
 
-  #listenersOf(peer: Peer): ReadonlyMap<Message['command'], readonly Listener[]> {
-    if (peer.type !== 'private-broadcast') return this.#listeners;
-    this.#privateListeners ??= listenersOf(this.#concerns.ofPrivatePeers);
-    return this.#privateListeners;
-  }
-
-  #concernsOf(peer: Peer): readonly Concern[] {
-    const { all, ofPrivatePeers } = this.#concerns;
-    return peer.type === 'private-broadcast' ? ofPrivatePeers : all;
+  #circleOf(peer: Peer): Circle {
+    if (peer.type !== 'private-broadcast') return this.#all;
+    this.#privateCircle ??= circleOf(this.#concerns.ofPrivatePeers);
+    return this.#privateCircle;
   }
 
   #connected(event: Extract<P2pEvent, { readonly kind: 'connected' }>, now: Milliseconds): void {
@@ -336,7 +329,7 @@ export class PeerManager {
     (peer.type === 'private-broadcast' ? this.#private : this.#usual).set(peer.id, peer);
     const isBanned = peer.type === 'inbound' && this.#context.bans.isBanned(peer.address, now);
     if (isBanned && !peer.permissions.has('noban')) this.#outbox.disconnect(peer, 'banned');
-    for (const concern of this.#concernsOf(peer)) concern.onConnected?.(peer, now);
+    for (const each of this.#circleOf(peer).told.onConnected) each.onConnected(peer, now);
   }
 
   #disconnected(
@@ -351,7 +344,7 @@ export class PeerManager {
     this.#usual.delete(id);
     this.#private.delete(id);
     this.#outbox.forget(id);
-    for (const concern of this.#concernsOf(peer)) concern.onDisconnected?.(peer, now);
+    for (const each of this.#circleOf(peer).told.onDisconnected) each.onDisconnected(peer, now);
   }
 
   #completed<Told>(
@@ -370,7 +363,7 @@ export class PeerManager {
   #idle(peer: Peer, now: Milliseconds): void {
     // What those of a private peer do is done at once.
     if (peer.type === 'private-broadcast') return;
-    for (const concern of this.#told.onIdle) {
+    for (const concern of this.#all.told.onIdle) {
       if (peer.phase !== 'ready' || this.#outbox.isBusy(peer)) return;
       concern.onIdle(peer, now);
     }
@@ -378,13 +371,23 @@ export class PeerManager {
 
   #describe(peer: Peer, now: Milliseconds): PeerInfo {
     const info = describeConnection(peer);
-    return Object.assign(info, ...this.#concernsOf(peer).map(concern => concern.describe?.(peer, now)));
+    return Object.assign(info, ...this.#circleOf(peer).told.describe.map(each => each.describe(peer, now)));
   }
 }
 
 type Hook = (typeof HOOKS)[number];
-/** Concerns that have the method, in their order. */
+/** Some concerns, in their order: who is told of each kind of event, and who listens to each command, which is looked up for every message. */
+interface Circle {
+  readonly told: Told;
+  readonly listeners: ReadonlyMap<Message['command'], readonly Listener[]>;
+}
+
+/** Concerns that have the method. */
 type Told = { readonly [H in Hook]: readonly Required<Pick<Concern, H | 'turn'>>[] };
+
+function circleOf(concerns: readonly Concern[]): Circle {
+  return { told: toldOf(concerns), listeners: listenersOf(concerns) };
+}
 
 function toldOf(concerns: readonly Concern[]): Told {
   const having = (hook: Hook) => concerns.filter(concern => concern[hook] !== undefined);
