@@ -16,14 +16,20 @@ import {
   messages,
   NO_STOP_HASH,
 } from '../../src/wire/messages.ts';
-import type { Transaction } from '../../src/wire/transaction.ts';
+import type { OutPoint, Transaction } from '../../src/wire/transaction.ts';
 import { SCRIPTED_VERSION } from '../support/p2p-world.ts';
 import { RANDOM_MESSAGES, randomHeader, randomTransaction } from '../support/random-messages.ts';
-import { mineBlock, NOW } from '../support/test-chain.ts';
+import { coinbaseOf, mineBlock, NOW, spend } from '../support/test-chain.ts';
 
 const COMMANDS = Object.keys(messages) as Command[];
 const INV_TYPES = Object.values(INV);
 const HEADERS_MAX = 20;
+const ANSWERS_MAX = 16;
+const COINS_MAX = 200;
+const MADE_MAX = 400;
+/** Of the first blocks of regtest. */
+const SUBSIDY = 50_0000_0000;
+const COINBASE_MATURITY = 100;
 
 /** A command with a payload that may be spoilt; or bytes that are no message at all. */
 export interface Said {
@@ -31,16 +37,28 @@ export interface Said {
   readonly payload: Uint8Array;
 }
 
+/** Where the node's chain has got to. */
+interface Tip {
+  readonly block: Block;
+  readonly height: number;
+}
+
 export class Mill {
   readonly #random: Random;
   /** Blocks of the chain that everybody has, ascending by height from 1. */
   readonly #blocks: readonly Block[];
+  readonly #tip: () => Tip;
   readonly #txs: Transaction[] = [];
+  /** Outputs that anyone can spend, if their transactions are taken. */
+  readonly #coins: { readonly prevout: OutPoint; readonly value: number }[] = [];
+  /** What was said of late, to be given to who asks for it. */
+  readonly #made = new Map<string, Block | Transaction>();
   readonly counts = new Map<string, number>();
 
-  constructor(random: Random, blocks: readonly Block[]) {
+  constructor(random: Random, blocks: readonly Block[], tip: () => Tip) {
     this.#random = random;
     this.#blocks = blocks;
+    this.#tip = tip;
   }
 
   /** What is said next on some connection. */
@@ -63,7 +81,9 @@ export class Mill {
     if (this.#below(8) > 0) greeting.push({ command: 'wtxidrelay' });
     if (relay && this.#below(4) > 0)
       greeting.push({ command: 'sendtxrcncl', version: 1, salt: BigInt(this.#random.u32()) });
-    return [...greeting, { command: 'verack' }];
+    greeting.push({ command: 'verack' });
+    if (this.#below(4) > 0) greeting.push({ command: 'sendcmpct', announce: this.#below(2), version: 2n });
+    return greeting;
   }
 
   #counted(command: Said['command'], payload: Uint8Array): Said {
@@ -87,7 +107,7 @@ export class Mill {
   /** About what exists: hashes, blocks and transactions that the node knows, or could connect to what it knows. */
   #informed(): Message {
     const block = this.#pick(this.#blocks);
-    const near = this.#pick(this.#blocks.slice(-12));
+    const near = this.#below(4) === 0 ? this.#tip().block : this.#pick(this.#blocks.slice(-12));
     const hash: Hash256 = near.header.hash;
     switch (this.#below(16)) {
       case 0:
@@ -103,6 +123,7 @@ export class Mill {
         const from = this.#below(this.#blocks.length);
         const headers = this.#blocks.slice(from, from + this.#below(HEADERS_MAX)).map(each => each.header);
         if (this.#below(3) === 0) headers.push({ ...randomHeader(this.#random), prevHash: near.header.hash });
+        else if (this.#below(2) === 0) return { command: 'headers', headers: [this.#newBlock().header] };
         return { command: 'headers', headers };
       }
       case 3:
@@ -179,12 +200,43 @@ export class Mill {
     }
   }
 
-  /** What a peer says to a message of the node, beside pongs; undefined for nothing. */
-  answer(command: string): Said | undefined {
-    if (command !== 'sketch' || this.#below(8) === 0) return undefined;
-    const shortIds = Array.from({ length: this.#below(50) }, () => this.#random.u32());
-    const payload = encodePayload({ command: 'reconcildiff', success: this.#below(3), shortIds });
-    return this.#counted('reconcildiff', payload);
+  /** What a peer says to a message of the node, beside pongs: mostly what it is asked for. */
+  answer(message: Message): Said[] {
+    if (this.#below(4) === 0) return [];
+    return this.#answers(message).map(answer => {
+      const whole = encodePayload(answer);
+      return this.#counted(answer.command, this.#below(16) === 0 ? this.#mutate(whole) : whole);
+    });
+  }
+
+  #answers(message: Message): Message[] {
+    switch (message.command) {
+      case 'getdata':
+        return message.items.slice(0, ANSWERS_MAX).map(item => {
+          const found = this.#made.get(item.hash);
+          if (found === undefined) return { command: 'notfound', items: [item] };
+          if (!('header' in found)) return { command: 'tx', tx: found };
+          return item.type === INV.compactBlock
+            ? { command: 'cmpctblock', ...compactOf(found, BigInt(this.#below(1_000))) }
+            : { command: 'block', block: found };
+        });
+      case 'getblocktxn': {
+        const found = this.#made.get(message.blockHash);
+        if (found === undefined || !('header' in found)) return [];
+        const transactions = message.indexes.flatMap(index => found.transactions[index] ?? []);
+        return [{ command: 'blocktxn', blockHash: message.blockHash, transactions }];
+      }
+      case 'getheaders': {
+        const blocks = [...this.#blocks.slice(-this.#below(HEADERS_MAX)), this.#tip().block];
+        return [{ command: 'headers', headers: blocks.map(({ header }) => header) }];
+      }
+      case 'sketch': {
+        const shortIds = Array.from({ length: this.#below(50) }, () => this.#random.u32());
+        return [{ command: 'reconcildiff', success: this.#below(3), shortIds }];
+      }
+      default:
+        return [];
+    }
   }
 
   /** Some again and again, fresh and old. */
@@ -210,23 +262,58 @@ export class Mill {
   /** Some come again and again, so that what is announced can be asked for and sent. */
   #tx(): Transaction {
     if (this.#txs.length > 0 && this.#below(4) > 0) return this.#pick(this.#txs);
-    const parent =
-      this.#below(2) === 0 ? this.#pick(this.#blocks).transactions[0]! : randomTransaction(this.#random);
-    const made = randomTransaction(this.#random);
-    const tx: Transaction = this.#below(2) === 0 ? made : parent;
+    const tx = this.#newTx();
     if (this.#txs.length < 500) this.#txs.push(tx);
     else this.#txs[this.#below(500)] = tx;
     return tx;
   }
 
-  /** On a recent block; every other one pays itself too much. */
+  #newTx(): Transaction {
+    switch (this.#below(4)) {
+      case 0:
+        return randomTransaction(this.#random);
+      case 1:
+        return this.#pick(this.#blocks).transactions[0]!;
+      default:
+        return this.#payment();
+    }
+  }
+
+  /** Valid, if what it spends is there and not spent: of a block, or of another payment that may not have been heard of. */
+  #payment(): Transaction {
+    const { prevout, value } =
+      this.#coins.length > 0 && this.#below(2) === 0
+        ? this.#pick(this.#coins)
+        : { prevout: coinbaseOf(this.#pick(this.#blocks.slice(0, -COINBASE_MATURITY))), value: SUBSIDY };
+    const left = value - this.#below(100_000);
+    // With one output it would be too small.
+    const tx = this.#keep(spend([prevout], [left, 0]));
+    const coin = { prevout: { txid: tx.txid, index: 0 }, value: left };
+    if (this.#coins.length < COINS_MAX) this.#coins.push(coin);
+    else this.#coins[this.#below(COINS_MAX)] = coin;
+    return tx;
+  }
+
+  /** On the tip or beside the chain; some pay themselves too much. */
   #newBlock(): Block {
-    const height = this.#blocks.length - this.#below(5);
-    const parent = this.#blocks[height - 1]!;
-    return mineBlock(parent, height, {
+    const old = this.#blocks.length - this.#below(5);
+    const { block: parent, height } =
+      this.#below(8) === 0 ? this.#tip() : { block: this.#blocks[old - 1]!, height: old };
+    const block = mineBlock(parent, height, {
       tag: this.#below(0xffffff),
-      ...(this.#below(2) === 0 && { coinbaseValue: 60_0000_0000 }),
+      time: parent.header.time + 1 + this.#below(60),
+      transactions: Array.from({ length: this.#pick([0, 0, 1, 3]) }, () => this.#payment()),
+      ...(this.#below(3) === 0 && { coinbaseValue: 60_0000_0000 }),
     });
+    return this.#keep(block);
+  }
+
+  #keep<T extends Block | Transaction>(made: T): T {
+    if (this.#made.size >= MADE_MAX)
+      for (const oldest of [...this.#made.keys()].slice(0, MADE_MAX / 2)) this.#made.delete(oldest);
+    for (const name of 'header' in made ? [made.header.hash] : [made.txid, made.wtxid])
+      this.#made.set(name, made);
+    return made;
   }
 
   #mutate(payload: Uint8Array): Uint8Array {

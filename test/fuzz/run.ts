@@ -72,7 +72,10 @@ export function* fuzz({
   const random = new SeededRandom(seed);
   const scene = new HostileScene({ seed, options: OPTIONS });
   const { world, node } = scene;
-  const mill = new Mill(random, HONEST_CHAIN);
+  const mill = new Mill(random, HONEST_CHAIN, () => {
+    const block = node.run(node.chain.readBlock(node.chain.tip()));
+    return { block, height: node.height };
+  });
   const v2Counts = new Map<string, number>();
   const count = (what: string) => v2Counts.set(what, (v2Counts.get(what) ?? 0) + 1);
   const keys = Array.from({ length: KEYS }, () => createExchangeKey(random));
@@ -91,7 +94,7 @@ export function* fuzz({
             key: keys[randomBelow(random, KEYS)]!,
             isInitiating: type === 'inbound',
             greeting,
-            answer: command => mill.answer(command),
+            answer: message => mill.answer(message),
             count,
           })
         : undefined;
@@ -103,7 +106,7 @@ export function* fuzz({
       version: 'silent',
       ...(encrypted && { encrypted: encrypted.nodeSide }),
     });
-    const peer = encrypted ?? new V1Peer(random, attacker!, command => mill.answer(command));
+    const peer = encrypted ?? new V1Peer(random, attacker!, message => mill.answer(message));
     if (encrypted === undefined) attacker!.send(...greeting);
     else encrypted.begin(attacker!);
     // Who speaks while keys are on their way says garbage, which most do not.

@@ -1,6 +1,7 @@
 /** A fuzzing peer in the clear: frames that are right, now and then one that is not. */
 import { type Random, randomBelow } from '../../src/base/random.ts';
 import { encodeFrame, FRAME_HEADER_BYTES } from '../../src/wire/frame.ts';
+import type { Message } from '../../src/wire/messages.ts';
 import type { ScriptedPeer } from '../support/p2p-world.ts';
 import { REGTEST } from '../support/test-chain.ts';
 import type { Said } from './mill.ts';
@@ -13,14 +14,13 @@ export class V1Peer {
   readonly #peer: ScriptedPeer;
 
   /** `answer`: what it says to a message of the node. */
-  constructor(random: Random, peer: ScriptedPeer, answer: (command: string) => Said | undefined) {
+  constructor(random: Random, peer: ScriptedPeer, answer: (message: Message) => Said[]) {
     this.#random = random;
     this.#peer = peer;
     const polite = peer.onMessage;
     peer.onMessage = message => {
       polite(message);
-      const said = answer(message.command);
-      if (said !== undefined) this.say(said);
+      for (const said of answer(message)) this.say(said);
     };
   }
 

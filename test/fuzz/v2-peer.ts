@@ -16,7 +16,7 @@ import {
 } from '../../src/crypto/bip324.ts';
 import { ELLSWIFT_BYTES } from '../../src/crypto/ellswift.ts';
 import { COMMAND_BYTES } from '../../src/wire/frame.ts';
-import { encodePayload, type Message } from '../../src/wire/messages.ts';
+import { decodeMessage, encodePayload, isKnownCommand, type Message } from '../../src/wire/messages.ts';
 import { messageTypeOf, shortIdOf } from '../../src/wire/short-ids.ts';
 import { GARBAGE_BYTES_MAX, V2Transport } from '../../src/wire/v2-transport.ts';
 import type { ScriptedPeer } from '../support/p2p-world.ts';
@@ -38,7 +38,7 @@ export class V2Peer {
   readonly #key: ExchangeKey;
   readonly #garbage: Uint8Array;
   readonly #greeting: readonly Message[];
-  readonly #answer: (command: string) => Said | undefined;
+  readonly #answer: (message: Message) => Said[];
   readonly #count: (what: string) => void;
   #peer: ScriptedPeer | undefined;
   #cipher: PacketCipher | undefined;
@@ -58,7 +58,7 @@ export class V2Peer {
       /** Its handshake; empty when it comes to none. */
       readonly greeting: readonly Message[];
       /** What it says to a message of the node. */
-      readonly answer: (command: string) => Said | undefined;
+      readonly answer: (message: Message) => Said[];
       /** Is told of each kind of thing that it did. */
       readonly count: (what: string) => void;
     },
@@ -134,13 +134,14 @@ export class V2Peer {
       this.#length = undefined;
       this.#count('packet of the node');
       const { contents } = packet;
-      const command = nameIn(contents);
+      const message = messageIn(contents);
+      if (message === undefined) continue;
       // Pings are answered, or it would have to leave after twenty minutes.
-      if (command === 'ping') this.#sendPacket('pong', contents.subarray(1));
-      const said = this.#answer(command);
-      if (said === undefined) continue;
-      this.#count('answer');
-      this.say(said);
+      if (message.command === 'ping') this.#sendPacket('pong', contents.subarray(1));
+      for (const said of this.#answer(message)) {
+        this.#count(`answer to ${message.command}`);
+        this.say(said);
+      }
     }
   }
 
@@ -236,12 +237,15 @@ export class V2Peer {
   }
 }
 
-/** Of a message of the node. */
-function nameIn(contents: Uint8Array): string {
-  const id = contents[0] ?? 0;
-  return id > 0
-    ? messageTypeOf(id)!
-    : bytesToBinary(contents.subarray(1, 1 + COMMAND_BYTES)).replace(/\0+$/, '');
+/** What the node says; undefined for its version packet. */
+function messageIn(contents: Uint8Array): Message | undefined {
+  if (contents.length === 0) return undefined;
+  const id = contents[0]!;
+  const length = id > 0 ? 1 : 1 + COMMAND_BYTES;
+  const command =
+    id > 0 ? messageTypeOf(id)! : bytesToBinary(contents.subarray(1, length)).replace(/\0+$/, '');
+  if (!isKnownCommand(command)) throw new Error(`The node says ‘${command}’`);
+  return decodeMessage(command, contents.subarray(length));
 }
 
 function spoilt(bytes: Uint8Array, random: Random): Uint8Array {
