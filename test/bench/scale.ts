@@ -1,7 +1,8 @@
 /**
  * `npm run scale [ROW …]`: how large a world this machine carries, each figure beside what it is to be. Rows: rate, memory,
- * standing, day, hour, crowd. The last three take an hour or hours; without arguments the first two are run. Times are
- * processor time of this process on one core, garbage collection included.
+ * standing, day, hour, crowd. The last three take an hour or hours; without arguments the first two are run. `day/24` runs
+ * a 24th of the virtual time, and the whole is reckoned from it. Times are processor time of this process on one core,
+ * garbage collection included.
  */
 import assert from 'node:assert';
 import os from 'node:os';
@@ -21,7 +22,8 @@ const PLAIN_LINKS = { network: { ...DEFAULT_NETWORK, latencyMs: 10, latencySigma
 /** Two looks at the same world: what lies between is links. */
 const MEMORY_NODES = 300;
 
-const ROWS: Readonly<Record<string, () => void>> = {
+/** `part`: of the virtual time, so much is run. */
+const ROWS: Readonly<Record<string, (part: number) => void>> = {
   rate() {
     const size = { nodes: 200, duration: 10 * MINUTE_MS, txPerSecond: 0.5, blockInterval: 5 * MINUTE_MS };
     const ways = {
@@ -61,13 +63,13 @@ const ROWS: Readonly<Record<string, () => void>> = {
     tell(`a node with ${ends.toFixed(1)} ends of links that stand`, (heapBytes() - before.bytes) / nodes / 1_024, 'KiB', `≤ ${Math.round(80 + 2 * ends)}`);
     tell('to make it, and its links', (seconds / nodes) * 1_000, 'ms', '< 6');
   },
-  day() {
-    const { seconds } = run({ overlay: 'standing', nodes: 1_000, duration: DAY_MS, txPerSecond: 0.1, blockInterval: 10 * MINUTE_MS });
-    tell('1,000 nodes, 24 virtual hours, 0.1 tx/s, 144 blocks', seconds / 60, 'min', '≤ 20');
+  day(part) {
+    const ran = run({ overlay: 'standing', nodes: 1_000, duration: DAY_MS * part, txPerSecond: 0.1, blockInterval: 10 * MINUTE_MS });
+    tell('1,000 nodes, 24 virtual hours, 0.1 tx/s, 144 blocks', wholeSeconds(ran, part) / 60, 'min', '≤ 20');
   },
-  hour() {
-    const { seconds } = run({ overlay: 'standing', nodes: 10_000, duration: HOUR_MS, txPerSecond: 0.1, blockInterval: 10 * MINUTE_MS });
-    tell('10,000 nodes, one virtual hour, 0.1 tx/s', seconds / 60, 'min', '≤ 10');
+  hour(part) {
+    const ran = run({ overlay: 'standing', nodes: 10_000, duration: HOUR_MS * part, txPerSecond: 0.1, blockInterval: 10 * MINUTE_MS });
+    tell('10,000 nodes, one virtual hour, 0.1 tx/s', wholeSeconds(ran, part) / 60, 'min', '≤ 10');
   },
   crowd() {
     const { seconds, outcome } = run({ nodes: 100_000, reachable: 1 / 11, ...PLAIN_LINKS }, waves);
@@ -83,6 +85,11 @@ interface Run {
   readonly seconds: number;
   /** When the overlay stood. */
   readonly settled: { readonly seconds: number; readonly messages: number };
+}
+
+/** Of all the virtual time; what it takes until the overlay stands is there once. */
+function wholeSeconds({ seconds, settled }: Run, part: number): number {
+  return settled.seconds + (seconds - settled.seconds) / part;
 }
 
 function processorSeconds(): number {
@@ -132,8 +139,11 @@ function tell(name: string, value: number, unit: string, target: string): void {
 
 const rows = process.argv.slice(2);
 process.stdout.write(`${os.cpus()[0]?.model ?? 'unknown'}, Node ${process.version}\n`);
-for (const name of rows.length > 0 ? rows : ['rate', 'memory']) {
+for (const asked of rows.length > 0 ? rows : ['rate', 'memory']) {
+  const [name = '', parts = '1'] = asked.split('/');
   const row = ROWS[name];
   if (row === undefined) throw new Error(`No row ${name}: there are ${Object.keys(ROWS).join(', ')}`);
-  row();
+  if (parts !== '1' && row.length === 0) throw new Error(`${name} is run as a whole`);
+  if (parts !== '1') process.stdout.write(`reckoned from 1/${parts} of the virtual time:\n`);
+  row(1 / Number(parts));
 }
