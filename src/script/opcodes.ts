@@ -265,6 +265,20 @@ export function isPushOnly(script: Uint8Array, start = 0): boolean {
   return true;
 }
 
+/** Whether it makes a tapscript succeed by merely being in it (BIP342). */
+export function isOpSuccess(opcode: number): boolean {
+  return (
+    opcode === 80 ||
+    opcode === 98 ||
+    (opcode >= 126 && opcode <= 129) ||
+    (opcode >= 131 && opcode <= 134) ||
+    (opcode >= 137 && opcode <= 138) ||
+    (opcode >= 141 && opcode <= 142) ||
+    (opcode >= 149 && opcode <= 153) ||
+    (opcode >= 187 && opcode <= 254)
+  );
+}
+
 /** Whether no input can ever spend an output with this script; such outputs are not stored. */
 export function isUnspendable(script: Uint8Array): boolean {
   return isUnspendableBetween(script, 0, script.length);

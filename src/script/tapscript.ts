@@ -14,7 +14,7 @@ import {
   type TaprootSpend,
 } from './machine.ts';
 import { encodeNumber } from './number.ts';
-import { OPCODES, ScriptCursor } from './opcodes.ts';
+import { isOpSuccess, OPCODES, ScriptCursor } from './opcodes.ts';
 
 /** What one signature check costs of the budget. */
 const VALIDATION_WEIGHT_PER_SIGNATURE = 50;
@@ -59,19 +59,6 @@ export function scanForSuccess(script: Uint8Array, flags: number): 'valid' | Scr
     }
   }
   return undefined;
-}
-
-function isOpSuccess(opcode: number): boolean {
-  return (
-    opcode === 80 ||
-    opcode === 98 ||
-    (opcode >= 126 && opcode <= 129) ||
-    (opcode >= 131 && opcode <= 134) ||
-    (opcode >= 137 && opcode <= 138) ||
-    (opcode >= 141 && opcode <= 142) ||
-    (opcode >= 149 && opcode <= 153) ||
-    (opcode >= 187 && opcode <= 254)
-  );
 }
 
 /** (sig n key − n or n + 1) */

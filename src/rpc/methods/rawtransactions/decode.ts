@@ -1,7 +1,7 @@
 /** Showing encoded transactions and scripts (Core: rpc/rawtransaction.cpp). */
 import { EMPTY_BYTES } from '../../../base/bytes.ts';
 import { encodeAddress } from '../../../script/address.ts';
-import { isUnspendable, parseScript } from '../../../script/opcodes.ts';
+import { isOpSuccess, isUnspendable, OPCODES, parseScript } from '../../../script/opcodes.ts';
 import {
   payToWitness,
   payToWitnessKeyHash,
@@ -94,28 +94,13 @@ const NEVER_WRAPPED: ReadonlySet<ScriptTemplate['type']> = new Set([
   'witness_v1_taproot',
   'anchor',
 ]);
-const OP_CHECKSIGADD = 0xba;
 
 function canBeWrapped(script: Uint8Array, template: ScriptTemplate): boolean {
   if (NEVER_WRAPPED.has(template.type) || !hasValidOps(script) || isUnspendable(script)) return false;
   for (const { opcode } of parseScript(script)) {
-    if (opcode === OP_CHECKSIGADD || isOpSuccess(opcode)) return false;
+    if (opcode === OPCODES.OP_CHECKSIGADD || isOpSuccess(opcode)) return false;
   }
   return true;
-}
-
-/** Opcodes that make a tapscript succeed (BIP342). */
-function isOpSuccess(opcode: number): boolean {
-  return (
-    opcode === 80 ||
-    opcode === 98 ||
-    (opcode >= 126 && opcode <= 129) ||
-    (opcode >= 131 && opcode <= 134) ||
-    (opcode >= 137 && opcode <= 138) ||
-    (opcode >= 141 && opcode <= 142) ||
-    (opcode >= 149 && opcode <= 153) ||
-    (opcode >= 187 && opcode <= 254)
-  );
 }
 
 /** What spends the same by a witness; undefined for scripts whose keys no witness may have, and for witness programs. */
