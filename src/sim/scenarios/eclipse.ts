@@ -14,10 +14,11 @@
  */
 import { HOUR_MS, MINUTE_MS, type Milliseconds, toUnixSeconds } from '../../base/clock.ts';
 import { randomBelow, shuffle } from '../../base/random.ts';
-import { type NetAddress, withTime } from '../../wire/net-address.ts';
+import type { AddressBookData } from '../../p2p/address-tables.ts';
+import { type NetAddress, type TimedAddress, withTime } from '../../wire/net-address.ts';
 import { mean } from '../metrics.ts';
 import { NODE_SERVICES } from '../node-options.ts';
-import { createWorld, pass, type Scenario } from '../scenario.ts';
+import { createWorld, type Figure, pass, type Scenario } from '../scenario.ts';
 import type { SimNode } from '../sim-node.ts';
 import type { World } from '../world.ts';
 
@@ -55,74 +56,51 @@ interface Counts {
   fewest: number;
 }
 
+/** Who is there. The first hosts answer for honest addresses, the next for the attacker's. */
+interface Stage {
+  readonly world: World;
+  readonly honest: readonly NetAddress[];
+  readonly honestHosts: readonly SimNode[];
+  readonly attackerHosts: readonly SimNode[];
+  readonly nobody: SimNode;
+  readonly victims: readonly SimNode[];
+}
+
+/** What a victim has at each restart. */
+interface Belongings {
+  readonly anchors: readonly TimedAddress[];
+  readonly book: AddressBookData;
+}
+
 export const eclipse: Scenario = {
   name: 'eclipse',
   about: 'victims restart with books that an attacker of 4,600 netgroups has filled',
   defaults: { nodes: 2_000, duration: 2 * MINUTE_MS, txPerSecond: 0 },
-  *run(deps, options) {
-    const { nodes: honestCount, duration } = options;
-    const world = createWorld(deps, options);
-    const random = world.random('scenario');
-    const [honestHosts, attackers, [nobody]] = [addHosts(world, HOSTS), addHosts(world, HOSTS), addHosts(world, 1)];
-    for (const host of [...honestHosts, ...attackers]) host.start();
-    const honest = Array.from({ length: honestCount }, () => world.freshAddress());
-    const answer = (address: NetAddress, i: number) => world.network.addAlias(honestHosts[i % HOSTS]!, address);
-    honest.forEach(answer);
-    const victims = Array.from({ length: Math.min(VICTIMS, Math.ceil(honestCount / ADDRESSES_PER_VICTIM)) }, () => world.addNode({ listens: false }));
-    for (const victim of victims) giveHistory(victim, honest, world.now);
-    const past = victims.map(({ addressBook }) => addressBook.data());
+  *run(deps, { duration, ...options }) {
+    const world = createWorld(deps, { duration, ...options });
+    const stage = setStage(world, options.nodes);
+    const { victims } = stage;
+    // A book in which nobody was tried a short while ago.
+    const books = victims.map(({ addressBook }) => addressBook.data());
     for (const victim of victims) victim.start();
     yield* pass(world, duration, () => victims.every(isComplete));
     // As they were left before the attack.
     const anchors = victims.map(({ manager }) => manager.anchors());
-    const groups = Math.min(ATTACKER_GROUPS, ATTACKER_GROUPS_PER_ADDRESS * honestCount);
-    const addresses = attackerAddresses(world, attackers, groups);
-    for (const [i, victim] of victims.entries()) {
-      // A book in which nobody was tried a short while ago.
-      victim.stop({ book: past[i]! });
-      fill(world, victim, addresses);
-    }
-    const tried = mean(victims.map(({ addressBook }) => addressBook.triedCount));
-    const books = victims.map(({ addressBook }) => addressBook.data());
-    const size = mean(victims.map(({ addressBook }) => addressBook.size));
-    const rounds = Math.ceil(Math.min(RESTARTS, RESTARTS_PER_ADDRESS * honestCount) / victims.length);
-    const withAnchors: Counts = { restarts: 0, slots: 0, taken: 0, eclipsed: 0, fewest: OUTBOUND };
-    const without = { ...withAnchors };
-    const roundsInAll = Math.ceil((rounds * WITHOUT_EVERY) / (WITHOUT_EVERY - 1));
-    world.checks.start(world.now + roundsInAll * duration);
-    const isAttacker = (index: number) => index >= HOSTS && index < 2 * HOSTS;
-    for (let round = 1; round <= roundsInAll; round += 1) {
-      const keepsAnchors = round % WITHOUT_EVERY !== 0;
-      const gone = shuffle(random, honest.map((_, i) => i)).slice(0, Math.round(STALE_SHARE * honestCount));
-      for (const i of gone) world.network.addAlias(nobody!, honest[i]!);
-      for (const [i, victim] of victims.entries()) {
-        victim.stop({ anchors: keepsAnchors ? anchors[i]! : [], book: books[i]! });
-        victim.start();
-      }
-      yield* pass(world, duration, () => victims.every(isComplete));
-      for (const victim of victims) count(keepsAnchors ? withAnchors : without, outboundOf(victim), isAttacker);
-      for (const i of gone) answer(honest[i]!, i);
-    }
-    for (const victim of victims) victim.stop();
-    const of = (name: string, counts: Counts) => [
-      { name: `${name}: restarts`, value: counts.restarts, unit: '' },
-      { name: `${name}: outbound slots that the attacker got`, value: (100 * counts.taken) / counts.slots, unit: '%' },
-      { name: `${name}: all ten by chance, if slots were independent`, value: 100 * (counts.taken / counts.slots) ** OUTBOUND, unit: '%' },
-      { name: `${name}: restarts that ended eclipsed`, value: counts.eclipsed, unit: '' },
-      { name: `${name}: their share`, value: (100 * counts.eclipsed) / counts.restarts, unit: '%' },
-      { name: `${name}: fewest honest outbound peers of any victim`, value: counts.fewest, unit: '' },
+    for (const [i, victim] of victims.entries()) victim.stop({ book: books[i]! });
+    const toldCount = attack(stage);
+    const bookFigures: Figure[] = [
+      { name: 'victims', value: victims.length, unit: '' },
+      { name: 'honest addresses in a victim’s book, all tried, mean', value: mean(victims.map(({ addressBook }) => addressBook.triedCount)), unit: '' },
+      { name: 'of which gone at each restart', value: 100 * STALE_SHARE, unit: '%' },
+      { name: 'addresses of the attacker told to each', value: toldCount, unit: '' },
+      { name: 'addresses in a victim’s book after, mean', value: mean(victims.map(({ addressBook }) => addressBook.size)), unit: '' },
     ];
+    const belongings = victims.map(({ addressBook }, i) => ({ anchors: anchors[i]!, book: addressBook.data() }));
+    const { withAnchors, without } = yield* restartAgainAndAgain(stage, belongings, duration);
+    for (const victim of victims) victim.stop();
     return {
       world,
-      figures: [
-        { name: 'victims', value: victims.length, unit: '' },
-        { name: 'honest addresses in a victim’s book, all tried, mean', value: tried, unit: '' },
-        { name: 'of which gone at each restart', value: 100 * STALE_SHARE, unit: '%' },
-        { name: 'addresses of the attacker told to each', value: addresses.length, unit: '' },
-        { name: 'addresses in a victim’s book after, mean', value: size, unit: '' },
-        ...of('with anchors', withAnchors),
-        ...of('without', without),
-      ],
+      figures: [...bookFigures, ...figuresOf('with anchors', withAnchors), ...figuresOf('without', without)],
       verdicts: [
         { promise: 'with anchors at most one restart in a thousand ends eclipsed', holds: withAnchors.eclipsed / withAnchors.restarts <= ECLIPSED_MAX },
         { promise: 'all victims fill their outbound slots', holds: [withAnchors, without].every(({ slots, restarts }) => slots >= 0.99 * OUTBOUND * restarts) },
@@ -130,6 +108,74 @@ export const eclipse: Scenario = {
     };
   },
 }; // biome-ignore format: tables
+
+/** Everybody but the victims is up, who have their history. */
+function setStage(world: World, honestCount: number): Stage {
+  const [honestHosts, attackerHosts, [nobody]] = [
+    addHosts(world, HOSTS),
+    addHosts(world, HOSTS),
+    addHosts(world, 1),
+  ];
+  for (const host of [...honestHosts, ...attackerHosts]) host.start();
+  const honest = Array.from({ length: honestCount }, () => world.freshAddress());
+  for (const [i, address] of honest.entries()) world.network.addAlias(honestHosts[i % HOSTS]!, address);
+  const victimCount = Math.min(VICTIMS, Math.ceil(honestCount / ADDRESSES_PER_VICTIM));
+  const victims = Array.from({ length: victimCount }, () => world.addNode({ listens: false }));
+  for (const victim of victims) giveHistory(victim, honest, world.now);
+  return { world, honest, honestHosts, attackerHosts, nobody: nobody!, victims };
+}
+
+/** The attacker's addresses go into all books. Returns how many there are. */
+function attack({ world, honest, attackerHosts, victims }: Stage): number {
+  const groups = Math.min(ATTACKER_GROUPS, ATTACKER_GROUPS_PER_ADDRESS * honest.length);
+  const addresses = attackerAddresses(world, attackerHosts, groups);
+  for (const victim of victims) fill(world, victim, addresses);
+  return addresses.length;
+}
+
+/** All at once, with what they have of `belongings`, round after round: others of the honest addresses are gone each time. */
+function* restartAgainAndAgain(
+  { world, honest, honestHosts, attackerHosts, nobody, victims }: Stage,
+  belongings: readonly Belongings[],
+  duration: Milliseconds,
+): Generator<World, { readonly withAnchors: Counts; readonly without: Counts }, void> {
+  const random = world.random('scenario');
+  const withAnchors: Counts = { restarts: 0, slots: 0, taken: 0, eclipsed: 0, fewest: OUTBOUND };
+  const without = { ...withAnchors };
+  const wanted = Math.ceil(Math.min(RESTARTS, RESTARTS_PER_ADDRESS * honest.length) / victims.length);
+  const rounds = Math.ceil((wanted * WITHOUT_EVERY) / (WITHOUT_EVERY - 1));
+  world.checks.start(world.now + rounds * duration);
+  const hostile = new Set(attackerHosts.map(({ index }) => index));
+  for (let round = 1; round <= rounds; round += 1) {
+    const keepsAnchors = round % WITHOUT_EVERY !== 0;
+    const order = shuffle(
+      random,
+      honest.map((_, i) => i),
+    );
+    const gone = order.slice(0, Math.round(STALE_SHARE * honest.length));
+    for (const i of gone) world.network.addAlias(nobody, honest[i]!);
+    for (const [i, victim] of victims.entries()) {
+      const { anchors, book } = belongings[i]!;
+      victim.stop({ anchors: keepsAnchors ? anchors : [], book });
+      victim.start();
+    }
+    yield* pass(world, duration, () => victims.every(isComplete));
+    for (const victim of victims) count(keepsAnchors ? withAnchors : without, outboundOf(victim), hostile);
+    for (const i of gone) world.network.addAlias(honestHosts[i % HOSTS]!, honest[i]!);
+  }
+  return { withAnchors, without };
+}
+
+function figuresOf(name: string, { restarts, slots, taken, eclipsed, fewest }: Counts): Figure[] {
+  return [
+    { name: `${name}: restarts`, value: restarts, unit: '' },
+    { name: `${name}: outbound slots that the attacker got`, value: (100 * taken) / slots, unit: '%' },
+    { name: `${name}: all ten by chance, if slots were independent`, value: 100 * (taken / slots) ** OUTBOUND, unit: '%' },
+    { name: `${name}: restarts that ended eclipsed`, value: eclipsed, unit: '' },
+    { name: `${name}: their share`, value: (100 * eclipsed) / restarts, unit: '%' },
+    { name: `${name}: fewest honest outbound peers of any victim`, value: fewest, unit: '' },
+  ]; // biome-ignore format: a table
+}
 
 /** They answer whoever dials, and dial nobody. */
 function addHosts(world: World, count: number): SimNode[] {
@@ -191,8 +237,8 @@ function outboundOf(node: SimNode): number[] {
   return peers;
 }
 
-function count(counts: Counts, peers: readonly number[], isAttacker: (index: number) => boolean): void {
-  const theirs = peers.filter(isAttacker).length;
+function count(counts: Counts, peers: readonly number[], hostile: ReadonlySet<number>): void {
+  const theirs = peers.filter(index => hostile.has(index)).length;
   counts.restarts += 1;
   counts.slots += peers.length;
   counts.taken += theirs;
