@@ -3,10 +3,10 @@
  * wallet that exists is never written over.
  */
 import { constants, existsSync } from 'node:fs';
-import { copyFile, mkdir, rm, rmdir, stat } from 'node:fs/promises';
+import { copyFile, rm, rmdir, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { WalletHostError } from '../rpc/wallet-host.ts';
-import { WALLET_FILE } from './wallet-folder.ts';
+import { makeFolder, WALLET_FILE } from './wallet-folder.ts';
 
 /** `file`: with everything in it. A folder is no destination, as in Core. Throws WalletHostError. */
 export async function backupWallet(file: string, destination: string): Promise<void> {
@@ -39,7 +39,7 @@ export async function restoreWallet<T>(
       `Failed to restore wallet. Database file exists in '${file}'.`,
     );
   }
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   await copyFile(backup, file, constants.COPYFILE_EXCL);
   try {
     return await load(name);

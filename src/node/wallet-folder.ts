@@ -3,7 +3,7 @@
  * none that leaves the wallet directory sideways (Core: GetWalletPath, MakeDatabase).
  */
 import { existsSync } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import { mkdir, readdir, stat } from 'node:fs/promises';
 import { isAbsolute, join, normalize, parse, relative, resolve, sep } from 'node:path';
 import { WalletHostError } from '../rpc/wallet-host.ts';
 import { StoreError } from '../store/errors.ts';
@@ -26,6 +26,15 @@ export async function locateNew(directory: string, name: string): Promise<Wallet
   const location = await locate(directory, name);
   if (!existsSync(location.path)) return location;
   throw refused(`Failed to create database path '${location.folder}'. Database already exists.`);
+}
+
+/** For a wallet that is to come. Throws WalletHostError. */
+export async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true });
+  } catch (error) {
+    throw refused(`Failed to create database path '${folder}'. ${(error as Error).message}`);
+  }
 }
 
 /** Throws WalletHostError 'notFound' when there is none. */

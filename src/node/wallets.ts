@@ -4,7 +4,6 @@
  * disk before the RPC answers. A loss of power may take back what notices told: the wallet's stored place in the chain
  * goes back with it, and the next start tells it again.
  */
-import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type Milliseconds, SECOND_MS, toUnixSeconds, type UnixSeconds } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
@@ -35,6 +34,7 @@ import {
   listWalletFolders,
   locateExisting,
   locateNew,
+  makeFolder,
   notRecognized,
   WALLET_VERIFICATION_FAILED,
 } from './wallet-folder.ts';
@@ -153,7 +153,7 @@ export class Wallets implements WalletHost {
     }
     return this.#whileLoading(name, async () => {
       const { folder, path } = await locateNew(this.#options.directory, name);
-      await mkdir(folder, { recursive: true });
+      await makeFolder(folder);
       const file = await openWalletFile(path, 'create');
       const wallet = this.#newWallet(name);
       const { chain } = this.node;
