@@ -29,6 +29,8 @@ export class AddressTable {
   /** Buckets with something in them, in no order; and where each stands there (× USAGE_BASE) plus its number of items. */
   readonly #used: number[] = [];
   readonly #usage = new IntMap();
+  /** Which positions of each of `#used` are filled, as the bits of two numbers: a draw looks at all 64 of a bucket. */
+  readonly #filled: number[] = [];
 
   get size(): number {
     return this.#slots.size;
@@ -47,12 +49,14 @@ export class AddressTable {
     assert(!this.#slots.has(slot), 'a slot is emptied before it is filled');
     this.#slots.set(slot, item);
     const bucket = bucketOfSlot(slot);
-    const usage = this.#usage.get(bucket);
-    if (usage !== undefined) this.#usage.set(bucket, usage + 1);
-    else {
-      this.#usage.set(bucket, this.#used.length * USAGE_BASE + 1);
+    const usage = this.#usage.get(bucket) ?? this.#used.length * USAGE_BASE;
+    this.#usage.set(bucket, usage + 1);
+    const place = Math.floor(usage / USAGE_BASE);
+    if (place === this.#used.length) {
       this.#used.push(bucket);
+      this.#filled.push(0, 0);
     }
+    this.#filled[wordOf(place, slot)]! |= bitOf(slot);
   }
 
   remove(slot: Slot): void {
@@ -61,14 +65,18 @@ export class AddressTable {
     const usage = this.#usage.get(bucket)! - 1;
     if (usage % USAGE_BASE > 0) {
       this.#usage.set(bucket, usage);
+      this.#filled[wordOf(Math.floor(usage / USAGE_BASE), slot)]! &= ~bitOf(slot);
       return;
     }
     this.#usage.delete(bucket);
     const last = this.#used.pop()!;
+    const filled = this.#filled.splice(-2);
     if (last === bucket) return;
     // `usage` is now the freed place alone.
-    this.#used[usage / USAGE_BASE] = last;
+    const place = usage / USAGE_BASE;
+    this.#used[place] = last;
     this.#usage.set(last, usage + (this.#usage.get(last)! % USAGE_BASE));
+    [this.#filled[2 * place], this.#filled[2 * place + 1]] = filled as [number, number];
   }
 
   holdsAny(fits: (item: number) => boolean): boolean {
@@ -78,12 +86,26 @@ export class AddressTable {
 
   /** A random non-empty bucket, and in it the first item that `fits` from a random position on; undefined if none there does. */
   draw(random: Random, fits: (item: number) => boolean): number | undefined {
-    const bucket = this.#used[randomBelow(random, this.#used.length)]!;
+    const place = randomBelow(random, this.#used.length);
     const start = randomBelow(random, BUCKET_SIZE);
-    for (let i = 0; i < BUCKET_SIZE; i += 1) {
-      const item = this.#slots.get(slotOf(bucket, (start + i) % BUCKET_SIZE));
-      if (item !== undefined && fits(item)) return item;
+    const bucket = this.#used[place]!;
+    // Word by word around the bucket: the one of `start` comes first with what is behind `start`, and last with the rest.
+    for (const [turn, ahead] of [-1 << start, -1, ~(-1 << start)].entries()) {
+      const word = ((start >>> 5) + turn) & 1;
+      for (let bits = this.#filled[2 * place + word]! & ahead; bits !== 0; bits &= bits - 1) {
+        const item = this.#slots.get(slotOf(bucket, 32 * word + 31 - Math.clz32(bits & -bits)))!;
+        if (fits(item)) return item;
+      }
     }
     return undefined;
   }
+}
+
+/** Where in `#filled` the bit of a slot is, whose bucket stands at `place`. */
+function wordOf(place: number, slot: Slot): number {
+  return 2 * place + ((slot >>> 5) & 1);
+}
+
+function bitOf(slot: Slot): number {
+  return 1 << (slot & 31);
 }

@@ -35,7 +35,8 @@ export class Sandbox {
   readonly #nodes: SandboxNode[] = [];
 
   constructor() {
-    process.once('exit', killAll);
+    // Files share a process, and with it what its end is told of.
+    if (!process.listeners('exit').includes(killAll)) process.once('exit', killAll);
   }
 
   /** Made when first asked for: tests that are skipped leave nothing behind. */
