@@ -15,9 +15,18 @@ const INPUT_CHARSET =
   'IJKLMNOPQRSTUVWXYZ&+-.;<=>?!^_|~' +
   'ijklmnopqrstuvwxyzABCDEFGH`#"\\ ';
 const CHECKSUM_CHARSET = 'qpzry9x8gf2tvdw0s3jn54khce6mua7l';
-/** The generator times 1, 2, 4, 8 and 16; 40 bits as two halves of 20. */
-const GENERATOR_HIGH = [0xf5dee, 0xa9fdc, 0x1bab1, 0x3706b, 0x644d6] as const;
-const GENERATOR_LOW = [0x51989, 0xa3312, 0x0e32d, 0x1677a, 0x26ffd] as const;
+/** By character code; -1 for what is outside the alphabet. */
+const PLACES = new Int8Array(128).fill(-1);
+for (const [place, character] of [...INPUT_CHARSET].entries()) PLACES[character.charCodeAt(0)] = place;
+/** The generator times 0 to 31, made of 1, 2, 4, 8 and 16 times; 40 bits as two halves of 20. */
+const GENERATOR_HIGH = multiples([0xf5dee, 0xa9fdc, 0x1bab1, 0x3706b, 0x644d6]);
+const GENERATOR_LOW = multiples([0x51989, 0xa3312, 0x0e32d, 0x1677a, 0x26ffd]);
+
+function multiples(powers: readonly number[]): Int32Array {
+  return Int32Array.from({ length: 32 }, (_, factor) =>
+    powers.reduce((sum, power, i) => ((factor >>> i) & 1 ? sum ^ power : sum), 0),
+  );
+}
 
 /** The checksum of a descriptor without one; undefined when a character is outside the alphabet. */
 export function descriptorChecksum(payload: string): string | undefined {
@@ -25,18 +34,13 @@ export function descriptorChecksum(payload: string): string | undefined {
   let low = 1;
   const feed = (symbol: number): void => {
     const top = high >>> 15;
-    high = ((high & 0x7fff) << 5) | (low >>> 15);
-    low = ((low & 0x7fff) << 5) ^ symbol;
-    for (let i = 0; i < 5; i += 1) {
-      if (((top >>> i) & 1) === 0) continue;
-      high ^= GENERATOR_HIGH[i]!;
-      low ^= GENERATOR_LOW[i]!;
-    }
+    high = (((high & 0x7fff) << 5) | (low >>> 15)) ^ GENERATOR_HIGH[top]!;
+    low = ((low & 0x7fff) << 5) ^ symbol ^ GENERATOR_LOW[top]!;
   };
   let groups = 0;
   let groupCount = 0;
-  for (const character of payload) {
-    const place = INPUT_CHARSET.indexOf(character);
+  for (let i = 0; i < payload.length; i += 1) {
+    const place = PLACES[payload.charCodeAt(i)] ?? -1;
     if (place < 0) return undefined;
     feed(place & 31);
     groups = groups * 3 + (place >>> 5);
