@@ -36,7 +36,8 @@ class Judge {
 
   async start(base: readonly Block[]): Promise<void> {
     await this.#node.start();
-    for (const block of base) expect(await this.#node.rpc('submitblock', bytesToHex(block.raw))).toBeNull();
+    const hexes = base.map(block => [bytesToHex(block.raw)]);
+    expect((await this.#node.rpcEach('submitblock', hexes)).every(answer => answer === null)).toBe(true);
   }
 
   async send(block: Block, verdict: string): Promise<Outcome> {

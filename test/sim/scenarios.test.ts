@@ -76,7 +76,7 @@ test('reconciled links bring what was not announced on them', () => {
 test.each([
   ['bandwidth', { nodes: 16, duration: 40_000, txPerSecond: 1 }, ['every transaction reached', 'came twice', '21 messages']],
   ['withholding', { nodes: 30, duration: 30_000, blockInterval: 15_000 }, ['missed a transaction', 'missed a block']],
-  ['rule-fork', { nodes: 12, duration: 2 * MINUTE_MS, blockInterval: 10_000 }, ['ever followed', 'end on one tip', 'end there too']],
+  ['rule-fork', { nodes: 12, duration: MINUTE_MS, blockInterval: 10_000 }, ['ever followed', 'end on one tip', 'end there too']],
   ['churn', { nodes: 14, duration: 4 * MINUTE_MS, blockInterval: 30_000 }, ['end on one tip']],
   ['eclipse', { nodes: 30, duration: MINUTE_MS }, ['ends eclipsed', 'fill their']],
   ['strategies', { nodes: 10, duration: 10_000 }, ['flood misses nobody', 'tree and reconcile']],

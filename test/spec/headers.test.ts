@@ -24,6 +24,7 @@ import {
 } from '../../src/wire/block.ts';
 import { decodeAll } from '../../src/wire/codec.ts';
 import { createTransaction, NULL_INDEX, SEQUENCE_FINAL } from '../../src/wire/transaction.ts';
+import { mustBe } from '../support/must-be.ts';
 import { describeShared, readShared, readSharedJson } from '../support/shared.ts';
 
 /** After all of them. */
@@ -72,10 +73,10 @@ describeShared('real headers', () => {
     expect(tree.size - 1).toBe(height);
     // Every header's bits are what its parent asks for, found again in the finished tree.
     for (let id = 1; id <= height; id += 1) {
-      expect(nextWorkRequired(id - 1, tree.timeOf(id), tree, params)).toBe(tree.bitsOf(id));
+      mustBe(nextWorkRequired(id - 1, tree.timeOf(id), tree, params), tree.bitsOf(id), `height ${id}`);
       if (!params.allowMinDifficultyBlocks) {
         const permitted = permittedDifficultyTransition(params, id, tree.bitsOf(id - 1), tree.bitsOf(id));
-        expect(permitted).toBe(true);
+        mustBe(permitted, true, `height ${id}`);
       }
     }
   });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { IntMap } from '../../../src/base/int-map.ts';
 import { randomBelow, SeededRandom } from '../../../src/base/random.ts';
+import { mustBe } from '../../support/must-be.ts';
 
 describe('a map of small whole numbers', () => {
   test.each([1, 2, 3])('holds what a Map holds, through growth and removal (seed %i)', seed => {
@@ -16,11 +17,11 @@ describe('a map of small whole numbers', () => {
         const value = randomBelow(random, 0x7fff_ffff);
         map.set(key, value);
         expected.set(key, value);
-      } else expect(map.delete(key)).toBe(expected.delete(key));
+      } else mustBe(map.delete(key), expected.delete(key));
       const asked = keyOf();
-      expect(map.get(asked)).toBe(expected.get(asked));
-      expect(map.has(asked)).toBe(expected.has(asked));
-      expect(map.size).toBe(expected.size);
+      mustBe(map.get(asked), expected.get(asked));
+      mustBe(map.has(asked), expected.has(asked));
+      mustBe(map.size, expected.size);
     }
     const byKey = (a: [number, number], b: [number, number]) => a[0] - b[0];
     expect([...map.entries()].sort(byKey)).toEqual([...expected].sort(byKey));

@@ -1,13 +1,14 @@
 import { describe, expect, test } from 'vitest';
-import { type BlockHash, concatBytes, type Txid } from '../../../src/base/bytes.ts';
+import { type BlockHash, bytesToHex, concatBytes, type Txid } from '../../../src/base/bytes.ts';
 import { randomBelow, SeededRandom } from '../../../src/base/random.ts';
 import { type Coin, keyOf } from '../../../src/chain/coin.ts';
-import { coinRecordKey, decodeCoin } from '../../../src/chain/coin-records.ts';
+import { coinRecordKey, decodeCoin, encodeCoin } from '../../../src/chain/coin-records.ts';
 import { CoinTable } from '../../../src/chain/coin-table.ts';
 import { CoinsCache } from '../../../src/chain/coins.ts';
 import { MemoryStore } from '../../../src/store/memory.ts';
 import { encode } from '../../../src/wire/codec.ts';
 import { type OutPoint, outPoint as outPointCodec } from '../../../src/wire/transaction.ts';
+import { mustBe } from '../../support/must-be.ts';
 
 const at = (n: number): OutPoint => ({ txid: String.fromCharCode(n & 255).repeat(32) as Txid, index: n });
 /** Its script has `value % 90` bytes: in the row, and beside it. */
@@ -17,6 +18,7 @@ const coin = (value: number): Coin => ({
   height: value + 1,
   isCoinbase: value % 2 === 0,
 });
+const recordOf = (each: Coin) => bytesToHex(encodeCoin(each));
 const bytesOf = (point: OutPoint) => encode(outPointCodec, point);
 const hash = (n: number) => String.fromCharCode(n).repeat(32) as BlockHash;
 
@@ -89,8 +91,8 @@ describe('coins cache', () => {
           store.batchSync([...cache.changes()], { durable: true });
           cache.bestBlock = hash(step);
           cache.flushed(randomBelow(random, 2) * 1e6);
-          expect(cache.storedBlock).toBe(hash(step));
-          for (let i = 0; i < 12; i += 1) expect(stored(i)?.value, `seed ${seed}`).toBe(table.get(i));
+          mustBe(cache.storedBlock, hash(step));
+          for (let i = 0; i < 12; i += 1) mustBe(stored(i)?.value, table.get(i), `seed ${seed}`);
         } else if (choice < 5) {
           // Not an overwrite only where the table has none.
           add(cache, n, coin(step), exists || choice === 1);
@@ -102,7 +104,11 @@ describe('coins cache', () => {
         }
         const seen = cache.get(at(n)) ?? (cache.get(at(n)) === null ? undefined : stored(n));
         const value = table.get(n);
-        expect(seen, `seed ${seed}`).toEqual(value === undefined ? undefined : coin(value));
+        mustBe(
+          seen && recordOf(seen),
+          value === undefined ? undefined : recordOf(coin(value)),
+          `seed ${seed}`,
+        );
       }
     }
   });
@@ -121,7 +127,7 @@ describe('coin table', () => {
       const outPoint = randomOutPoint();
       const key = keyOf(outPoint);
       const row = table.find(bytesOf(outPoint), 0);
-      expect(row >= 0).toBe(map.has(key));
+      mustBe(row >= 0, map.has(key));
       if (row < 0) {
         put(table, outPoint, { ...coin(step), scriptPubKey: new Uint8Array(step % 60) });
         map.set(key, { outPoint, value: step });
@@ -137,7 +143,8 @@ describe('coin table', () => {
     expect([...table.rows()]).toHaveLength(map.size);
     for (const { outPoint, value } of map.values()) {
       const found = table.coinOf(table.find(bytesOf(outPoint), 0));
-      expect([found.value, found.scriptPubKey.length]).toEqual([value, value % 60]);
+      mustBe(found.value, value);
+      mustBe(found.scriptPubKey.length, value % 60);
     }
   });
 
