@@ -16,6 +16,10 @@ export interface OptionDeclaration {
   readonly isOurs?: true;
   /** Its value never reaches the log (Core: SENSITIVE). */
   readonly isSecret?: true;
+  /** Its name alone says nothing (Core: DISALLOW_ELISION). */
+  readonly needsValue?: true;
+  /** There is no `-no…` of it (Core: DISALLOW_NEGATION). */
+  readonly isNeverNegated?: true;
 }
 
 const flag = (help?: string): OptionDeclaration => ({ kind: 'flag', ...(help !== undefined && { help }) });
@@ -27,6 +31,8 @@ const text = (help?: string): OptionDeclaration => ({ kind: 'text', ...(help !==
 const list = (help?: string): OptionDeclaration => ({ kind: 'list', ...(help !== undefined && { help }) });
 const networkOnly = (option: OptionDeclaration): OptionDeclaration => ({ ...option, isNetworkOnly: true });
 const secret = (option: OptionDeclaration): OptionDeclaration => ({ ...option, isSecret: true });
+const valued = (option: OptionDeclaration): OptionDeclaration => ({ ...option, needsValue: true });
+const neverNegated = (option: OptionDeclaration): OptionDeclaration => ({ ...option, isNeverNegated: true });
 const ours = (option: OptionDeclaration): OptionDeclaration => ({ ...option, isOurs: true });
 
 export const OPTIONS = {
@@ -38,7 +44,7 @@ export const OPTIONS = {
   testnet: flag('The same as --chain test'),
   testnet4: flag('The same as --chain testnet4'),
   genesis: ours(text('Start the chain that FILE describes (see `genesis create`)')),
-  datadir: text('Where everything is kept (default ~/.hearsay)'),
+  datadir: neverNegated(text('Where everything is kept (default ~/.hearsay)')),
   conf: text('Configuration file, relative to the data directory (default bitcoin.conf)'),
   includeconf: list('Further configuration files, named in the first one'),
   allowignoredconf: flag('Start although a bitcoin.conf in the data directory is not the one that is read'),
@@ -63,8 +69,8 @@ export const OPTIONS = {
   fixedseeds: flag('Use addresses built into the program when nothing else helps (default: yes)'),
   discover: flag('Tell peers the addresses of this machine (default: yes, when it listens on all of them)'),
   dns: flag('Look up names of peers (default: yes)'),
-  proxy: list(
-    'Connect through this SOCKS5 proxy: HOST:PORT or unix:PATH, with =NETWORK for one network only',
+  proxy: valued(
+    list('Connect through this SOCKS5 proxy: HOST:PORT or unix:PATH, with =NETWORK for one network only'),
   ),
   onion: text('SOCKS5 proxy for Tor onion services (default: -proxy), 0 for none'),
   proxyrandomize: flag('Credentials of its own for each connection through a proxy (default: yes)'),
@@ -158,7 +164,7 @@ export const OPTIONS = {
   test: list('bip94: the rules of BIP94; addrman: address tables with a known key. Regtest only'),
   asmap: text('Group addresses by the autonomous systems of this file, not by their leading bits'),
   checkaddrman: number('Check the address tables at one in N of their operations, 0 never (default 0)'),
-  signetchallenge: list('Challenge (hex) of a signet of one’s own'),
+  signetchallenge: neverNegated(list('Challenge (hex) of a signet of one’s own')),
 
   // Mempool and mining
   maxmempool: number('Megabytes of the mempool (default 300)'),
@@ -220,7 +226,7 @@ export const OPTIONS = {
   daemon: flag(),
   listenonion: flag(),
   natpmp: flag(),
-  loglevel: list(),
+  loglevel: valued(neverNegated(list())),
   logips: flag(),
   logthreadnames: flag(),
   logsourcelocations: flag(),

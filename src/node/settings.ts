@@ -4,7 +4,7 @@
  * last on the command line counts and the first in the file; lists are joined. `-nofoo` is `foo` off, and empties a list.
  * Source: Core src/common/args.cpp, config.cpp.
  */
-import { isOptionName, OPTIONS, type OptionName } from './option-table.ts';
+import { isOptionName, OPTIONS, type OptionDeclaration, type OptionName } from './option-table.ts';
 
 /** Told to the user as `Error: …` before anything has started. */
 export class ConfigError extends Error {
@@ -21,14 +21,32 @@ export const NEGATED = '\0negated';
 export const WALLET_VALUE_ERROR =
   "Invalid value detected for '-wallet' or '-nowallet'. '-wallet' requires a string value, while '-nowallet' accepts only '1' to disable all wallets";
 
+const ARGUMENTS_ERROR = 'Error parsing command line arguments: ';
+const FILE_ERROR = 'Error reading configuration file: ';
+
 /**
- * `-nofoo` or `-nofoo=1` mean off, `-nofoo=0` means on. Returns the name and the value to keep. Throws ConfigError where
- * there is nothing to turn on.
+ * `-nofoo` or `-nofoo=1` mean off, `-nofoo=0` means on. Returns the name and the value to keep. Throws ConfigError, whose
+ * message begins with `where`, for what the option does not allow.
  */
-function interpretOption(name: string, value: string): { name: string; value: string } {
-  if (isOptionName(name) || !name.startsWith('no') || !isOptionName(name.slice(2))) return { name, value };
-  const negated = name.slice(2);
-  if (isOn(value)) return { name: negated, value: NEGATED };
+function interpretOption(
+  name: string,
+  value: string | undefined,
+  where: string,
+): { name: string; value: string } {
+  if (isOptionName(name)) {
+    const { needsValue }: OptionDeclaration = OPTIONS[name];
+    if (value === undefined && needsValue)
+      throw new ConfigError(
+        `${where}Can not set -${name} with no value. Please specify value with -${name}=value.`,
+      );
+    return { name, value: value ?? '' };
+  }
+  const negated = name.replace(/^no/, '');
+  if (negated === name || !isOptionName(negated)) return { name, value: value ?? '' };
+  const { isNeverNegated }: OptionDeclaration = OPTIONS[negated];
+  if (isNeverNegated)
+    throw new ConfigError(`${where}Negating of -${negated} is meaningless and therefore forbidden`);
+  if (isOn(value ?? '')) return { name: negated, value: NEGATED };
   if (negated === 'wallet') throw new ConfigError(WALLET_VALUE_ERROR);
   return { name: negated, value: '1' };
 }
@@ -48,9 +66,9 @@ export function parseDashArguments(args: readonly string[]): SettingSource {
         `Command line contains unexpected token '${arg}', see bitcoind -h for a list of options.`,
       );
     }
-    const { name, value } = interpretOption(match[1]!, match[2] ?? '');
+    const { name, value } = interpretOption(match[1]!, match[2], ARGUMENTS_ERROR);
     if (!isOptionName(name) || 'isOurs' in OPTIONS[name])
-      throw new ConfigError(`Error parsing command line arguments: Invalid parameter ${arg}`);
+      throw new ConfigError(`${ARGUMENTS_ERROR}Invalid parameter ${arg}`);
     addSetting(source, name, value);
   }
   const [included] = source.get('includeconf')?.filter(value => value !== NEGATED) ?? [];
@@ -58,7 +76,7 @@ export function parseDashArguments(args: readonly string[]): SettingSource {
     // Core shows the value as JSON, and the opposite of a negation is no text.
     const isNegated = args.some(arg => /^--?noincludeconf/.test(arg));
     throw new ConfigError(
-      `Error parsing command line arguments: -includeconf cannot be used from commandline; -includeconf=${isNegated ? 'true' : JSON.stringify(included)}`,
+      `${ARGUMENTS_ERROR}-includeconf cannot be used from commandline; -includeconf=${isNegated ? 'true' : JSON.stringify(included)}`,
     );
   }
   return source;
@@ -69,8 +87,6 @@ export function addSetting(source: Map<string, string[]>, name: string, value: s
   if (values === undefined) source.set(name, [value]);
   else values.push(value);
 }
-
-const FILE_ERROR = 'Error reading configuration file: ';
 
 /** Who hears of what stands in a file and is no mistake in Core, but seems to be one. */
 export interface ConfReader {
@@ -117,7 +133,7 @@ export function parseConf(
     const dot = key.indexOf('.');
     const section = key.slice(0, Math.max(0, dot));
     if (prefix === '' && section !== '') reader.onSection(section, index + 1);
-    const { name, value } = interpretOption(key.slice(dot + 1), line.slice(at + 1).trim());
+    const { name, value } = interpretOption(key.slice(dot + 1), line.slice(at + 1).trim(), FILE_ERROR);
     if (name === 'conf') {
       throw new ConfigError(
         `${FILE_ERROR}conf cannot be set in the configuration file; use includeconf= if you want to include additional config files`,

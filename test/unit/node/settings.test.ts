@@ -132,6 +132,22 @@ describe('mistakes, in Core’s words', () => {
     ['-nofoo=1', 'Error parsing command line arguments: Invalid parameter -nofoo=1'],
     ['-=', 'Error parsing command line arguments: Invalid parameter -='],
     ['-regtest.port=1', 'Error parsing command line arguments: Invalid parameter -regtest.port=1'],
+    [
+      '-proxy',
+      'Error parsing command line arguments: Can not set -proxy with no value. Please specify value with -proxy=value.',
+    ],
+    [
+      '-loglevel',
+      'Error parsing command line arguments: Can not set -loglevel with no value. Please specify value with -loglevel=value.',
+    ],
+    [
+      '-nodatadir',
+      'Error parsing command line arguments: Negating of -datadir is meaningless and therefore forbidden',
+    ],
+    [
+      '-nosignetchallenge=0',
+      'Error parsing command line arguments: Negating of -signetchallenge is meaningless and therefore forbidden',
+    ],
     ['-private-network', 'Error parsing command line arguments: Invalid parameter -private-network'],
     [
       '-noincludeconf=0',
@@ -147,6 +163,7 @@ describe('mistakes, in Core’s words', () => {
   );
 
   const files: readonly [string, string][] = [
+    ['nodatadir=1', 'Negating of -datadir is meaningless and therefore forbidden'],
     ['foo', 'parse error on line 1: foo'],
     [
       'server=1\n\nnofoo',
