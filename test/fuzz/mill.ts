@@ -41,6 +41,8 @@ export interface Said {
 interface Tip {
   readonly block: Block;
   readonly height: number;
+  /** Seconds, by the clock of the world. */
+  readonly now: number;
 }
 
 export class Mill {
@@ -297,11 +299,12 @@ export class Mill {
   /** On the tip or beside the chain; some pay themselves too much. */
   #newBlock(): Block {
     const old = this.#blocks.length - this.#below(5);
+    const { now, ...tip } = this.#tip();
     const { block: parent, height } =
-      this.#below(8) === 0 ? this.#tip() : { block: this.#blocks[old - 1]!, height: old };
+      this.#below(8) === 0 ? tip : { block: this.#blocks[old - 1]!, height: old };
     const block = mineBlock(parent, height, {
       tag: this.#below(0xffffff),
-      time: parent.header.time + 1 + this.#below(60),
+      time: Math.max(parent.header.time + 1, now) + this.#below(60),
       transactions: Array.from({ length: this.#pick([0, 0, 1, 3]) }, () => this.#payment()),
       ...(this.#below(3) === 0 && { coinbaseValue: 60_0000_0000 }),
     });

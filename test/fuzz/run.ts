@@ -74,7 +74,7 @@ export function* fuzz({
   const { world, node } = scene;
   const mill = new Mill(random, HONEST_CHAIN, () => {
     const block = node.run(node.chain.readBlock(node.chain.tip()));
-    return { block, height: node.height };
+    return { block, height: node.height, now: Math.floor(world.now / SECOND_MS) };
   });
   const v2Counts = new Map<string, number>();
   const count = (what: string) => v2Counts.set(what, (v2Counts.get(what) ?? 0) + 1);

@@ -145,9 +145,10 @@ export class HostileScene {
     return mineBlock(tip, miner.height, { time, transactions });
   }
 
-  /** One of the honest ones mines; how long until the node has the block. */
+  /** One of the honest ones mines all that it has; how long until the node has the block. */
   timeToNextBlock(withinMs: number): number {
-    const block = this.nextBlock();
+    const entries = [...this.honest[0]!.mempool.entries()];
+    const block = this.nextBlock(entries.sort((a, b) => a.sequence - b.sequence).map(({ tx }) => tx));
     const since = this.world.now;
     this.honest[0]!.submit(block);
     this.world.runUntil('the next block', () => this.node.tip === this.honest[0]!.tip, withinMs);
