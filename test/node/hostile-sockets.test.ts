@@ -222,7 +222,7 @@ test('a peer that hangs up by half is hung up on', async () => {
 });
 
 describe('more connections than there are places', () => {
-  const FLOOD = 4 * INBOUND;
+  const FLOOD = 2 * INBOUND;
   const from = (i: number) => `127.${10 + (i % 200)}.${i >> 8}.${1 + (i % 250)}`;
 
   test.each<[string, (i: number) => Promise<RawPeer>]>([
