@@ -23,8 +23,11 @@ const KEYS = 16;
 const ROUND = 25_000;
 /** Beyond what the first round has left; filters and tables fill up for a while. */
 const GROWTH_BYTES_MAX = 64 * 1024 * 1024;
-/** Headers of regtest cost nothing, so they can be had in any number: what one takes is taken off. */
-const HEADER_BYTES = 400;
+/**
+ * Headers of regtest cost nothing, so they can be had in any number: what one takes is taken off, with its share of the
+ * blocks that came to them and lie in memory here.
+ */
+const HEADER_BYTES = 1_200;
 /** An honest block may wait for one that an attacker has announced first and never sends. */
 const BLOCK_MS_MAX = 30 * MINUTE_MS;
 
