@@ -104,7 +104,7 @@ export async function main(args: readonly string[]): Promise<void> {
       argv => simulateOptions(argv),
       async argv => {
         const { runSimulation } = await import('./simulate.ts');
-        code = runSimulation(argv);
+        code = await runSimulation(argv);
       },
     )
     .command('genesis', 'Chains of one’s own', argv =>

@@ -14,10 +14,13 @@ import type { ScenarioOptions } from '../sim/scenario.ts';
 import { optionsOf, SCENARIOS } from '../sim/scenarios.ts';
 import { brokenPromises, type Ending, runToEnd, smallestFailing } from '../sim/smallest-failing.ts';
 import { DEFAULT_NETWORK, type World } from '../sim/world.ts';
+import { runInLargerHeap } from './larger-heap.ts';
 
 /** Between two lines of progress. */
 const PROGRESS_MS = 5 * SECOND_MS;
 const SEED_MAX = 0xffff_ffff;
+/** Heap for each node of a world: some 130 kB when it has its links, and as much again that waits to be collected; more after hours. */
+const NODE_BYTES_MAX = 500_000;
 /** What a replay does not take over; yargs has its own `_` and `$0`, and each option with dashes a second time. */
 const UNREPEATED: ReadonlySet<string> = new Set(['scenario', 'json', 'report', '_', '$0']);
 /** Instead of a file: the regions of the built-in matrix. */
@@ -46,13 +49,15 @@ export interface SimulateArguments {
 }
 
 /** Exit code 1 when a verdict or an invariant fails. */
-export function runSimulation(args: SimulateArguments): number {
+export async function runSimulation(args: SimulateArguments): Promise<number> {
   const scenario = SCENARIOS.find(({ name }) => name === args.scenario);
   if (scenario === undefined) {
     const names = SCENARIOS.map(({ name }) => name).join(', ');
     throw new ConfigError(`There is no scenario ${args.scenario}; there are ${names}`);
   }
   const options = optionsOf(scenario, optionsFrom(args));
+  const again = runInLargerHeap(options.nodes * NODE_BYTES_MAX);
+  if (again !== undefined) return await again;
   process.stdout.write(`${scenario.name}: ${scenario.about}\n`);
   process.stdout.write(`${options.nodes} nodes, seed ${options.seed}, ${durationText(options.duration)}\n`);
   letHeapGrow();
