@@ -49,7 +49,8 @@ describeBitcoind(`a soak of ${SECONDS} s with eight bitcoinds`, () => {
   let all: SandboxNode[];
 
   beforeAll(async () => {
-    const talkative = ['-debug=net', '-logtimemicros'];
+    // Else its wallet writes too much in an hour, and from then on every line begins otherwise.
+    const talkative = ['-debug=net', '-logtimemicros', '-nologratelimit'];
     ours = await sandbox.hearsay('ours', ['--connect=0', '--logtimemicros']);
     core = await bitcoind(sandbox, 'core', talkative);
     leaves = [];
