@@ -30,18 +30,39 @@ export class SandboxNode extends RegtestNode {
   }
 }
 
+/** By what Ctrl-C and whoever stops a test run end this process, with the exit codes of shells. */
+const ENDS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
+
+/** Folders of sandboxes that are not closed. */
+const roots = new Set<string>();
+
+function endAll(): void {
+  killAll();
+  for (const root of roots) fs.rmSync(root, { recursive: true, force: true });
+}
+
+/** Files share a process, and with it what its end is told of. */
+function allEndsWithUs(): void {
+  if (process.listeners('exit').includes(endAll)) return;
+  process.once('exit', endAll);
+  // A signal alone ends a process without telling anybody.
+  for (const [signal, code] of Object.entries(ENDS)) process.once(signal, () => process.exit(code));
+}
+
 export class Sandbox {
   #root: string | undefined;
   readonly #nodes: SandboxNode[] = [];
 
   constructor() {
-    // Files share a process, and with it what its end is told of.
-    if (!process.listeners('exit').includes(killAll)) process.once('exit', killAll);
+    allEndsWithUs();
   }
 
   /** Made when first asked for: tests that are skipped leave nothing behind. */
   get root(): string {
-    this.#root ??= fs.mkdtempSync(path.join(os.tmpdir(), 'hearsay-test-'));
+    if (this.#root === undefined) {
+      this.#root = fs.mkdtempSync(path.join(os.tmpdir(), 'hearsay-test-'));
+      roots.add(this.#root);
+    }
     return this.#root;
   }
 
@@ -77,7 +98,9 @@ export class Sandbox {
 
   async close(): Promise<void> {
     await Promise.all(this.#nodes.map(node => node.kill()));
-    if (this.#root !== undefined) fs.rmSync(this.#root, { recursive: true, force: true });
+    if (this.#root === undefined) return;
+    fs.rmSync(this.#root, { recursive: true, force: true });
+    roots.delete(this.#root);
   }
 }
 
