@@ -19,7 +19,7 @@ import { runInLargerHeap } from './larger-heap.ts';
 /** Between two lines of progress. */
 const PROGRESS_MS = 5 * SECOND_MS;
 const SEED_MAX = 0xffff_ffff;
-/** Heap for each node of a world: some 130 kB when it has its links, and as much again that waits to be collected; more after hours. */
+/** Heap for each node of a world: some 130 kB when it has its links, and what waits to be collected; more after hours. */
 const NODE_BYTES_MAX = 500_000;
 /** What a replay does not take over; yargs has its own `_` and `$0`, and each option with dashes a second time. */
 const UNREPEATED: ReadonlySet<string> = new Set(['scenario', 'json', 'report', '_', '$0']);
