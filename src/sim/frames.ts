@@ -41,6 +41,7 @@ export class Frames {
   readonly #usesPipes: boolean;
   /** Frames come whole, so one decoder serves all links. */
   readonly #decoder: FrameDecoder;
+  readonly #pool = new FramePool();
   /** What many send alike, by what it says; and what it was decoded to, once somebody has got it. */
   readonly #frames = new BoundedMap<string, Uint8Array>(MEMO_ENTRIES_MAX);
   readonly #blockFrames = new WeakMap<Uint8Array, Uint8Array>();
@@ -57,10 +58,10 @@ export class Frames {
 
   encode(message: Message): Uint8Array {
     const key = this.#usesMemo ? contentKey(message) : undefined;
-    if (key === undefined) return encodeMessageFrame(this.#magic, message);
+    if (key === undefined) return encodeMessageFrame(this.#magic, message, this.#pool.allocate);
     const known = this.#frames.get(key);
     if (known !== undefined) return known;
-    const frame = encodeMessageFrame(this.#magic, message);
+    const frame = encodeMessageFrame(this.#magic, message, this.#pool.allocate);
     this.#frames.set(key, frame);
     this.#decoded.set(frame, 'not yet');
     return frame;
@@ -145,12 +146,37 @@ export class Frames {
     const key = bytesToBinary(bytes);
     let known = this.#addressBytes.get(key);
     if (known === undefined) {
-      known = bytes;
-      this.#addressBytes.set(key, bytes);
+      // A copy: it stays, and the frames around it need not.
+      known = bytes.slice();
+      this.#addressBytes.set(key, known);
     }
     // What nearly all offer is one bigint for all.
     return { network, bytes: known, port, services: services === NODE_SERVICES ? NODE_SERVICES : services };
   }
+}
+
+/** Shared by many frames, most of which live for less than a second. */
+const POOL_BYTES = 0x4000;
+
+/**
+ * Memory of one frame after the other. An array of its own costs V8 far more than its bytes as soon as a part of it is
+ * looked at: it counts as memory outside of the heap, and in a large world each such piece makes V8 look through some
+ * milliseconds' worth of the heap for what could be freed.
+ */
+class FramePool {
+  #bytes = new ArrayBuffer(POOL_BYTES);
+  #used = 0;
+
+  readonly allocate = (length: number): Uint8Array => {
+    if (length > POOL_BYTES) return new Uint8Array(length);
+    if (this.#used + length > POOL_BYTES) {
+      this.#bytes = new ArrayBuffer(POOL_BYTES);
+      this.#used = 0;
+    }
+    const frame = new Uint8Array(this.#bytes, this.#used, length);
+    this.#used += length;
+    return frame;
+  };
 }
 
 /** The same for messages of the same bytes, where many nodes send them; undefined for all others. */

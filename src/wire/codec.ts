@@ -265,8 +265,18 @@ export function encode<T>(codec: Codec<T>, value: T): Uint8Array {
   return encodeBehind(codec, value, 0);
 }
 
+/** So many zero bytes. */
+export type Allocate = (length: number) => Uint8Array;
+
+const allocateAlone: Allocate = length => new Uint8Array(length);
+
 /** With `room` zero bytes before it, for a header. */
-export function encodeBehind<T>(codec: Codec<T>, value: T, room: number): Uint8Array {
+export function encodeBehind<T>(
+  codec: Codec<T>,
+  value: T,
+  room: number,
+  allocate: Allocate = allocateAlone,
+): Uint8Array {
   // A codec may encode a part by itself.
   const isNested = shared.isTaken;
   const writer = isNested ? new Writer() : shared.writer;
@@ -274,7 +284,7 @@ export function encodeBehind<T>(codec: Codec<T>, value: T, room: number): Uint8A
   try {
     codec.write(writer, value);
     const { length } = writer;
-    const bytes = new Uint8Array(room + length);
+    const bytes = allocate(room + length);
     writer.copyTo(bytes, room);
     return bytes;
   } finally {

@@ -6,6 +6,7 @@
 import { binaryBetween } from '../base/bytes.ts';
 import { sha256dWord } from '../crypto/sha256.ts';
 import { ByteQueue } from './byte-queue.ts';
+import type { Allocate } from './codec.ts';
 import {
   encodePayloadBehind,
   isKnownCommand,
@@ -42,9 +43,9 @@ export function encodeFrame(magic: Uint8Array, command: string, payload: Uint8Ar
   return putHeader(frame, magic, command, payload);
 }
 
-/** As `encodeFrame` of the message's payload, with one array less. */
-export function encodeMessageFrame(magic: Uint8Array, message: Message): Uint8Array {
-  const frame = encodePayloadBehind(message, FRAME_HEADER_BYTES);
+/** As `encodeFrame` of the message's payload, with one array less. `allocate`: where the frame is to lie. */
+export function encodeMessageFrame(magic: Uint8Array, message: Message, allocate?: Allocate): Uint8Array {
+  const frame = encodePayloadBehind(message, FRAME_HEADER_BYTES, allocate);
   return putHeader(frame, magic, message.command, frame.subarray(FRAME_HEADER_BYTES));
 }
 
