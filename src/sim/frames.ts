@@ -61,7 +61,8 @@ export class Frames {
     if (key === undefined) return encodeMessageFrame(this.#magic, message, this.#pool.allocate);
     const known = this.#frames.get(key);
     if (known !== undefined) return known;
-    const frame = encodeMessageFrame(this.#magic, message, this.#pool.allocate);
+    // Alone: it stays, and would hold back what lay around it.
+    const frame = encodeMessageFrame(this.#magic, message);
     this.#frames.set(key, frame);
     this.#decoded.set(frame, 'not yet');
     return frame;
@@ -155,7 +156,7 @@ export class Frames {
   }
 }
 
-/** Shared by many frames, most of which live for less than a second. */
+/** Shared by many frames that live for less than a second. */
 const POOL_BYTES = 0x4000;
 
 /**

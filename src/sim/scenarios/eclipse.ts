@@ -76,9 +76,10 @@ export const eclipse: Scenario = {
   name: 'eclipse',
   about: 'victims restart with books that an attacker of 4,600 netgroups has filled',
   defaults: { nodes: 2_000, duration: 2 * MINUTE_MS, txPerSecond: 0 },
-  *run(deps, { duration, ...options }) {
-    const world = createWorld(deps, { duration, ...options });
-    const stage = setStage(world, options.nodes);
+  *run(deps, options) {
+    const { nodes: honestCount, duration } = options;
+    const world = createWorld(deps, options);
+    const stage = setStage(world, honestCount);
     const { victims } = stage;
     // A book in which nobody was tried a short while ago.
     const books = victims.map(({ addressBook }) => addressBook.data());
