@@ -345,6 +345,7 @@ export class PeerManager {
     this.#private.delete(id);
     this.#outbox.forget(id);
     for (const each of this.#circleOf(peer).told.onDisconnected) each.onDisconnected(peer, now);
+    this.#timers.leave(peer);
   }
 
   #completed<Told>(

@@ -8,7 +8,7 @@ import type { NetAddress } from '../wire/net-address.ts';
 import type { TransportKind } from '../wire/transport.ts';
 import type { ConnectionType, P2pEvent, PeerId, Permission } from './events.ts';
 import { type NetworkClass, networkClassOf, type RoutingOptions } from './netgroup.ts';
-import type { PeerClock } from './timers.ts';
+import { NO_PLACE } from './timers.ts';
 
 /** `greeted`: its version is here; `ready`: its verack too; `leaving`: we closed it, nothing counts any more. */
 export type PeerPhase = 'connected' | 'greeted' | 'ready' | 'leaving';
@@ -71,8 +71,8 @@ export interface Peer {
 
   /** What concerns remember of it, each at its place: only `PeerStates` looks here. */
   readonly places: unknown[];
-  /** Its deadlines: only `PeerAlarms` looks here. */
-  clock: PeerClock | undefined;
+  /** Of its deadlines: only `PeerAlarms` looks here. */
+  timerPlace: number;
 }
 
 /** For the writers of the facts. */
@@ -138,7 +138,7 @@ export function createPeer(
     lastBlock: 0,
     lastTx: 0,
     places: NO_STATES.slice(),
-    clock: undefined,
+    timerPlace: NO_PLACE,
   };
 }
 

@@ -19,7 +19,7 @@ import type { PeerId } from './events.ts';
 import { type Peer, takesTxsFrom } from './peer.ts';
 import { PrivateQueue, type PrivateTransaction } from './private-queue.ts';
 import type { Slots } from './slots.ts';
-import type { Alarm } from './timers.ts';
+import type { Alarm, PeerAlarms } from './timers.ts';
 import type { Turn } from './turns.ts';
 
 /** Peers that a transaction is given to (Core: NUM_PRIVATE_BROADCAST_PER_TX). */
@@ -48,7 +48,6 @@ export interface PrivateBroadcastOptions {
 }
 
 interface Exchange {
-  readonly end: Alarm;
   /** Of the ping that follows the transaction. */
   nonce: bigint | undefined;
 }
@@ -61,6 +60,8 @@ export class PrivateBroadcast implements Concern {
   readonly #exchanges = new Map<PeerId, Exchange>();
   readonly turn: Turn;
   readonly #next: Alarm;
+  /** Of the time that a peer has. */
+  readonly #ends: PeerAlarms;
   readonly #reattempt: Alarm;
   /** The open dial. */
   #attempt: number | undefined;
@@ -85,6 +86,7 @@ export class PrivateBroadcast implements Concern {
     this.#slots = slots;
     this.#options = options;
     this.#next = context.timers.alarm(now => this.#dial(now));
+    this.#ends = context.timers.ofPeers<Peer>(peer => this.#end(peer, `did not complete the transaction send within ${LIFETIME_MS / SECOND_MS} seconds`)); // biome-ignore format: one step
     this.#reattempt = context.timers.scheduled(now => this.#lookForStale(now));
     this.turn = context.turns.turn();
   }
@@ -113,9 +115,8 @@ export class PrivateBroadcast implements Concern {
 
   onConnected(peer: Peer, now: Milliseconds): void {
     if (peer.type !== 'private-broadcast') return;
-    const end = this.#context.timers.alarm(() => this.#end(peer, `did not complete the transaction send within ${LIFETIME_MS / SECOND_MS} seconds`)); // biome-ignore format: one step
-    end.set(now + LIFETIME_MS);
-    this.#exchanges.set(peer.id, { end, nonce: undefined });
+    this.#ends.set(peer, now + LIFETIME_MS);
+    this.#exchanges.set(peer.id, { nonce: undefined });
     if (peer.attempt !== this.#attempt) return;
     this.#attempt = undefined;
     this.#failures = 0;
@@ -150,7 +151,7 @@ export class PrivateBroadcast implements Concern {
   onDisconnected(peer: Peer, now: Milliseconds): void {
     const exchange = this.#exchanges.get(peer.id);
     if (!exchange) return;
-    exchange.end.clear();
+    this.#ends.clear(peer);
     this.#exchanges.delete(peer.id);
     const isDone = this.#queue.isConfirmedBy(peer.id);
     this.#queue.disconnected(peer.id);

@@ -6,9 +6,12 @@
  * Three clocks, as in Core: most alarms follow the node's (mockable) time; `scheduled` ones can be brought forward by
  * `mockscheduler` without moving that time; `paced` ones ring when the steady clock says so too, so that what Core's threads
  * merely sleep between goes on while the node's time stands still.
+ *
+ * Deadlines of one kind stand side by side in a row, a place for each peer or alarm, and the first of a row is looked for
+ * when it has moved: a hundred numbers are sooner read than a heap is kept in order for alarms that mostly move before they
+ * ring.
  */
 import type { Milliseconds } from '../base/clock.ts';
-import { MinHeap } from '../base/heap.ts';
 
 /** Set again, it forgets its former time. */
 export interface Alarm {
@@ -18,122 +21,126 @@ export interface Alarm {
   clear(): void;
 }
 
-/** What stands in a queue. Moved to a later time, it keeps its place in the heap until that comes up: one entry, however often it moves. */
-interface Queued {
-  at: Milliseconds | undefined;
-  /** The key of its entry that counts. */
-  queuedAt: Milliseconds | undefined;
-  ring(now: Milliseconds): void;
+/** What has deadlines: a place in the rows of `PeerAlarms`, given with the first of them. */
+export interface Clocked {
+  timerPlace: number;
 }
 
-class HeapAlarm implements Alarm, Queued {
-  at: Milliseconds | undefined;
-  queuedAt: Milliseconds | undefined;
-  readonly #queue: AlarmQueue;
-  readonly ring: (now: Milliseconds) => void;
+/** It has never had a deadline. */
+export const NO_PLACE = -1;
+const NEVER = Number.POSITIVE_INFINITY;
+/** The first deadline has moved, and the next is not known yet. */
+const UNKNOWN = Number.NaN;
 
-  constructor(queue: AlarmQueue, ring: (now: Milliseconds) => void) {
-    this.#queue = queue;
-    this.ring = ring;
+class Row {
+  /** By place, on the row's clock; Infinity for none. */
+  readonly #deadlines: number[] = [];
+  #first = NEVER;
+  readonly #timers: { moved(from: Milliseconds, to: Milliseconds): void };
+  readonly #ring: (place: number, now: Milliseconds) => void;
+  /** How much its clock is ahead of the node's. */
+  #offset: Milliseconds = 0;
+
+  constructor(
+    timers: { moved(from: Milliseconds, to: Milliseconds): void },
+    ring: (place: number, now: Milliseconds) => void,
+  ) {
+    this.#timers = timers;
+    this.#ring = ring;
+  }
+
+  /** On the node's clock; Infinity: none. */
+  at(place: number): Milliseconds {
+    return (this.#deadlines[place] ?? NEVER) - this.#offset;
+  }
+
+  set(place: number, at: Milliseconds): void {
+    const deadlines = this.#deadlines;
+    while (deadlines.length <= place) deadlines.push(NEVER);
+    const before = deadlines[place]!;
+    const after = at + this.#offset;
+    deadlines[place] = after;
+    if (after <= this.#first) this.#first = after;
+    else if (before === this.#first) this.#first = UNKNOWN;
+    this.#timers.moved(before - this.#offset, at);
+  }
+
+  clear(place: number): void {
+    if (place < this.#deadlines.length && this.#deadlines[place] !== NEVER) this.set(place, NEVER);
+  }
+
+  set offset(offset: Milliseconds) {
+    if (offset === this.#offset) return;
+    this.#offset = offset;
+    if (this.#first !== NEVER) this.#timers.moved(UNKNOWN, UNKNOWN);
+  }
+
+  get offset(): Milliseconds {
+    return this.#offset;
+  }
+
+  /** Of all places, on the node's clock. */
+  first(): Milliseconds {
+    if (Number.isNaN(this.#first)) {
+      let first = NEVER;
+      for (const at of this.#deadlines) if (at < first) first = at;
+      this.#first = first;
+    }
+    return this.#first - this.#offset;
+  }
+
+  /** Takes back all deadlines up to `now`; `due` is told their places. */
+  takeDue(now: Milliseconds, due: (row: Row, place: number) => void): void {
+    const deadlines = this.#deadlines;
+    const limit = now + this.#offset;
+    for (let place = 0; place < deadlines.length; place += 1) {
+      if (deadlines[place]! > limit) continue;
+      deadlines[place] = NEVER;
+      due(this, place);
+    }
+    this.#first = UNKNOWN;
+  }
+
+  ring(place: number, now: Milliseconds): void {
+    this.#ring(place, now);
+  }
+}
+
+/** The alarms of one clock. */
+class AlarmRow {
+  readonly #rings: ((now: Milliseconds) => void)[] = [];
+  readonly row: Row;
+
+  constructor(timers: Timers) {
+    this.row = new Row(timers, (place, now) => this.#rings[place]!(now));
+  }
+
+  add(ring: (now: Milliseconds) => void): PlacedAlarm {
+    this.#rings.push(ring);
+    return new PlacedAlarm(this.row, this.#rings.length - 1);
+  }
+}
+
+class PlacedAlarm implements Alarm {
+  readonly #row: Row;
+  readonly #place: number;
+
+  constructor(row: Row, place: number) {
+    this.#row = row;
+    this.#place = place;
+  }
+
+  get at(): Milliseconds | undefined {
+    const at = this.#row.at(this.#place);
+    return at === NEVER ? undefined : at;
   }
 
   set(at: Milliseconds): void {
-    this.#queue.set(this, at);
+    this.#row.set(this.#place, at);
   }
 
   clear(): void {
-    this.#queue.clear(this);
-  }
-}
-
-/** The deadlines of one peer: an entry in the queue for the first of them, however many there are. */
-class PeerClock implements Queued {
-  at: Milliseconds | undefined;
-  queuedAt: Milliseconds | undefined;
-  readonly #peer: Clocked;
-  readonly #queue: AlarmQueue;
-  readonly #rings: readonly Ring[];
-  /** By kind of alarm; Infinity for none. */
-  readonly #deadlines: number[];
-
-  constructor(peer: Clocked, queue: AlarmQueue, rings: readonly Ring[]) {
-    this.#peer = peer;
-    this.#queue = queue;
-    this.#rings = rings;
-    this.#deadlines = new Array<number>(rings.length).fill(Number.POSITIVE_INFINITY);
-  }
-
-  deadlineOf(kind: number): Milliseconds {
-    return this.#deadlines[kind] ?? Number.POSITIVE_INFINITY;
-  }
-
-  setDeadline(kind: number, at: Milliseconds): void {
-    const deadlines = this.#deadlines;
-    const before = this.deadlineOf(kind);
-    if (at === before) return;
-    // A concern may be made after the peer has come.
-    while (deadlines.length <= kind) deadlines.push(Number.POSITIVE_INFINITY);
-    deadlines[kind] = at;
-    if (this.at === undefined || at < this.at) this.#queue.set(this, at);
-    else if (before === this.at) this.#arm();
-  }
-
-  ring(now: Milliseconds): void {
-    const deadlines = this.#deadlines;
-    const due: number[] = [];
-    for (let kind = 0; kind < deadlines.length; kind += 1) {
-      if (deadlines[kind]! > now) continue;
-      deadlines[kind] = Number.POSITIVE_INFINITY;
-      due.push(kind);
-    }
-    this.#arm();
-    for (const kind of due) this.#rings[kind]!(this.#peer, now);
-  }
-
-  #arm(): void {
-    let first = Number.POSITIVE_INFINITY;
-    for (const at of this.#deadlines) if (at < first) first = at;
-    if (first === Number.POSITIVE_INFINITY) this.#queue.clear(this);
-    else this.#queue.set(this, first);
-  }
-}
-
-/** For the peer's record. */
-export type { PeerClock };
-
-/** What has deadlines; made for it when the first is set. */
-export interface Clocked {
-  clock: PeerClock | undefined;
-}
-
-type Ring = (peer: Clocked, now: Milliseconds) => void;
-
-/** An alarm for each peer, of one kind. */
-export class PeerAlarms {
-  readonly #queue: AlarmQueue;
-  readonly #rings: readonly Ring[];
-  readonly #kind: number;
-
-  constructor(queue: AlarmQueue, rings: readonly Ring[], kind: number) {
-    this.#queue = queue;
-    this.#rings = rings;
-    this.#kind = kind;
-  }
-
-  /** undefined while it is not set. */
-  at(peer: Clocked): Milliseconds | undefined {
-    const at = peer.clock?.deadlineOf(this.#kind);
-    return at === Number.POSITIVE_INFINITY ? undefined : at;
-  }
-
-  /** Set again, it forgets its former time. */
-  set(peer: Clocked, at: Milliseconds): void {
-    peer.clock ??= new PeerClock(peer, this.#queue, this.#rings);
-    peer.clock.setDeadline(this.#kind, at);
-  }
-
-  clear(peer: Clocked): void {
-    peer.clock?.setDeadline(this.#kind, Number.POSITIVE_INFINITY);
+    this.#row.clear(this.#place);
   }
 }
 
@@ -143,11 +150,7 @@ class PacedAlarm implements Alarm {
   readonly #bySteady: Alarm;
 
   /** `run`: a number for each time that alarms are rung; within one, it rings once. */
-  constructor(
-    queues: readonly [AlarmQueue, AlarmQueue],
-    run: () => number,
-    ring: (now: Milliseconds) => void,
-  ) {
+  constructor(rows: readonly [AlarmRow, AlarmRow], run: () => number, ring: (now: Milliseconds) => void) {
     let rungIn = -1;
     const once = (now: Milliseconds) => {
       if (rungIn === run()) return;
@@ -155,8 +158,8 @@ class PacedAlarm implements Alarm {
       this.clear();
       ring(now);
     };
-    this.#byNode = new HeapAlarm(queues[0], once);
-    this.#bySteady = new HeapAlarm(queues[1], once);
+    this.#byNode = rows[0].add(once);
+    this.#bySteady = rows[1].add(once);
   }
 
   get at(): Milliseconds | undefined {
@@ -174,89 +177,95 @@ class PacedAlarm implements Alarm {
   }
 }
 
-class AlarmQueue {
-  readonly #heap = new MinHeap<Queued>();
-  /** How much this clock is ahead of the node's. */
-  offset: Milliseconds = 0;
-  /** The first deadline, by this clock; Infinity for none, and undefined while it must be looked for. */
-  #first: Milliseconds | undefined = Number.POSITIVE_INFINITY;
+/** Who stands at which place of the rows of peers. */
+class Places {
+  /** Empty places hold nobody. */
+  readonly #peers: (Clocked | undefined)[] = [];
 
-  set(alarm: Queued, at: Milliseconds): void {
-    const before = alarm.at;
-    alarm.at = at + this.offset;
-    if (alarm.queuedAt === undefined || alarm.at < alarm.queuedAt) this.#push(alarm);
-    this.#moved(before, alarm.at);
-  }
-
-  clear(alarm: Queued): void {
-    const before = alarm.at;
-    alarm.at = undefined;
-    this.#moved(before, Number.POSITIVE_INFINITY);
-  }
-
-  #push(alarm: Queued): void {
-    alarm.queuedAt = alarm.at;
-    this.#heap.push(alarm.at!, alarm);
-  }
-
-  /** An alarm rings at another time than before. Asked after each event, the first deadline is seldom looked for. */
-  #moved(from: Milliseconds | undefined, to: Milliseconds): void {
-    if (this.#first === undefined) return;
-    if (to <= this.#first) this.#first = to;
-    else if (from === this.#first) this.#first = undefined;
-  }
-
-  /** On the node's clock; Infinity: none. */
-  next(): Milliseconds {
-    this.#first ??= this.#findFirst();
-    return this.#first - this.offset;
-  }
-
-  #findFirst(): Milliseconds {
-    for (let alarm = this.#heap.peek(); alarm !== undefined; alarm = this.#heap.peek()) {
-      const key = this.#heap.peekKey()!;
-      if (alarm.queuedAt === key && alarm.at === key) return key;
-      this.#heap.pop();
-      if (alarm.queuedAt !== key) continue;
-      alarm.queuedAt = undefined;
-      if (alarm.at !== undefined) this.#push(alarm);
+  of(peer: Clocked): number {
+    if (peer.timerPlace === NO_PLACE) {
+      const free = this.#peers.indexOf(undefined);
+      peer.timerPlace = free < 0 ? this.#peers.length : free;
+      this.#peers[peer.timerPlace] = peer;
     }
-    return Number.POSITIVE_INFINITY;
+    return peer.timerPlace;
   }
 
-  /** Takes out the first alarm, which is due. */
-  pop(): Queued {
-    this.#findFirst();
-    this.#first = undefined;
-    const alarm = this.#heap.pop()!;
-    alarm.queuedAt = undefined;
-    alarm.at = undefined;
-    return alarm;
+  at(place: number): Clocked {
+    return this.#peers[place]!;
+  }
+
+  leave(peer: Clocked): void {
+    if (peer.timerPlace === NO_PLACE) return;
+    this.#peers[peer.timerPlace] = undefined;
+    peer.timerPlace = NO_PLACE;
   }
 }
 
-export class Timers {
-  readonly #node = new AlarmQueue();
-  readonly #scheduler = new AlarmQueue();
-  readonly #steady = new AlarmQueue();
-  readonly #queues: readonly AlarmQueue[] = [this.#node, this.#scheduler, this.#steady];
-  readonly #ofPeers: Ring[] = [];
-  #runs = 0;
+/** An alarm for each peer, of one kind. */
+export class PeerAlarms {
+  readonly #row: Row;
+  readonly #places: Places;
 
-  /** Not set yet. `ring` may set it again. */
+  constructor(row: Row, places: Places) {
+    this.#row = row;
+    this.#places = places;
+  }
+
+  /** undefined while it is not set. */
+  at(peer: Clocked): Milliseconds | undefined {
+    if (peer.timerPlace === NO_PLACE) return undefined;
+    const at = this.#row.at(peer.timerPlace);
+    return at === NEVER ? undefined : at;
+  }
+
+  /** Set again, it forgets its former time. */
+  set(peer: Clocked, at: Milliseconds): void {
+    this.#row.set(this.#places.of(peer), at);
+  }
+
+  clear(peer: Clocked): void {
+    if (peer.timerPlace !== NO_PLACE) this.#row.clear(peer.timerPlace);
+  }
+}
+
+/** Before it stand the rows of the three clocks. */
+const FIRST_ROW_OF_PEERS = 3;
+
+export class Timers {
+  readonly #node = new AlarmRow(this);
+  readonly #scheduler = new AlarmRow(this);
+  readonly #steady = new AlarmRow(this);
+  readonly #places = new Places();
+  /** In the order in which they ring. */
+  readonly #rows: Row[] = [this.#node.row, this.#scheduler.row, this.#steady.row];
+  /** Of all rows, on the node's clock. */
+  #next = NEVER;
+  #runs = 0;
+  /** What rings in a run: rows, and a place in each. Empty between runs. */
+  readonly #dueRows: Row[] = [];
+  readonly #duePlaces: number[] = [];
+  readonly #isDue = (row: Row, place: number): void => {
+    this.#dueRows.push(row);
+    this.#duePlaces.push(place);
+  };
+
+  /** Not set yet. `ring` may set it again. Alarms stay: they are made with concerns, not with peers. */
   alarm(ring: (now: Milliseconds) => void): Alarm {
-    return new HeapAlarm(this.#node, ring);
+    return this.#node.add(ring);
   }
 
   /** As `alarm`, one for each peer. */
   ofPeers<Peer extends Clocked>(ring: (peer: Peer, now: Milliseconds) => void): PeerAlarms {
-    this.#ofPeers.push(ring as Ring);
-    return new PeerAlarms(this.#node, this.#ofPeers, this.#ofPeers.length - 1);
+    const places = this.#places;
+    const row = new Row(this, (place, now) => ring(places.at(place) as Peer, now));
+    this.#rows.push(row);
+    return new PeerAlarms(row, places);
   }
 
   /** As `alarm`, for chores that Core gives its scheduler. */
   scheduled(ring: (now: Milliseconds) => void): Alarm {
-    return new HeapAlarm(this.#scheduler, ring);
+    return this.#scheduler.add(ring);
   }
 
   /** As `alarm`, and also when so much time has really passed: for pauses that Core makes by sleeping. */
@@ -264,28 +273,50 @@ export class Timers {
     return new PacedAlarm([this.#node, this.#steady], () => this.#runs, ring);
   }
 
+  /** The peer is gone, and so are its deadlines. */
+  leave(peer: Clocked): void {
+    if (peer.timerPlace === NO_PLACE) return;
+    for (let i = FIRST_ROW_OF_PEERS; i < this.#rows.length; i += 1) this.#rows[i]!.clear(peer.timerPlace);
+    this.#places.leave(peer);
+  }
+
   /** When the node's clock shows `now`, the steady one shows this. */
   setSteady(now: Milliseconds, steady: Milliseconds): void {
-    this.#steady.offset = steady - now;
+    this.#steady.row.offset = steady - now;
   }
 
   /** `mockscheduler`: scheduled alarms ring this much sooner. */
   advanceScheduler(by: Milliseconds): void {
-    this.#scheduler.offset += by;
+    this.#scheduler.row.offset += by;
+  }
+
+  /** For rows: a deadline moves, on the node's clock. */
+  moved(from: Milliseconds, to: Milliseconds): void {
+    if (to <= this.#next) this.#next = to;
+    else if (!(from > this.#next)) this.#next = UNKNOWN;
   }
 
   nextDeadline(): Milliseconds | undefined {
-    const next = Math.min(this.#node.next(), this.#scheduler.next(), this.#steady.next());
-    return next === Number.POSITIVE_INFINITY ? undefined : next;
+    if (Number.isNaN(this.#next)) this.#next = this.#findNext();
+    return this.#next === NEVER ? undefined : this.#next;
+  }
+
+  #findNext(): Milliseconds {
+    let next = NEVER;
+    for (const row of this.#rows) {
+      const first = row.first();
+      if (first < next) next = first;
+    }
+    return next;
   }
 
   /** Rings what is due. What is set meanwhile waits for the next call, even if its time has come. */
   run(now: Milliseconds): void {
-    const due: Queued[] = [];
     this.#runs += 1;
-    for (const queue of this.#queues) {
-      while (queue.next() <= now) due.push(queue.pop());
-    }
-    for (const alarm of due) alarm.ring(now);
+    for (const row of this.#rows) if (row.first() <= now) row.takeDue(now, this.#isDue);
+    this.#next = UNKNOWN;
+    for (let i = 0; i < this.#dueRows.length; i += 1) this.#dueRows[i]!.ring(this.#duePlaces[i]!, now);
+    this.#dueRows.length = 0;
+    this.#duePlaces.length = 0;
   }
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { randomBelow, SeededRandom } from '../../../src/base/random.ts';
-import { Timers } from '../../../src/p2p/timers.ts';
+import { NO_PLACE, Timers } from '../../../src/p2p/timers.ts';
 
 test('rings once, at the time it was set to last', () => {
   const timers = new Timers();
@@ -123,9 +123,9 @@ test.each([1, 2, 3])('alarms of peers, as a list of deadlines would (seed %i)', 
   const random = new SeededRandom(seed);
   const timers = new Timers();
   const rung: string[] = [];
-  const peers = Array.from({ length: 5 }, (_, id) => ({ id, clock: undefined }));
+  const peers = Array.from({ length: 5 }, (_, id) => ({ id, timerPlace: NO_PLACE }));
   const kinds = [0, 1, 2].map(kind =>
-    timers.ofPeers<{ id: number; clock: undefined }>(({ id }) => rung.push(`${id} ${kind}`)),
+    timers.ofPeers<{ id: number; timerPlace: number }>(({ id }) => rung.push(`${id} ${kind}`)),
   );
   const model = new Map<string, number>();
   for (let now = 0; now < 2_000; now += 1) {
@@ -153,7 +153,7 @@ test.each([1, 2, 3])('alarms of peers, as a list of deadlines would (seed %i)', 
 
 test('the alarm of a peer, set again for now, does not ring twice in one run', () => {
   const timers = new Timers();
-  const peer = { clock: undefined };
+  const peer = { timerPlace: NO_PLACE };
   let count = 0;
   const alarms = timers.ofPeers(each => {
     count += 1;
