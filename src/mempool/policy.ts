@@ -6,7 +6,13 @@ import { Reject } from '../consensus/reject.ts';
 import { encodeNumber } from '../script/number.ts';
 import { isPushOnly, isUnspendable, OPCODES, parseScript, smallNumber } from '../script/opcodes.ts';
 import { countSigOps, countSpendSigOps } from '../script/sigops.ts';
-import { isPayToAnchor, isPayToScriptHash, solveScript, witnessProgram } from '../script/templates.ts';
+import {
+  isPayToAnchor,
+  isPayToScriptHash,
+  matchMultisig,
+  scriptType,
+  witnessVersion,
+} from '../script/templates.ts';
 import type { Transaction, TxInput, TxOutput } from '../wire/transaction.ts';
 import { feeAt } from './fee-rate.ts';
 import type { MempoolOptions } from './options.ts';
@@ -46,14 +52,23 @@ export function dustThreshold(output: TxOutput, rate: number): number {
   const { scriptPubKey } = output;
   if (isUnspendable(scriptPubKey)) return 0;
   const prefix = scriptPubKey.length < 0xfd ? 1 : 3;
-  const spend = witnessProgram(scriptPubKey) === undefined ? SPEND_BYTES : WITNESS_SPEND_BYTES;
+  const spend = witnessVersion(scriptPubKey) === undefined ? SPEND_BYTES : WITNESS_SPEND_BYTES;
   return feeAt(rate, 8 + prefix + scriptPubKey.length + spend);
 }
 
 /** Indexes of outputs below their dust threshold. */
-export function dustOutputs(tx: Transaction, rate: number): number[] {
-  return tx.outputs.flatMap((output, index) => (output.value < dustThreshold(output, rate) ? [index] : []));
+export function dustOutputs({ outputs }: Transaction, rate: number): readonly number[] {
+  let dust: number[] | undefined;
+  for (let index = 0; index < outputs.length; index += 1) {
+    const output = outputs[index]!;
+    if (output.value >= dustThreshold(output, rate)) continue;
+    dust ??= [];
+    dust.push(index);
+  }
+  return dust ?? NO_OUTPUTS;
 }
+
+const NO_OUTPUTS: readonly number[] = [];
 
 /** What can be seen from the transaction alone (Core: IsStandardTx). */
 export function checkStandard(tx: Transaction, options: MempoolOptions): void {
@@ -65,13 +80,13 @@ export function checkStandard(tx: Transaction, options: MempoolOptions): void {
   }
   let dataBytes = 0;
   for (const { scriptPubKey } of tx.outputs) {
-    const solution = solveScript(scriptPubKey);
-    if (solution.type === 'nonstandard') throw new Reject('scriptpubkey');
-    if (solution.type === 'multisig') {
-      if (solution.keys.length > BARE_MULTISIG_KEYS_MAX) throw new Reject('scriptpubkey');
+    const type = scriptType(scriptPubKey);
+    if (type === 'nonstandard') throw new Reject('scriptpubkey');
+    if (type === 'multisig') {
+      if (matchMultisig(scriptPubKey)!.keys.length > BARE_MULTISIG_KEYS_MAX) throw new Reject('scriptpubkey');
       if (!options.permitBareMultisig) throw new Reject('bare-multisig');
     }
-    if (solution.type === 'nulldata') {
+    if (type === 'nulldata') {
       dataBytes += scriptPubKey.length;
       if (dataBytes > options.dataCarrierBytesMax) throw new Reject('datacarrier');
     }
@@ -80,47 +95,58 @@ export function checkStandard(tx: Transaction, options: MempoolOptions): void {
 }
 
 /** Spent outputs are of known kinds and cheap to check (Core: ValidateInputsStandardness). */
-export function checkInputsStandard(tx: Transaction, spent: readonly TxOutput[]): void {
-  const fail = (detail: string) => new Reject('bad-txns-nonstandard-inputs', { detail });
+export function checkInputsStandard({ inputs }: Transaction, spent: readonly TxOutput[]): void {
   let legacySigOps = 0;
-  tx.inputs.forEach((input, i) => {
-    legacySigOps += countSigOps(input.scriptSig, 'accurate');
-    legacySigOps += countSpendSigOps(spent[i]!.scriptPubKey, input.scriptSig);
-  });
-  if (legacySigOps > LEGACY_SIGOPS_MAX) throw fail('non-witness sigops exceed bip54 limit');
-  tx.inputs.forEach((input, i) => {
-    const { type } = solveScript(spent[i]!.scriptPubKey);
-    if (type === 'nonstandard') throw fail(`input ${i} script unknown`);
-    if (type === 'witness_unknown') throw fail(`input ${i} witness program is undefined`);
-    if (type !== 'scripthash') return;
-    const stack = pushedItems(input.scriptSig);
-    if (stack === undefined)
-      throw fail(`p2sh scriptsig malformed (input ${i}: Push value size limit exceeded)`);
-    const redeemScript = stack.at(-1);
-    if (redeemScript === undefined) throw fail(`input ${i} P2SH redeemscript missing`);
-    const sigOps = countSigOps(redeemScript, 'accurate');
-    if (sigOps > P2SH_SIGOPS_MAX) {
-      throw fail(`p2sh redeemscript sigops exceed limit (input ${i}: ${sigOps} > ${P2SH_SIGOPS_MAX})`);
-    }
-  });
+  for (let i = 0; i < inputs.length; i += 1) {
+    const { scriptSig } = inputs[i]!;
+    legacySigOps += countSigOps(scriptSig, 'accurate');
+    legacySigOps += countSpendSigOps(spent[i]!.scriptPubKey, scriptSig);
+  }
+  if (legacySigOps > LEGACY_SIGOPS_MAX) throw nonstandardInputs('non-witness sigops exceed bip54 limit');
+  for (let i = 0; i < inputs.length; i += 1) {
+    const type = scriptType(spent[i]!.scriptPubKey);
+    if (type === 'nonstandard') throw nonstandardInputs(`input ${i} script unknown`);
+    if (type === 'witness_unknown') throw nonstandardInputs(`input ${i} witness program is undefined`);
+    if (type === 'scripthash') checkRevealed(inputs[i]!.scriptSig, i);
+  }
+}
+
+/** The script that a P2SH input reveals. */
+function checkRevealed(scriptSig: Uint8Array, i: number): void {
+  const stack = pushedItems(scriptSig);
+  if (stack === undefined)
+    throw nonstandardInputs(`p2sh scriptsig malformed (input ${i}: Push value size limit exceeded)`);
+  const redeemScript = stack.at(-1);
+  if (redeemScript === undefined) throw nonstandardInputs(`input ${i} P2SH redeemscript missing`);
+  const sigOps = countSigOps(redeemScript, 'accurate');
+  if (sigOps <= P2SH_SIGOPS_MAX) return;
+  throw nonstandardInputs(
+    `p2sh redeemscript sigops exceed limit (input ${i}: ${sigOps} > ${P2SH_SIGOPS_MAX})`,
+  );
+}
+
+function nonstandardInputs(detail: string): Reject {
+  return new Reject('bad-txns-nonstandard-inputs', { detail });
 }
 
 /** Witnesses are not larger than they need to be (Core: IsWitnessStandard). */
-export function checkWitnessStandard(tx: Transaction, spent: readonly TxOutput[]): void {
-  tx.inputs.forEach((input, i) => {
-    if (input.witness.length > 0 && !isWitnessStandard(input, spent[i]!.scriptPubKey)) {
+export function checkWitnessStandard({ inputs }: Transaction, spent: readonly TxOutput[]): void {
+  for (let i = 0; i < inputs.length; i += 1) {
+    const input = inputs[i]!;
+    if (input.witness.length > 0 && !isWitnessStandard(input, spent[i]!.scriptPubKey))
       throw new Reject('bad-witness-nonstandard', { kind: 'witness' });
-    }
-  });
+  }
 }
 
 function isWitnessStandard({ scriptSig, witness }: TxInput, scriptPubKey: Uint8Array): boolean {
   if (isPayToAnchor(scriptPubKey)) return false;
   const isNested = isPayToScriptHash(scriptPubKey);
   const script = isNested ? pushedItems(scriptSig)?.at(-1) : scriptPubKey;
-  const program = script && witnessProgram(script);
-  if (program === undefined) return false;
-  if (program.version === 0 && program.program.length === 32) {
+  const version = script && witnessVersion(script);
+  if (script === undefined || version === undefined) return false;
+  // Of the program, which stands behind its version and length.
+  const is32Bytes = script.length === 2 + 32;
+  if (version === 0 && is32Bytes) {
     const items = witness.slice(0, -1);
     return (
       witness.at(-1)!.length <= P2WSH_SCRIPT_BYTES_MAX &&
@@ -128,7 +154,7 @@ function isWitnessStandard({ scriptSig, witness }: TxInput, scriptPubKey: Uint8A
       items.every(item => item.length <= P2WSH_ITEM_BYTES_MAX)
     );
   }
-  if (program.version === 1 && program.program.length === 32 && !isNested) {
+  if (version === 1 && is32Bytes && !isNested) {
     // No meaning is defined for annexes yet.
     if (witness.length >= 2 && witness.at(-1)![0] === ANNEX_TAG) return false;
     if (witness.length === 1) return true;
@@ -144,9 +170,9 @@ function isWitnessStandard({ scriptSig, witness }: TxInput, scriptPubKey: Uint8A
 export function spendsWitnessProgram(tx: Transaction, spent: readonly TxOutput[]): boolean {
   return tx.inputs.some((input, i) => {
     const { scriptPubKey } = spent[i]!;
-    if (witnessProgram(scriptPubKey) !== undefined) return !isPayToAnchor(scriptPubKey);
+    if (witnessVersion(scriptPubKey) !== undefined) return !isPayToAnchor(scriptPubKey);
     const redeemScript = isPayToScriptHash(scriptPubKey) ? pushedItems(input.scriptSig)?.at(-1) : undefined;
-    return redeemScript !== undefined && witnessProgram(redeemScript) !== undefined;
+    return redeemScript !== undefined && witnessVersion(redeemScript) !== undefined;
   });
 }
 

@@ -3,9 +3,10 @@
  * src/script/script.cpp, CountWitnessSigOps in interpreter.cpp, GetTransactionSigOpCost in consensus/tx_verify.cpp).
  */
 import { type Transaction, type TxOutput, WITNESS_SCALE_FACTOR } from '../wire/transaction.ts';
+import type { WitnessCursor } from '../wire/tx-cursors.ts';
 import { SCRIPT_FLAGS } from './flags.ts';
 import { isPushOnly, MALFORMED, OPCODES, ScriptCursor } from './opcodes.ts';
-import { isPayToScriptHash, MULTISIG_KEYS_MAX, type WitnessProgram, witnessProgram } from './templates.ts';
+import { isPayToScriptHash, MULTISIG_KEYS_MAX, witnessVersion } from './templates.ts';
 
 /**
  * Signature checks in a script. 'inaccurate' takes every OP_CHECKMULTISIG for 20, as the first rule did; 'accurate'
@@ -57,29 +58,6 @@ export function countSpendSigOps(scriptPubKey: Uint8Array, scriptSig: Uint8Array
   return redeemScript === undefined ? 0 : countSigOps(redeemScript, 'accurate');
 }
 
-/** Of version 0 witness programs, bare or in P2SH; taproot counts by its own budget instead. */
-export function witnessSigOps(
-  scriptSig: Uint8Array,
-  scriptPubKey: Uint8Array,
-  witness: readonly Uint8Array[],
-): number {
-  return witnessSigOpsOf(scriptSig, scriptPubKey, witness.at(-1));
-}
-
-/** `witnessScript`: the item on top of the witness. */
-function witnessSigOpsOf(
-  scriptSig: Uint8Array,
-  scriptPubKey: Uint8Array,
-  witnessScript: Uint8Array | undefined,
-): number {
-  const native = witnessProgram(scriptPubKey);
-  if (native !== undefined) return programSigOps(native, witnessScript);
-  if (!isPayToScriptHash(scriptPubKey)) return 0;
-  const redeemScript = lastPush(scriptSig);
-  const wrapped = redeemScript && witnessProgram(redeemScript);
-  return wrapped === undefined ? 0 : programSigOps(wrapped, witnessScript);
-}
-
 /**
  * The cost that counts against the block's limit: four for a check in legacy and P2SH scripts, one in a witness.
  * `spent[i]` is what input i spends; a coinbase needs none.
@@ -94,17 +72,23 @@ export function transactionSigOpCost(tx: Transaction, spent: readonly TxOutput[]
   for (let i = 0; input.next(); i += 1) {
     const { scriptPubKey } = spent[i]!;
     witness?.next();
-    if (p2sh && isPayToScriptHash(scriptPubKey))
-      cost += countSpendSigOps(scriptPubKey, input.scriptSig) * WITNESS_SCALE_FACTOR;
-    if (segwit) cost += witnessSigOpsOf(input.scriptSig, scriptPubKey, witness?.top());
+    if (isPayToScriptHash(scriptPubKey)) {
+      const redeemScript = lastPush(input.scriptSig);
+      if (redeemScript === undefined) continue;
+      if (p2sh) cost += countSigOps(redeemScript, 'accurate') * WITNESS_SCALE_FACTOR;
+      if (segwit) cost += programSigOps(redeemScript, witness);
+    } else if (segwit) cost += programSigOps(scriptPubKey, witness);
   }
   return cost;
 }
 
-function programSigOps({ version, program }: WitnessProgram, script: Uint8Array | undefined): number {
-  if (version !== 0) return 0;
-  if (program.length === 20) return 1;
-  return program.length === 32 && script !== undefined ? countSigOps(script, 'accurate') : 0;
+/** Of what a version 0 witness program runs, if `script` is one; taproot counts by its own budget instead. */
+function programSigOps(script: Uint8Array, witness: WitnessCursor | undefined): number {
+  if (witnessVersion(script) !== 0) return 0;
+  const programBytes = script.length - 2;
+  if (programBytes === 20) return 1;
+  const witnessScript = programBytes === 32 ? witness?.top() : undefined;
+  return witnessScript === undefined ? 0 : countSigOps(witnessScript, 'accurate');
 }
 
 /** What a scriptSig that only pushes leaves on top; OP_1 … OP_16 count as pushing nothing here, as in Core. */

@@ -40,6 +40,8 @@ export type ScriptTemplate =
   | { readonly type: 'witness_unknown'; readonly version: number; readonly program: Uint8Array }
   | { readonly type: 'nonstandard' };
 
+export type ScriptType = ScriptTemplate['type'];
+
 export interface WitnessProgram {
   readonly version: number;
   /** A view of the script. */
@@ -47,22 +49,45 @@ export interface WitnessProgram {
 }
 
 const {
-  OP_0, OP_1, OP_16, OP_PUSHDATA4, OP_RETURN, OP_DUP, OP_EQUAL, OP_EQUALVERIFY, OP_HASH160, OP_CHECKSIG,
+  OP_1, OP_16, OP_PUSHDATA4, OP_RETURN, OP_DUP, OP_EQUAL, OP_EQUALVERIFY, OP_HASH160, OP_CHECKSIG,
   OP_CHECKMULTISIG, OP_CHECKSIGADD, OP_NUMEQUAL,
 } = OPCODES; // biome-ignore format: one list
 
-const NONSTANDARD: ScriptTemplate = { type: 'nonstandard' };
+/** Which of the known scripts `script` is; never throws. Makes nothing, unlike `solveScript`. */
+export function scriptType(script: Uint8Array): ScriptType {
+  if (isPayToScriptHash(script)) return 'scripthash';
+  const version = witnessVersion(script);
+  if (version !== undefined) return witnessType(version, script);
+  if (script[0] === OP_RETURN && isPushOnly(script, 1)) return 'nulldata';
+  if (isPayToPublicKey(script)) return 'pubkey';
+  if (isPayToPublicKeyHash(script)) return 'pubkeyhash';
+  return matchMultisig(script) === undefined ? 'nonstandard' : 'multisig';
+}
 
-/** Which of the known scripts `script` is; never throws. */
+/** The same, with what is in it. */
 export function solveScript(script: Uint8Array): ScriptTemplate {
-  if (isPayToScriptHash(script)) return { type: 'scripthash', hash: script.subarray(2, 22) };
-  const witness = witnessProgram(script);
-  if (witness !== undefined) return witnessTemplate(witness, script);
-  if (script[0] === OP_RETURN && isPushOnly(script, 1)) return { type: 'nulldata' };
-  const publicKey = matchPublicKey(script);
-  if (publicKey !== undefined) return { type: 'pubkey', publicKey };
-  if (isPayToPublicKeyHash(script)) return { type: 'pubkeyhash', hash: script.subarray(3, 23) };
-  return matchMultisig(script) ?? NONSTANDARD;
+  const type = scriptType(script);
+  switch (type) {
+    case 'pubkey':
+      return { type, publicKey: script.subarray(1, -1) };
+    case 'pubkeyhash':
+      return { type, hash: script.subarray(3, 23) };
+    case 'scripthash':
+      return { type, hash: script.subarray(2, 22) };
+    case 'multisig':
+      return { type, ...matchMultisig(script)! };
+    case 'witness_v0_keyhash':
+    case 'witness_v0_scripthash':
+      return { type, hash: script.subarray(2) };
+    case 'witness_v1_taproot':
+      return { type, outputKey: script.subarray(2) };
+    case 'witness_unknown':
+      return { type, ...witnessProgram(script)! };
+    case 'nulldata':
+    case 'anchor':
+    case 'nonstandard':
+      return { type };
+  }
 }
 
 /** OP_HASH160 <20 bytes> OP_EQUAL, and nothing else: what BIP16 looks for. */
@@ -70,14 +95,17 @@ export function isPayToScriptHash(script: Uint8Array): boolean {
   return script.length === 23 && script[0] === OP_HASH160 && script[1] === 20 && script[22] === OP_EQUAL;
 }
 
-/** Version and program of a script that is one small number and one direct push of 2 to 40 bytes (BIP141). */
-export function witnessProgram(script: Uint8Array): WitnessProgram | undefined {
+/** Of a script that is one small number and one direct push of 2 to 40 bytes: the number (BIP141). Its program is the rest from the third byte on. */
+export function witnessVersion(script: Uint8Array): number | undefined {
   const { length } = script;
   if (length < 2 + WITNESS_PROGRAM_BYTES_MIN || length > 2 + WITNESS_PROGRAM_BYTES_MAX) return undefined;
-  const opcode = script[0]!;
-  if (opcode !== OP_0 && (opcode < OP_1 || opcode > OP_16)) return undefined;
-  if (script[1] !== length - 2) return undefined;
-  return { version: smallNumber(opcode)!, program: script.subarray(2) };
+  return script[1] === length - 2 ? smallNumber(script[0]!) : undefined;
+}
+
+/** Version and program of such a script. */
+export function witnessProgram(script: Uint8Array): WitnessProgram | undefined {
+  const version = witnessVersion(script);
+  return version === undefined ? undefined : { version, program: script.subarray(2) };
 }
 
 /** OP_1 <4e73>: what anyone may spend, so that fees can be added later (Core: CScript::IsPayToAnchor). */
@@ -159,25 +187,27 @@ export function matchTapscriptKeys(
     : undefined;
 }
 
-function witnessTemplate({ version, program }: WitnessProgram, script: Uint8Array): ScriptTemplate {
+function witnessType(version: number, script: Uint8Array): ScriptType {
+  const programBytes = script.length - 2;
   if (version === 0) {
-    if (program.length === 20) return { type: 'witness_v0_keyhash', hash: program };
-    return program.length === 32 ? { type: 'witness_v0_scripthash', hash: program } : NONSTANDARD;
+    if (programBytes === 20) return 'witness_v0_keyhash';
+    return programBytes === 32 ? 'witness_v0_scripthash' : 'nonstandard';
   }
   if (version === 1) {
-    if (program.length === 32) return { type: 'witness_v1_taproot', outputKey: program };
-    if (isPayToAnchor(script)) return { type: 'anchor' };
+    if (programBytes === 32) return 'witness_v1_taproot';
+    if (isPayToAnchor(script)) return 'anchor';
   }
-  return { type: 'witness_unknown', version, program };
+  return 'witness_unknown';
 }
 
-function matchPublicKey(script: Uint8Array): Uint8Array | undefined {
+function isPayToPublicKey(script: Uint8Array): boolean {
   const { length } = script;
-  if ((length !== 35 && length !== 67) || script[0] !== length - 2 || script[length - 1] !== OP_CHECKSIG) {
-    return undefined;
-  }
-  const publicKey = script.subarray(1, length - 1);
-  return isPublicKeyShaped(publicKey) ? publicKey : undefined;
+  return (
+    (length === 35 || length === 67) &&
+    script[0] === length - 2 &&
+    script[length - 1] === OP_CHECKSIG &&
+    isPublicKeyShaped(script.subarray(1, -1))
+  );
 }
 
 function isPayToPublicKeyHash(script: Uint8Array): boolean {
@@ -191,7 +221,10 @@ function isPayToPublicKeyHash(script: Uint8Array): boolean {
   );
 }
 
-function matchMultisig(script: Uint8Array): ScriptTemplate | undefined {
+/** `<m> <key>… <n> OP_CHECKMULTISIG`. */
+export function matchMultisig(
+  script: Uint8Array,
+): { readonly required: number; readonly keys: readonly Uint8Array[] } | undefined {
   if (script.length === 0 || script[script.length - 1] !== OP_CHECKMULTISIG) return undefined;
   const cursor = new ScriptCursor(script);
   if (!cursor.advance()) return undefined;
@@ -206,7 +239,7 @@ function matchMultisig(script: Uint8Array): ScriptTemplate | undefined {
   }
   const count = countFrom(cursor);
   if (count === undefined || count < required || count !== keys.length) return undefined;
-  return cursor.position === script.length - 1 ? { type: 'multisig', required, keys } : undefined;
+  return cursor.position === script.length - 1 ? { required, keys } : undefined;
 }
 
 /** The instruction under the cursor as a number up to `max`, from OP_n or a minimal push (Core: GetScriptNumber). */

@@ -4,12 +4,7 @@ import { hash160 } from '../../../src/crypto/hashes.ts';
 import { sha256 } from '../../../src/crypto/sha256.ts';
 import { MANDATORY_SCRIPT_FLAGS, SCRIPT_FLAGS } from '../../../src/script/flags.ts';
 import { pushData } from '../../../src/script/opcodes.ts';
-import {
-  countSigOps,
-  countSpendSigOps,
-  transactionSigOpCost,
-  witnessSigOps,
-} from '../../../src/script/sigops.ts';
+import { countSigOps, countSpendSigOps, transactionSigOpCost } from '../../../src/script/sigops.ts';
 import { createTransaction, NULL_INDEX, SEQUENCE_FINAL } from '../../../src/wire/transaction.ts';
 import { scriptFromText } from '../../support/script-text.ts';
 
@@ -18,6 +13,7 @@ const p2sh = (script: Uint8Array) =>
   concatBytes(Uint8Array.of(0xa9, 20), hash160(script), Uint8Array.of(0x87));
 const p2wsh = (script: Uint8Array) => concatBytes(Uint8Array.of(0, 32), sha256(script));
 const p2wpkh = concatBytes(Uint8Array.of(0, 20), new Uint8Array(20).fill(1));
+const p2tr = concatBytes(Uint8Array.of(0x51, 32), new Uint8Array(32).fill(1));
 
 describe('in a script', () => {
   test.each([
@@ -47,17 +43,6 @@ test('in what an output hides behind a hash', () => {
   expect(countSpendSigOps(p2sh(multisig), EMPTY_BYTES)).toBe(0);
 });
 
-test('in witnesses', () => {
-  const none = EMPTY_BYTES;
-  expect(witnessSigOps(none, p2wpkh, [])).toBe(1);
-  expect(witnessSigOps(none, p2wsh(multisig), [none, multisig])).toBe(2);
-  expect(witnessSigOps(none, p2wsh(multisig), [])).toBe(0);
-  expect(witnessSigOps(pushData(p2wpkh), p2sh(p2wpkh), [])).toBe(1);
-  expect(witnessSigOps(pushData(p2wsh(multisig)), p2sh(p2wsh(multisig)), [multisig])).toBe(2);
-  const taproot = concatBytes(Uint8Array.of(0x51, 32), new Uint8Array(32).fill(1));
-  expect(witnessSigOps(none, taproot, [multisig, multisig])).toBe(0);
-});
-
 describe('cost of a transaction', () => {
   const spend = (scriptSig: Uint8Array, witness: readonly Uint8Array[], index = 0) =>
     createTransaction({
@@ -72,6 +57,18 @@ describe('cost of a transaction', () => {
     ['the same before P2SH', pushData(multisig), p2sh(multisig), [], 0, 4 * 20],
     ['P2WSH multisig', EMPTY_BYTES, p2wsh(multisig), [multisig], MANDATORY_SCRIPT_FLAGS, 4 * 20 + 2],
     ['the same before segwit', EMPTY_BYTES, p2wsh(multisig), [multisig], SCRIPT_FLAGS.P2SH, 4 * 20],
+    ['P2WSH without its script', EMPTY_BYTES, p2wsh(multisig), [], MANDATORY_SCRIPT_FLAGS, 4 * 20],
+    ['P2WPKH', EMPTY_BYTES, p2wpkh, [], MANDATORY_SCRIPT_FLAGS, 4 * 20 + 1],
+    ['P2WPKH in P2SH', pushData(p2wpkh), p2sh(p2wpkh), [], MANDATORY_SCRIPT_FLAGS, 4 * 20 + 1],
+    [
+      'P2WSH in P2SH',
+      pushData(p2wsh(multisig)),
+      p2sh(p2wsh(multisig)),
+      [multisig],
+      MANDATORY_SCRIPT_FLAGS,
+      4 * 20 + 2,
+    ],
+    ['taproot', EMPTY_BYTES, p2tr, [multisig, multisig], MANDATORY_SCRIPT_FLAGS, 4 * 20],
     ['legacy', hexToBytes('ac'), multisig, [], MANDATORY_SCRIPT_FLAGS, 4 * 21],
   ] as const)('%s', (_, scriptSig, scriptPubKey, witness, flags, cost) => {
     expect(transactionSigOpCost(spend(scriptSig, witness), [{ value: 0, scriptPubKey }], flags)).toBe(cost);
