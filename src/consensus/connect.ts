@@ -16,7 +16,7 @@ import { BlockTxids } from './block-txids.ts';
 import type { Coin } from './coin.ts';
 import type { HeaderContext, HeaderRef } from './header-context.ts';
 import { BLOCK_SIGOPS_COST_MAX } from './limits.ts';
-import { sequenceLocks, sequenceLocksMet } from './locktime.ts';
+import { relativeLocksMet } from './locktime.ts';
 import { OutPointSet } from './out-point-set.ts';
 import type { ChainParams } from './params.ts';
 import { Reject } from './reject.ts';
@@ -142,14 +142,9 @@ function checkSequenceLocks(
   parent: HeaderRef,
   headers: HeaderContext,
 ): void {
-  const coinHeights = coins.map(coin => coin.height);
-  const locks = sequenceLocks(tx, coinHeights, at =>
-    headers.medianTimePastOf(headers.ancestorOf(parent, at)),
-  );
-  if (!sequenceLocksMet(locks, headers.heightOf(parent) + 1, headers.medianTimePastOf(parent))) {
-    const detail = `contains a non-BIP68-final transaction ${hashToHex(tx.txid)}`;
-    throw new Reject('bad-txns-nonfinal', { detail });
-  }
+  if (relativeLocksMet(tx, coins, parent, headers)) return;
+  const detail = `contains a non-BIP68-final transaction ${hashToHex(tx.txid)}`;
+  throw new Reject('bad-txns-nonfinal', { detail });
 }
 
 /** Coins as they stand in the middle of a block: earlier transactions have made some and spent some. */

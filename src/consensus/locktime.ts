@@ -6,6 +6,7 @@ import {
   LOCKTIME_THRESHOLD, SEQUENCE_LOCKTIME_DISABLE_FLAG, SEQUENCE_LOCKTIME_MASK, SEQUENCE_LOCKTIME_TYPE_FLAG,
 } from '../script/checker.ts'; // biome-ignore format: one list
 import { SEQUENCE_FINAL, type Transaction } from '../wire/transaction.ts';
+import type { HeaderContext, HeaderRef } from './header-context.ts';
 
 /** A relative time counts in units of 2^9 = 512 seconds. */
 const SEQUENCE_LOCKTIME_UNIT_SECONDS = 512;
@@ -57,6 +58,22 @@ export function sequenceLocks(
     }
   }
   return { height: lastHeight, time: lastTime };
+}
+
+/** Whether all relative locks are open in the block after `parent`. What `coins` are of no block yet count as that block's. */
+export function relativeLocksMet(
+  tx: Transaction,
+  coins: readonly { readonly height: number }[],
+  parent: HeaderRef,
+  headers: HeaderContext,
+): boolean {
+  if (!hasRelativeLock(tx)) return true;
+  const height = headers.heightOf(parent) + 1;
+  const coinHeights = coins.map(coin => Math.min(coin.height, height));
+  const locks = sequenceLocks(tx, coinHeights, at =>
+    headers.medianTimePastOf(headers.ancestorOf(parent, at)),
+  );
+  return sequenceLocksMet(locks, height, headers.medianTimePastOf(parent));
 }
 
 /** Whether some input has a relative lock at all. */

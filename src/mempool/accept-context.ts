@@ -1,12 +1,12 @@
 /** What the rules of acceptance look at: the chain, the mempool, and the transaction that wants to enter. */
 import type { Txid } from '../base/bytes.ts';
+import type { Milliseconds } from '../base/clock.ts';
 import type { ChainView } from '../chain/chain-view.ts';
 import type { Coin } from '../chain/coin.ts';
 import type { WriterTask } from '../chain/effects.ts';
-import type { ScriptCache } from '../chain/script-cache.ts';
 import type { OutPoint, Transaction } from '../wire/transaction.ts';
 import type { MempoolOptions } from './options.ts';
-import type { TxPool } from './tx-pool.ts';
+import type { PoolEntry, TxPool } from './tx-pool.ts';
 
 /** Reads coins of the active chain; undefined where spent or never made. */
 export interface CoinReader {
@@ -16,10 +16,9 @@ export interface CoinReader {
 export interface AcceptContext {
   readonly chain: ChainView;
   readonly coins: CoinReader;
-  /** Told what blocks need not run again. */
-  readonly scriptCache: ScriptCache | undefined;
   readonly pool: TxPool;
   readonly options: MempoolOptions;
+  readonly now: Milliseconds;
   /** Satoshi per 1000 virtual bytes that a full pool demands. */
   readonly poolMinFeeRate: number;
   readonly sequence: number;
@@ -37,4 +36,6 @@ export interface Candidate {
   readonly modifiedFee: number;
   readonly weight: number;
   readonly virtualSize: number;
+  /** Of the mempool. */
+  readonly parents: ReadonlySet<PoolEntry>;
 }

@@ -5,16 +5,15 @@
  * else is in the mempool is decided in topology.ts and replace.ts.
  */
 import { hashToHex } from '../base/bytes.ts';
-import type { Milliseconds } from '../base/clock.ts';
-import { type Coin, keyOf, type OutPointKey } from '../chain/coin.ts';
-import type { ScriptFailure, WriterTask } from '../chain/effects.ts';
-import { isFinalTx, sequenceLocks, sequenceLocksMet } from '../consensus/locktime.ts';
+import type { Coin } from '../chain/coin.ts';
+import type { ScriptFailure, WriterEffect, WriterTask } from '../chain/effects.ts';
+import type { ScriptCache } from '../chain/script-cache.ts';
+import { isFinalTx, relativeLocksMet } from '../consensus/locktime.ts';
 import { Reject } from '../consensus/reject.ts';
-import { blockScriptFlags } from '../consensus/script-flags.ts';
 import { checkTransaction, checkTxInputs } from '../consensus/tx.ts';
 import { STANDARD_SCRIPT_FLAGS } from '../script/flags.ts';
 import { transactionSigOpCost } from '../script/sigops.ts';
-import { type Transaction, type TxOutput, WITNESS_SCALE_FACTOR } from '../wire/transaction.ts';
+import { type OutPoint, type Transaction, type TxOutput, WITNESS_SCALE_FACTOR } from '../wire/transaction.ts';
 import type { AcceptContext, Candidate } from './accept-context.ts';
 import { feeAt } from './fee-rate.ts';
 import {
@@ -22,7 +21,7 @@ import {
 } from './policy.ts'; // biome-ignore format: one list
 import { checkReplacement, checkSpendsNoConflict } from './replace.ts';
 import { areClustersWithinLimits, checkEphemeralSpends, checkTruc } from './topology.ts';
-import type { EntryFacts, PoolEntry } from './tx-pool.ts';
+import type { EntryFacts, PoolEntry, TxPool } from './tx-pool.ts';
 
 /** Height that a coin made by a mempool transaction counts as having (Core: MEMPOOL_HEIGHT). */
 const MEMPOOL_HEIGHT = 0x7fff_ffff;
@@ -31,8 +30,7 @@ const STANDARD_SIGOPS_COST_MAX = 16_000;
 /** Bytes without witness of the smallest standard transaction: a 64-byte one can pass for a merkle node. */
 const STANDARD_STRIPPED_BYTES_MIN = 65;
 
-export interface AcceptOptions {
-  readonly now: Milliseconds;
+export interface AcceptRules {
   /** Given back by a reorganisation: neither its fee nor the rules of TRUC and dust are a reason to refuse it. */
   readonly bypassLimits: boolean;
   /** Not for members of a package that is only tested. */
@@ -45,7 +43,6 @@ export interface AcceptOptions {
   readonly maxFeeRate?: number;
 }
 
-export type AcceptRules = Omit<AcceptOptions, 'now'>;
 /** For a transaction that is looked at alone. */
 export const ALONE: AcceptRules = {
   bypassLimits: false,
@@ -60,7 +57,7 @@ const NOTHING: ReadonlySet<PoolEntry> = new Set();
 export interface Checked extends Candidate {
   readonly facts: EntryFacts;
   /** What spends the same coins; a sibling to be evicted too. */
-  readonly conflicts: Set<PoolEntry>;
+  readonly conflicts: ReadonlySet<PoolEntry>;
   readonly isSiblingEviction: boolean;
   /** What the inputs spend, in order. */
   readonly coins: readonly Coin[];
@@ -78,50 +75,65 @@ export interface Acceptance {
 export function* checkAcceptance(
   tx: Transaction,
   context: AcceptContext,
-  options: AcceptOptions,
+  rules: AcceptRules,
 ): WriterTask<Acceptance> {
-  const checked = yield* preCheck(tx, context, options);
+  const checked = yield* preCheck(tx, context, rules);
   const { conflicts, facts, modifiedFee, coins } = checked;
   const replaced = conflicts.size === 0 ? NOTHING : checkReplacement(checked, context);
   if (!areClustersWithinLimits([checked], replaced, context)) throw new Reject('too-large-cluster');
-  checkSpendsNoConflict(tx, conflicts, context.pool);
-  checkMaxFeeRate(checked, options);
-  if (!options.bypassLimits && context.options.requireStandard) checkEphemeralSpends(tx, [], context);
+  checkSpendsNoConflict(checked);
+  checkMaxFeeRate(checked, rules);
+  if (!rules.bypassLimits && context.options.requireStandard) checkEphemeralSpends(checked, [], context);
   return { facts, modifiedFee, replaced, coins };
 }
 
 /** What can be told of a transaction before its replacements and its company are looked at. Throws Reject. */
-export function* preCheck(
-  tx: Transaction,
-  context: AcceptContext,
-  { now, bypassLimits, allowReplacement, allowSiblingEviction, feeRateOf }: AcceptOptions,
-): WriterTask<Checked> {
-  const { chain, pool, options } = context;
+export function* preCheck(tx: Transaction, context: AcceptContext, rules: AcceptRules): WriterTask<Checked> {
+  checkAlone(tx, context);
+  const conflicts = conflictsOf(tx, context.pool);
+  if (conflicts.size > 0 && !rules.allowReplacement) throw new Reject('bip125-replacement-disallowed');
+  const coins = yield* gatherCoins(tx, context);
+  return checkSpending(tx, { coins, conflicts }, context, rules);
+}
+
+/** What needs no coins. */
+function checkAlone(tx: Transaction, { chain, pool, options }: AcceptContext): void {
   const { headers } = chain;
   const tip = chain.tip();
-  const height = headers.heightOf(tip) + 1;
   checkTransaction(tx);
   if (tx.isCoinbase) throw new Reject('coinbase');
   if (options.requireStandard) checkStandard(tx, options);
   if (tx.strippedSize < STANDARD_STRIPPED_BYTES_MIN) throw new Reject('tx-size-small');
-  const medianTime = headers.medianTimePastOf(tip);
-  if (!isFinalTx(tx, height, medianTime)) throw new Reject('non-final');
+  if (!isFinalTx(tx, headers.heightOf(tip) + 1, headers.medianTimePastOf(tip))) throw new Reject('non-final');
   if (pool.getByWtxid(tx.wtxid) !== undefined) throw new Reject('txn-already-in-mempool');
   if (pool.get(tx.txid) !== undefined) throw new Reject('txn-same-nonwitness-data-in-mempool');
+}
 
-  const conflicts = new Set<PoolEntry>();
-  for (const { prevout } of tx.inputs) {
-    const spender = pool.spenderOf(prevout);
+/** What spends the same coins. */
+function conflictsOf(tx: Transaction, pool: TxPool): ReadonlySet<PoolEntry> {
+  let conflicts: Set<PoolEntry> | undefined;
+  for (const key of tx.prevoutKeys) {
+    const spender = pool.spenderOf(key);
     if (spender === undefined) continue;
-    if (!allowReplacement) throw new Reject('bip125-replacement-disallowed');
+    conflicts ??= new Set();
     conflicts.add(spender);
   }
-  const coins = yield* gatherCoins(tx, context);
-  const confirmedHeights = coins.map(coin => Math.min(coin.height, height));
-  const locks = sequenceLocks(tx, confirmedHeights, at =>
-    headers.medianTimePastOf(headers.ancestorOf(tip, at)),
-  );
-  if (!sequenceLocksMet(locks, height, medianTime)) throw new Reject('non-BIP68-final');
+  return conflicts ?? NOTHING;
+}
+
+/** What needs the coins. */
+function checkSpending(
+  tx: Transaction,
+  spends: { readonly coins: readonly Coin[]; readonly conflicts: ReadonlySet<PoolEntry> },
+  context: AcceptContext,
+  rules: AcceptRules,
+): Checked {
+  const { coins } = spends;
+  const { chain, pool, options } = context;
+  const { headers } = chain;
+  const tip = chain.tip();
+  const height = headers.heightOf(tip) + 1;
+  if (!relativeLocksMet(tx, coins, tip, headers)) throw new Reject('non-BIP68-final');
   const fee = checkTxInputs(tx, coins, height);
   if (options.requireStandard) {
     checkInputsStandard(tx, coins);
@@ -137,12 +149,14 @@ export function* preCheck(
   }
   if (sigopCost > STANDARD_SIGOPS_COST_MAX)
     throw new Reject('bad-txns-too-many-sigops', { detail: `${sigopCost}` });
-  const candidate: Candidate = { tx, fee, modifiedFee, weight, virtualSize };
+  const { bypassLimits, feeRateOf } = rules;
+  const candidate: Candidate = { tx, fee, modifiedFee, weight, virtualSize, parents: pool.parentsOf(tx) };
+  let { conflicts } = spends;
   let sibling: PoolEntry | undefined;
   if (!bypassLimits) {
     if (feeRateOf === 'transaction') checkFeeRate(modifiedFee, virtualSize, context);
-    sibling = checkTruc(candidate, conflicts, context, { allowSiblingEviction });
-    if (sibling !== undefined) conflicts.add(sibling);
+    sibling = checkTruc(candidate, conflicts, rules);
+    if (sibling !== undefined) conflicts = new Set([...conflicts, sibling]);
   }
   const facts: EntryFacts = {
     tx,
@@ -150,41 +164,56 @@ export function* preCheck(
     weight,
     virtualSize,
     sigopCost,
-    time: now,
+    time: context.now,
     entryHeight: height - 1,
     // What a reorganisation gives back was here before everything else.
     sequence: bypassLimits ? 0 : context.sequence,
-    spendsCoinbase: coins.some(coin => coin.isCoinbase),
+    spendsCoinbase: spendsCoinbase(coins),
+    cameBack: bypassLimits,
   };
   return { ...candidate, facts, conflicts, isSiblingEviction: sibling !== undefined, coins };
 }
 
+function spendsCoinbase(coins: readonly Coin[]): boolean {
+  for (const coin of coins) if (coin.isCoinbase) return true;
+  return false;
+}
+
 /** The coins that the inputs spend, in order: of the mempool, of the package under test, of the chain. */
-function* gatherCoins(tx: Transaction, { pool, coins, package: others }: AcceptContext): WriterTask<Coin[]> {
-  const inMemory = tx.inputs.map(({ prevout }) => {
-    const parent = pool.get(prevout.txid)?.tx ?? others.get(prevout.txid);
-    const output = parent?.outputs[prevout.index];
-    return output && { ...output, height: MEMPOOL_HEIGHT, isCoinbase: false };
-  });
-  const wanted = tx.inputs.filter((_, i) => inMemory[i] === undefined).map(input => input.prevout);
-  const found = new Map<OutPointKey, Coin>();
-  if (wanted.length > 0) {
-    const fetched = yield* coins.fetchCoins(wanted);
-    fetched.forEach((coin, i) => {
-      if (coin !== undefined) found.set(keyOf(wanted[i]!), coin);
-    });
+function* gatherCoins(tx: Transaction, context: AcceptContext): WriterTask<Coin[]> {
+  const gathered: (Coin | undefined)[] = [];
+  const wanted: OutPoint[] = [];
+  for (const { prevout } of tx.inputs) {
+    const coin = unconfirmedCoin(prevout, context);
+    gathered.push(coin);
+    if (coin === undefined) wanted.push(prevout);
   }
-  const all: Coin[] = [];
-  for (const [i, { prevout }] of tx.inputs.entries()) {
-    const coin = inMemory[i] ?? found.get(keyOf(prevout));
+  const { coins } = context;
+  const fetched = wanted.length === 0 ? [] : yield* coins.fetchCoins(wanted);
+  let next = 0;
+  for (let i = 0; i < gathered.length; i += 1) {
+    if (gathered[i] !== undefined) continue;
+    const coin = fetched[next];
+    next += 1;
     if (coin === undefined) {
       // Are the inputs gone because this very transaction spent them in a block?
       const own = yield* coins.fetchCoins(tx.outputs.map((_, index) => ({ txid: tx.txid, index })));
       throw new Reject(own.some(Boolean) ? 'txn-already-known' : 'bad-txns-inputs-missingorspent');
     }
-    all.push(coin);
+    gathered[i] = coin;
   }
-  return all;
+  return gathered as Coin[];
+}
+
+function unconfirmedCoin(
+  { txid, index }: OutPoint,
+  { pool, package: others }: AcceptContext,
+): Coin | undefined {
+  const parent = pool.get(txid)?.tx ?? others.get(txid);
+  const output = parent?.outputs[index];
+  if (output === undefined) return undefined;
+  const { value, scriptPubKey } = output;
+  return { value, scriptPubKey, height: MEMPOOL_HEIGHT, isCoinbase: false };
 }
 
 /** Throws Reject unless the fee of a transaction, or of a whole package, is enough for this pool. */
@@ -201,10 +230,7 @@ export function checkFeeRate(
 }
 
 /** Throws Reject when a transaction alone pays a higher rate than its sender meant. */
-export function checkMaxFeeRate(
-  { modifiedFee, virtualSize }: Candidate,
-  { maxFeeRate }: AcceptOptions,
-): void {
+export function checkMaxFeeRate({ modifiedFee, virtualSize }: Candidate, { maxFeeRate }: AcceptRules): void {
   if (maxFeeRate !== undefined && modifiedFee * 1000 > maxFeeRate * virtualSize)
     throw new Reject('max feerate exceeded');
 }
@@ -219,25 +245,32 @@ export function checkMaxFeeRate(
 export function* checkScripts(
   tx: Transaction,
   spent: readonly TxOutput[],
-  { chain, scriptCache }: Pick<AcceptContext, 'chain' | 'scriptCache'>,
+  { blockFlags, scriptCache }: ScriptRules,
 ): WriterTask<void> {
-  const { headers, params } = chain;
-  const tip = chain.tip();
-  const blockFlags = blockScriptFlags(params, headers.heightOf(tip), headers.hashOf(tip));
-  yield* checkScriptsWith(STANDARD_SCRIPT_FLAGS, tx, spent);
+  const standard = yield scriptCheck(tx, spent, STANDARD_SCRIPT_FLAGS);
+  if (standard !== undefined) throw scriptReject(tx, spent, standard as ScriptFailure);
   if (scriptCache?.has(tx.wtxid, blockFlags)) return;
-  yield* checkScriptsWith(blockFlags, tx, spent);
+  const block = yield scriptCheck(tx, spent, blockFlags);
+  if (block !== undefined) throw scriptReject(tx, spent, block as ScriptFailure);
   scriptCache?.add(tx.wtxid, blockFlags);
 }
 
-function* checkScriptsWith(flags: number, tx: Transaction, spent: readonly TxOutput[]): WriterTask<void> {
-  const checks = [{ tx, spent, flags }];
-  const failure = (yield { kind: 'checkScripts', checks, signatures: 'keeps' }) as ScriptFailure | undefined;
-  if (failure === undefined) return;
+export interface ScriptRules {
+  /** Of the tip's block. */
+  readonly blockFlags: number;
+  /** Told what blocks need not run again. */
+  readonly scriptCache: ScriptCache | undefined;
+}
+
+function scriptCheck(tx: Transaction, spent: readonly TxOutput[], flags: number): WriterEffect {
+  return { kind: 'checkScripts', checks: [{ tx, spent, flags }], signatures: 'keeps' };
+}
+
+function scriptReject(tx: Transaction, spent: readonly TxOutput[], failure: ScriptFailure): Reject {
   const { prevout } = tx.inputs[failure.input]!;
   const detail = `input ${failure.input} of ${hashToHex(tx.txid)} (wtxid ${hashToHex(tx.wtxid)}), spending ${hashToHex(prevout.txid)}:${prevout.index}`;
   const isStripped = !tx.hasWitness && spendsWitnessProgram(tx, spent);
-  throw new Reject('mempool-script-verify-flag-failed', {
+  return new Reject('mempool-script-verify-flag-failed', {
     scriptError: failure.error,
     detail,
     ...(isStripped && { kind: 'witness' as const }),

@@ -86,15 +86,10 @@ export function checkPool(
 
 function checkRelatives(pool: TxPool, entry: PoolEntry): void {
   const { tx } = entry;
-  for (const { prevout } of tx.inputs)
-    assert(pool.spenderOf(prevout) === entry, 'what a transaction spends is noted');
+  for (const key of tx.prevoutKeys)
+    assert(pool.spenderOf(key) === entry, 'what a transaction spends is noted');
   assert(isSame(entry.parents, pool.parentsOf(tx)), 'parents are those whose outputs are spent');
-  const children = new Set<PoolEntry>();
-  for (let index = 0; index < tx.outputs.length; index += 1) {
-    const child = pool.spenderOf({ txid: tx.txid, index });
-    if (child !== undefined) children.add(child);
-  }
-  assert(isSame(entry.children, children), 'children are those that spend its outputs');
+  assert(isSame(entry.children, pool.spendersOf(tx)), 'children are those that spend its outputs');
 }
 
 /** Looked at from its first transaction. */

@@ -41,6 +41,7 @@ export function compareRates(a: FeeAndSize, b: FeeAndSize): number {
 
 /** All transactions reachable from `start` through parents and children, `start` first. */
 export function clusterOf<T extends ClusterTx<T>>(start: T): T[] {
+  if (start.parents.size === 0 && start.children.size === 0) return [start];
   const seen = new Set<T>([start]);
   for (const tx of seen) {
     for (const parent of tx.parents) seen.add(parent);

@@ -6,10 +6,11 @@ import { assert } from '../base/assert.ts';
 import { hashToHex, type Txid } from '../base/bytes.ts';
 import { type Milliseconds, toUnixSeconds } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
-import type { ChainView } from '../chain/chain-view.ts';
+import type { ChainView, HeaderId } from '../chain/chain-view.ts';
 import type { ChainNotice } from '../chain/effects.ts';
 import type { ScriptCache } from '../chain/script-cache.ts';
 import { Reject } from '../consensus/reject.ts';
+import { blockScriptFlags } from '../consensus/script-flags.ts';
 import type { Block } from '../wire/block.ts';
 import type { Transaction } from '../wire/transaction.ts';
 import { type Acceptance, type AcceptRules, ALONE, checkAcceptance, checkScripts } from './accept.ts';
@@ -30,7 +31,7 @@ import { staleEntries } from './stale.ts';
 import { type PackagePool, type SubmitPackageOptions, submitPackage } from './submit-package.ts';
 import { type PackageTest, testPackage } from './test-package.ts';
 import {
-  ancestorsOf, chunkFeeRate, compareMiningOrder, type PoolEntry, withDescendants,
+  childrenFirst, chunkFeeRate, compareMiningOrder, type PoolEntry, withDescendants,
 } from './tx-pool.ts'; // biome-ignore format: one list
 
 /** How a transaction came: `local` ones (RPC, wallet) are announced until a peer has asked for them. */
@@ -60,6 +61,8 @@ export class Mempool extends PoolReader implements MempoolView {
   #oldest = Number.POSITIVE_INFINITY;
   readonly #rollingFee: RollingFee;
   readonly #poolCheck: PoolCheck;
+  /** Script rules of the tip's block. */
+  #blockRules: { readonly tip: HeaderId; readonly flags: number } | undefined;
 
   constructor(
     deps: {
@@ -114,7 +117,9 @@ export class Mempool extends PoolReader implements MempoolView {
     const { now, origin, maxFee, entryTime } = options;
     let acceptance: Acceptance;
     try {
-      acceptance = yield* this.#check(tx.owned(), now);
+      const own = tx.owned();
+      acceptance = yield* checkAcceptance(own, this.#context(now), ALONE);
+      yield* this.#checkScripts(own, acceptance.coins);
       if (maxFee !== undefined && acceptance.facts.fee > maxFee) throw new Reject('max-fee-exceeded');
     } catch (error) {
       if (error instanceof Reject) return this.#refused(tx, error);
@@ -125,7 +130,7 @@ export class Mempool extends PoolReader implements MempoolView {
       acceptance = { ...acceptance, facts: { ...facts, time: entryTime } };
     }
     const replaced = yield* this.#add([acceptance]);
-    yield* this.#limit(now);
+    if (this.#isLimitDue(now)) yield* this.#limit(now);
     const entry = this.pool.get(tx.txid);
     if (entry === undefined) return this.#refused(tx, new Reject('mempool full'));
     if (origin === 'local') this.#unbroadcast.add(tx.txid);
@@ -150,8 +155,8 @@ export class Mempool extends PoolReader implements MempoolView {
     return {
       getByWtxid: wtxid => pool.getByWtxid(wtxid),
       get: txid => pool.get(txid),
-      check: (tx, rules) => checkAcceptance(tx, this.#context(now), { ...rules, now }),
-      checkTogether: (members, rules) => checkPackage(members, this.#context(now), { ...rules, now }),
+      check: (tx, rules) => checkAcceptance(tx, this.#context(now), rules),
+      checkTogether: (members, rules) => checkPackage(members, this.#context(now), rules),
       checkScripts: (tx, spent) => this.#checkScripts(tx, spent),
       add: members => this.#add(members),
       limit: () => this.#limit(now),
@@ -191,7 +196,7 @@ export class Mempool extends PoolReader implements MempoolView {
 
   /** Follows the chain: call for each of its notices, in order. */
   *onChainNotice(notice: ChainNotice, now: Milliseconds): MempoolTask<void> {
-    if (notice.kind === 'blockConnected') yield* this.#blockConnected(notice.block, now);
+    if (notice.kind === 'blockConnected') yield* this.#tell(this.#blockConnected(notice.block, now));
     else if (notice.kind === 'blockDisconnected')
       yield* this.#blockDisconnected(notice.block, notice.givesBack);
     else if (notice.kind === 'tipChanged') yield* this.#giveBack(now);
@@ -216,8 +221,8 @@ export class Mempool extends PoolReader implements MempoolView {
 
   /** Drops what has waited too long; call from time to time. */
   *expire(now: Milliseconds): MempoolTask<void> {
+    if (!this.#isExpiryDue(now)) return;
     const { expiryMs } = this.#options;
-    if (this.#oldest + expiryMs >= now) return;
     const old: PoolEntry[] = [];
     this.#oldest = Number.POSITIVE_INFINITY;
     for (const entry of this.pool.entries()) {
@@ -227,23 +232,22 @@ export class Mempool extends PoolReader implements MempoolView {
     yield* this.#removeAll(withDescendants(old), 'expiry');
   }
 
-  *#check(tx: Transaction, now: Milliseconds, rules = ALONE): MempoolTask<Acceptance> {
-    const acceptance = yield* checkAcceptance(tx, this.#context(now), { ...rules, now });
-    yield* this.#checkScripts(tx, acceptance.coins);
-    return acceptance;
-  }
-
   #checkScripts(tx: Transaction, spent: Acceptance['coins']): MempoolTask<void> {
-    return checkScripts(tx, spent, { chain: this.#chain, scriptCache: this.#scriptCache });
+    const { headers, params } = this.#chain;
+    const tip = this.#chain.tip();
+    if (this.#blockRules?.tip !== tip)
+      this.#blockRules = { tip, flags: blockScriptFlags(params, headers.heightOf(tip), headers.hashOf(tip)) };
+    const blockFlags = this.#blockRules.flags;
+    return checkScripts(tx, spent, { blockFlags, scriptCache: this.#scriptCache });
   }
 
   #context(now: Milliseconds): AcceptContext {
     return {
       chain: this.#chain,
       coins: this.#coins,
-      scriptCache: this.#scriptCache,
       pool: this.pool,
       options: this.#options,
+      now,
       poolMinFeeRate: this.poolMinFeeRate(now),
       sequence: this.#sequence,
       feeDeltas: this.#feeDeltas,
@@ -259,7 +263,7 @@ export class Mempool extends PoolReader implements MempoolView {
   /** Members of a package enter at once, and replace the same. Returns what was replaced. */
   *#add(members: readonly Acceptance[]): MempoolTask<MempoolEntry[]> {
     const replaced = members[0]!.replaced;
-    yield* this.#removeAll(replaced, 'replaced');
+    if (replaced.size > 0) yield* this.#removeAll(replaced, 'replaced');
     const entries = members.map(({ facts }) => this.pool.add(facts, this.#feeDeltas.get(facts.tx.txid) ?? 0));
     for (const entry of entries) {
       this.#oldest = Math.min(this.#oldest, entry.time);
@@ -276,22 +280,23 @@ export class Mempool extends PoolReader implements MempoolView {
 
   /** All of them at once, so that nobody sees half of it; returns what listeners are to be told. */
   #drop(entries: ReadonlySet<PoolEntry>, reason: RemovalReason): MempoolNotice[] {
-    const depths = new Map(Array.from(entries, entry => [entry, ancestorsOf(entry).size]));
-    const ordered = [...entries].sort((a, b) => depths.get(b)! - depths.get(a)!);
-    return ordered.map(entry => {
-      this.pool.remove(entry);
-      if (this.#unbroadcast.delete(entry.tx.txid))
-        this.#log.debug('mempool', () => `Removed ${hashToHex(entry.tx.txid)} from set of unbroadcast txns before confirmation that txn was sent out`); // biome-ignore format: one line of the log
-      if (reason !== 'block') this.#sequence += 1;
-      return { kind: 'txRemoved', entry, reason };
-    });
+    return childrenFirst(entries).map(entry => this.#dropOne(entry, reason));
+  }
+
+  #dropOne(entry: PoolEntry, reason: RemovalReason): MempoolNotice {
+    this.pool.remove(entry);
+    if (this.#unbroadcast.delete(entry.tx.txid))
+      this.#log.debug('mempool', () => `Removed ${hashToHex(entry.tx.txid)} from set of unbroadcast txns before confirmation that txn was sent out`); // biome-ignore format: one line of the log
+    if (reason !== 'block') this.#sequence += 1;
+    return { kind: 'txRemoved', entry, reason };
   }
 
   *#tell(notices: readonly MempoolNotice[]): MempoolTask<void> {
     for (const notice of notices) yield { kind: 'notifyMempool', notice };
   }
 
-  *#blockConnected(block: Block, now: Milliseconds): MempoolTask<void> {
+  /** Returns what listeners are to be told. */
+  #blockConnected(block: Block, now: Milliseconds): MempoolNotice[] {
     // Whoever sees the new tip sees the pool without its transactions.
     const notices: MempoolNotice[] = [];
     // While we catch up there is mostly nothing to look for.
@@ -299,15 +304,19 @@ export class Mempool extends PoolReader implements MempoolView {
     for (const tx of concerns) {
       const entry = this.pool.get(tx.txid);
       this.#feeDeltas.delete(tx.txid);
-      if (entry !== undefined) notices.push(...this.#drop(new Set([entry]), 'block'));
-      for (const { prevout } of tx.inputs) {
-        const conflict = this.pool.spenderOf(prevout);
+      if (entry !== undefined) {
+        // Nobody else here spent the same.
+        notices.push(this.#dropOne(entry, 'block'));
+        continue;
+      }
+      for (const key of tx.prevoutKeys) {
+        const conflict = this.pool.spenderOf(key);
         if (conflict !== undefined) notices.push(...this.#drop(withDescendants([conflict]), 'conflict'));
       }
     }
     this.#disconnected.blockConnected(block);
     this.#rollingFee.blockConnected(now);
-    yield* this.#tell(notices);
+    return notices;
   }
 
   *#blockDisconnected(block: Block, givesBack: boolean): MempoolTask<void> {
@@ -325,7 +334,9 @@ export class Mempool extends PoolReader implements MempoolView {
     this.#isReorganised = false;
     for (const tx of this.#disconnected.takeAll()) {
       try {
-        const acceptance = yield* this.#check(tx.detached(), now, GIVEN_BACK);
+        const own = tx.detached();
+        const acceptance = yield* checkAcceptance(own, this.#context(now), GIVEN_BACK);
+        yield* this.#checkScripts(own, acceptance.coins);
         const trimmed = trimmedFor(acceptance.facts, this.#spendersOf(tx), {
           pool: this.pool,
           options: this.#options,
@@ -344,11 +355,18 @@ export class Mempool extends PoolReader implements MempoolView {
 
   /** Entries that spend an output of `tx`, when `tx` itself could not come back. */
   #spendersOf(tx: Transaction): PoolEntry[] {
-    if (this.pool.get(tx.txid) !== undefined) return [];
-    const spenders = tx.outputs.map((_, index) => this.pool.spenderOf({ txid: tx.txid, index }));
-    return spenders.filter(spender => spender !== undefined);
+    return this.pool.get(tx.txid) === undefined ? [...this.pool.spendersOf(tx)] : [];
   }
 
+  #isExpiryDue(now: Milliseconds): boolean {
+    return this.#oldest + this.#options.expiryMs < now;
+  }
+
+  #isLimitDue(now: Milliseconds): boolean {
+    return this.#isExpiryDue(now) || this.usage > this.#options.usageMax;
+  }
+
+  /** What has waited too long leaves, then what there is no room for. */
   *#limit(now: Milliseconds): MempoolTask<void> {
     yield* this.expire(now);
     while (this.usage > this.#options.usageMax) {

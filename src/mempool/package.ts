@@ -4,13 +4,13 @@
  * together when a package is submitted, submit-package.ts decides.
  */
 import { binaryToBytes, bytesToHash, type Hash256, type Txid, type Wtxid } from '../base/bytes.ts';
-import { keyOf, type OutPointKey } from '../chain/coin.ts';
+import type { OutPointKey } from '../chain/coin.ts';
 import type { WriterTask } from '../chain/effects.ts';
 import { Reject } from '../consensus/reject.ts';
 import { sha256 } from '../crypto/sha256.ts';
 import type { Transaction } from '../wire/transaction.ts';
 import {
-  type Acceptance, type AcceptOptions, type Checked, checkFeeRate, checkMaxFeeRate, preCheck,
+  type Acceptance, type AcceptRules, type Checked, checkFeeRate, checkMaxFeeRate, preCheck,
 } from './accept.ts'; // biome-ignore format: one list
 import type { AcceptContext } from './accept-context.ts';
 import { PackageReject } from './package-reject.ts';
@@ -38,7 +38,7 @@ export function checkWellFormed(txs: readonly Transaction[]): void {
   }
   const spent = new Set<OutPointKey>();
   for (const tx of txs) {
-    const keys = tx.inputs.map(input => keyOf(input.prevout));
+    const keys = tx.prevoutKeys;
     // Two inputs of one transaction that spend the same are its own mistake, which it is refused for.
     if (keys.length === 0 || keys.some(key => spent.has(key))) throw new PackageReject('conflict-in-package');
     for (const key of keys) spent.add(key);
@@ -82,30 +82,31 @@ export interface PackageAcceptance {
 export function* checkPackage(
   txs: readonly Transaction[],
   context: AcceptContext,
-  options: AcceptOptions,
+  rules: AcceptRules,
 ): WriterTask<PackageAcceptance> {
   const checked: Checked[] = [];
   const earlier = new Map<Txid, Transaction>();
   for (const tx of txs) {
     try {
-      const member = yield* preCheck(tx, { ...context, package: earlier }, options);
-      checkMaxFeeRate(member, options);
+      const member = yield* preCheck(tx, { ...context, package: earlier }, rules);
+      checkMaxFeeRate(member, rules);
       checked.push(member);
     } catch (error) {
       throw asFailureOf(tx.wtxid, error);
     }
     earlier.set(tx.txid, tx);
   }
-  asPackageRule(() => checkTrucPackage(checked, context));
+  asPackageRule(() => checkTrucPackage(checked));
   const modifiedFee = checked.reduce((sum, member) => sum + member.modifiedFee, 0);
   const virtualSize = checked.reduce((sum, member) => sum + member.virtualSize, 0);
-  if (options.feeRateOf === 'package')
+  if (rules.feeRateOf === 'package')
     asRuleFor(txs.at(-1)!.wtxid, () => checkFeeRate(modifiedFee, virtualSize, context));
   const replaces = checked.some(member => member.conflicts.size > 0);
   const replaced = replaces ? checkPackageReplacement(checked, context) : NOTHING;
   if (!areClustersWithinLimits(checked, replaced, context)) throw new PackageReject('too-large-cluster');
   if (context.options.requireStandard)
-    for (const tx of txs) asRuleFor(tx.wtxid, () => checkEphemeralSpends(tx, txs, context), 'unspent-dust');
+    for (const member of checked)
+      asRuleFor(member.tx.wtxid, () => checkEphemeralSpends(member, txs, context), 'unspent-dust');
   const members = checked.map(({ facts, coins, modifiedFee: own }) => ({
     facts,
     coins,

@@ -1,6 +1,7 @@
 /** What can be asked of the transactions in the pool, by id: each with its kin, its cluster and its place in the order of mining. */
 import { assert } from '../base/assert.ts';
 import type { Txid, Wtxid } from '../base/bytes.ts';
+import { keyOf } from '../chain/coin.ts';
 import type { OutPoint } from '../wire/transaction.ts';
 import type { MempoolEntry } from './mempool-view.ts';
 import { ancestorsOf, compareMiningOrder, type PoolEntry, TxPool, withDescendants } from './tx-pool.ts';
@@ -37,7 +38,7 @@ export class PoolReader {
   }
 
   spenderOf(outPoint: OutPoint): MempoolEntry | undefined {
-    return this.pool.spenderOf(outPoint);
+    return this.pool.spenderOf(keyOf(outPoint));
   }
 
   entries(): Iterable<MempoolEntry> {

@@ -12,7 +12,7 @@ import { type Chunk, chunksOf, clusterOf, improvesDiagram } from './cluster.ts';
 import { feeAt, feeRateOf } from './fee-rate.ts';
 import { PackageReject } from './package-reject.ts';
 import { areClustersWithinLimits, spends } from './topology.ts';
-import { ancestorsOf, type PoolEntry, type TxPool, withDescendants } from './tx-pool.ts';
+import { ancestorsOf, type PoolEntry, withDescendants } from './tx-pool.ts';
 
 /** Clusters that one replacement may touch (Core: MAX_REPLACEMENT_CANDIDATES). */
 const REPLACEMENT_CLUSTERS_MAX = 100;
@@ -27,8 +27,7 @@ export function checkReplacement(checked: Replacement, context: AcceptContext): 
   const tooLittle = paysTooLittle(tx, { fee: modifiedFee, virtualSize }, replaced, context);
   if (tooLittle !== undefined) throw new Reject('insufficient fee', { suffix, detail: tooLittle });
   if (!areClustersWithinLimits([checked], replaced, context)) throw new Reject('too-large-cluster');
-  if (!improvesPool([checked], replaced, context.pool))
-    throw new Reject('replacement-failed', { detail: NO_BETTER });
+  if (!improvesPool([checked], replaced)) throw new Reject('replacement-failed', { detail: NO_BETTER });
   return replaced;
 }
 
@@ -43,8 +42,8 @@ export function checkPackageReplacement(
   const [parent, child] = members;
   if (members.length !== 2 || !spends(child!.tx, parent!.tx))
     throw new PackageReject('package RBF failed: package must be 1-parent-1-child');
-  for (const { tx } of members)
-    if (context.pool.parentsOf(tx).size > 0)
+  for (const { parents } of members)
+    if (parents.size > 0)
       throw new PackageReject('package RBF failed: new transaction cannot have mempool ancestors');
   const conflicts = new Set(members.flatMap(member => [...member.conflicts]));
   const tooMany = tooManyClusters(child!.tx, conflicts);
@@ -63,8 +62,7 @@ export function checkPackageReplacement(
     );
   }
   if (!areClustersWithinLimits(members, replaced, context)) throw new PackageReject('too-large-cluster');
-  if (!improvesPool(members, replaced, context.pool))
-    throw new PackageReject(`package RBF failed: ${NO_BETTER}`);
+  if (!improvesPool(members, replaced)) throw new PackageReject(`package RBF failed: ${NO_BETTER}`);
   return replaced;
 }
 
@@ -108,23 +106,19 @@ function rateText(fee: number, virtualSize: number): string {
   return `${formatMoney(feeRateOf(fee, virtualSize))} BTC/kvB`;
 }
 
-function improvesPool(
-  candidates: readonly Candidate[],
-  replaced: ReadonlySet<PoolEntry>,
-  pool: TxPool,
-): boolean {
-  const { before, after } = diagrams(candidates, replaced, pool);
+function improvesPool(candidates: readonly Candidate[], replaced: ReadonlySet<PoolEntry>): boolean {
+  const { before, after } = diagrams(candidates, replaced);
   return improvesDiagram(before, after);
 }
 
 /** A transaction that spends what it would replace contradicts itself. */
-export function checkSpendsNoConflict(
-  tx: Transaction,
-  conflicts: ReadonlySet<PoolEntry>,
-  pool: TxPool,
-): void {
+export function checkSpendsNoConflict({
+  tx,
+  parents,
+  conflicts,
+}: Omit<Replacement, 'isSiblingEviction'>): void {
   if (conflicts.size === 0) return;
-  for (const parent of pool.parentsOf(tx)) {
+  for (const parent of parents) {
     for (const ancestor of [parent, ...ancestorsOf(parent)]) {
       if (!conflicts.has(ancestor)) continue;
       const detail = `${hashToHex(tx.txid)} spends conflicting transaction ${hashToHex(ancestor.tx.txid)}`;
@@ -154,9 +148,8 @@ function link(parent: Node, child: Node): void {
 function diagrams(
   candidates: readonly Candidate[],
   replaced: ReadonlySet<PoolEntry>,
-  pool: TxPool,
 ): { before: Chunk<unknown>[]; after: Chunk<unknown>[] } {
-  const parents = candidates.flatMap(({ tx }) => [...pool.parentsOf(tx)]);
+  const parents = candidates.flatMap(candidate => [...candidate.parents]);
   const touched = new Set<PoolEntry>();
   for (const start of [...replaced, ...parents])
     if (!touched.has(start)) for (const member of clusterOf<PoolEntry>(start)) touched.add(member);
@@ -172,7 +165,7 @@ function diagrams(
   const added = new Map<Txid, Node>();
   for (const candidate of candidates) {
     const node = newNode(candidate);
-    for (const parent of pool.parentsOf(candidate.tx)) {
+    for (const parent of candidate.parents) {
       const parentNode = nodes.get(parent);
       if (parentNode !== undefined) link(parentNode, node);
     }

@@ -5,7 +5,7 @@
 import type { Coin, OutPointKey } from '../chain/coin.ts';
 import { keyOf } from '../chain/coin.ts';
 import type { WriterTask } from '../chain/effects.ts';
-import { hasRelativeLock, isFinalTx, sequenceLocks, sequenceLocksMet } from '../consensus/locktime.ts';
+import { hasRelativeLock, isFinalTx, relativeLocksMet } from '../consensus/locktime.ts';
 import { COINBASE_MATURITY } from '../consensus/tx.ts';
 import type { AcceptContext } from './accept-context.ts';
 import type { PoolEntry } from './tx-pool.ts';
@@ -35,15 +35,14 @@ export function* staleEntries({
     const { tx } = entry;
     if (!isFinalTx(tx, height, medianTime)) return true;
     if (!dependsOnDepth(entry)) return false;
-    const heights: number[] = [];
+    const spent: { readonly height: number }[] = [];
     for (const { prevout } of tx.inputs) {
       const coin = found.get(keyOf(prevout));
       if (coin === undefined && pool.get(prevout.txid) === undefined) return true;
       if (coin?.isCoinbase && height - coin.height < COINBASE_MATURITY) return true;
-      heights.push(coin?.height ?? height);
+      spent.push(coin ?? { height });
     }
-    const locks = sequenceLocks(tx, heights, at => headers.medianTimePastOf(headers.ancestorOf(tip, at)));
-    return !sequenceLocksMet(locks, height, medianTime);
+    return !relativeLocksMet(tx, spent, tip, headers);
   });
 }
 

@@ -4,7 +4,7 @@
  * policy/ephemeral_policy.cpp.
  */
 import { hashToHex } from '../base/bytes.ts';
-import { keyOf, outPointKey } from '../chain/coin.ts';
+import { outPointKey } from '../chain/coin.ts';
 import { Reject } from '../consensus/reject.ts';
 import { type Transaction, WITNESS_SCALE_FACTOR } from '../wire/transaction.ts';
 import type { AcceptContext, Candidate } from './accept-context.ts';
@@ -24,9 +24,13 @@ const TRUC_CHILD_SIZE_MAX = 1_000;
 export function areClustersWithinLimits(
   candidates: readonly Candidate[],
   replaced: ReadonlySet<PoolEntry>,
-  { pool, options }: AcceptContext,
+  { options }: AcceptContext,
 ): boolean {
   const { clusterCountMax, clusterSizeMax } = options;
+  const [first] = candidates;
+  // The usual case: it joins nobody.
+  if (first !== undefined && candidates.length === 1 && first.parents.size === 0)
+    return clusterCountMax > 0 && first.weight <= clusterSizeMax * WITNESS_SCALE_FACTOR;
   const seen = new Set<Candidate>();
   for (const start of candidates) {
     if (seen.has(start)) continue;
@@ -34,7 +38,7 @@ export function areClustersWithinLimits(
     const members = new Set<Candidate>([start]);
     const joinAll = (): void => {
       for (const member of members)
-        for (const parent of pool.parentsOf(member.tx)) if (!replaced.has(parent)) entries.add(parent);
+        for (const parent of member.parents) if (!replaced.has(parent)) entries.add(parent);
       for (const entry of entries)
         for (const next of [...entry.parents, ...entry.children]) if (!replaced.has(next)) entries.add(next);
     };
@@ -79,13 +83,13 @@ export function spends(child: Transaction, parent: Transaction): boolean {
  * returned: it may be replaced as if it conflicted. Throws Reject.
  */
 export function checkTruc(
-  { tx, virtualSize }: Candidate,
+  { tx, virtualSize, parents: unsorted }: Candidate,
   conflicts: ReadonlySet<PoolEntry>,
-  context: AcceptContext,
   { allowSiblingEviction }: { readonly allowSiblingEviction: boolean },
 ): PoolEntry | undefined {
+  if (tx.version !== TRUC_VERSION && unsorted.size === 0) return undefined;
   // In Core's order: of several that break the rule the same one is named.
-  const parents = [...context.pool.parentsOf(tx)].sort((a, b) => (a.tx.txid < b.tx.txid ? -1 : 1));
+  const parents = [...unsorted].sort((a, b) => (a.tx.txid < b.tx.txid ? -1 : 1));
   for (const parent of parents) checkInheritance(tx, parent.tx);
   if (tx.version !== TRUC_VERSION) return undefined;
   if (virtualSize > TRUC_SIZE_MAX)
@@ -101,10 +105,10 @@ export function checkTruc(
 /**
  * The same rule among the members of a package, parents first, each of which has passed `checkTruc`. Throws Reject.
  */
-export function checkTrucPackage(candidates: readonly Candidate[], { pool }: AcceptContext): void {
+export function checkTrucPackage(candidates: readonly Candidate[]): void {
   const txs = candidates.map(({ tx }) => tx);
-  for (const [at, { tx, virtualSize }] of candidates.entries()) {
-    const inPool = [...pool.parentsOf(tx)];
+  for (const [at, { tx, virtualSize, parents }] of candidates.entries()) {
+    const inPool = [...parents];
     const inPackage = txs.slice(0, at).filter(other => spends(tx, other));
     if (tx.version !== TRUC_VERSION) {
       for (const parent of [...inPool.map(entry => entry.tx), ...inPackage]) checkInheritance(tx, parent);
@@ -159,13 +163,14 @@ function checkSiblings(
  * in the pool or among `others` of the same package.
  */
 export function checkEphemeralSpends(
-  tx: Transaction,
+  { tx, parents }: Candidate,
   others: readonly Transaction[],
-  { pool, options }: AcceptContext,
+  { options }: AcceptContext,
 ): void {
-  const spent = new Set(tx.inputs.map(input => keyOf(input.prevout)));
   const inPackage = others.filter(other => spends(tx, other));
-  for (const parent of [...Array.from(pool.parentsOf(tx), entry => entry.tx), ...inPackage]) {
+  if (parents.size === 0 && inPackage.length === 0) return;
+  const spent = new Set(tx.prevoutKeys);
+  for (const parent of [...Array.from(parents, entry => entry.tx), ...inPackage]) {
     for (const index of dustOutputs(parent, options.dustRelayFeeRate)) {
       if (spent.has(outPointKey(parent.txid, index))) continue;
       const detail = `${nameOf(tx)} did not spend parent's ephemeral dust`;

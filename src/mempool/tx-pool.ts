@@ -6,8 +6,8 @@ import { assert } from '../base/assert.ts';
 import type { Txid, Wtxid } from '../base/bytes.ts';
 import type { Milliseconds } from '../base/clock.ts';
 import { MinHeap } from '../base/heap.ts';
-import { keyOf, type OutPointKey, outPointKey } from '../chain/coin.ts';
-import { type OutPoint, type Transaction, WITNESS_SCALE_FACTOR } from '../wire/transaction.ts';
+import { type OutPointKey, outPointKey } from '../chain/coin.ts';
+import { type Transaction, WITNESS_SCALE_FACTOR } from '../wire/transaction.ts';
 import { type Chunk, chunksOf, closure, clusterOf, compareRates } from './cluster.ts';
 import { feeRateOf } from './fee-rate.ts';
 import type { MempoolEntry } from './mempool-view.ts';
@@ -24,6 +24,8 @@ export interface EntryFacts {
   readonly entryHeight: number;
   readonly sequence: number;
   readonly spendsCoinbase: boolean;
+  /** A reorganisation gave it back: its children may be here already. */
+  readonly cameBack: boolean;
 }
 
 /** One cluster in order, good until one of its transactions comes or goes. */
@@ -43,6 +45,8 @@ interface Place {
   readonly cluster: Cluster;
 }
 
+const NO_ENTRIES: ReadonlySet<PoolEntry> = new Set();
+
 /** An entry with its place in the graph. */
 export class PoolEntry implements MempoolEntry {
   readonly tx: Transaction;
@@ -57,10 +61,13 @@ export class PoolEntry implements MempoolEntry {
   readonly spendsCoinbase: boolean;
   /** Counts entries of the pool. */
   readonly order: number;
-  readonly parents = new Set<PoolEntry>();
-  readonly children = new Set<PoolEntry>();
+  /** Memory that counts against the pool's limit. */
+  readonly usage: number;
   /** What `prioritisetransaction` added, in satoshi. Written by TxPool. */
   feeDelta = 0;
+  /** Most have neither. */
+  #parents: Set<PoolEntry> | undefined;
+  #children: Set<PoolEntry> | undefined;
   #place: Place | undefined;
 
   constructor(facts: EntryFacts, order: number) {
@@ -74,6 +81,27 @@ export class PoolEntry implements MempoolEntry {
     this.sequence = facts.sequence;
     this.spendsCoinbase = facts.spendsCoinbase;
     this.order = order;
+    this.usage = memoryOf(facts.tx);
+  }
+
+  get parents(): ReadonlySet<PoolEntry> {
+    return this.#parents ?? NO_ENTRIES;
+  }
+
+  get children(): ReadonlySet<PoolEntry> {
+    return this.#children ?? NO_ENTRIES;
+  }
+
+  addChild(child: PoolEntry): void {
+    this.#children ??= new Set();
+    this.#children.add(child);
+    child.#parents ??= new Set();
+    child.#parents.add(this);
+  }
+
+  removeChild(child: PoolEntry): void {
+    this.#children?.delete(child);
+    child.#parents?.delete(this);
   }
 
   get modifiedFee(): number {
@@ -148,9 +176,12 @@ export class TxPool {
   readonly #byTxid = new Map<Txid, PoolEntry>();
   readonly #byWtxid = new Map<Wtxid, PoolEntry>();
   readonly #spenders = new Map<OutPointKey, PoolEntry>();
-  /** Clusters by the rate of their last chunk, worst first; those that have changed since are passed over. */
-  #worst = new MinHeap<Cluster>();
-  /** At least one member of each cluster that is not in the heap. */
+  /**
+   * Clusters by the rate of their last chunk, worst first; those that have changed since are passed over. Made when it is
+   * first asked for: few pools are ever full.
+   */
+  #worst: MinHeap<Cluster> | undefined;
+  /** At least one member of each cluster that is not in the heap, once there is one. */
   readonly #unqueued = new Set<PoolEntry>();
   #added = 0;
   /** Sum of virtual sizes. */
@@ -175,8 +206,8 @@ export class TxPool {
     return this.#byWtxid.get(wtxid);
   }
 
-  spenderOf(outPoint: OutPoint): PoolEntry | undefined {
-    return this.#spenders.get(keyOf(outPoint));
+  spenderOf(outPoint: OutPointKey): PoolEntry | undefined {
+    return this.#spenders.get(outPoint);
   }
 
   /** In order of entry. */
@@ -185,56 +216,62 @@ export class TxPool {
   }
 
   /** Entries whose outputs `tx` spends, each once. */
-  parentsOf(tx: Transaction): Set<PoolEntry> {
-    const parents = new Set<PoolEntry>();
+  parentsOf(tx: Transaction): ReadonlySet<PoolEntry> {
+    let parents: Set<PoolEntry> | undefined;
     for (const { prevout } of tx.inputs) {
       const parent = this.#byTxid.get(prevout.txid);
-      if (parent !== undefined) parents.add(parent);
+      if (parent === undefined) continue;
+      parents ??= new Set();
+      parents.add(parent);
     }
-    return parents;
+    return parents ?? NO_ENTRIES;
   }
 
-  /**
-   * None of the inputs is spent by another entry. Children may be here already (a block given back by a reorg).
-   * `feeDelta`: what `prioritisetransaction` added.
-   */
+  /** None of the inputs is spent by another entry. `feeDelta`: what `prioritisetransaction` added. */
   add(facts: EntryFacts, feeDelta: number): PoolEntry {
     const { tx } = facts;
     assert(!this.#byTxid.has(tx.txid), 'a transaction enters the mempool once');
     const entry = new PoolEntry(facts, this.#added);
     entry.feeDelta = feeDelta;
     this.#added += 1;
-    for (const parent of this.parentsOf(tx)) {
-      entry.parents.add(parent);
-      parent.children.add(entry);
+    for (const parent of this.parentsOf(tx)) parent.addChild(entry);
+    for (const key of tx.prevoutKeys) {
+      assert(!this.#spenders.has(key), 'conflicts leave the mempool before their replacement enters');
+      this.#spenders.set(key, entry);
     }
-    for (const { prevout } of tx.inputs) {
-      assert(
-        !this.#spenders.has(keyOf(prevout)),
-        'conflicts leave the mempool before their replacement enters',
-      );
-      this.#spenders.set(keyOf(prevout), entry);
-    }
-    tx.outputs.forEach((_, index) => {
-      const child = this.#spenders.get(outPointKey(tx.txid, index));
-      if (child === undefined) return;
-      entry.children.add(child);
-      child.parents.add(entry);
-    });
+    if (facts.cameBack) for (const child of this.spendersOf(tx)) entry.addChild(child);
     this.#byTxid.set(tx.txid, entry);
     this.#byWtxid.set(tx.wtxid, entry);
     this.bytes += entry.virtualSize;
-    this.usage += memoryOf(tx);
+    this.usage += entry.usage;
     this.totalFee += entry.fee;
-    entry.forgetPlaces();
-    this.#unqueued.add(entry);
+    this.#changed(entry);
     return entry;
   }
 
-  setFeeDelta(entry: PoolEntry, feeDelta: number): void {
+  /** Entries that spend outputs of `tx`, each once, in the order of the outputs. */
+  spendersOf(tx: Transaction): ReadonlySet<PoolEntry> {
+    const spenders = new Set<PoolEntry>();
+    for (let index = 0; index < tx.outputCount; index += 1) {
+      const spender = this.#spenders.get(outPointKey(tx.txid, index));
+      if (spender !== undefined) spenders.add(spender);
+    }
+    return spenders;
+  }
+
+  /** Its cluster is put in order anew when that is asked for. */
+  #changed(entry: PoolEntry): void {
     entry.forgetPlaces();
+    this.#unqueue(entry);
+  }
+
+  #unqueue(entry: PoolEntry): void {
+    if (this.#worst !== undefined) this.#unqueued.add(entry);
+  }
+
+  setFeeDelta(entry: PoolEntry, feeDelta: number): void {
     entry.feeDelta = feeDelta;
-    this.#unqueued.add(entry);
+    this.#changed(entry);
   }
 
   /** Children stay, and lose this parent. */
@@ -243,25 +280,25 @@ export class TxPool {
     entry.forgetPlaces();
     this.#unqueued.delete(entry);
     for (const parent of entry.parents) {
-      parent.children.delete(entry);
-      this.#unqueued.add(parent);
+      parent.removeChild(entry);
+      this.#unqueue(parent);
     }
     for (const child of entry.children) {
-      child.parents.delete(entry);
-      this.#unqueued.add(child);
+      entry.removeChild(child);
+      this.#unqueue(child);
     }
-    for (const { prevout } of tx.inputs) this.#spenders.delete(keyOf(prevout));
+    for (const key of tx.prevoutKeys) this.#spenders.delete(key);
     this.#byTxid.delete(tx.txid);
     this.#byWtxid.delete(tx.wtxid);
     this.bytes -= entry.virtualSize;
-    this.usage -= memoryOf(tx);
+    this.usage -= entry.usage;
     this.totalFee -= entry.fee;
   }
 
   /** The chunk that pays least: what leaves first when the pool is full. Nobody spends from it. */
   worstChunk(): Chunk<PoolEntry> | undefined {
-    // Most of the heap is outdated: what is current comes anew.
-    if (this.#worst.size > 2 * this.size + OUTDATED_MAX) {
+    // Where most of the heap is outdated, what is current comes anew.
+    if (this.#worst === undefined || this.#worst.size > 2 * this.size + OUTDATED_MAX) {
       this.#worst = new MinHeap();
       for (const entry of this.#byTxid.values()) {
         entry.place.cluster.isQueued = false;
@@ -296,6 +333,13 @@ export function withDescendants(entries: Iterable<PoolEntry>): Set<PoolEntry> {
   const all = new Set<PoolEntry>(entries);
   for (const entry of all) for (const child of entry.children) all.add(child);
   return all;
+}
+
+/** Children before their parents. */
+export function childrenFirst(entries: ReadonlySet<PoolEntry>): PoolEntry[] {
+  if (entries.size < 2) return [...entries];
+  const depths = new Map(Array.from(entries, entry => [entry, ancestorsOf(entry).size]));
+  return [...entries].sort((a, b) => depths.get(b)! - depths.get(a)!);
 }
 
 export function ancestorsOf(entry: PoolEntry): Set<PoolEntry> {

@@ -6,7 +6,10 @@
 import { concatBytes, EMPTY_BYTES, type Txid, type Wtxid, ZERO_HASH } from '../base/bytes.ts';
 import { sha256d } from '../crypto/sha256.ts';
 import { COMPACT_SIZE_MAX, type Codec, DecodeError, Reader, struct, txid, u32, Writer } from './codec.ts';
-import { InputCursor, OUTPOINT_BYTES, type OutPoint, OutputCursor, outPointIndexAt, u32At, WitnessCursor } from './tx-cursors.ts'; // biome-ignore format: one list
+import {
+  InputCursor, keyAt, OUTPOINT_BYTES, type OutPoint, type OutPointKey, OutputCursor, outPointIndexAt, u32At,
+  WitnessCursor,
+} from './tx-cursors.ts'; // biome-ignore format: one list
 
 /** Index in the outpoint of a coinbase input. */
 export const NULL_INDEX = 0xffff_ffff;
@@ -71,6 +74,7 @@ export class Transaction implements TxParts {
   #inputs: readonly TxInput[] | undefined;
   #outputs: readonly TxOutput[] | undefined;
   #outputStarts: Uint32Array | undefined;
+  #prevoutKeys: readonly OutPointKey[] | undefined;
   #txid: Txid | undefined;
   #wtxid: Wtxid | undefined;
 
@@ -99,6 +103,12 @@ export class Transaction implements TxParts {
   get outputs(): readonly TxOutput[] {
     this.#outputs ??= readOutputs(this.raw, this.outputCount, this.#outputsStart);
     return this.#outputs;
+  }
+
+  /** Of what the inputs spend, in order. Maps of the mempool hold them: each is made once. */
+  get prevoutKeys(): readonly OutPointKey[] {
+    this.#prevoutKeys ??= this.#makePrevoutKeys();
+    return this.#prevoutKeys;
   }
 
   inputCursor(): InputCursor {
@@ -186,6 +196,13 @@ export class Transaction implements TxParts {
   /** For who will ask for inputs and outputs, and keep them: itself when nothing else lies around its bytes, else `detached`. */
   owned(): Transaction {
     return this.raw.length === this.raw.buffer.byteLength ? this : this.detached();
+  }
+
+  #makePrevoutKeys(): OutPointKey[] {
+    const keys = new Array<OutPointKey>(this.inputCount);
+    const input = this.inputCursor();
+    for (let i = 0; input.next(); i += 1) keys[i] = keyAt(input.bytes, input.start);
+    return keys;
   }
 
   #findOutputs(): Uint32Array {

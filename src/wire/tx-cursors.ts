@@ -10,6 +10,10 @@ export interface OutPoint {
   readonly index: number;
 }
 
+declare const brand: unique symbol;
+/** 36 latin1 characters: txid in wire order, index little endian. A flat string: concatenated ones would stay ropes. */
+export type OutPointKey = string & { readonly [brand]: 'outPointKey' };
+
 /** An outpoint on the wire: 32 bytes of txid, four of index. */
 export const OUTPOINT_BYTES = 36;
 const TXID_BYTES = 32;
@@ -140,6 +144,11 @@ function amountAt(bytes: Uint8Array, at: number): number {
 export function outPointAt(bytes: Uint8Array, at: number): OutPoint {
   const txid = binaryBetween(bytes, at, at + TXID_BYTES) as Txid;
   return { txid, index: outPointIndexAt(bytes, at) };
+}
+
+/** The same as a key of maps. */
+export function keyAt(bytes: Uint8Array, at: number): OutPointKey {
+  return binaryBetween(bytes, at, at + OUTPOINT_BYTES) as OutPointKey;
 }
 
 export function outPointIndexAt(bytes: Uint8Array, at: number): number {

@@ -5,6 +5,7 @@ import { hashToHex, type Txid } from '../../../src/base/bytes.ts';
 import { MemoryStorage } from '../../../src/chain/memory-storage.ts';
 import { ScriptCache } from '../../../src/chain/script-cache.ts';
 import { REJECT_REASONS, Reject, type RejectReason } from '../../../src/consensus/reject.ts';
+import { blockScriptFlags } from '../../../src/consensus/script-flags.ts';
 import { checkScripts } from '../../../src/mempool/accept.ts';
 import type { Block } from '../../../src/wire/block.ts';
 import type { Transaction, TxOutput } from '../../../src/wire/transaction.ts';
@@ -69,7 +70,10 @@ describe.each(BLOCK_RULES)('$name, with what the mempool remembers', ({ params, 
     );
     if (coins.includes(undefined)) return false;
     try {
-      chain.run(checkScripts(tx, coins as TxOutput[], { chain: chain.chain, scriptCache }));
+      const { headers } = chain.chain;
+      const tip = chain.chain.tip();
+      const blockFlags = blockScriptFlags(params, headers.heightOf(tip), headers.hashOf(tip));
+      chain.run(checkScripts(tx, coins as TxOutput[], { blockFlags, scriptCache }));
       return true;
     } catch (error) {
       if (error instanceof Reject) return false;

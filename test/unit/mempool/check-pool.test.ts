@@ -15,7 +15,14 @@ const alone = pay([funds(2)], 300);
 const COINBASE_COIN: Coin = { value: COIN_VALUE, scriptPubKey: TRUE_SCRIPT_HASH, height: HEIGHT - 1, isCoinbase: true }; // biome-ignore format: one coin
 
 function facts(tx: Transaction, fee: number) {
-  const rest = { sigopCost: 0, time: NOW, entryHeight: HEIGHT, sequence: 1, spendsCoinbase: false };
+  const rest = {
+    sigopCost: 0,
+    time: NOW,
+    entryHeight: HEIGHT,
+    sequence: 1,
+    spendsCoinbase: false,
+    cameBack: false,
+  };
   return { tx, fee, weight: tx.weight, virtualSize: Math.ceil(tx.weight / 4), ...rest };
 }
 
@@ -56,15 +63,22 @@ test.each<[string, (planted: ReturnType<typeof scene>) => void, RegExp]>([
     /in-belowout/,
   ],
   ['a fee that is not paid', ({ third }) => withValues(third, { fee: 299 }), /pays the fee/],
-  ['a parent that is not noted', ({ second }) => second.parents.clear(), /parents are/],
-  ['a child that is not noted', ({ first }) => first.children.clear(), /children are/],
-  ['a child of nobody', ({ third, first }) => third.children.add(first), /children are/],
+  ['a parent that is not noted', ({ second }) => (second.parents as Set<PoolEntry>).clear(), /parents are/],
+  ['a child that is not noted', ({ first }) => (first.children as Set<PoolEntry>).clear(), /children are/],
+  [
+    'a child of nobody',
+    ({ third, first }) => {
+      third.addChild(first);
+      (first.parents as Set<PoolEntry>).clear();
+    },
+    /children are/,
+  ],
   [
     'a spender that is not noted',
     ({ pool, second }) => {
       pool.remove(second);
       pool.add(facts(pay([funds(1)], 9), 9), 0);
-      pool.get(parent.txid)!.children.add(second);
+      pool.get(parent.txid)!.addChild(second);
     },
     /children are/,
   ],
