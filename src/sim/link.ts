@@ -7,6 +7,7 @@ import type { Milliseconds } from '../base/clock.ts';
 import type { ConnectionType } from '../p2p/events.ts';
 import type { NetAddress } from '../wire/net-address.ts';
 import type { Target } from './agenda.ts';
+import type { SimFrame } from './frames.ts';
 
 /** What the two systems hold of one lane (Linux: the middle values of tcp_wmem and tcp_rmem, 16 and 128 KiB, and some growth). */
 export const SOCKET_BUFFER_BYTES = 256 * 1_024;
@@ -27,7 +28,7 @@ export interface Host {
 export interface LinkEnd {
   /** It has so much unheard that it reads no more; `Network.resumeReading` ends that. */
   readonly isFull: boolean;
-  received(frame: Uint8Array): void;
+  received(frame: SimFrame): void;
   closed(): void;
   /** More than its buffer waits to be read by the other side. */
   sendPaused(): void;
@@ -37,11 +38,11 @@ export interface LinkEnd {
 export type Side = 0 | 1;
 
 interface Carrier {
-  arrived(link: Link, side: Side, frame: Uint8Array): void;
+  arrived(link: Link, side: Side, frame: SimFrame): void;
 }
 
 /** One way of a link: frames arrive at its other end in the order in which they were sent. */
-export class Lane implements Target<Uint8Array> {
+export class Lane implements Target<SimFrame> {
   readonly #carrier: Carrier;
   readonly #link: Link;
   readonly #side: Side;
@@ -52,7 +53,7 @@ export class Lane implements Target<Uint8Array> {
   unreadBytes = 0;
   isSendPaused = false;
   /** Frames that have arrived while the reader is full. */
-  unread: Uint8Array[] | undefined;
+  unread: SimFrame[] | undefined;
 
   constructor(carrier: Carrier, link: Link, side: Side) {
     this.#carrier = carrier;
@@ -60,7 +61,7 @@ export class Lane implements Target<Uint8Array> {
     this.#side = side;
   }
 
-  fire(frame: Uint8Array): void {
+  fire(frame: SimFrame): void {
     this.#carrier.arrived(this.#link, this.#side, frame);
   }
 }

@@ -13,6 +13,7 @@ import { type Random, randomBelow, randomExponential } from '../base/random.ts';
 import { isSameAddress } from '../p2p/netgroup.ts';
 import { addressKey, type NetAddress } from '../wire/net-address.ts';
 import type { Agenda } from './agenda.ts';
+import type { SimFrame } from './frames.ts';
 import { type AlikeLatencies, Latencies, type LatencyMatrix } from './latency.ts';
 import { type Host, Link, SEND_PAUSE_BYTES, type Side, SOCKET_BUFFER_BYTES } from './link.ts';
 
@@ -155,7 +156,7 @@ export class Network {
     this.#breakSometime(link);
   }
 
-  send(link: Link, side: Side, frame: Uint8Array): void {
+  send(link: Link, side: Side, frame: SimFrame): void {
     if (!link.isOpen) return;
     const { upBytesPerSecond, lossRate, latencies } = this.#options;
     const lane = link.lanes[side];
@@ -233,7 +234,7 @@ export class Network {
   }
 
   /** A frame has come to the end of its way. */
-  arrived(link: Link, side: Side, frame: Uint8Array): void {
+  arrived(link: Link, side: Side, frame: SimFrame): void {
     if (!link.carries) {
       this.#lose(1);
       return;
@@ -272,7 +273,7 @@ export class Network {
     }
   }
 
-  #deliver(link: Link, from: Side, frame: Uint8Array): void {
+  #deliver(link: Link, from: Side, frame: SimFrame): void {
     const lane = link.lanes[from];
     const side = from === 0 ? 1 : 0;
     if (lane.unread !== undefined || (link.ends[side]?.isFull ?? false)) {
@@ -286,7 +287,7 @@ export class Network {
     this.#hand(link, side, frame);
   }
 
-  #hand(link: Link, side: Side, frame: Uint8Array): void {
+  #hand(link: Link, side: Side, frame: SimFrame): void {
     const end = link.isOpen ? link.ends[side] : undefined;
     if (end === undefined) {
       this.#lose(1);

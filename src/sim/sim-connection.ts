@@ -5,12 +5,13 @@
  */
 import type { ConnectionType, PeerId } from '../p2p/events.ts';
 import type { FrameDecoder } from '../wire/frame.ts';
+import type { FrameReceiver, SimFrame } from './frames.ts';
 import type { Link, LinkEnd, Side } from './link.ts';
 
 /** What a connection needs of its node. */
 export interface Listener {
   isBusy(peer: PeerId): boolean;
-  hear(connection: Connection, frame: Uint8Array): void;
+  hear(connection: Connection, frame: SimFrame): void;
   hungUp(connection: Connection): void;
   sendPaused(connection: Connection): void;
   sendResumed(connection: Connection): void;
@@ -21,7 +22,7 @@ export interface Listener {
 /** Undecoded bytes of one peer above which no more are read (Core: -maxreceivebuffer; `net/connection.ts`). */
 const RECEIVE_BUFFER_BYTES = 5_000_000;
 
-export class Connection implements LinkEnd {
+export class Connection implements LinkEnd, FrameReceiver {
   readonly peer: PeerId;
   readonly link: Link;
   readonly side: Side;
@@ -30,10 +31,10 @@ export class Connection implements LinkEnd {
   /** The other side's verack came. */
   isReady = false;
   /** Of bytes that come in pieces (see frames.ts). */
-  decoder?: FrameDecoder;
+  decoder: FrameDecoder | undefined;
   readonly #listener: Listener;
   /** Frames that wait, and their bytes. */
-  #inbox: Uint8Array[] | undefined;
+  #inbox: SimFrame[] | undefined;
   #inboxBytes = 0;
   #isSendPaused = false;
 
@@ -57,7 +58,7 @@ export class Connection implements LinkEnd {
     return this.#inboxBytes > RECEIVE_BUFFER_BYTES;
   }
 
-  received(frame: Uint8Array): void {
+  received(frame: SimFrame): void {
     if (this.#inbox === undefined && this.#isHeard()) {
       this.#listener.hear(this, frame);
       return;

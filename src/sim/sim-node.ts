@@ -21,7 +21,7 @@ import type { Command } from '../wire/messages.ts';
 import type { NetAddress, TimedAddress } from '../wire/net-address.ts';
 import type { Transaction } from '../wire/transaction.ts';
 import type { Target } from './agenda.ts';
-import type { Frames } from './frames.ts';
+import type { Frames, SimFrame } from './frames.ts';
 import type { Host, Link, Side } from './link.ts';
 import type { Network } from './network.ts';
 import { type NodeShape, nodeOptions } from './node-options.ts';
@@ -172,7 +172,7 @@ export class SimNode implements Host, Listener, WriterListener, Target<Milliseco
     return this.#manager.isBusy(peer);
   }
 
-  hear(connection: Connection, frame: Uint8Array): void {
+  hear(connection: Connection, frame: SimFrame): void {
     const { frames, trace, agenda, wiretap } = this.#deps;
     const { peer, link } = connection;
     this.#heard = connection;
@@ -368,7 +368,7 @@ export class SimNode implements Host, Listener, WriterListener, Target<Milliseco
     }
   }
 
-  #transmit({ link, side }: Connection, command: string, frame: Uint8Array): void {
+  #transmit({ link, side }: Connection, command: string, frame: SimFrame): void {
     if (link.ends[side] === undefined) return;
     const unreachableEnds = Number(!this.listens) + Number(!link.hosts[1 - side]!.isReachable);
     this.#deps.metrics.sent(command, frame.length, unreachableEnds);

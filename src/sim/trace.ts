@@ -2,6 +2,8 @@
  * A fingerprint of a whole run: every delivery and every change of a tip is mixed in, in order. Two runs of the same seed
  * end with the same one; the first difference changes all that follows.
  */
+import { FRAME_HEADER_BYTES } from '../wire/frame.ts';
+import type { SimFrame } from './frames.ts';
 
 /** Two 32-bit lanes, mixed as MurmurHash3 does (Appleby, public domain): no proof against malice, none is needed. */
 export class Trace {
@@ -27,12 +29,12 @@ export class Trace {
   }
 
   /** A frame came to a node: when, from whom, its length and its checksum. */
-  delivery(now: number, node: number, peer: number, frame: Uint8Array): void {
+  delivery(now: number, node: number, peer: number, { length, checksum }: SimFrame): void {
     this.number(now);
     this.word(node);
     this.word(peer);
-    this.word(frame[16]! | (frame[17]! << 8) | (frame[18]! << 16));
-    this.word(frame[20]! | (frame[21]! << 8) | (frame[22]! << 16) | (frame[23]! << 24));
+    this.word(length - FRAME_HEADER_BYTES);
+    this.word(checksum);
   }
 
   text(value: string): void {

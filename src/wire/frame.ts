@@ -49,6 +49,11 @@ export function encodeMessageFrame(magic: Uint8Array, message: Message, allocate
   return putHeader(frame, magic, message.command, frame.subarray(FRAME_HEADER_BYTES));
 }
 
+/** What a whole frame says that the checksum of its payload is. */
+export function checksumOf(frame: Uint8Array): number {
+  return wordAt(frame, CHECKSUM_OFFSET);
+}
+
 function putHeader(frame: Uint8Array, magic: Uint8Array, command: string, payload: Uint8Array): Uint8Array {
   for (let i = 0; i < MAGIC_BYTES; i += 1) frame[i] = magic[i]!;
   for (let i = 0; i < command.length; i += 1) frame[MAGIC_BYTES + i] = command.charCodeAt(i);

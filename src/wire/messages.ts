@@ -5,7 +5,7 @@
 import { type Hash256, ZERO_HASH } from '../base/bytes.ts';
 import { block, blockHeader } from './block.ts';
 import {
-  type Allocate, array, blockHash, type Codec, compactSize, DecodeError, encode, encodeBehind, hash256, type Infer, i32, i64, Reader, struct,
+  type Allocate, array, blockHash, type Codec, compactSize, DecodeError, encodeBehind, hash256, type Infer, i32, i64, Reader, struct,
   u8, u16, u32, u64, varBytes, varText, type Writer,
 } from './codec.ts'; // biome-ignore format: one list
 import { compactBlock, txIndexes } from './compact-block.ts';
@@ -220,8 +220,8 @@ export function encodePayloadBehind(message: Message, room: number, allocate?: A
   return encodeBehind(messages[message.command] as Codec<Message>, message, room, allocate);
 }
 
-export function encodePayload(message: Message): Uint8Array {
-  return encode(messages[message.command] as Codec<Message>, message);
+export function encodePayload(message: Message, allocate?: Allocate): Uint8Array {
+  return encodePayloadBehind(message, 0, allocate);
 }
 
 export const NO_STOP_HASH = ZERO_HASH;

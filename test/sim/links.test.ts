@@ -7,9 +7,9 @@ import { SEND_PAUSE_BYTES } from '../../src/sim/link.ts';
 import { addNetwork, SETTLING_MS } from '../../src/sim/overlay.ts';
 import { createWorld } from '../../src/sim/scenario.ts';
 import { optionsOf, SCENARIOS } from '../../src/sim/scenarios.ts';
+import { SharedFrames } from '../../src/sim/shared-frames.ts';
 import type { World } from '../../src/sim/world.ts';
 import { DEFAULT_NETWORK } from '../../src/sim/world.ts';
-import { encodeFrame, encodeMessageFrame } from '../../src/wire/frame.ts';
 import { INV_WITNESS_BLOCK, type Message, SERVICES } from '../../src/wire/messages.ts';
 import { runScenario, SMALL } from './run.ts';
 
@@ -65,9 +65,9 @@ test('a block comes to everybody while one link in two dies within the hour', ()
 /** A host that shakes hands, asks for blocks again and again, and reads nothing more until it is told to. */
 function askForMuch(world: World) {
   const [node] = world.nodes;
-  const { magic } = world.base.params;
+  const frames = new SharedFrames();
   const state = { isFull: false, got: 0, link: undefined as Link | undefined };
-  const say = (message: Message) => world.network.send(state.link!, 0, encodeMessageFrame(magic, message));
+  const say = (message: Message) => world.network.send(state.link!, 0, frames.encode(message));
   const end: LinkEnd = {
     get isFull() {
       return state.isFull;
@@ -99,7 +99,7 @@ function askForMuch(world: World) {
         startHeight: 0,
         relay: false,
       });
-      world.network.send(link, 0, encodeFrame(magic, 'verack', new Uint8Array(0)));
+      say({ command: 'verack' });
     },
   });
   world.runFor(2 * SECOND_MS);
