@@ -24,12 +24,16 @@ export interface HeaderView {
   versionOf(id: HeaderId): number;
   /** Sum of the work from genesis up to and with this block. */
   chainWorkOf(id: HeaderId): bigint;
+  /** Positive: `a` has more of it. */
+  compareWork(a: HeaderId, b: HeaderId): number;
   /** Median of the times of this block and its ten ancestors (BIP113). */
   medianTimePastOf(id: HeaderId): UnixSeconds;
   /** The ancestor of `id` (or itself) at `height`, in O(log n) steps. */
   ancestorOf(id: HeaderId, height: number): HeaderId;
   /** The last header that both branches have. */
   forkOf(a: HeaderId, b: HeaderId): HeaderId;
+  /** Hashes of the branch that ends in `id`, by which somebody else finds out how much of it he has. */
+  locatorOf(id: HeaderId): readonly BlockHash[];
   /** The block is on disk. */
   hasData(id: HeaderId): boolean;
   /** The block and all its ancestors were once on disk, so it may be connected. */

@@ -10,12 +10,17 @@ export const HASH_WORDS = 8;
 const SLOTS_INITIAL = 128;
 /** Of the slots, as a part. */
 const LOAD_MAX = 0.7;
+/** Hashes kept as strings: a power of two. */
+const STRINGS_KEPT = 64;
 
 export class HashIndex {
   readonly #hashes = new WordRows(HASH_WORDS);
   /** Number + 1, or 0. */
   #slots = new Int32Array(SLOTS_INITIAL);
   #size = 0;
+  /** Those asked for last, and whose they are, by the low bits of their numbers: the newest are asked for again and again. */
+  readonly #strings: BlockHash[] = [];
+  readonly #stringsOf: number[] = new Array(STRINGS_KEPT).fill(-1);
 
   get size(): number {
     return this.#size;
@@ -55,7 +60,12 @@ export class HashIndex {
   }
 
   hashOf(id: number): BlockHash {
-    return bytesToHash<BlockHash>(this.#hashes.hashBytes(id, 0));
+    const place = id & (STRINGS_KEPT - 1);
+    if (this.#stringsOf[place] !== id) {
+      this.#strings[place] = bytesToHash<BlockHash>(this.#hashes.hashBytes(id, 0));
+      this.#stringsOf[place] = id;
+    }
+    return this.#strings[place]!;
   }
 
   /** Where it is, or the empty place where it would be. */

@@ -14,6 +14,8 @@ import { WordRows } from './word-rows.ts';
 
 /** Blocks whose times the median is taken of (Core: nMedianTimeSpan). */
 const MEDIAN_TIME_SPAN = 11;
+/** Hashes of a locator one after another before the steps double. */
+const DENSE_HASHES = 10;
 
 /** Words of a row, by offset. The merkle root takes the first eight. */
 const MERKLE_ROOT = 0;
@@ -46,6 +48,10 @@ export class HeaderFacts {
   readonly #lastProof = new Uint32Array(WORK_WORDS);
 
   readonly #rows = new WordRows(WORDS);
+  // What was asked for last: of the tip or the best header, mostly, and again for each peer.
+  #work = { of: -1, value: 0n };
+  #header: { readonly of: HeaderId; readonly value: BlockHeader } | undefined;
+  #locator: { readonly of: HeaderId; readonly value: readonly BlockHash[] } | undefined;
 
   get size(): number {
     return this.#hashes.size;
@@ -113,6 +119,11 @@ export class HeaderFacts {
   }
 
   headerOf(id: HeaderId): BlockHeader {
+    if (this.#header?.of !== id) this.#header = { of: id, value: this.#readHeader(id) };
+    return this.#header.value;
+  }
+
+  #readHeader(id: HeaderId): BlockHeader {
     const parent = this.parentOf(id);
     return {
       version: this.versionOf(id),
@@ -148,6 +159,11 @@ export class HeaderFacts {
 
   /** Cumulative. */
   workOf(id: HeaderId): bigint {
+    if (this.#work.of !== id) this.#work = { of: id, value: this.#readWork(id) };
+    return this.#work.value;
+  }
+
+  #readWork(id: HeaderId): bigint {
     let work = 0n;
     for (let i = WORK_WORDS - 1; i >= 0; i -= 1)
       work = (work << 32n) | BigInt(this.#rows.get(id, WORK + i) >>> 0);
@@ -156,6 +172,7 @@ export class HeaderFacts {
 
   /** Positive: `a` has more cumulative work. */
   compareWork(a: HeaderId, b: HeaderId): number {
+    if (a === b) return 0;
     for (let i = WORK_WORDS - 1; i >= 0; i -= 1) {
       const difference = (this.#rows.get(a, WORK + i) >>> 0) - (this.#rows.get(b, WORK + i) >>> 0);
       if (difference !== 0) return difference;
@@ -200,6 +217,25 @@ export class HeaderFacts {
       b = this.#rows.get(b, link);
     }
     return a;
+  }
+
+  /** The branch that ends in `id` told in a few hashes, dense at its end and ever sparser towards genesis (Core: src/chain.cpp). */
+  locatorOf(id: HeaderId): readonly BlockHash[] {
+    if (this.#locator?.of !== id) this.#locator = { of: id, value: this.#locate(id) };
+    return this.#locator.value;
+  }
+
+  #locate(id: HeaderId): BlockHash[] {
+    const locator: BlockHash[] = [];
+    let at = id;
+    let height = this.heightOf(id);
+    for (let step = 1; ; ) {
+      at = this.ancestorOf(at, height);
+      locator.push(this.#hashes.hashOf(at));
+      if (height === 0) return locator;
+      height = Math.max(height - step, 0);
+      if (locator.length > DENSE_HASHES) step *= 2;
+    }
   }
 
   #addWork(id: HeaderId, parent: HeaderId, bits: number): void {

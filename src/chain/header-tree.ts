@@ -167,6 +167,10 @@ export class HeaderTree implements HeaderView {
     return this.#facts.forkOf(a, b);
   }
 
+  locatorOf(id: HeaderId): readonly BlockHash[] {
+    return this.#facts.locatorOf(id);
+  }
+
   hasData(id: HeaderId): boolean {
     return (this.#marks.statusOf(id) & HAVE_DATA) !== 0;
   }

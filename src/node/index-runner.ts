@@ -15,7 +15,6 @@ import {
   type IndexedBlock,
 } from '../chain/indexes/chain-index.ts';
 import type { BlockUndo } from '../chain/undo.ts';
-import { locatorOf } from '../p2p/locator.ts';
 import { StoreError } from '../store/errors.ts';
 import type { Store } from '../store/store.ts';
 import type { Block } from '../wire/block.ts';
@@ -274,7 +273,7 @@ export class IndexRunner {
     const { engine, store, files } = this.#deps;
     const best = this.#best!;
     files?.sync();
-    const locator = encodeLocator(locatorOf(engine.chain.headers, best));
+    const locator = encodeLocator(engine.chain.headers.locatorOf(best));
     await store.batch([...this.index.commit(), { type: 'put', key: BEST_BLOCK_KEY, value: locator }], {
       durable: true,
     });

@@ -52,6 +52,7 @@ export class BlockDownload implements Concern {
   /** Peers that could be asked for more since last we looked; all of them when `#isAllDirty`. */
   readonly #dirty = new Set<Peer>();
   #isAllDirty = false;
+  #releasedBefore = 0;
 
   constructor(
     context: P2pContext,
@@ -74,9 +75,14 @@ export class BlockDownload implements Concern {
   }
 
   /** What it owed is free to be asked of others. Told after `BlockRequests` has released it. */
-  onDisconnected(peer: Peer): void {
+  onDisconnected(peer: Peer, now: Milliseconds): void {
     this.#dirty.delete(peer);
-    this.changed(undefined);
+    const { isEmpty, released } = this.#requests;
+    const hasOwed = released !== this.#releasedBefore;
+    this.#releasedBefore = released;
+    // Without it, we may have to sync from others.
+    const wasSource = peer.isPreferredDownload && this.#context.chain.isInitialBlockDownload(now);
+    if (hasOwed || !isEmpty || wasSource) this.changed(undefined);
   }
 
   onChain(notice: ChainNotice): void {
@@ -99,13 +105,17 @@ export class BlockDownload implements Concern {
   onSettled(now: Milliseconds): void {
     const isDirty = this.#isAllDirty || this.#dirty.size > 0;
     if (!isDirty && this.#requests.isEmpty && this.#check.at === undefined) return;
-    const peers = this.#isAllDirty ? [...this.#context.peers.values()] : [...this.#dirty];
-    this.#isAllDirty = false;
-    this.#dirty.clear();
-    for (const peer of peers) if (peer.phase === 'ready') this.#fill(peer, now);
+    if (isDirty) this.#fillDirty(now);
     this.#arm(now);
     // As long as blocks are on their way, what each event means for their deadlines is reckoned anew.
     if (!this.#requests.isEmpty || this.#check.at !== undefined) this.turn.ask();
+  }
+
+  #fillDirty(now: Milliseconds): void {
+    const peers = this.#isAllDirty ? this.#context.peers.values() : this.#dirty;
+    this.#isAllDirty = false;
+    for (const peer of peers) if (peer.phase === 'ready') this.#fill(peer, now);
+    this.#dirty.clear();
   }
 
   /** Near the tip a block is fetched from who announces it, without waiting for its turn. */
@@ -114,7 +124,7 @@ export class BlockDownload implements Concern {
     const { headers } = chain;
     this.changed(peer);
     if (peer.phase !== 'ready' || !this.isNearTip(now) || headers.isInvalid(last)) return;
-    if (headers.chainWorkOf(last) < headers.chainWorkOf(chain.tip())) return;
+    if (headers.compareWork(last, chain.tip()) < 0) return;
     const wanted: HeaderId[] = [];
     let at = last;
     while (!chain.isActive(at) && wanted.length <= BLOCKS_PER_PEER_MAX) {
@@ -201,8 +211,8 @@ export class BlockDownload implements Concern {
     const { best } = known;
     const wanted: HeaderId[] = [];
     if (best === undefined) return { wanted };
-    const work = headers.chainWorkOf(best);
-    if (work < headers.chainWorkOf(chain.tip()) || work < options.minimumChainWork) return { wanted };
+    if (headers.compareWork(best, chain.tip()) < 0) return { wanted };
+    if (headers.chainWorkOf(best) < options.minimumChainWork) return { wanted };
     // While nobody has seen what is below a snapshot, there is no way to a branch from there.
     const history = chain.history();
     if (history !== undefined && headers.forkOf(history.end, best) !== history.end) return { wanted };
@@ -276,7 +286,7 @@ export class BlockDownload implements Concern {
   #lastCommon(before: HeaderId | undefined, best: HeaderId): HeaderId {
     const { headers, tip } = { headers: this.#context.chain.headers, tip: this.#context.chain.tip() };
     const fork = headers.forkOf(best, tip);
-    if (before === undefined || headers.chainWorkOf(fork) > headers.chainWorkOf(before)) return fork;
+    if (before === undefined || headers.compareWork(fork, before) > 0) return fork;
     const height = headers.heightOf(before);
     const isOnBranch = height <= headers.heightOf(best) && headers.ancestorOf(best, height) === before;
     return isOnBranch ? before : fork;

@@ -116,7 +116,7 @@ export class BlockKnowledge implements Concern {
   hasWorkOf(peer: Peer, id: HeaderId): boolean {
     const { best } = this.of(peer);
     const { headers } = this.#chain;
-    return best !== undefined && headers.chainWorkOf(best) >= headers.chainWorkOf(id);
+    return best !== undefined && headers.compareWork(best, id) >= 0;
   }
 
   #contains(branch: HeaderId | undefined, id: HeaderId): boolean {
@@ -129,7 +129,7 @@ export class BlockKnowledge implements Concern {
   #raise(known: KnownBlocks, id: HeaderId): void {
     const { headers } = this.#chain;
     if (known.best === id) return;
-    if (known.best === undefined || headers.chainWorkOf(id) >= headers.chainWorkOf(known.best)) {
+    if (known.best === undefined || headers.compareWork(id, known.best) >= 0) {
       known.best = id;
       this.#raised += 1;
       this.tell();

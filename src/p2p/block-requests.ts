@@ -30,6 +30,7 @@ export class BlockRequests implements Concern {
   readonly #owed = new Map<PeerId, OwedBlocks>();
   /** Blocks that came and that the chain has not decided on yet. */
   readonly #processing = new Set<HeaderId>();
+  #released = 0;
 
   constructor({ chain, peers }: P2pContext) {
     this.#chain = chain;
@@ -45,6 +46,11 @@ export class BlockRequests implements Concern {
 
   get isEmpty(): boolean {
     return this.#holders.size === 0;
+  }
+
+  /** Grows when a peer leaves that owed us blocks: others can be asked for them. */
+  get released(): number {
+    return this.#released;
   }
 
   /** Peers that owe us a block. */
@@ -117,8 +123,11 @@ export class BlockRequests implements Concern {
   }
 
   onDisconnected(peer: Peer): void {
-    for (const id of this.#owed.get(peer.id)?.blocks.keys() ?? []) this.#removeHolder(id, peer.id);
+    const owed = this.#owed.get(peer.id);
+    if (owed === undefined) return;
+    for (const id of owed.blocks.keys()) this.#removeHolder(id, peer.id);
     this.#owed.delete(peer.id);
+    this.#released += 1;
   }
 
   describe(peer: Peer): Partial<PeerInfo> {

@@ -131,8 +131,7 @@ export class CompactBlocks implements Concern {
     knowledge.learn(peer, hash);
     // Whatever becomes of the compact block, the whole one may be asked for in its turn.
     download.changed(peer);
-    if (isNew && headers.chainWorkOf(id) > headers.chainWorkOf(chain.tip()))
-      knowledge.of(peer).lastAnnouncement = now;
+    if (isNew && headers.compareWork(id, chain.tip()) > 0) knowledge.of(peer).lastAnnouncement = now;
     if (headers.hasData(id)) return;
     if (requests.isProcessing(id)) this.#held.set(peer, compact);
     else this.#take(peer, id, compact, now);
@@ -161,7 +160,7 @@ export class CompactBlocks implements Concern {
       log.debug('cmpctblock', () => `peer=${peer.id} sent a compact block that it was not asked for`);
       return;
     }
-    const isBehind = headers.chainWorkOf(id) <= headers.chainWorkOf(chain.tip()) || headers.txCountOf(id) > 0;
+    const isBehind = headers.compareWork(id, chain.tip()) <= 0 || headers.txCountOf(id) > 0;
     if (isBehind) {
       if (isOwed) download.requestWhole(peer, id);
       return;

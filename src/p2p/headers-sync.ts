@@ -21,7 +21,6 @@ import type { BlockKnowledge } from './block-knowledge.ts';
 import type { BlockRequests } from './block-requests.ts';
 import type { Concern, Handlers, P2pContext } from './concern.ts';
 import { HeadersPresync, reachesWork } from './headers-presync.ts';
-import { locatorOf } from './locator.ts';
 import { isChosenOutbound, isInbound, type Peer, servesBlocks } from './peer.ts';
 import type { PeerInfo } from './peer-info.ts';
 import { PeerStates } from './peer-states.ts';
@@ -64,6 +63,9 @@ export class HeadersSync implements Concern {
   readonly #timeouts: PeerAlarms;
   #lastTriggeringInv: BlockHash | undefined;
   #starts = 0;
+  /** Of the connected peers. */
+  #startedCount = 0;
+  #threshold: { readonly tip: HeaderId; readonly work: bigint } | undefined;
 
   constructor(
     context: P2pContext,
@@ -104,6 +106,7 @@ export class HeadersSync implements Concern {
 
   onDisconnected(peer: Peer): void {
     this.#timeouts.clear(peer);
+    if (this.isStarted(peer)) this.#startedCount -= 1;
     this.#states.delete(peer);
     this.#waiting.delete(peer);
   }
@@ -114,7 +117,7 @@ export class HeadersSync implements Concern {
     if (this.#context.chain.isLoadingBlocks) return;
     const isNear = this.#isNearPresent(now);
     for (const peer of this.#waiting) {
-      if (!isNear && this.#startedCount() > 0) return;
+      if (!isNear && this.#startedCount > 0) return;
       if (peer.phase === 'ready' && (isNear || this.#requests.isSyncSource(peer))) this.#start(peer, now);
     }
   }
@@ -136,7 +139,7 @@ export class HeadersSync implements Concern {
 
   /** Asks for what comes after `id`, or after its branch's last block that both have; false if an answer is still due. */
   ask(peer: Peer, id: HeaderId, now: Milliseconds): boolean {
-    return this.#ask(peer, locatorOf(this.#context.chain.headers, id), now);
+    return this.#ask(peer, this.#context.chain.headers.locatorOf(id), now);
   }
 
   /** A compact block too far above our tip tells us of its header only. */
@@ -146,15 +149,20 @@ export class HeadersSync implements Concern {
 
   /** Work below which headers and blocks are not stored (Core: GetAntiDoSWorkThreshold). */
   workThreshold(): bigint {
+    const tip = this.#context.chain.tip();
+    if (this.#threshold?.tip !== tip) this.#threshold = { tip, work: this.#thresholdAt(tip) };
+    return this.#threshold.work;
+  }
+
+  #thresholdAt(tip: HeaderId): bigint {
     const { chain, options } = this.#context;
-    const tip = chain.tip();
     const work = chain.headers.chainWorkOf(tip);
     const buffer = WORK_BUFFER_BLOCKS * blockProof(chain.headers.bitsOf(tip));
     const nearTip = work > buffer ? work - buffer : 0n;
     return nearTip > options.minimumChainWork ? nearTip : options.minimumChainWork;
   }
 
-  #ask(peer: Peer, locator: BlockHash[], now: Milliseconds): boolean {
+  #ask(peer: Peer, locator: readonly BlockHash[], now: Milliseconds): boolean {
     const state = this.#states.get(peer);
     if (state === undefined) return false;
     if (state.askedAt !== undefined && now - state.askedAt <= HEADERS_RESPONSE_MS) return false;
@@ -175,14 +183,6 @@ export class HeadersSync implements Concern {
     return chain.headers.timeOf(chain.bestHeader()) * SECOND_MS > now - NEAR_PRESENT_MS;
   }
 
-  #startedCount(): number {
-    let count = 0;
-    this.#states.forEach(state => {
-      if (state.isStarted) count += 1;
-    });
-    return count;
-  }
-
   #start(peer: Peer, now: Milliseconds): void {
     const { chain, log } = this.#context;
     const best = chain.bestHeader();
@@ -193,6 +193,7 @@ export class HeadersSync implements Concern {
     const state = this.#states.get(peer)!;
     state.isStarted = true;
     this.#starts += 1;
+    this.#startedCount += 1;
     this.#waiting.delete(peer);
     this.#knowledge.tell();
     const expected = (now / SECOND_MS - chain.headers.timeOf(best)) / chain.params.powTargetSpacing;
@@ -206,7 +207,7 @@ export class HeadersSync implements Concern {
     // Once near the present, the initial sync is over and this is not looked at again.
     if (state === undefined || this.#isNearPresent(now)) return;
     const others = this.#requests.preferredCount() - (peer.isPreferredDownload ? 1 : 0);
-    if (this.#startedCount() > 1 || others < 1) {
+    if (this.#startedCount > 1 || others < 1) {
       // Looked at again when that may have changed.
       this.#timeouts.set(peer, now + MINUTE_MS);
       return;
@@ -218,6 +219,7 @@ export class HeadersSync implements Concern {
     }
     state.isStarted = false;
     this.#starts += 1;
+    this.#startedCount -= 1;
     this.#waiting.add(peer);
     this.#knowledge.tell();
     this.turn.ask();
@@ -332,7 +334,7 @@ export class HeadersSync implements Concern {
   ): void {
     const { chain } = this.#context;
     state.presync = new HeadersPresync(this.#context, start, this.workThreshold(), now);
-    state.presyncStart = locatorOf(chain.headers, start);
+    state.presyncStart = chain.headers.locatorOf(start);
     this.#continuePresync(peer, state, headers, true, now);
   }
 
@@ -386,8 +388,7 @@ export class HeadersSync implements Concern {
     const { chain, log, options, outbox } = this.#context;
     this.#knowledge.learn(peer, chain.headers.hashOf(id));
     const known = this.#knowledge.of(peer);
-    const work = chain.headers.chainWorkOf(id);
-    if (what.isNew && work > chain.headers.chainWorkOf(chain.tip())) known.lastAnnouncement = now;
+    if (what.isNew && chain.headers.compareWork(id, chain.tip()) > 0) known.lastAnnouncement = now;
     // While we have to catch up, outbound peers should be of help.
     const hasLittle =
       known.best !== undefined && chain.headers.chainWorkOf(known.best) < options.minimumChainWork;

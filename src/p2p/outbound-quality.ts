@@ -55,7 +55,7 @@ export class OutboundQuality implements Concern {
   #nextStaleCheck: Milliseconds = 0;
   #isInitialSyncDone = false;
   /** What the peers were last judged by: as long as it stays, they need not be looked at. */
-  #judgedBy = { tip: -1, known: -1, started: -1 };
+  readonly #judgedBy = { tip: -1, known: -1, started: -1 };
 
   constructor(
     context: P2pContext,
@@ -105,7 +105,9 @@ export class OutboundQuality implements Concern {
     const started = this.#headersSync.changes;
     const before = this.#judgedBy;
     if (before.tip === tip && before.known === known && before.started === started) return;
-    this.#judgedBy = { tip, known, started };
+    before.tip = tip;
+    before.known = known;
+    before.started = started;
     for (const [peer, state] of this.#states) this.#consider(peer, state, now);
   }
 

@@ -2,7 +2,7 @@
  * All messages of the protocol in one table: command → codec, with limits. Types, framing and dispatch derive from
  * it; a new message is one line here and one handler. Payload bytes behind what a codec reads are ignored, as in Core.
  */
-import { type Hash256, ZERO_HASH } from '../base/bytes.ts';
+import { type BlockHash, type Hash256, ZERO_HASH } from '../base/bytes.ts';
 import { block, blockHeader } from './block.ts';
 import {
   type Allocate, array, blockHash, type Codec, compactSize, DecodeError, encodeBehind, hash256, type Infer, i32, i64, Reader, struct,
@@ -117,7 +117,7 @@ const headerItem = {
 /** `stopHash` all zero: as many as allowed. */
 const locatorRequest = struct({
   version: u32,
-  locator: array(blockHash, LOCATOR_COUNT_MAX),
+  locator: array(blockHash, LOCATOR_COUNT_MAX) as Codec<readonly BlockHash[]>,
   stopHash: blockHash,
 });
 const filterRange = struct({ filterType: u8, startHeight: u32, stopHash: blockHash });

@@ -190,12 +190,14 @@ export class MemoryNode {
       bitsOf: id => header(id).bits,
       versionOf: id => header(id).version,
       chainWorkOf: id => blockProof(header(id).bits) * BigInt(id + 1),
+      compareWork: (a, b) => a - b,
       medianTimePastOf(id) {
         const times = stored.slice(Math.max(0, id - 10), id + 1).map(block => block.header.time);
         return times.sort((a, b) => a - b)[times.length >> 1]!;
       },
       ancestorOf: (_id, height) => height,
       forkOf: (a, b) => Math.min(a, b),
+      locatorOf: id => [header(id).hash],
       hasData: () => true,
       hasChainData: () => true,
       isInvalid: () => false,
