@@ -64,6 +64,13 @@ export class IntMap {
       if (places[at] !== 0) yield [places[at]! - 1, places[at + 1]!];
   }
 
+  /** Whether any value is as wished. */
+  hasValue(fits: (value: number) => boolean): boolean {
+    const places = this.#places;
+    for (let at = 0; at < places.length; at += 2) if (places[at] !== 0 && fits(places[at + 1]!)) return true;
+    return false;
+  }
+
   /** −1: not there. */
   #find(key: number): number {
     const places = this.#places;

@@ -88,6 +88,18 @@ export class AddressBook {
     return id === undefined ? undefined : this.#tables.entries.get(id);
   }
 
+  /** What it was said to offer; 0 for one that is not here. */
+  servicesOf(address: NetAddress): bigint {
+    const id = this.#tables.find(address);
+    return id === undefined ? 0n : this.#tables.entries.servicesOf(id);
+  }
+
+  /** When we last tried to connect to it, 0 for one that is not here. */
+  lastTryOf(address: NetAddress): UnixSeconds {
+    const id = this.#tables.find(address);
+    return id === undefined ? 0 : this.#tables.entries.lastTryOf(id);
+  }
+
   /**
    * Takes in what `source` told us; returns how many found a (further) slot. `penaltySeconds` makes them look older,
    * except what a host says of itself.
@@ -141,7 +153,7 @@ export class AddressBook {
     const networks = wish.networks;
     const fits = (id: EntryId) =>
       networks === undefined || networks.has(this.#networkOf(id) as AddressNetwork);
-    const { fresh, tried } = this.#tables;
+    const { entries, fresh, tried } = this.#tables;
     const anyNew = fresh.holdsAny(fits);
     const anyTried = wish.newOnly !== true && tried.holdsAny(fits);
     if (!anyNew && !anyTried) return undefined;
@@ -151,9 +163,8 @@ export class AddressBook {
     for (let factor = 1; ; ) {
       const id = table.draw(this.#random, fits);
       if (id === undefined) continue;
-      const entry = this.#tables.entries.get(id);
-      if (randomBelow(this.#random, 1 << 30) < factor * chanceOf(entry, time) * (1 << 30))
-        return selected(entry);
+      const chance = chanceOf(entries.lastTryOf(id), entries.attemptsOf(id), time);
+      if (randomBelow(this.#random, 1 << 30) < factor * chance * (1 << 30)) return selected(entries.get(id));
       factor *= 1.2;
     }
   }
@@ -169,6 +180,10 @@ export class AddressBook {
 
   /** Decides the collisions that can be decided by now. */
   resolveCollisions(now: Milliseconds): void {
+    if (this.#tables.waiting.size === 0) {
+      this.#check();
+      return;
+    }
     const time = toUnixSeconds(now);
     for (const waiting of [...this.#tables.waiting]) {
       const { entries } = this.#tables;
@@ -259,11 +274,12 @@ export class AddressBook {
     entries.setLastTry(id, time);
     entries.setAttempts(id, 0);
     if (this.#tables.isTried(id)) return false;
-    if (mode === 'test-first' && this.#tables.triedRivalOf(address) !== undefined) {
+    const slot = this.#tables.triedSlotFor(address);
+    if (mode === 'test-first' && this.#tables.tried.at(slot) !== undefined) {
       if (this.#tables.waiting.size < COLLISIONS_MAX) this.#tables.waiting.add(id);
       return false;
     }
-    this.#tables.moveToTried(id);
+    this.#tables.moveToTried(id, slot);
     return true;
   }
 

@@ -40,11 +40,11 @@ export class AddressEntries {
   #newSlots = new Uint16Array(CAPACITY_INITIAL * NEW_SLOTS_PER_ADDRESS);
   readonly #free: EntryId[] = [];
 
-  /** It stands nowhere yet. */
-  create(entry: AddressEntry, randomIndex: number): EntryId {
+  /** It stands nowhere yet. `address`: as the entry says, perhaps by an object that others have too. */
+  create(entry: AddressEntry, address: NetAddress, randomIndex: number): EntryId {
     const id = this.#free.pop() ?? this.#addresses.length;
     if ((id + 1) * COLUMNS > this.#numbers.length) this.#grow();
-    this.#addresses[id] = entry.address;
+    this.#addresses[id] = address;
     this.#sources[id] = entry.source;
     this.#services[id] = entry.services;
     this.setTime(id, entry.time);
@@ -160,7 +160,9 @@ export class AddressEntries {
 
   newSlotsOf(id: EntryId): Slot[] {
     const first = id * NEW_SLOTS_PER_ADDRESS;
-    return [...this.#newSlots.subarray(first, first + this.newCountOf(id))];
+    const slots = new Array<Slot>(this.newCountOf(id));
+    for (let i = 0; i < slots.length; i += 1) slots[i] = this.#newSlots[first + i]!;
+    return slots;
   }
 
   /** Less than eight before. */

@@ -36,8 +36,8 @@ export function isTerrible(entry: AddressEntry, now: UnixSeconds): boolean {
 }
 
 /** How readily it is selected, 0 to 1: hardly within ten minutes of a try, less with each failure. */
-export function chanceOf(entry: AddressEntry, now: UnixSeconds): number {
-  return (now - entry.lastTry < 600 ? 0.01 : 1) * 0.66 ** Math.min(entry.attempts, 8);
+export function chanceOf(lastTry: UnixSeconds, attempts: number, now: UnixSeconds): number {
+  return (now - lastTry < 600 ? 0.01 : 1) * 0.66 ** Math.min(attempts, 8);
 }
 
 /** As it was heard: addresses own their bytes (no codec gives views of a message). */

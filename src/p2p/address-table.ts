@@ -80,8 +80,7 @@ export class AddressTable {
   }
 
   holdsAny(fits: (item: number) => boolean): boolean {
-    for (const [, item] of this.#slots.entries()) if (fits(item)) return true;
-    return false;
+    return this.#slots.hasValue(fits);
   }
 
   /** A random non-empty bucket, and in it the first item that `fits` from a random position on; undefined if none there does. */
@@ -90,7 +89,8 @@ export class AddressTable {
     const start = randomBelow(random, BUCKET_SIZE);
     const bucket = this.#used[place]!;
     // Word by word around the bucket: the one of `start` comes first with what is behind `start`, and last with the rest.
-    for (const [turn, ahead] of [-1 << start, -1, ~(-1 << start)].entries()) {
+    for (let turn = 0; turn < 3; turn += 1) {
+      const ahead = turn === 0 ? -1 << start : turn === 1 ? -1 : ~(-1 << start);
       const word = ((start >>> 5) + turn) & 1;
       for (let bits = this.#filled[2 * place + word]! & ahead; bits !== 0; bits &= bits - 1) {
         const item = this.#slots.get(slotOf(bucket, 32 * word + 31 - Math.clz32(bits & -bits)))!;

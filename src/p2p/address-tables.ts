@@ -73,12 +73,17 @@ export class AddressTables {
 
   /** Who stands in the slot of `tried` that is for this address. */
   triedRivalOf(address: NetAddress): EntryId | undefined {
-    return this.tried.at(triedSlot(this.#key, address, this.#options));
+    return this.tried.at(this.triedSlotFor(address));
+  }
+
+  /** Where in `tried` the address may stand: worked out by hashing. */
+  triedSlotFor(address: NetAddress): Slot {
+    return triedSlot(this.#key, address, this.#options);
   }
 
   /** Belongs to `new`, and has to be placed there next. */
   create(entry: AddressEntry): EntryId {
-    const id = this.entries.create({ ...entry, address: this.#shared(entry.address) }, this.#all.length);
+    const id = this.entries.create(entry, this.#shared(entry.address), this.#all.length);
     this.#all.push(id);
     this.#byAddress.add(id);
     this.#freshCount += 1;
@@ -103,10 +108,9 @@ export class AddressTables {
     return true;
   }
 
-  /** Whoever has its slot there goes back to `new`. */
-  moveToTried(id: EntryId): void {
+  /** Into the slot that is for its address; whoever has that goes back to `new`. */
+  moveToTried(id: EntryId, slot: Slot): void {
     const { entries } = this;
-    const slot = triedSlot(this.#key, entries.addressOf(id), this.#options);
     for (const from of entries.newSlotsOf(id)) this.fresh.remove(from);
     entries.clearNewSlots(id);
     this.#freshCount -= 1;
@@ -188,8 +192,10 @@ export class AddressTables {
 
   /** Changes places in `all`. */
   swap(i: number, j: number): void {
-    const [a, b] = [this.#all[i]!, this.#all[j]!];
-    [this.#all[i], this.#all[j]] = [b, a];
+    const a = this.#all[i]!;
+    const b = this.#all[j]!;
+    this.#all[i] = b;
+    this.#all[j] = a;
     this.entries.setRandomIndex(a, j);
     this.entries.setRandomIndex(b, i);
   }

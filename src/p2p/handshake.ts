@@ -8,10 +8,9 @@ import type { Milliseconds } from '../base/clock.ts';
 import { SECOND_MS, toUnixSeconds } from '../base/clock.ts';
 import { randomU64 } from '../base/random.ts';
 import { type MessageOf, SERVICES } from '../wire/messages.ts';
-import { addressKey, addressText, isAddrV1Compatible, type NetAddress } from '../wire/net-address.ts';
+import { addressText, isAddrV1Compatible, type NetAddress } from '../wire/net-address.ts';
 import type { Concern, Handlers, P2pContext } from './concern.ts';
-import type { PeerId } from './events.ts';
-import { isRoutable, isValidHost } from './netgroup.ts';
+import { isRoutable, isSameAddress, isValidHost } from './netgroup.ts';
 import { isInbound, isTxConnection, type Peer, type PeerRecord, servesBlocks, servicesFor, takesTxsFrom } from './peer.ts'; // biome-ignore format: one list
 import { Reconciliation } from './reconciliation.ts';
 import type { PeerAlarms } from './timers.ts';
@@ -31,6 +30,9 @@ const LIMITED_PEERS_INTERVALS = 144;
 /** Samples of outbound peers' clocks, and how many must be there to say something (Core: node/timeoffsets.h). */
 const TIME_OFFSETS_MAX = 50;
 const TIME_OFFSETS_MIN = 5;
+/** What we want of an outbound peer. */
+const ALL_BLOCKS = SERVICES.witness | SERVICES.network;
+const RECENT_BLOCKS = SERVICES.witness | SERVICES.networkLimited;
 const NO_ADDRESS: NetAddress = { network: 'ipv6', bytes: new Uint8Array(16), port: 0 };
 /** What a user agent may show in logs and answers (Core: SanitizeString, SAFE_CHARS_DEFAULT). */
 const UNSAFE_CHARACTERS = /[^a-zA-Z0-9 .,;\-_/:?@()]/g;
@@ -48,7 +50,9 @@ const ANONYMOUS_VERSION = {
   relay: false,
 } as const;
 
-interface HandshakeState {
+/** A handshake that is not done. */
+interface Greeting {
+  readonly peer: Peer;
   /** Of our version message. */
   readonly nonce: bigint;
 }
@@ -63,12 +67,13 @@ export class Handshake implements Concern {
   readonly #context: P2pContext;
   readonly #listener: HandshakeListener;
   readonly #reconciliation: Reconciliation;
-  /** Of peers whose handshake is not done. */
-  readonly #states = new Map<PeerId, HandshakeState>();
+  /** Few at a time, in no order. */
+  readonly #greetings: Greeting[] = [];
   readonly #timeouts: PeerAlarms;
-  #timeOffsets: number[] = [];
+  readonly #timeOffsets: number[] = [];
   /** What the last peer said: most say the same, and need no copies of their own. */
   #seenAs: NetAddress | undefined;
+  #userAgentSaid = '';
   #userAgent = '';
   #services = 0n;
 
@@ -102,8 +107,9 @@ export class Handshake implements Concern {
   onConnected(peer: Peer, now: Milliseconds): void {
     const { options, random } = this.#context;
     this.#timeouts.set(peer, now + options.peerTimeoutMs + 1);
-    this.#states.set(peer.id, { nonce: randomU64(random) });
-    if (!isInbound(peer)) this.#sendVersion(peer, now);
+    const nonce = randomU64(random);
+    this.#greetings.push({ peer, nonce });
+    if (!isInbound(peer)) this.#sendVersion(peer, nonce, now);
   }
 
   onDisconnected(peer: Peer): void {
@@ -124,7 +130,7 @@ export class Handshake implements Concern {
     const tipAgeS = toUnixSeconds(now) - chain.headers.timeOf(chain.tip());
     const isYoung = Math.trunc(tipAgeS / chain.params.powTargetSpacing) < LIMITED_PEERS_INTERVALS;
     const isLimitedOk = (services & SERVICES.networkLimited) !== 0n && isYoung;
-    return SERVICES.witness | (isLimitedOk ? SERVICES.networkLimited : SERVICES.network);
+    return isLimitedOk ? RECENT_BLOCKS : ALL_BLOCKS;
   }
 
   /** We know none that there could be (BIP434), but it has its time. */
@@ -136,8 +142,7 @@ export class Handshake implements Concern {
     else log.debug('net', () => `unknown feature advertised: ${id.replace(UNSAFE_CHARACTERS, '')}`);
   }
 
-  #sendVersion(peer: Peer, now: Milliseconds): void {
-    const { nonce } = this.#states.get(peer.id)!;
+  #sendVersion(peer: Peer, nonce: bigint, now: Milliseconds): void {
     if (peer.type === 'private-broadcast') this.#context.outbox.send(peer, { ...ANONYMOUS_VERSION, nonce });
     else this.#sendOwnVersion(peer, nonce, now);
   }
@@ -146,15 +151,15 @@ export class Handshake implements Concern {
     const { addressBook, chain, options, outbox } = this.#context;
     const { address } = peer;
     const isShown = isRoutable(address, options) && isAddrV1Compatible(address);
-    const services = isInbound(peer) ? 0n : (addressBook.find(address)?.services ?? 0n);
+    const services = servicesFor(peer, options);
     outbox.send(peer, {
       command: 'version',
       version: PROTOCOL_VERSION,
-      services: servicesFor(peer, options),
+      services,
       time: BigInt(toUnixSeconds(now)),
-      to: { services, ...(isShown ? address : NO_ADDRESS) },
+      to: offering(isShown ? address : NO_ADDRESS, isInbound(peer) ? 0n : addressBook.servicesOf(address)),
       // Our address is for gossip to tell.
-      from: { services: servicesFor(peer, options), ...NO_ADDRESS },
+      from: offering(NO_ADDRESS, services),
       nonce,
       userAgent: options.userAgent,
       startHeight: chain.headers.heightOf(chain.tip()),
@@ -189,7 +194,7 @@ export class Handshake implements Concern {
       outbox.disconnect(peer, 'connected to self');
       return;
     }
-    if (isInbound(peer)) this.#sendVersion(peer, now);
+    if (isInbound(peer)) this.#sendVersion(peer, this.#nonceOf(peer), now);
 
     peer.phase = 'greeted';
     const ownVersion = peer.type === 'private-broadcast' ? PRIVATE_VERSION : PROTOCOL_VERSION;
@@ -197,8 +202,10 @@ export class Handshake implements Concern {
     peer.theirVersion = message.version;
     if (services !== this.#services) this.#services = services;
     peer.services = this.#services;
-    const userAgent = message.userAgent.replace(UNSAFE_CHARACTERS, '');
-    if (userAgent !== this.#userAgent) this.#userAgent = userAgent;
+    if (message.userAgent !== this.#userAgentSaid) {
+      this.#userAgentSaid = message.userAgent;
+      this.#userAgent = message.userAgent.replace(UNSAFE_CHARACTERS, '');
+    }
     peer.userAgent = this.#userAgent;
     peer.startHeight = message.startHeight;
     if (isValidHost(message.to)) peer.seenAs = this.#ownedCopy(message.to);
@@ -212,8 +219,10 @@ export class Handshake implements Concern {
     peer.timeOffsetS = Number(theirTime - BigInt(toUnixSeconds(now)));
     peer.isPreferredDownload =
       (!isInbound(peer) || peer.permissions.has('noban')) && peer.type !== 'addr-fetch' && servesBlocks(peer);
-    if (!isInbound(peer))
-      this.#timeOffsets = [...this.#timeOffsets, peer.timeOffsetS].slice(-TIME_OFFSETS_MAX);
+    if (!isInbound(peer)) {
+      this.#timeOffsets.push(peer.timeOffsetS);
+      if (this.#timeOffsets.length > TIME_OFFSETS_MAX) this.#timeOffsets.shift();
+    }
     log.debug('net', () => `receive version message: ${peer.userAgent || '<no user agent>'}: version ${message.version}, blocks=${message.startHeight}, txrelay=${message.relay ? 1 : 0}, peer=${peer.id}`); // biome-ignore format: one line of the log
 
     if (peer.version >= WTXID_RELAY_VERSION) {
@@ -229,7 +238,7 @@ export class Handshake implements Concern {
 
   /** Without the frame that the message's bytes are part of. */
   #ownedCopy(seen: NetAddress): NetAddress {
-    if (this.#seenAs === undefined || addressKey(this.#seenAs) !== addressKey(seen))
+    if (this.#seenAs === undefined || !isSameAddress(this.#seenAs, seen))
       this.#seenAs = { network: seen.network, bytes: seen.bytes.slice(), port: seen.port };
     return this.#seenAs;
   }
@@ -253,18 +262,17 @@ export class Handshake implements Concern {
     peer.phase = 'ready';
     this.#reconciliation.settle(peer);
     this.#forget(peer);
-    const say = `New ${peer.type} peer connected: transport: ${peer.transport}, version: ${peer.theirVersion}, peer=${peer.id}`;
-    if (isInbound(peer)) this.#context.log.debug('net', () => say);
-    else this.#context.log.info(say);
+    if (isInbound(peer)) this.#context.log.debug('net', () => welcome(peer));
+    else this.#context.log.info(welcome(peer));
     this.#listener.handshakeDone(peer, now);
   }
 
   #isOurNonce(nonce: bigint): boolean {
-    for (const [id, state] of this.#states) {
-      const peer = this.#context.peers.get(id) ?? this.#context.privatePeers.get(id);
-      if (peer !== undefined && !isInbound(peer) && state.nonce === nonce) return true;
-    }
-    return false;
+    return this.#greetings.some(greeting => greeting.nonce === nonce && !isInbound(greeting.peer));
+  }
+
+  #nonceOf(peer: Peer): bigint {
+    return this.#greetings.find(greeting => greeting.peer === peer)!.nonce;
   }
 
   #timedOut(peer: Peer): void {
@@ -281,7 +289,10 @@ export class Handshake implements Concern {
 
   #forget(peer: Peer): void {
     this.#timeouts.clear(peer);
-    this.#states.delete(peer.id);
+    const at = this.#greetings.findIndex(greeting => greeting.peer === peer);
+    if (at < 0) return;
+    const last = this.#greetings.pop()!;
+    if (last.peer !== peer) this.#greetings[at] = last;
   }
 }
 
@@ -290,6 +301,17 @@ function expectsServices(peer: Peer): boolean {
   return (
     peer.type === 'outbound-full-relay' || peer.type === 'block-relay-only' || peer.type === 'addr-fetch'
   );
+}
+
+function offering(
+  { network, bytes, port }: NetAddress,
+  services: bigint,
+): NetAddress & { readonly services: bigint } {
+  return { network, bytes, port, services };
+}
+
+function welcome({ id, type, transport, theirVersion }: Peer): string {
+  return `New ${type} peer connected: transport: ${transport}, version: ${theirVersion}, peer=${id}`;
 }
 
 function hex8(services: bigint): string {

@@ -35,7 +35,7 @@ export class OwnAddresses {
   readonly #random: Random;
   readonly #routing: RoutingOptions;
   readonly #options: OwnAddressOptions;
-  readonly #known = new Map<string, OwnAddress>();
+  readonly #known = new Map<string, { -readonly [K in keyof OwnAddress]: OwnAddress[K] }>();
 
   constructor(random: Random, routing: RoutingOptions, options: OwnAddressOptions) {
     this.#random = random;
@@ -46,19 +46,20 @@ export class OwnAddresses {
   add(address: NetAddress, kind: OwnAddressKind): void {
     if (!isRoutable(address, this.#routing)) return;
     const score = OWN_ADDRESS_SCORES[kind];
-    const known = this.#known.get(hostKey(address));
-    if (known === undefined) this.#known.set(hostKey(address), { address, score });
-    else if (score >= known.score) this.#known.set(hostKey(address), { address, score: score + 1 });
+    const key = hostKey(address);
+    const known = this.#known.get(key);
+    if (known === undefined) this.#known.set(key, { address, score });
+    else if (score >= known.score) this.#known.set(key, { address, score: score + 1 });
   }
 
   /** A peer that came to us has found us there. */
   noteSeen(address: NetAddress): void {
     const known = this.#known.get(hostKey(address));
-    if (known) this.#known.set(hostKey(address), { ...known, score: known.score + 1 });
+    if (known) known.score += 1;
   }
 
   list(): OwnAddress[] {
-    return [...this.#known.values()];
+    return Array.from(this.#known.values(), ({ address, score }) => ({ address, score }));
   }
 
   /** What the peer is told of us; undefined: nothing. */
@@ -79,13 +80,17 @@ export class OwnAddresses {
 
   #bestFor(peer: Peer): OwnAddress | undefined {
     const theirs = networkOfPeer(peer, this.#routing);
-    let best: (OwnAddress & { readonly reach: number }) | undefined;
+    const partners = networkOf(peer.address, this.#routing);
+    let best: OwnAddress | undefined;
+    let bestReach = 0;
     for (const own of this.#known.values()) {
       const ours = networkOf(own.address, this.#routing);
       if (ours !== theirs && (PRIVACY.has(ours) || PRIVACY.has(theirs))) continue;
-      const reach = reachability(own.address, ours, peer.address, networkOf(peer.address, this.#routing));
-      if (best === undefined || reach > best.reach || (reach === best.reach && own.score > best.score))
-        best = { ...own, reach };
+      const reach = reachability(own.address, ours, peer.address, partners);
+      if (best === undefined || reach > bestReach || (reach === bestReach && own.score > best.score)) {
+        best = own;
+        bestReach = reach;
+      }
     }
     return best;
   }

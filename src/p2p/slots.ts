@@ -324,7 +324,7 @@ export class Slots implements Concern, OutboundSlots {
     }
     // While offline every dial fails, and that says nothing of the addresses.
     const countFailure = groups.count >= Math.min(this.#options.maxConnections - 1, 2);
-    const lastTry = this.#context.addressBook.find(address)?.lastTry ?? 0;
+    const lastTry = this.#context.addressBook.lastTryOf(address);
     this.#isRetry = toUnixSeconds(now) - lastTry < RECENT_S;
     this.#context.addressBook.attempt(address, now, { countFailure });
     const { network, bytes, port } = address;
