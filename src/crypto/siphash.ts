@@ -14,7 +14,16 @@ const v = new Uint32Array(8);
 
 /** A 64-bit number; `k0` and `k1` are the key's halves read little endian. */
 export function sipHash24(k0: bigint, k1: bigint, bytes: Uint8Array): bigint {
-  begin(Number(k0 & 0xffff_ffffn), Number(k0 >> 32n), Number(k1 & 0xffff_ffffn), Number(k1 >> 32n));
+  const [low, high] = sipHashHalves(
+    [Number(k0 & 0xffff_ffffn), Number(k0 >> 32n), Number(k1 & 0xffff_ffffn), Number(k1 >> 32n)],
+    bytes,
+  );
+  return (BigInt(high) << 32n) | BigInt(low);
+}
+
+/** The same in two halves, without bigints. */
+export function sipHashHalves(key: SipKey, bytes: Uint8Array): readonly [low: number, high: number] {
+  begin(key[0], key[1], key[2], key[3]);
   const whole = bytes.length - (bytes.length % 8);
   for (let i = 0; i < whole; i += 8) absorb(word(bytes, i), word(bytes, i + 4));
   let low = 0;
@@ -26,7 +35,7 @@ export function sipHash24(k0: bigint, k1: bigint, bytes: Uint8Array): bigint {
   }
   absorb(low, high);
   end();
-  return (BigInt(resultHigh()) << 32n) | BigInt(resultLow());
+  return [resultLow(), resultHigh()];
 }
 
 /**
@@ -38,6 +47,29 @@ export function sipHashRank(key: SipKey, halves: readonly number[]): number {
   absorb(0, (4 * halves.length) << 24);
   end();
   return resultHigh() * 0x20_0000 + (resultLow() >>> 11);
+}
+
+/** `sipHashRank` of words that begin alike: what they have in common is hashed once. */
+export class SipRanks {
+  readonly #state = new Uint32Array(8);
+  readonly #length: number;
+
+  /** `halves`: what all of them begin with. */
+  constructor(key: SipKey, halves: readonly number[]) {
+    begin(key[0], key[1], key[2], key[3]);
+    for (let i = 0; i < halves.length; i += 2) absorb(halves[i]!, halves[i + 1]!);
+    this.#state.set(v);
+    this.#length = halves.length + 2;
+  }
+
+  /** With one word more. */
+  rankOf(low: number, high: number): number {
+    for (let i = 0; i < 8; i += 1) v[i] = this.#state[i]!;
+    absorb(low, high);
+    absorb(0, (4 * this.#length) << 24);
+    end();
+    return resultHigh() * 0x20_0000 + (resultLow() >>> 11);
+  }
 }
 
 /** BIP330's name of a transaction within one connection: 32 bits, never zero. */

@@ -145,7 +145,9 @@ export class AddressRelay implements Concern {
   }
 
   onDisconnected(peer: Peer): void {
-    for (const alarms of [this.#flushes, this.#announcements, this.#timeouts]) alarms.clear(peer);
+    this.#flushes.clear(peer);
+    this.#announcements.clear(peer);
+    this.#timeouts.clear(peer);
     this.#states.delete(peer);
   }
 
@@ -203,10 +205,11 @@ export class AddressRelay implements Concern {
       // Of an unknown network: it costs a token, and that is all (BIP155).
       if (heard === undefined || !isFullNode(heard.services)) continue;
       const address = believable(heard, now);
-      state.known.add(addressKey(address));
+      const key = addressKey(address);
+      state.known.add(key);
       if (this.#isRefused(address, now)) continue;
       state.processed += 1;
-      if (isNews && address.time > toUnixSeconds(now) - NEWS_AGE_S) this.#relay(peer, address, now);
+      if (isNews && address.time > toUnixSeconds(now) - NEWS_AGE_S) this.#relay(peer, address, key, now);
       if (this.#isReachable(address)) kept.push(address);
     }
     if (this.#context.addressBook.add(kept, peer.address, now, PENALTY_S) > 0) this.#slots.addressesAdded();
@@ -234,7 +237,7 @@ export class AddressRelay implements Concern {
     return network !== 'unroutable' && network !== 'internal' && this.#options.reachableNetworks.has(network);
   }
 
-  #relay(from: Peer, address: TimedAddress, now: Milliseconds): void {
+  #relay(from: Peer, address: TimedAddress, key: string, now: Milliseconds): void {
     if (!isRoutable(address, this.#context.options)) return;
     const candidates: PeerId[] = [];
     for (const peer of this.#context.peers.values())
@@ -247,7 +250,7 @@ export class AddressRelay implements Concern {
         candidates.push(peer.id);
     const reach = this.#isReachable(address) ? 'reachable' : 'unreachable';
     for (const id of relayTargets(this.#key, address, candidates, reach, toUnixSeconds(now)))
-      this.#pushTo(id, address, now);
+      this.#pushTo(id, address, key, now);
   }
 
   #answer(peer: Peer, now: Milliseconds): void {
@@ -260,7 +263,8 @@ export class AddressRelay implements Concern {
     }
     state.answered = true;
     state.toSend = undefined;
-    for (const address of this.#answerFor(peer, now)) this.#push(peer, state, address, now);
+    for (const address of this.#answerFor(peer, now))
+      this.#push(peer, state, address, addressKey(address), now);
   }
 
   #answerFor(peer: Peer, now: Milliseconds): readonly TimedAddress[] {
@@ -283,14 +287,15 @@ export class AddressRelay implements Concern {
     return chosen.filter(address => !this.#isRefused(address, now));
   }
 
-  #pushTo(id: PeerId, address: TimedAddress, now: Milliseconds): void {
+  #pushTo(id: PeerId, address: TimedAddress, key: string, now: Milliseconds): void {
     const peer = this.#context.peers.get(id)!;
-    this.#push(peer, this.#states.get(peer)!, address, now);
+    this.#push(peer, this.#states.get(peer)!, address, key, now);
   }
 
-  #push(peer: Peer, state: PeerState, address: TimedAddress, now: Milliseconds): void {
+  /** `key`: the address's. */
+  #push(peer: Peer, state: PeerState, address: TimedAddress, key: string, now: Milliseconds): void {
     if (!isValidHost(address) || !understands(peer, address)) return;
-    if (state.known.has(addressKey(address))) return;
+    if (state.known.has(key)) return;
     state.toSend ??= [];
     if (state.toSend.length < ADDR_COUNT_MAX) state.toSend.push(address);
     else state.toSend[randomBelow(this.#context.random, state.toSend.length)] = address;
@@ -330,7 +335,7 @@ export class AddressRelay implements Concern {
       if (state.hasAnnounced) {
         state.known.reset();
         const isAlone = this.#flushes.at(peer) === undefined;
-        this.#push(peer, state, address, now);
+        this.#push(peer, state, address, addressKey(address), now);
         // What waits is waited for; alone it goes, for its own time is random enough.
         if (isAlone) this.#flush(peer, state, now);
       } else this.#send(peer, [address]);

@@ -4,48 +4,58 @@
  * reach ourselves go to one peer or two.
  */
 import type { UnixSeconds } from '../base/clock.ts';
-import { type SipKey, sipHash24, sipHashRank } from '../crypto/siphash.ts';
+import { type SipKey, SipRanks, sipHashHalves, sipHashRank } from '../crypto/siphash.ts';
 import type { NetAddress } from '../wire/net-address.ts';
 import type { PeerId } from './events.ts';
 import { hostBytes } from './netgroup.ts';
 
 /** How long the targets stay (Core: ROTATE_ADDR_RELAY_DEST_INTERVAL). */
-const ROTATION_S = 24n * 3_600n;
+const ROTATION_S = 24 * 3_600;
+const TWO_32 = 0x1_0000_0000;
+/** What addresses are hashed with: nothing that is secret. */
+const NO_KEY: SipKey = [0, 0, 0, 0];
 
 /** `key`: 128 secret bits. */
 export function relayTargets(
   key: SipKey,
   address: NetAddress,
-  candidates: readonly PeerId[],
+  candidates: Iterable<PeerId>,
   reach: 'reachable' | 'unreachable',
   now: UnixSeconds,
 ): PeerId[] {
-  const digest = addressDigest(address);
-  const words = [...halvesOf(digest), ...halvesOf((BigInt(now) + digest) / ROTATION_S)];
+  const words = addressWords(address, now);
   const isPair = reach === 'reachable' || Math.floor(sipHashRank(key, words) / 2 ** 52) === 1;
-  words.push(0, 0);
-  let [first, second] = [-1, -1];
-  let [firstRank, secondRank] = [-1, -1];
+  const ranks = new SipRanks(key, words);
+  let first = -1;
+  let second = -1;
+  let firstRank = -1;
+  let secondRank = -1;
   for (const id of candidates) {
-    words[4] = id;
-    const rank = sipHashRank(key, words);
+    const rank = ranks.rankOf(id, 0);
     if (rank > firstRank) {
-      [second, secondRank] = [first, firstRank];
-      [first, firstRank] = [id, rank];
-    } else if (rank > secondRank) [second, secondRank] = [id, rank];
+      second = first;
+      secondRank = firstRank;
+      first = id;
+      firstRank = rank;
+    } else if (rank > secondRank) {
+      second = id;
+      secondRank = rank;
+    }
   }
-  return [first, isPair ? second : -1].filter(id => id >= 0);
+  if (first < 0) return [];
+  return isPair && second >= 0 ? [first, second] : [first];
 }
 
-function halvesOf(word: bigint): [low: number, high: number] {
-  return [Number(word & 0xffff_ffffn), Number((word >> 32n) & 0xffff_ffffn)];
-}
-
-/** 64 bits of host and port, the same for everybody. */
-function addressDigest(address: NetAddress): bigint {
+/** 64 bits of host and port, the same for everybody, and the number of its day, each in halves, low first. */
+function addressWords(address: NetAddress, now: UnixSeconds): number[] {
   const host = hostBytes(address);
   const bytes = new Uint8Array(host.length + 2);
   bytes.set(host);
-  new DataView(bytes.buffer).setUint16(host.length, address.port);
-  return sipHash24(0n, 0n, bytes);
+  bytes[host.length] = address.port >>> 8;
+  bytes[host.length + 1] = address.port;
+  const [low, high] = sipHashHalves(NO_KEY, bytes);
+  const sumLow = low + now;
+  const sumHigh = high + (sumLow >= TWO_32 ? 1 : 0);
+  const rest = (sumHigh % ROTATION_S) * TWO_32 + (sumLow % TWO_32);
+  return [low, high, Math.floor(rest / ROTATION_S), Math.floor(sumHigh / ROTATION_S)];
 }

@@ -39,6 +39,7 @@ export class Bans {
 
   /** Some ban covers it. */
   isBanned(address: NetAddress, now: Milliseconds): boolean {
+    if (this.#bans.size === 0) return false;
     for (const ban of this.#bans.values()) {
       if (isRunning(ban, now) && subnetContains(ban.subnet, address)) return true;
     }

@@ -32,20 +32,37 @@ const INTERNAL_BYTES = 10;
 /** How such a host is written in 16 bytes: 0xfd and SHA256("bitcoin")[0:5] before it. */
 export const INTERNAL_PREFIX = Uint8Array.of(0xfd, 0x6b, 0x88, 0xc0, 0x87, 0x24);
 
+/** RFC 3849: 2001:db8::/32. */
+const DOCUMENTATION = 0x2001_0db8;
+/** 2001:470::/32. */
+const HURRICANE_ELECTRIC = 0x2001_0470;
+/** RFC 4862, and the forms that carry an IPv4 address: RFC 6145, 6052, 3964, 4380. */
+const LINK_LOCAL = [0xfe, 0x80, 0, 0, 0, 0, 0, 0];
+const TRANSLATED = [0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0];
+const WELL_KNOWN = [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0];
+const SIX_TO_FOUR = [0x20, 0x02];
+const TEREDO = [0x20, 0x01, 0, 0];
+
 /** The source that stands for `name`: it has a group of its own. */
 export function hostOfName(name: string): NetHost {
   return { network: 'internal', bytes: sha256(textToBytes(name)).slice(0, INTERNAL_BYTES) };
 }
 
 /** Could be somebody's address at all (Core: IsValid). */
-export function isValidHost(host: NetHost): boolean {
-  const { network, bytes } = host;
+export function isValidHost({ network, bytes }: NetHost): boolean {
+  if (network === 'ipv4') {
+    const word = firstWord(bytes);
+    return word !== 0 && word !== 0xffff_ffff;
+  }
   if (network === 'internal') return false;
   if (network === 'cjdns') return bytes[0] === 0xfc;
-  if (network === 'ipv4') return !bytes.every(byte => byte === 0) && !bytes.every(byte => byte === 0xff);
-  if (network === 'ipv6')
-    return !bytes.every(byte => byte === 0) && !hasPrefix(bytes, [0x20, 0x01, 0x0d, 0xb8]);
+  if (network === 'ipv6') return bytes.some(byte => byte !== 0) && firstWord(bytes) !== DOCUMENTATION;
   return true;
+}
+
+/** Of an IPv4 address, all of it. */
+function firstWord(bytes: Uint8Array): number {
+  return ((bytes[0]! << 24) | (bytes[1]! << 16) | (bytes[2]! << 8) | bytes[3]!) >>> 0;
 }
 
 /** 127.0.0.0/8, 0.0.0.0/8 or ::1 (Core: IsLocal). */
@@ -68,7 +85,10 @@ function isPrivateLoopback(host: NetHost, options: RoutingOptions): boolean {
 
 /** Ranges that no public host has, by RFC. */
 function isReserved({ network, bytes }: NetHost): boolean {
-  const [a, b, c, d] = [bytes[0]!, bytes[1]!, bytes[2]!, bytes[3]!];
+  const a = bytes[0]!;
+  const b = bytes[1]!;
+  const c = bytes[2]!;
+  const d = bytes[3]!;
   if (network === 'ipv4') {
     return (
       a === 10 ||
@@ -77,14 +97,14 @@ function isReserved({ network, bytes }: NetHost): boolean {
       (a === 198 && (b === 18 || b === 19)) || // RFC 2544
       (a === 169 && b === 254) || // RFC 3927
       (a === 100 && b >= 64 && b <= 127) || // RFC 6598
-      hasPrefix(bytes, [192, 0, 2]) ||
-      hasPrefix(bytes, [198, 51, 100]) ||
-      hasPrefix(bytes, [203, 0, 113]) // RFC 5737
+      (a === 192 && b === 0 && c === 2) ||
+      (a === 198 && b === 51 && c === 100) ||
+      (a === 203 && b === 0 && c === 113) // RFC 5737
     );
   }
   if (network !== 'ipv6') return false;
   return (
-    hasPrefix(bytes, [0xfe, 0x80, 0, 0, 0, 0, 0, 0]) || // RFC 4862
+    hasPrefix(bytes, LINK_LOCAL) || // RFC 4862
     (a & 0xfe) === 0xfc || // RFC 4193
     (a === 0x20 && b === 0x01 && c === 0 && ((d & 0xf0) === 0x10 || (d & 0xf0) === 0x20)) // RFC 4843, 7343
   );
@@ -106,10 +126,10 @@ export function networkClassOf(host: NetHost, options: RoutingOptions): NetworkC
 function linkedIpv4({ network, bytes }: NetHost): Uint8Array | undefined {
   if (network === 'ipv4') return bytes;
   if (network !== 'ipv6') return undefined;
-  if (hasPrefix(bytes, [0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0])) return bytes.subarray(12); // RFC 6145
-  if (hasPrefix(bytes, [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0])) return bytes.subarray(12); // RFC 6052
-  if (hasPrefix(bytes, [0x20, 0x02])) return bytes.subarray(2, 6); // RFC 3964, 6to4
-  if (hasPrefix(bytes, [0x20, 0x01, 0, 0])) return bytes.slice(12).map(byte => ~byte); // RFC 4380, Teredo
+  if (hasPrefix(bytes, TRANSLATED)) return bytes.subarray(12); // RFC 6145
+  if (hasPrefix(bytes, WELL_KNOWN)) return bytes.subarray(12); // RFC 6052
+  if (hasPrefix(bytes, SIX_TO_FOUR)) return bytes.subarray(2, 6); // RFC 3964, 6to4
+  if (hasPrefix(bytes, TEREDO)) return bytes.slice(12).map(byte => ~byte); // RFC 4380, Teredo
   return undefined;
 }
 
@@ -118,6 +138,8 @@ export function netgroupOf(host: NetHost, options: RoutingOptions): string {
   const system = mappedAs(host, options);
   if (system !== 0) return groupOfSystem(system);
   const kind = networkClassOf(host, options);
+  if (host.network === 'ipv4' && kind === 'ipv4')
+    return String.fromCharCode(NETWORK_IDS.ipv4, host.bytes[0]!, host.bytes[1]!);
   const head = String.fromCharCode(NETWORK_IDS[kind]);
   if (isPrivateLoopback(host, options)) return head + bytesToBinary(host.bytes.subarray(0, 2));
   if (isLocalHost(host) || kind === 'unroutable') return head;
@@ -127,7 +149,7 @@ export function netgroupOf(host: NetHost, options: RoutingOptions): string {
   // The first byte of CJDNS is always 0xfc: four random bits come after it.
   if (kind === 'cjdns') return head + leadingBits(host.bytes, 12);
   // he.net hands out /36 networks freely.
-  return head + leadingBits(host.bytes, hasPrefix(host.bytes, [0x20, 0x01, 0x04, 0x70]) ? 36 : 32);
+  return head + leadingBits(host.bytes, firstWord(host.bytes) === HURRICANE_ELECTRIC ? 36 : 32);
 }
 
 /** The number of its autonomous system; 0: there is no map, it has none, or it is of no network that has such. */
@@ -181,5 +203,6 @@ export function isSameAddress(a: NetAddress, b: NetAddress): boolean {
 }
 
 function hasPrefix(bytes: Uint8Array, prefix: readonly number[]): boolean {
-  return prefix.every((byte, i) => bytes[i] === byte);
+  for (let i = 0; i < prefix.length; i += 1) if (bytes[i] !== prefix[i]) return false;
+  return true;
 }

@@ -56,6 +56,8 @@ export class Penalties {
   readonly #log: Log;
   readonly #peers: PeerTable;
   readonly #discouraged: RollingFilter;
+  /** Mostly nobody, and each address that is heard of is looked up. */
+  #isAnyDiscouraged = false;
 
   constructor(deps: {
     readonly outbox: Outbox;
@@ -85,6 +87,7 @@ export class Penalties {
     if (isLocalHost(peer.address)) return;
     const host = hostKey(peer.address);
     this.#discouraged.add(host);
+    this.#isAnyDiscouraged = true;
     for (const other of this.#peers.values())
       if (hostKey(other.address) === host) this.#outbox.disconnect(other, 'its address was discouraged');
   }
@@ -125,6 +128,6 @@ export class Penalties {
   }
 
   isDiscouraged(address: NetAddress): boolean {
-    return this.#discouraged.has(hostKey(address));
+    return this.#isAnyDiscouraged && this.#discouraged.has(hostKey(address));
   }
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { sipHash24 } from '../../../src/crypto/siphash.ts';
 import { AddressRelay, type AddressRelayOptions } from '../../../src/p2p/address-relay.ts';
 import { relayTargets } from '../../../src/p2p/address-targets.ts';
 import { hostOfName } from '../../../src/p2p/netgroup.ts';
@@ -203,6 +204,23 @@ describe('passing on', () => {
       counts.add(relayTargets([1, 0, 2, 0], onion, [1, 2, 3, 4], 'unreachable', NOW_S).length);
     }
     expect(counts).toEqual(new Set([1, 2]));
+  });
+
+  test('to those with the highest hash of address, day and peer', () => {
+    const [k0, k1] = [0x0706_0504_0302_0100n, 0x0f0e_0d0c_0b0a_0908n];
+    const key = [0x0302_0100, 0x0706_0504, 0x0b0a_0908, 0x0f0e_0d0c] as const;
+    for (let i = 0; i < 50; i += 1) {
+      const each = address(`8.8.${i}.${5 * i}`, 8_000 + i);
+      const bytes = new Uint8Array([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, ...each.bytes, each.port >> 8, each.port]); // biome-ignore format: one form
+      const digest = sipHash24(0n, 0n, bytes);
+      const rank = (id: number) => {
+        const words = BigUint64Array.of(digest, (BigInt(NOW_S) + digest) / 86_400n, BigInt(id));
+        return sipHash24(k0, k1, new Uint8Array(words.buffer));
+      };
+      const ids = [1, 2, 3, 4, 5, 6, 7, 8, 9];
+      const ranked = [...ids].sort((a, b) => (rank(a) < rank(b) ? 1 : -1));
+      expect(relayTargets(key, each, ids, 'reachable', NOW_S)).toEqual(ranked.slice(0, 2));
+    }
   });
 
   test('the targets change after a day, and all peers get their share', () => {
