@@ -16,6 +16,11 @@ export const HEAD_BLOCKS_KEY = Uint8Array.of(0x48); // 'H'
 /** Millions of records are written one by one: a writer for each would be the larger part of the work. */
 const scratch = new Writer(64);
 
+/** Of the store's other records there is one each. */
+export function isCoinRecordKey(key: Uint8Array): boolean {
+  return key[0] === COIN_PREFIX;
+}
+
 /** 'C', the txid, and the index as a VARINT. */
 export function coinRecordKey(key: OutPointKey): Uint8Array {
   return coinRecordKeyFor(txidOf(key), indexOf(key));

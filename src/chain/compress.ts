@@ -2,7 +2,7 @@
  * Bitcoin Core's compact encodings of integers, amounts and scripts, in which coins and undo data lie on disk
  * (serialize.h: VARINT; compressor.cpp). They have one form for each value, so files are the same byte for byte.
  */
-import { bytesToHex } from '../base/bytes.ts';
+import { bytesToHex, concatBytes } from '../base/bytes.ts';
 import { curve } from '../crypto/curve.ts';
 import { DecodeError, type Reader, type Writer } from '../wire/codec.ts';
 import type { TxOutput } from '../wire/transaction.ts';
@@ -13,6 +13,13 @@ const OP_EQUALVERIFY = 0x88;
 const OP_HASH160 = 0xa9;
 const OP_CHECKSIG = 0xac;
 const OP_RETURN = 0x6a;
+
+/** What stands around the bytes that the short forms keep. */
+const PUBLIC_KEY_HASH_HEAD = Uint8Array.of(OP_DUP, OP_HASH160, 20);
+const PUBLIC_KEY_HASH_TAIL = Uint8Array.of(OP_EQUALVERIFY, OP_CHECKSIG);
+const SCRIPT_HASH_HEAD = Uint8Array.of(OP_HASH160, 20);
+const SCRIPT_HASH_TAIL = Uint8Array.of(OP_EQUAL);
+const PUBLIC_KEY_TAIL = Uint8Array.of(OP_CHECKSIG);
 
 /** Sizes 0–5 stand for known forms; the size of any other script is written this much larger. */
 const SPECIAL_SCRIPTS = 6;
@@ -157,12 +164,12 @@ function readCompressedScript(r: Reader): Uint8Array {
   const size = readVarInt(r);
   switch (size) {
     case 0:
-      return Uint8Array.of(OP_DUP, OP_HASH160, 20, ...r.take(20), OP_EQUALVERIFY, OP_CHECKSIG);
+      return concatBytes(PUBLIC_KEY_HASH_HEAD, r.take(20), PUBLIC_KEY_HASH_TAIL);
     case 1:
-      return Uint8Array.of(OP_HASH160, 20, ...r.take(20), OP_EQUAL);
+      return concatBytes(SCRIPT_HASH_HEAD, r.take(20), SCRIPT_HASH_TAIL);
     case 2:
     case 3:
-      return Uint8Array.of(33, size, ...r.take(32), OP_CHECKSIG);
+      return concatBytes(Uint8Array.of(33, size), r.take(32), PUBLIC_KEY_TAIL);
     case 4:
     case 5: {
       const compressed = Uint8Array.of(size - 2, ...r.take(32));
@@ -171,8 +178,9 @@ function readCompressedScript(r: Reader): Uint8Array {
       return Uint8Array.of(65, ...full, OP_CHECKSIG);
     }
   }
-  const script = r.take(size - SPECIAL_SCRIPTS);
-  return script.length > SCRIPT_BYTES_MAX ? Uint8Array.of(OP_RETURN) : script.slice();
+  const length = size - SPECIAL_SCRIPTS;
+  const start = r.advance(length);
+  return length > SCRIPT_BYTES_MAX ? Uint8Array.of(OP_RETURN) : r.bytes.slice(start, start + length);
 }
 
 function isPayToPubKeyHash(script: Uint8Array): boolean {

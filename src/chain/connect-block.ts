@@ -69,12 +69,21 @@ export function* fetchCoins(
 ): WriterTask<(Coin | undefined)[]> {
   const { coins, connecting } = state;
   assert(connecting.length === 0, 'coins stand at the tip');
-  const cached = outPoints.map(outPoint => coins.get(outPoint));
-  const missing = outPoints.filter(outPoint => !coins.isKnown(outPoint));
-  const found = (yield* readCoins(state, missing)).values();
-  return outPoints.map((outPoint, i) =>
-    coins.isKnown(outPoint) ? (cached[i] ?? undefined) : found.next().value,
-  );
+  const known: (Coin | null | undefined)[] = [];
+  const missing: OutPoint[] = [];
+  for (const outPoint of outPoints) {
+    const coin = coins.get(outPoint);
+    known.push(coin);
+    if (coin === undefined && !coins.isKnown(outPoint)) missing.push(outPoint);
+  }
+  const read = yield* readCoins(state, missing);
+  let next = 0;
+  for (let i = 0; i < known.length; i += 1) {
+    if (known[i] !== undefined) continue;
+    known[i] = read[next];
+    next += 1;
+  }
+  return known.map(coin => coin ?? undefined);
 }
 
 /** Spends and makes the block's coins. `overwrites`: some of that may have been done before. */

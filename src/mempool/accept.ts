@@ -150,12 +150,12 @@ function checkSpending(
   if (sigopCost > STANDARD_SIGOPS_COST_MAX)
     throw new Reject('bad-txns-too-many-sigops', { detail: `${sigopCost}` });
   const { bypassLimits, feeRateOf } = rules;
-  const candidate: Candidate = { tx, fee, modifiedFee, weight, virtualSize, parents: pool.parentsOf(tx) };
+  const parents = pool.parentsOf(tx);
   let { conflicts } = spends;
   let sibling: PoolEntry | undefined;
   if (!bypassLimits) {
     if (feeRateOf === 'transaction') checkFeeRate(modifiedFee, virtualSize, context);
-    sibling = checkTruc(candidate, conflicts, rules);
+    sibling = checkTruc({ tx, virtualSize, parents }, conflicts, rules);
     if (sibling !== undefined) conflicts = new Set([...conflicts, sibling]);
   }
   const facts: EntryFacts = {
@@ -171,7 +171,8 @@ function checkSpending(
     spendsCoinbase: spendsCoinbase(coins),
     cameBack: bypassLimits,
   };
-  return { ...candidate, facts, conflicts, isSiblingEviction: sibling !== undefined, coins };
+  const isSiblingEviction = sibling !== undefined;
+  return { tx, fee, modifiedFee, weight, virtualSize, parents, facts, conflicts, isSiblingEviction, coins };
 }
 
 function spendsCoinbase(coins: readonly Coin[]): boolean {

@@ -83,7 +83,7 @@ export function spends(child: Transaction, parent: Transaction): boolean {
  * returned: it may be replaced as if it conflicted. Throws Reject.
  */
 export function checkTruc(
-  { tx, virtualSize, parents: unsorted }: Candidate,
+  { tx, virtualSize, parents: unsorted }: Pick<Candidate, 'tx' | 'virtualSize' | 'parents'>,
   conflicts: ReadonlySet<PoolEntry>,
   { allowSiblingEviction }: { readonly allowSiblingEviction: boolean },
 ): PoolEntry | undefined {

@@ -7,6 +7,7 @@
 import { assert } from '../base/assert.ts';
 import { bytesToBinary, equalBytes } from '../base/bytes.ts';
 import type { Chain } from '../chain/chain.ts';
+import { isCoinRecordKey } from '../chain/coin-records.ts';
 import type { FilePosition, StorageEffect } from '../chain/effects.ts';
 import type { MemoryStorage } from '../chain/memory-storage.ts';
 import type { ChainstateRecords } from '../chain/startup.ts';
@@ -20,17 +21,45 @@ export interface Snapshot {
   readonly records: ChainstateRecords;
 }
 
-/** Coins that nodes wrote, once for all of them: nearly all write the same. */
-export class SharedCoins {
-  readonly #known = new Map<string, { readonly key: string; readonly value: Uint8Array }>();
+/** A coin that some node has asked for or written. */
+interface CoinRow {
+  /** Counts rows. */
+  readonly index: number;
+  /** What it is to a node, by the number that the node keeps. */
+  readonly records: (Uint8Array | undefined)[];
+}
 
-  /** `value` under `key`, as the first who wrote it has them. */
-  of(key: string, value: Uint8Array): { readonly key: string; readonly value: Uint8Array } {
-    const known = this.#known.get(key);
-    if (known !== undefined && equalBytes(known.value, value)) return known;
-    const own = { key, value };
-    if (known === undefined) this.#known.set(key, own);
-    return own;
+/** Numbers of records: as in the snapshot; spent. What nodes wrote follows. */
+const UNTOUCHED = 0;
+const SPENT = 1;
+/** A node keeps the number in a byte. More than a few would need as many forks with the same transaction. */
+const RECORDS_MAX = 256;
+
+/** Coins as nodes of one world have them. Nearly all write the same, so a record is here once, and a byte for it at each node. */
+export class SharedCoins {
+  readonly #snapshot: Snapshot;
+  readonly #rows = new Map<string, CoinRow>();
+
+  constructor(snapshot: Snapshot) {
+    this.#snapshot = snapshot;
+  }
+
+  rowOf(key: Uint8Array): CoinRow {
+    const name = bytesToBinary(key);
+    let row = this.#rows.get(name);
+    if (row === undefined) {
+      row = { index: this.#rows.size, records: [this.#snapshot.storage.coins.get(key), undefined] };
+      this.#rows.set(name, row);
+    }
+    return row;
+  }
+
+  /** The number of `value` among the row's records; it is added if it is new. */
+  numberOf({ records }: CoinRow, value: Uint8Array): number {
+    const known = records.findIndex(record => record !== undefined && equalBytes(record, value));
+    if (known >= 0) return known;
+    assert(records.length < RECORDS_MAX, 'a coin has few records');
+    return records.push(value) - 1;
   }
 }
 
@@ -39,15 +68,15 @@ const OWN_FILE = 1;
 
 export class NodeStorage {
   readonly #snapshot: Snapshot;
-  readonly #shared: SharedCoins;
-  /** null: spent. */
-  readonly #coins = new Map<string, Uint8Array | null>();
+  readonly #coins: SharedCoins;
+  /** Of each row of the coins: the number of the record that it has here. As long as was needed. */
+  #numbers = new Uint8Array(0);
   readonly #blocks: Uint8Array[] = [];
   readonly #undo: Uint8Array[] = [];
 
-  constructor(snapshot: Snapshot, shared: SharedCoins) {
+  constructor(snapshot: Snapshot, coins: SharedCoins) {
     this.#snapshot = snapshot;
-    this.#shared = shared;
+    this.#coins = coins;
   }
 
   /** The first two steps of a chain's start; the records are for the third. */
@@ -76,7 +105,8 @@ export class NodeStorage {
       case 'appendUndo':
         return append(this.#undo, effect.raw);
       case 'writeCoins':
-        for (const op of effect.ops) this.#write(bytesToBinary(op.key), op);
+        // Where the coins stand is read at a start only, and not kept.
+        for (const op of effect.ops) if (isCoinRecordKey(op.key)) this.#write(op);
         return;
       case 'blockFileUsage':
         return [];
@@ -91,19 +121,25 @@ export class NodeStorage {
     }
   }
 
-  #write(name: string, op: BatchOp): void {
-    if (op.type === 'put') {
-      const { key, value } = this.#shared.of(name, op.value);
-      this.#coins.set(key, value);
-    } else if (this.#snapshot.storage.coins.get(op.key) === undefined) this.#coins.delete(name);
-    else this.#coins.set(name, null);
+  #write(op: BatchOp): void {
+    const row = this.#coins.rowOf(op.key);
+    const { index } = row;
+    if (index >= this.#numbers.length) {
+      const longer = new Uint8Array(Math.ceil((index + 1) * NUMBERS_GROWTH));
+      longer.set(this.#numbers);
+      this.#numbers = longer;
+    }
+    this.#numbers[index] = op.type === 'put' ? this.#coins.numberOf(row, op.value) : SPENT;
   }
 
   #coin(key: Uint8Array): Uint8Array | undefined {
-    const own = this.#coins.get(bytesToBinary(key));
-    return own === undefined ? this.#snapshot.storage.coins.get(key) : (own ?? undefined);
+    const { index, records } = this.#coins.rowOf(key);
+    return records[index < this.#numbers.length ? this.#numbers[index]! : UNTOUCHED];
   }
 }
+
+/** So much longer than needed. */
+const NUMBERS_GROWTH = 1.5;
 
 function append(log: Uint8Array[], raw: Uint8Array): FilePosition {
   log.push(raw);

@@ -92,7 +92,7 @@ export class World {
     const frames = options.memo && !options.pipes ? new SharedFrames() : new ByteFrames(magic, options);
     const scripts = new ScriptVerdicts(deps.verifier, { shared: options.sharesVerdicts });
     const { costs } = options;
-    const coins = new SharedCoins();
+    const coins = new SharedCoins(base.snapshot);
     this.#nodeDeps = {
       agenda,
       network,

@@ -9,7 +9,7 @@ test('coins come and go at each node alone', () => {
   const { snapshot } = createBaseChain(1);
   const [[old, oldValue]] = [...snapshot.storage.coins.entries(COIN_KEYS)] as [[Uint8Array, Uint8Array]];
   const key = Uint8Array.of(...old.subarray(0, old.length - 1), 0x7f);
-  const shared = new SharedCoins();
+  const shared = new SharedCoins(snapshot);
   const [a, b, fork] = [0, 1, 2].map(() => new NodeStorage(snapshot, shared)) as [NodeStorage, NodeStorage, NodeStorage]; // biome-ignore format: one list
   const read = (node: NodeStorage) => node.perform({ kind: 'readCoins', store: 'main', keys: [old, key] });
   const write = (node: NodeStorage, ...ops: BatchOp[]) =>
