@@ -13,8 +13,8 @@ import type { Hash256 } from '../base/bytes.ts';
 import { MINUTE_MS, type Milliseconds, SECOND_MS } from '../base/clock.ts';
 import { INV, INV_WITNESS_TX, type Message } from '../wire/messages.ts';
 import type { Agenda } from './agenda.ts';
-import type { Link } from './link.ts';
 import type { Network } from './network.ts';
+import type { Connection } from './sim-connection.ts';
 import type { SimNode } from './sim-node.ts';
 import type { Wiretap } from './wiretap.ts';
 
@@ -32,7 +32,7 @@ export class CheckFailure extends Error {
 }
 
 interface Request {
-  readonly link: Link;
+  readonly connection: Connection;
   readonly at: Milliseconds;
 }
 
@@ -99,12 +99,13 @@ export class Checks implements Wiretap {
 
   // Messages as they pass.
 
-  sent(node: number, link: Link, message: Message): void {
-    this.#blockRelayOnly(node, link, message);
-    if (message.command === 'getdata' && node < FOLLOWED_NODES) this.#requested(node, link, message.items);
+  sent(node: number, connection: Connection, message: Message): void {
+    this.#blockRelayOnly(node, connection, message);
+    if (message.command === 'getdata' && node < FOLLOWED_NODES)
+      this.#requested(node, connection, message.items);
   }
 
-  received(node: number, link: Link, message: Message): void {
+  received(node: number, connection: Connection, message: Message): void {
     if (node >= FOLLOWED_NODES) return;
     const open = this.#requests.get(node);
     if (open === undefined) return;
@@ -112,18 +113,18 @@ export class Checks implements Wiretap {
       open.delete(message.tx.wtxid);
       open.delete(message.tx.txid);
     } else if (message.command === 'notfound') {
-      for (const { hash } of message.items) if (open.get(hash)?.link === link) open.delete(hash);
+      for (const { hash } of message.items) if (open.get(hash)?.connection === connection) open.delete(hash);
     }
   }
 
-  closed(node: number, link: Link): void {
+  closed(node: number, connection: Connection): void {
     const open = this.#requests.get(node);
     if (open === undefined) return;
-    for (const [hash, request] of open) if (request.link === link) open.delete(hash);
+    for (const [hash, request] of open) if (request.connection === connection) open.delete(hash);
   }
 
-  #blockRelayOnly(node: number, link: Link, message: Message): void {
-    if (link.type !== 'block-relay-only') return;
+  #blockRelayOnly(node: number, connection: Connection, message: Message): void {
+    if (connection.linkType !== 'block-relay-only') return;
     this.counts.messages += 1;
     const { command } = message;
     const isForbidden =
@@ -137,7 +138,7 @@ export class Checks implements Wiretap {
 
   #requested(
     node: number,
-    link: Link,
+    connection: Connection,
     items: readonly { readonly type: number; readonly hash: Hash256 }[],
   ): void {
     let open = this.#requests.get(node);
@@ -154,7 +155,7 @@ export class Checks implements Wiretap {
         'a transaction is asked of one peer at a time',
         { index: node },
       );
-      open.set(hash, { link, at: now });
+      open.set(hash, { connection, at: now });
     }
   }
 

@@ -15,7 +15,7 @@ import { addressKey, type NetAddress } from '../wire/net-address.ts';
 import type { Agenda } from './agenda.ts';
 import type { SimFrame } from './frames.ts';
 import { type AlikeLatencies, Latencies, type LatencyMatrix } from './latency.ts';
-import { type Host, Link, SEND_PAUSE_BYTES, type Side, SOCKET_BUFFER_BYTES } from './link.ts';
+import { type Host, Link, type LinkEnd, SEND_PAUSE_BYTES, type Side, SOCKET_BUFFER_BYTES } from './link.ts';
 
 /** How long a dial of nobody takes (Core: DEFAULT_CONNECT_TIMEOUT). */
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -156,18 +156,19 @@ export class Network {
     this.#breakSometime(link);
   }
 
-  send(link: Link, side: Side, frame: SimFrame): void {
-    if (!link.isOpen) return;
+  /** From this end to the other. */
+  send(from: LinkEnd, frame: SimFrame): void {
+    if (!from.isOpen) return;
     const { upBytesPerSecond, lossRate, latencies } = this.#options;
-    const lane = link.lanes[side];
+    const to = from.other;
     this.frames.sent += 1;
-    lane.unreadBytes += frame.length;
-    if (!lane.isSendPaused && lane.unreadBytes > SEND_PAUSE_BYTES) {
-      lane.isSendPaused = true;
+    to.unreadBytes += frame.length;
+    if (to.unreadBytes > SEND_PAUSE_BYTES && !from.isBufferFull) {
+      from.isBufferFull = true;
       this.counts.sendPauses += 1;
-      link.ends[side]?.sendPaused();
+      if (from.isUp) from.sendPaused();
     }
-    if (!link.carries) {
+    if (!from.carries) {
       // It stays in the sender's buffer until he gives up.
       this.frames.lost += 1;
       return;
@@ -175,29 +176,32 @@ export class Network {
     this.frames.inFlight += 1;
     let leaves = this.#agenda.now;
     if (upBytesPerSecond !== Number.POSITIVE_INFINITY) {
-      const line = this.#lines[link.hosts[side].index]!;
+      const line = this.#lineOf(from);
       leaves = Math.max(leaves, line.upFreeAt) + (frame.length / upBytesPerSecond) * 1_000;
       line.upFreeAt = leaves;
     }
-    let arrives = leaves + link.latencyMs;
+    let arrives = leaves + from.latencyMs;
     if (latencies !== undefined) arrives += this.latencies.jitter();
-    if (lossRate > 0 && this.#chance(lossRate)) arrives += RETRANSMIT_MS + 2 * link.latencyMs;
-    arrives = Math.max(arrives, lane.lastArrival);
-    lane.lastArrival = arrives;
-    this.#agenda.fireAt(arrives, lane, frame);
+    if (lossRate > 0 && this.#chance(lossRate)) arrives += RETRANSMIT_MS + 2 * from.latencyMs;
+    arrives = Math.max(arrives, to.lastArrival);
+    to.lastArrival = arrives;
+    this.#agenda.fireAt(arrives, to, frame);
   }
 
   /** What `side` has sent before still arrives; then the other side learns of it, unless the link is broken. */
   close(link: Link, side: Side): void {
     if (!link.isOpen) return;
     const end = link.ends[side];
-    link.ends[side] = undefined;
-    this.#agenda.after(0, () => end?.closed());
+    const wasUp = end.isUp;
+    end.isUp = false;
+    this.#agenda.after(0, () => {
+      if (wasUp) end.closed();
+    });
     if (!link.carries) {
-      if (link.ends[1 - side] === undefined) this.#cut(link);
+      if (!end.other.isUp) this.#cut(link);
       return;
     }
-    const arrives = Math.max(this.#agenda.now + link.latencyMs, link.lanes[side].lastArrival);
+    const arrives = Math.max(this.#agenda.now + link.latencyMs, end.other.lastArrival);
     this.#agenda.at(arrives, () => {
       if (link.carries) this.#cut(link);
     });
@@ -207,9 +211,9 @@ export class Network {
   break(link: Link): void {
     if (!link.isOpen || !link.carries) return;
     this.counts.broken += 1;
-    link.carries = false;
+    link.break();
     // One side had hung up already, or had not heard of the dial yet: there is nobody to find out.
-    if (link.ends[0] === undefined && link.ends[1] === undefined) this.#cut(link);
+    if (!link.ends[0].isUp && !link.ends[1].isUp) this.#cut(link);
   }
 
   /** Hosts of different sides no longer reach each other. */
@@ -228,86 +232,87 @@ export class Network {
 
   #cut(link: Link): void {
     if (!this.#links.delete(link)) return;
-    link.isOpen = false;
-    for (const { unread } of link.lanes) this.#lose(unread?.length ?? 0);
-    for (const end of link.ends) end?.closed();
+    link.cut();
+    for (const { unread } of link.ends) this.#lose(unread?.length ?? 0);
+    for (const end of link.ends) if (end.isUp) end.closed();
   }
 
   /** A frame has come to the end of its way. */
-  arrived(link: Link, side: Side, frame: SimFrame): void {
-    if (!link.carries) {
+  arrived(to: LinkEnd, frame: SimFrame): void {
+    if (!to.carries) {
       this.#lose(1);
       return;
     }
     const { downBytesPerSecond, slowReaders } = this.#options;
     if (downBytesPerSecond === Number.POSITIVE_INFINITY && slowReaders === 0) {
-      this.#deliver(link, side, frame);
+      this.#deliver(to, frame);
       return;
     }
-    const line = this.#lines[link.hosts[1 - side]!.index]!;
+    const line = this.#lineOf(to);
     let readAt = this.#agenda.now;
     if (downBytesPerSecond !== Number.POSITIVE_INFINITY) {
       readAt = Math.max(readAt, line.downFreeAt) + (frame.length / downBytesPerSecond) * 1_000;
       line.downFreeAt = readAt;
     }
     if (line.readsBytesPerSecond !== Number.POSITIVE_INFINITY) {
-      const lane = link.lanes[side];
-      readAt = Math.max(readAt, lane.readFreeAt) + (frame.length / line.readsBytesPerSecond) * 1_000;
-      lane.readFreeAt = readAt;
+      readAt = Math.max(readAt, to.readFreeAt) + (frame.length / line.readsBytesPerSecond) * 1_000;
+      to.readFreeAt = readAt;
     }
-    if (readAt === this.#agenda.now) this.#deliver(link, side, frame);
-    else this.#agenda.at(readAt, () => this.#deliver(link, side, frame));
+    if (readAt === this.#agenda.now) this.#deliver(to, frame);
+    else this.#agenda.at(readAt, () => this.#deliver(to, frame));
   }
 
-  /** `side` has room again: what waited for it is read now. */
-  resumeReading(link: Link, side: Side): void {
-    const lane = link.lanes[side === 0 ? 1 : 0];
-    const { unread } = lane;
+  /** It has room again: what waited for it is read now. */
+  resumeReading(end: LinkEnd): void {
+    const { unread } = end;
     if (unread === undefined) return;
-    lane.unread = undefined;
+    end.unread = undefined;
     for (const [i, frame] of unread.entries()) {
-      this.#hand(link, side, frame);
-      if (!(link.ends[side]?.isFull ?? false)) continue;
-      lane.unread = unread.slice(i + 1);
+      this.#hand(end, frame);
+      if (!end.isUp || !end.isFull) continue;
+      end.unread = unread.slice(i + 1);
       return;
     }
   }
 
-  #deliver(link: Link, from: Side, frame: SimFrame): void {
-    const lane = link.lanes[from];
-    const side = from === 0 ? 1 : 0;
-    if (lane.unread !== undefined || (link.ends[side]?.isFull ?? false)) {
-      if (lane.unread === undefined) {
+  #deliver(to: LinkEnd, frame: SimFrame): void {
+    if (to.unread !== undefined || (to.isUp && to.isFull)) {
+      if (to.unread === undefined) {
         this.counts.readPauses += 1;
-        lane.unread = [];
+        to.unread = [];
       }
-      lane.unread.push(frame);
+      to.unread.push(frame);
       return;
     }
-    this.#hand(link, side, frame);
+    this.#hand(to, frame);
   }
 
-  #hand(link: Link, side: Side, frame: SimFrame): void {
-    const end = link.isOpen ? link.ends[side] : undefined;
-    if (end === undefined) {
+  #hand(to: LinkEnd, frame: SimFrame): void {
+    if (!to.isOpen || !to.isUp) {
       this.#lose(1);
       return;
     }
     this.frames.inFlight -= 1;
     this.frames.delivered += 1;
-    if (link.carries) this.#acknowledge(link, side === 0 ? 1 : 0, frame.length);
-    end.received(frame);
+    if (to.carries) this.#acknowledge(to, frame.length);
+    to.received(frame);
   }
 
-  /** The sender learns a latency later that there is room again. */
-  #acknowledge(link: Link, sender: Side, bytes: number): void {
-    const lane = link.lanes[sender];
-    lane.unreadBytes -= bytes;
-    if (!lane.isSendPaused || lane.unreadBytes > SOCKET_BUFFER_BYTES) return;
-    lane.isSendPaused = false;
-    this.#agenda.after(link.latencyMs, () => {
-      if (link.isOpen && !lane.isSendPaused) link.ends[sender]?.sendResumed();
+  /** Read. The sender learns a latency later that there is room again. */
+  #acknowledge(to: LinkEnd, bytes: number): void {
+    const before = to.unreadBytes;
+    to.unreadBytes = before - bytes;
+    if (before <= SOCKET_BUFFER_BYTES || to.unreadBytes > SOCKET_BUFFER_BYTES) return;
+    const sender = to.other;
+    if (!sender.isBufferFull) return;
+    sender.isBufferFull = false;
+    this.#agenda.after(sender.latencyMs, () => {
+      if (sender.isOpen && sender.isUp && !sender.isBufferFull) sender.sendResumed();
     });
+  }
+
+  #lineOf({ link, side }: LinkEnd): Line {
+    return this.#lines[link.hosts[side].index]!;
   }
 
   /** Frames that were on their way come to nobody. */

@@ -6,7 +6,7 @@
 import type { ConnectionType, PeerId } from '../p2p/events.ts';
 import type { FrameDecoder } from '../wire/frame.ts';
 import type { FrameReceiver, SimFrame } from './frames.ts';
-import type { Link, LinkEnd, Side } from './link.ts';
+import { type Link, LinkEnd, type Side } from './link.ts';
 
 /** What a connection needs of its node. */
 export interface Listener {
@@ -22,15 +22,16 @@ export interface Listener {
 /** Undecoded bytes of one peer above which no more are read (Core: -maxreceivebuffer; `net/connection.ts`). */
 const RECEIVE_BUFFER_BYTES = 5_000_000;
 
-export class Connection implements LinkEnd, FrameReceiver {
-  readonly peer: PeerId;
-  readonly link: Link;
-  readonly side: Side;
-  readonly type: ConnectionType;
+export class Connection extends LinkEnd implements FrameReceiver {
+  /** Given when the node has it. */
+  peer: PeerId = -1;
+  readonly linkType: Link['type'];
+  /** Of both ends of the link, those at nodes that do not listen. */
+  readonly unreachableEnds: number;
   isClosed = false;
   /** The other side's verack came. */
   isReady = false;
-  /** Of bytes that come in pieces (see frames.ts). */
+  /** Of bytes that come in pieces (see byte-frames.ts). */
   decoder: FrameDecoder | undefined;
   readonly #listener: Listener;
   /** Frames that wait, and their bytes. */
@@ -38,20 +39,15 @@ export class Connection implements LinkEnd, FrameReceiver {
   #inboxBytes = 0;
   #isSendPaused = false;
 
-  constructor(
-    listener: Listener,
-    facts: {
-      readonly peer: PeerId;
-      readonly link: Link;
-      readonly side: Side;
-      readonly type: ConnectionType;
-    },
-  ) {
+  constructor(listener: Listener, link: Link, side: Side) {
+    super(link, side);
     this.#listener = listener;
-    this.peer = facts.peer;
-    this.link = facts.link;
-    this.side = facts.side;
-    this.type = facts.type;
+    this.linkType = link.type;
+    this.unreachableEnds = link.hosts.filter(({ listens }) => !listens).length;
+  }
+
+  get type(): ConnectionType {
+    return this.side === 0 ? this.linkType : 'inbound';
   }
 
   get isFull(): boolean {

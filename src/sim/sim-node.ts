@@ -22,7 +22,7 @@ import type { NetAddress, TimedAddress } from '../wire/net-address.ts';
 import type { Transaction } from '../wire/transaction.ts';
 import type { Target } from './agenda.ts';
 import type { Frames, SimFrame } from './frames.ts';
-import type { Host, Link, Side } from './link.ts';
+import type { Host, Link, LinkEnd, Side } from './link.ts';
 import type { Network } from './network.ts';
 import { type NodeShape, nodeOptions } from './node-options.ts';
 import { Connection, type Listener } from './sim-connection.ts';
@@ -120,7 +120,7 @@ export class SimNode implements Host, Listener, WriterListener, Target<Milliseco
 
   /** Before the start: it has this end of a link that stands. What came of it goes to `converse`. */
   join(link: Link, side: Side): Connection {
-    return this.#attach(link, side, side === 0 ? link.type : 'inbound');
+    return this.#attach(link.ends[side]);
   }
 
   /** Before the start: what the gossip layer wants done upon something that happened at `time`, and nobody does. */
@@ -164,8 +164,12 @@ export class SimNode implements Host, Listener, WriterListener, Target<Milliseco
 
   // The network.
 
+  createEnd(link: Link, side: Side): Connection {
+    return new Connection(this, link, side);
+  }
+
   accept(link: Link, side: Side, from: NetAddress): void {
-    this.#open(link, side, { type: 'inbound', address: from });
+    this.#open(link.ends[side], { address: from });
   }
 
   isBusy(peer: PeerId): boolean {
@@ -174,20 +178,20 @@ export class SimNode implements Host, Listener, WriterListener, Target<Milliseco
 
   hear(connection: Connection, frame: SimFrame): void {
     const { frames, trace, agenda, wiretap } = this.#deps;
-    const { peer, link } = connection;
+    const { peer } = connection;
     this.#heard = connection;
     trace.delivery(agenda.now, this.index, peer, frame);
     const event = frames.decode(connection, frame);
     if (event.kind === 'message') {
-      wiretap.received(this.index, link, event.message);
+      wiretap.received(this.index, connection, event.message);
       if (event.message.command === 'verack') connection.isReady = true;
     }
     this.#handle(event);
   }
 
   hungUp(connection: Connection): void {
-    const { peer, link } = connection;
-    this.#deps.wiretap.closed(this.index, link);
+    const { peer } = connection;
+    this.#deps.wiretap.closed(this.index, connection);
     if (this.#heard === connection) this.#heard = undefined;
     if (this.#connections.delete(peer)) this.#handle({ kind: 'disconnected', peer });
   }
@@ -201,25 +205,22 @@ export class SimNode implements Host, Listener, WriterListener, Target<Milliseco
     connection.resume();
   }
 
-  hasRoom({ link, side }: Connection): void {
-    this.#deps.network.resumeReading(link, side);
+  hasRoom(connection: Connection): void {
+    this.#deps.network.resumeReading(connection);
   }
 
-  #open(
-    link: Link,
-    side: Side,
-    event: { readonly type: ConnectionType; readonly address: NetAddress; readonly attempt?: number },
-  ): void {
-    const { peer } = this.#attach(link, side, event.type);
-    this.#handle({ kind: 'connected', peer, localAddress: this.address, permissions: [], ...event });
+  #open(end: LinkEnd, event: { readonly address: NetAddress; readonly attempt?: number }): void {
+    const { peer, type } = this.#attach(end);
+    this.#handle({ kind: 'connected', peer, type, localAddress: this.address, permissions: [], ...event });
   }
 
-  #attach(link: Link, side: Side, type: ConnectionType): Connection {
-    const peer = this.#nextPeer;
+  /** An end that it has created. */
+  #attach(end: LinkEnd): Connection {
+    const connection = end as Connection;
+    connection.peer = this.#nextPeer;
+    connection.isUp = true;
     this.#nextPeer += 1;
-    const connection = new Connection(this, { peer, link, side, type });
-    this.#connections.set(peer, connection);
-    link.ends[side] = connection;
+    this.#connections.set(connection.peer, connection);
     return connection;
   }
 
@@ -292,14 +293,14 @@ export class SimNode implements Host, Listener, WriterListener, Target<Milliseco
         const connection = this.#connectionOf(effect.peer);
         if (connection === undefined || connection.isClosed) return;
         if (this.#withholds?.has(effect.message.command) === true) return;
-        wiretap.sent(this.index, connection.link, effect.message);
-        this.#transmit(connection, effect.message.command, frames.encode(effect.message));
+        wiretap.sent(this.index, connection, effect.message);
+        this.#transmit(connection, frames.encode(effect.message));
         return;
       }
       case 'sendRawBlock': {
         const connection = this.#connections.get(effect.peer);
         if (connection === undefined || this.#withholds?.has('block') === true) return;
-        this.#transmit(connection, 'block', frames.encodeBlock(effect.raw));
+        this.#transmit(connection, frames.encodeBlock(effect.raw));
         return;
       }
       case 'disconnect': {
@@ -368,11 +369,10 @@ export class SimNode implements Host, Listener, WriterListener, Target<Milliseco
     }
   }
 
-  #transmit({ link, side }: Connection, command: string, frame: SimFrame): void {
-    if (link.ends[side] === undefined) return;
-    const unreachableEnds = Number(!this.listens) + Number(!link.hosts[1 - side]!.isReachable);
-    this.#deps.metrics.sent(command, frame.length, unreachableEnds);
-    this.#deps.network.send(link, side, frame);
+  #transmit(connection: Connection, frame: SimFrame): void {
+    if (!connection.isUp) return;
+    this.#deps.metrics.sent(frame.command, frame.length, connection.unreachableEnds);
+    this.#deps.network.send(connection, frame);
   }
 
   #dial({ attempt, target, type }: Extract<P2pEffect, { readonly kind: 'connect' }>): void {
@@ -388,7 +388,7 @@ export class SimNode implements Host, Listener, WriterListener, Target<Milliseco
         opened: link => {
           // Whoever dialed has stopped meanwhile.
           if (manager !== this.#manager) this.#deps.network.close(link, 0);
-          else this.#open(link, 0, { type, address: target.address, attempt });
+          else this.#open(link.ends[0], { address: target.address, attempt });
         },
       });
   }

@@ -2,8 +2,8 @@
 import { expect, test } from 'vitest';
 import { MINUTE_MS, SECOND_MS } from '../../src/base/clock.ts';
 import { loadVerifierSync } from '../../src/crypto/verifier.ts';
-import type { Link, LinkEnd } from '../../src/sim/link.ts';
-import { SEND_PAUSE_BYTES } from '../../src/sim/link.ts';
+import type { SimFrame } from '../../src/sim/frames.ts';
+import { type Host, type Link, LinkEnd, SEND_PAUSE_BYTES } from '../../src/sim/link.ts';
 import { addNetwork, SETTLING_MS } from '../../src/sim/overlay.ts';
 import { createWorld } from '../../src/sim/scenario.ts';
 import { optionsOf, SCENARIOS } from '../../src/sim/scenarios.ts';
@@ -67,26 +67,33 @@ function askForMuch(world: World) {
   const [node] = world.nodes;
   const frames = new SharedFrames();
   const state = { isFull: false, got: 0, link: undefined as Link | undefined };
-  const say = (message: Message) => world.network.send(state.link!, 0, frames.encode(message));
-  const end: LinkEnd = {
+  const say = (message: Message) => world.network.send(state.link!.ends[0], frames.encode(message));
+  class End extends LinkEnd {
     get isFull() {
       return state.isFull;
-    },
-    received: frame => {
+    }
+    received(frame: SimFrame) {
       state.got += frame.length;
-    },
-    closed: () => {},
-    sendPaused: () => {},
-    sendResumed: () => {},
-  };
+    }
+    closed() {}
+    sendPaused() {}
+    sendResumed() {}
+  }
   const address = world.freshAddress();
-  const host = { index: world.nodes.length, address, isReachable: false, accept: () => {} };
+  const host: Host = {
+    index: world.nodes.length,
+    address,
+    listens: false,
+    isReachable: false,
+    createEnd: (link, side) => new End(link, side),
+    accept: () => {},
+  };
   world.network.add(host);
   world.network.dial(host, node!.address, 'manual', {
     failed: reason => expect.unreachable(reason),
     opened: link => {
       state.link = link;
-      link.ends[0] = end;
+      link.ends[0].isUp = true;
       say({
         command: 'version',
         version: 70016,
@@ -118,16 +125,16 @@ test('who asks for much and does not read is not heard until it reads', () => {
   say({ command: 'getdata', items: items.slice(-10_000) });
   say({ command: 'ping', nonce: 7n });
   world.runFor(MINUTE_MS);
-  const lane = state.link!.lanes[1];
-  expect([lane.isSendPaused, world.network.counts.sendPauses]).toEqual([true, 1]);
+  const [reader, sender] = state.link!.ends;
+  expect([sender.isBufferFull, world.network.counts.sendPauses]).toEqual([true, 1]);
   // One block more than the buffer at most, though some ten megabytes were asked for.
-  expect(lane.unreadBytes).toBeLessThan(SEND_PAUSE_BYTES + 100_000);
+  expect(reader.unreadBytes).toBeLessThan(SEND_PAUSE_BYTES + 100_000);
   const got = state.got;
   state.isFull = false;
-  world.network.resumeReading(state.link!, 0);
+  world.network.resumeReading(reader);
   world.runFor(MINUTE_MS);
   expect(state.got - got).toBeGreaterThan(2 * SEND_PAUSE_BYTES);
-  expect([lane.isSendPaused, lane.unreadBytes]).toEqual([false, 0]);
+  expect([sender.isBufferFull, reader.unreadBytes]).toEqual([false, 0]);
   // The others were served all the while.
   expect(closedFor(world, /./)).toEqual([0, 0, 0, 0]);
 });

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { SeededRandom } from '../../src/base/random.ts';
 import { Agenda } from '../../src/sim/agenda.ts';
 import type { SimFrame } from '../../src/sim/frames.ts';
-import { type Host, type Link, SEND_PAUSE_BYTES, SOCKET_BUFFER_BYTES } from '../../src/sim/link.ts';
+import { type Host, type Link, LinkEnd, SEND_PAUSE_BYTES, SOCKET_BUFFER_BYTES } from '../../src/sim/link.ts';
 import { Network, type NetworkOptions } from '../../src/sim/network.ts';
 import { parseAddress } from '../../src/wire/net-address.ts';
 
@@ -28,22 +28,32 @@ function pair(options: Partial<NetworkOptions> = {}) {
   const closed: number[] = [];
   const pauses: [number, string][] = [];
   const reader = { isFull: false };
-  const end = (side: number) => ({
+  class End extends LinkEnd {
     get isFull() {
       return reader.isFull;
-    },
-    received: (frame: SimFrame) => got.push([agenda.now, frame.length]),
-    closed: () => closed.push(side),
-    sendPaused: () => pauses.push([agenda.now, `paused ${side}`]),
-    sendResumed: () => pauses.push([agenda.now, `resumed ${side}`]),
-  });
+    }
+    received(frame: SimFrame) {
+      got.push([agenda.now, frame.length]);
+    }
+    closed() {
+      closed.push(this.side);
+    }
+    sendPaused() {
+      pauses.push([agenda.now, `paused ${this.side}`]);
+    }
+    sendResumed() {
+      pauses.push([agenda.now, `resumed ${this.side}`]);
+    }
+  }
   const hosts = [0, 1].map((index): Host => {
     return {
       index,
       address: parseAddress(`20.${index}.0.1`, 8333)!,
+      listens: index === 1,
       isReachable: index === 1,
+      createEnd: (link, side) => new End(link, side),
       accept: link => {
-        link.ends[1] = end(1);
+        link.ends[1].isUp = true;
       },
     };
   });
@@ -53,7 +63,7 @@ function pair(options: Partial<NetworkOptions> = {}) {
     network.dial(hosts[from]!, hosts[1 - from]!.address, 'manual', {
       opened: link => {
         state.link = link;
-        link.ends[0] = end(0);
+        link.ends[0].isUp = true;
       },
       failed: reason => state.failed.push(reason),
     });
@@ -86,8 +96,8 @@ describe('network', () => {
     agenda.runUntil(99);
     expect(state.link).toBeUndefined();
     agenda.runUntil(100);
-    network.send(state.link!, 0, frameOf(10));
-    network.send(state.link!, 0, frameOf(20));
+    network.send(state.link!.ends[0], frameOf(10));
+    network.send(state.link!.ends[0], frameOf(20));
     agenda.runUntil(1_000);
     expect(got).toEqual([[150, 10], [150, 20]]); // biome-ignore format: pairs
     expect(network.frames).toEqual({ sent: 2, delivered: 2, lost: 0, inFlight: 0 });
@@ -106,7 +116,7 @@ describe('network', () => {
     const { agenda, network, got, state, dial } = pair({ upBytesPerSecond: 1_000, downBytesPerSecond: 500 });
     dial();
     agenda.runUntil(100);
-    for (let i = 0; i < 2; i += 1) network.send(state.link!, 0, frameOf(100));
+    for (let i = 0; i < 2; i += 1) network.send(state.link!.ends[0], frameOf(100));
     agenda.runUntil(5_000);
     // Up 100 ms each, 50 ms on the way, down 200 ms each.
     expect(got).toEqual([[450, 100], [650, 100]]); // biome-ignore format: pairs
@@ -116,7 +126,7 @@ describe('network', () => {
     const { agenda, network, got, state, dial } = pair({ lossRate: 0.5 });
     dial();
     agenda.runUntil(100);
-    for (let i = 1; i <= 20; i += 1) network.send(state.link!, 0, frameOf(i));
+    for (let i = 1; i <= 20; i += 1) network.send(state.link!.ends[0], frameOf(i));
     agenda.runUntil(5_000);
     expect(got.map(([, size]) => size)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
     expect(got.at(-1)![0]).toBe(450);
@@ -126,7 +136,7 @@ describe('network', () => {
     const { agenda, network, got, closed, state, dial } = pair();
     dial();
     agenda.runUntil(100);
-    network.send(state.link!, 0, frameOf(1));
+    network.send(state.link!.ends[0], frameOf(1));
     network.close(state.link!, 0);
     agenda.runUntil(149);
     expect(closed).toEqual([0]);
@@ -139,7 +149,7 @@ describe('network', () => {
     const { agenda, network, closed, state, dial } = pair();
     dial();
     agenda.runUntil(200);
-    network.send(state.link!, 0, frameOf(1));
+    network.send(state.link!.ends[0], frameOf(1));
     network.partition(host => host.index);
     expect(closed).toEqual([0, 1]);
     dial();
@@ -158,9 +168,9 @@ describe('network', () => {
     dial();
     agenda.runUntil(200);
     const link = state.link!;
-    network.send(link, 0, frameOf(1));
+    network.send(link.ends[0], frameOf(1));
     network.break(link);
-    network.send(link, 1, frameOf(2));
+    network.send(link.ends[1], frameOf(2));
     agenda.runUntil(3_600_000);
     expect([got, closed]).toEqual([[], []]);
     expect(network.frames).toEqual({ sent: 2, delivered: 0, lost: 2, inFlight: 0 });
@@ -200,7 +210,7 @@ describe('network', () => {
     agenda.runUntil(200);
     const size = 50_000;
     const count = Math.ceil(SEND_PAUSE_BYTES / size) + 1;
-    for (let i = 0; i < count; i += 1) network.send(state.link!, 0, frameOf(size));
+    for (let i = 0; i < count; i += 1) network.send(state.link!.ends[0], frameOf(size));
     expect(pauses).toEqual([[200, 'paused 0']]);
     agenda.runUntil(60_000);
     expect(got).toHaveLength(count);
@@ -215,15 +225,15 @@ describe('network', () => {
     dial();
     agenda.runUntil(200);
     reader.isFull = true;
-    for (let i = 1; i <= 3; i += 1) network.send(state.link!, 0, frameOf(i));
+    for (let i = 1; i <= 3; i += 1) network.send(state.link!.ends[0], frameOf(i));
     agenda.runUntil(1_000);
     expect(got).toEqual([]);
     expect(network.frames.inFlight).toBe(3);
     reader.isFull = false;
-    network.resumeReading(state.link!, 1);
+    network.resumeReading(state.link!.ends[1]);
     expect(got).toEqual([[1_000, 1], [1_000, 2], [1_000, 3]]); // biome-ignore format: pairs
     reader.isFull = true;
-    network.send(state.link!, 0, frameOf(4));
+    network.send(state.link!.ends[0], frameOf(4));
     agenda.runUntil(2_000);
     network.partition(host => host.index);
     expect(network.frames).toEqual({ sent: 4, delivered: 3, lost: 1, inFlight: 0 });
