@@ -11,6 +11,7 @@
  */
 import type { Hash256 } from '../base/bytes.ts';
 import { MINUTE_MS, type Milliseconds, SECOND_MS } from '../base/clock.ts';
+import type { OutPointKey } from '../chain/coin.ts';
 import { INV, INV_WITNESS_TX, type Message } from '../wire/messages.ts';
 import type { Agenda } from './agenda.ts';
 import type { Network } from './network.ts';
@@ -89,10 +90,13 @@ export class Checks implements Wiretap {
         node,
       );
     }
+    const spent = new Set<OutPointKey>();
+    let inputs = 0;
     for (const { tx } of mempool.entries()) {
-      for (const { prevout } of tx.inputs)
-        this.#require(mempool.spenderOf(prevout)?.tx.txid === tx.txid, 'a coin has one spender', node);
+      for (const key of tx.prevoutKeys) spent.add(key);
+      inputs += tx.inputCount;
     }
+    this.#require(spent.size === inputs, 'a coin has one spender', node);
     const { size, newCount, triedCount } = addressBook;
     this.#require(size === newCount + triedCount, 'new and tried make the whole book', node);
   }
