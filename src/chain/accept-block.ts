@@ -154,13 +154,16 @@ export function linkBlock(state: ChainState, id: HeaderId): void {
     return;
   }
   const queue = [id];
-  for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+  for (let i = 0; i < queue.length; i += 1) {
+    const next = queue[i]!;
     const above = headers.parentOf(next);
     const before = above === undefined ? 0 : headers.chainTxCountOf(above);
     headers.setConnectable(next, before + headers.txCountOf(next), tree.nextSequence);
     tree.nextSequence += 1;
     if (state.isConnectable(next)) for (const follower of tree.followers) follower.addCandidate(next);
-    queue.push(...(tree.unlinked.get(next) ?? []));
+    const waiting = tree.unlinked.get(next);
+    if (waiting === undefined) continue;
+    queue.push(...waiting);
     tree.unlinked.delete(next);
   }
 }

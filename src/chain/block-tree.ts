@@ -135,8 +135,9 @@ export class BlockTree {
   /** The valid header with the most work, found anew; `tip` is one (Core: RecalculateBestHeader). */
   recomputeBestHeader(tip: HeaderId): void {
     let best = tip;
-    for (const id of this.headers.ids())
+    this.headers.forEach(id => {
       if (!this.headers.isInvalid(id) && this.headers.compareWork(id, best) > 0) best = id;
+    });
     this.bestHeader = best;
   }
 

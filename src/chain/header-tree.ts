@@ -31,7 +31,9 @@ export class HeaderTree implements HeaderView {
   #size = 0;
   /** One more than the highest id of the tree. */
   #end = 0;
-  readonly #leaves = new Set<HeaderId>();
+  /** The header that came last has no children yet; nor have these. Nearly always the one before was its parent. */
+  #lastLeaf: HeaderId = -1;
+  readonly #otherLeaves = new Set<HeaderId>();
   /** Groups with headers that changed since the index was last written. */
   readonly #dirty = new Set<number>();
   readonly #heightsInFile = new Map<number, { first: number; last: number }>();
@@ -44,6 +46,11 @@ export class HeaderTree implements HeaderView {
   /** How many headers are in the tree. */
   get size(): number {
     return this.#size;
+  }
+
+  /** All headers in the tree, parents first. */
+  forEach(visit: (id: HeaderId) => void): void {
+    for (let id = 0; id < this.#end; id += 1) if (this.#marks.statusOf(id) !== 0) visit(id);
   }
 
   /** Of all headers in the tree, parents first. */
@@ -68,8 +75,11 @@ export class HeaderTree implements HeaderView {
   #join(id: HeaderId, parent: HeaderId): void {
     this.#size += 1;
     this.#end = Math.max(this.#end, id + 1);
-    this.#leaves.delete(parent);
-    this.#leaves.add(id);
+    if (this.#lastLeaf !== parent) {
+      this.#otherLeaves.delete(parent);
+      this.#otherLeaves.add(this.#lastLeaf);
+    }
+    this.#lastLeaf = id;
   }
 
   /**
@@ -197,7 +207,8 @@ export class HeaderTree implements HeaderView {
   }
 
   tips(): readonly HeaderId[] {
-    return [...this.#leaves].sort((a, b) => this.compareWork(b, a) || a - b);
+    const leaves = this.#size === 0 ? [] : [this.#lastLeaf, ...this.#otherLeaves];
+    return leaves.sort((a, b) => this.compareWork(b, a) || a - b);
   }
 
   statusOf(id: HeaderId): number {

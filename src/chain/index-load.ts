@@ -60,7 +60,11 @@ export class IndexLoad {
       addHeader(this.#state, params.genesis.header);
       return;
     }
-    for (const id of inOrder(this.#state)) if (headers.txCountOf(id) > 0) linkBlock(this.#state, id);
+    const order = inOrder(this.#state);
+    for (let i = 0; i < order.length; i += 1) {
+      const id = order[i]!;
+      if (headers.txCountOf(id) > 0) linkBlock(this.#state, id);
+    }
     tree.recomputeBestHeader(0);
   }
 }
@@ -83,13 +87,15 @@ function inOrder({ headers }: ChainState): Uint32Array {
   const order = new Uint32Array(headers.size);
   /** Where the next header of a height goes; one further on, so that the sums below are starts. Heights are dense. */
   const next = new Uint32Array(headers.size + 1);
-  for (const id of headers.ids()) next[headers.heightOf(id) + 1]! += 1;
+  headers.forEach(id => {
+    next[headers.heightOf(id) + 1]! += 1;
+  });
   for (let height = 1; height < next.length; height += 1) next[height]! += next[height - 1]!;
-  for (const id of headers.ids()) {
+  headers.forEach(id => {
     const height = headers.heightOf(id);
     order[next[height]!] = id;
     next[height]! += 1;
-  }
+  });
   const stored = (a: HeaderId, b: HeaderId) =>
     comparePositions(headers.dataPositionOf(a) ?? NOWHERE, headers.dataPositionOf(b) ?? NOWHERE) || a - b;
   for (let start = 0; start < order.length; ) {

@@ -84,5 +84,7 @@ export function* preciousBlock(state: ChainState, id: HeaderId, now: Millisecond
 
 /** Every block that could replace the tip, and the tip. */
 export function addAllCandidates(state: ChainState): void {
-  for (const id of state.headers.ids()) if (state.isConnectable(id)) state.addCandidate(id);
+  state.headers.forEach(id => {
+    if (state.isConnectable(id)) state.addCandidate(id);
+  });
 }
