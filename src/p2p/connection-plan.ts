@@ -66,12 +66,15 @@ export class ConnectionPlan {
   makesExtraBlockRelay = false;
   readonly #context: P2pContext;
   readonly #options: PlanOptions;
+  readonly #outbound: ReadonlyMap<Peer, unknown>;
   #feelerAt: Milliseconds = 0;
   #extraBlockRelayAt: Milliseconds = 0;
   #extraNetworkAt: Milliseconds = 0;
 
-  constructor(context: P2pContext, options: PlanOptions) {
+  /** `outbound`: the peers that we dialed, as they come and go. */
+  constructor(context: P2pContext, options: PlanOptions, outbound: ReadonlyMap<Peer, unknown>) {
     this.#context = context;
+    this.#outbound = outbound;
     this.#options = options;
     this.counts = slotCounts(options.maxConnections, context.options.relayStrategy);
   }
@@ -91,14 +94,14 @@ export class ConnectionPlan {
     const { fullRelay, blockRelay } = this.counts;
     const max = Math.min(fullRelay + blockRelay + FEELERS_MAX, this.#options.maxConnections);
     let taken = dialing;
-    for (const peer of this.#context.peers.values()) if (takesPlace(peer.type)) taken += 1;
+    for (const peer of this.#outbound.keys()) if (takesPlace(peer.type)) taken += 1;
     return taken >= max;
   }
 
-  /** Connections that stand. */
-  count(type: Peer['type'], phase: 'any' | 'ready'): number {
+  /** Connections that stand, of a kind that we dial. */
+  count(type: Dial['type'], phase: 'any' | 'ready'): number {
     let count = 0;
-    for (const peer of this.#context.peers.values())
+    for (const peer of this.#outbound.keys())
       if (peer.type === type && (phase === 'any' || peer.phase === phase)) count += 1;
     return count;
   }
@@ -139,7 +142,7 @@ export class ConnectionPlan {
   /** When it is time to look; with so few slots that the usual ones are not all there, it would only be evicted. */
   #lonelyNetwork(now: Milliseconds): AddressNetwork | undefined {
     if (now < this.#extraNetworkAt || this.counts.fullRelay < FULL_RELAY_MAX) return undefined;
-    const network = lonelyNetwork(this.#context, this.#options.reachableNetworks);
+    const network = lonelyNetwork(this.#context, this.#outbound.keys(), this.#options.reachableNetworks);
     const { random } = this.#context;
     this.#extraNetworkAt =
       now +

@@ -7,17 +7,12 @@ import { MINUTE_MS, type Milliseconds, SECOND_MS } from '../base/clock.ts';
 import { randomBelow } from '../base/random.ts';
 import type { ChainView } from '../chain/chain-view.ts';
 import { SERVICES } from '../wire/messages.ts';
-import {
-  type AddressNetwork,
-  addressKey,
-  hostKey,
-  type NetAddress,
-  type TimedAddress,
-} from '../wire/net-address.ts';
+import { type AddressNetwork, hostKey, type NetAddress, type TimedAddress } from '../wire/net-address.ts';
 import type { Selected } from './address-book.ts';
 import { BAD_PORTS } from './bad-ports.ts';
 import type { P2pContext } from './concern.ts';
-import { isValidHost, netgroupOf, networkOf } from './netgroup.ts';
+import { isSameAddress, isValidHost, netgroupOf, networkOf, type RoutingOptions } from './netgroup.ts';
+import type { Peer, PeerTable } from './peer.ts';
 
 const DRAWS_MAX = 100;
 /** Draws for which recently tried ones, and bad ports, are passed over. */
@@ -43,7 +38,6 @@ export function chooseAddress(
   now: Milliseconds,
 ): TimedAddress | undefined {
   const { addressBook, bans, options, penalties } = context;
-  const connected = new Set([...context.peers.values()].map(peer => addressKey(peer.address)));
   addressBook.resolveCollisions(now);
   const isFeeler = rules.purpose === 'feeler';
   for (let draw = 1; draw <= DRAWS_MAX; draw += 1) {
@@ -61,7 +55,7 @@ export function chooseAddress(
       : hasDesirableServices(address.services, context.chain, now);
     if (!wanted) continue;
     if (draw < BAD_PORT_DRAWS && isInternet(address) && BAD_PORTS.has(address.port)) continue;
-    if (rules.isAdded(address) || connected.has(addressKey(address))) continue;
+    if (rules.isAdded(address) || isConnected(context.peers, address)) continue;
     if (penalties.isDiscouraged(address) || bans.isBanned(address, now)) continue;
     return address;
   }
@@ -83,16 +77,25 @@ export function takeAnchor(
   return undefined;
 }
 
-/** Groups of lasting outbound connections. Anonymity networks have no groups worth the name: there each one counts. */
-export function outboundGroups(context: P2pContext): {
+/** One of the peers is at this address. */
+export function isConnected(peers: PeerTable, address: NetAddress): boolean {
+  for (const peer of peers.values()) if (isSameAddress(peer.address, address)) return true;
+  return false;
+}
+
+/** Groups of lasting connections among `outbound` ones. Anonymity networks have no groups worth the name: there each one counts. */
+export function outboundGroups(
+  outbound: Iterable<Peer>,
+  options: RoutingOptions,
+): {
   readonly taken: ReadonlySet<string>;
   readonly count: number;
 } {
   const taken = new Set<string>();
   let anonymous = 0;
-  for (const { address, type } of context.peers.values()) {
-    if (type === 'inbound' || type === 'addr-fetch' || type === 'feeler') continue;
-    if (isInternet(address)) taken.add(netgroupOf(address, context.options));
+  for (const { address, type } of outbound) {
+    if (type === 'addr-fetch' || type === 'feeler') continue;
+    if (isInternet(address)) taken.add(netgroupOf(address, options));
     else anonymous += 1;
   }
   return { taken, count: taken.size + anonymous };
@@ -103,11 +106,12 @@ export function outboundGroups(context: P2pContext): {
  * controls one network does not control all that we see (Core: MaybePickPreferredNetwork).
  */
 export function lonelyNetwork(
-  { addressBook, options, peers, random }: P2pContext,
+  { addressBook, options, random }: P2pContext,
+  outbound: Iterable<Peer>,
   reachable: ReadonlySet<AddressNetwork>,
 ): AddressNetwork | undefined {
   const taken = new Set<string>();
-  for (const { address, type } of peers.values())
+  for (const { address, type } of outbound)
     if (type === 'outbound-full-relay' || type === 'manual') taken.add(networkOf(address, options));
   const lonely = [...reachable].filter(network => !taken.has(network) && addressBook.countOf(network) > 0);
   return lonely[lonely.length > 1 ? randomBelow(random, lonely.length) : 0];

@@ -31,19 +31,23 @@ export class InboundSlots implements Concern {
     const { outbox, peers, penalties } = this.#context;
     // Though all of them had come in, there would be room.
     if (peers.size < this.#max) return;
-    const others = [...peers.values()].filter(
-      peer => isInbound(peer) && peer.id !== newcomer.id && peer.phase !== 'leaving',
-    );
-    const isScarce = others.length + 1 >= this.#max;
+    let count = 0;
+    for (const peer of peers.values()) if (this.#isOther(peer, newcomer)) count += 1;
+    const isScarce = count + 1 >= this.#max;
     if (isScarce && !newcomer.permissions.has('noban') && penalties.isDiscouraged(newcomer.address)) {
       outbox.disconnect(newcomer, 'discouraged, and slots are scarce');
       return;
     }
-    if (others.length < this.#max) return;
+    if (count < this.#max) return;
+    const others = [...peers.values()].filter(peer => this.#isOther(peer, newcomer));
     const victim = selectPeerToEvict(others.map(peer => this.#candidate(peer)));
     const evicted = victim === undefined ? undefined : peers.get(victim);
     if (evicted) outbox.disconnect(evicted, 'evicted for a new inbound connection');
     else outbox.disconnect(newcomer, 'failed to find an eviction candidate, connection dropped (full)');
+  }
+
+  #isOther(peer: Peer, newcomer: Peer): boolean {
+    return isInbound(peer) && peer.id !== newcomer.id && peer.phase !== 'leaving';
   }
 
   #candidate(peer: Peer): EvictionCandidate {

@@ -5,6 +5,9 @@
 import type { Milliseconds } from '../base/clock.ts';
 import type { Peer } from './peer.ts';
 
+/** In order of their ids, with whether they have shaken hands; without those for private broadcast. */
+export type OutboundPeers = Map<Peer, 'dialed' | 'met'>;
+
 export interface OutboundSlots {
   /** `setnetworkactive`. */
   readonly isNetworkActive: boolean;

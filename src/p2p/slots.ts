@@ -7,7 +7,7 @@
  */
 import { MINUTE_MS, type Milliseconds, SECOND_MS, toUnixSeconds } from '../base/clock.ts';
 import { SERVICES } from '../wire/messages.ts';
-import { addressKey, type NetAddress, type TimedAddress } from '../wire/net-address.ts';
+import type { NetAddress, TimedAddress } from '../wire/net-address.ts';
 import { type AddedNode, AddedNodes } from './added-nodes.ts';
 import type { Concern, P2pContext } from './concern.ts';
 import {
@@ -17,11 +17,11 @@ import {
   takesPlace,
   type WantedConnection,
 } from './connection-plan.ts';
-import { type ChoiceRules, chooseAddress, outboundGroups, takeAnchor } from './dial-choice.ts';
+import { type ChoiceRules, chooseAddress, isConnected, outboundGroups, takeAnchor } from './dial-choice.ts';
 import { type Dial, Dialer, type DialTransport } from './dialer.ts';
 import type { DialTarget, PeerId } from './events.ts';
-import { networkOf } from './netgroup.ts';
-import type { OutboundSlots } from './outbound-slots.ts';
+import { isSameAddress, networkOf } from './netgroup.ts';
+import type { OutboundPeers, OutboundSlots } from './outbound-slots.ts';
 import type { Peer } from './peer.ts';
 import { Seeding, type SeedingOptions } from './seeding.ts';
 import type { Alarm } from './timers.ts';
@@ -66,8 +66,8 @@ export class Slots implements Concern, OutboundSlots {
   readonly #save: Alarm;
   /** How outbound peers were dialed, as long as it may have to be done again. */
   readonly #dials = new Map<PeerId, Dial>();
-  /** Outbound peers whose handshake was done. */
-  readonly #met = new Set<PeerId>();
+  /** Few among many inbound ones, and often counted. */
+  readonly #outbound: OutboundPeers = new Map();
   #isStarted = false;
   #isActive: boolean;
   /** Something changed: at the end of the event, the next dial is set to come soon. */
@@ -80,7 +80,7 @@ export class Slots implements Concern, OutboundSlots {
     this.turn = context.turns.turn();
     this.#context = context;
     this.#options = options;
-    this.#plan = new ConnectionPlan(context, options);
+    this.#plan = new ConnectionPlan(context, options, this.#outbound);
     this.#isActive = options.networkActive;
     this.#anchors = options.anchors.slice(0, ANCHORS_MAX);
     this.#dialer = new Dialer(context);
@@ -129,7 +129,7 @@ export class Slots implements Concern, OutboundSlots {
 
   hasOtherOnNetwork(peer: Peer): boolean {
     const network = networkOf(peer.address, this.#context.options);
-    for (const other of this.#context.peers.values()) {
+    for (const other of this.#outbound.keys()) {
       const counts = other.type === 'outbound-full-relay' || other.type === 'manual';
       if (counts && other.id !== peer.id && networkOf(other.address, this.#context.options) === network)
         return true;
@@ -172,9 +172,8 @@ export class Slots implements Concern, OutboundSlots {
   /** There is nothing to be dialed: it is us, or we are there. */
   isOwnOrConnected(address: NetAddress): boolean {
     if (this.#isOwn(address) || this.#dialer.isDialing({ kind: 'address', address })) return true;
-    const key = addressKey(address);
     const { peers, privatePeers } = this.#context;
-    return [...peers.values(), ...privatePeers.values()].some(peer => addressKey(peer.address) === key);
+    return isConnected(peers, address) || isConnected(privatePeers, address);
   }
 
   /** `setnetworkactive`: when off, all connections end and none is made. */
@@ -193,11 +192,12 @@ export class Slots implements Concern, OutboundSlots {
 
   /** To be dialed first next time: kept at a clean stop. */
   anchors(): TimedAddress[] {
-    const peers = [...this.#context.peers.values()].filter(peer => peer.type === 'block-relay-only');
+    const peers = [...this.#outbound.keys()].filter(peer => peer.type === 'block-relay-only');
     return peers.slice(0, ANCHORS_MAX).map(peer => ({ ...peer.address, services: peer.services, time: 0 }));
   }
 
   onConnected(peer: Peer): void {
+    if (isOutbound(peer)) this.#outbound.set(peer, 'dialed');
     if (!this.#isActive) this.#context.outbox.disconnect(peer, 'network activity is switched off');
     const dial = peer.attempt === undefined ? undefined : this.#dialer.end(peer.attempt);
     if (!dial) return;
@@ -219,18 +219,18 @@ export class Slots implements Concern, OutboundSlots {
   }
 
   onVersion(peer: Peer, now: Milliseconds): void {
-    if (peer.type !== 'inbound' && peer.type !== 'private-broadcast')
-      this.#context.addressBook.good(peer.address, now);
+    if (isOutbound(peer)) this.#context.addressBook.good(peer.address, now);
   }
 
   onHandshakeDone(peer: Peer): void {
-    if (peer.type !== 'inbound' && peer.type !== 'private-broadcast') this.#met.add(peer.id);
+    if (isOutbound(peer)) this.#outbound.set(peer, 'met');
   }
 
   onDisconnected(peer: Peer, now: Milliseconds): void {
     // Of block-relay-only peers, nothing in the book may tell that we were connected.
-    if (this.#met.delete(peer.id) && peer.type !== 'block-relay-only')
+    if (this.#outbound.get(peer) === 'met' && peer.type !== 'block-relay-only')
       this.#context.addressBook.connected(peer.address, now);
+    this.#outbound.delete(peer);
     this.#added.onDisconnected(peer, now);
     this.#connectTo?.onDisconnected(peer, now);
     this.#retryV1(peer);
@@ -315,7 +315,7 @@ export class Slots implements Concern, OutboundSlots {
       return;
     }
     const { type } = wanted;
-    const groups = outboundGroups(this.#context);
+    const groups = outboundGroups(this.#outbound.keys(), this.#context.options);
     const address = this.#choose(wanted, groups.taken, now);
     if (address === undefined) {
       this.#fruitlessRounds += 1;
@@ -351,6 +351,10 @@ export class Slots implements Concern, OutboundSlots {
   }
 
   #isOwn(address: NetAddress): boolean {
-    return this.#options.ownAddresses.some(own => addressKey(own) === addressKey(address));
+    return this.#options.ownAddresses.some(own => isSameAddress(own, address));
   }
+}
+
+function isOutbound(peer: Peer): boolean {
+  return peer.type !== 'inbound' && peer.type !== 'private-broadcast';
 }
