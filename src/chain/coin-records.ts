@@ -3,9 +3,10 @@ import { type BlockHash, binaryToBytes, bytesToHash, type Txid } from '../base/b
 import { Reader, Writer } from '../wire/codec.ts';
 import { outPointIndexAt } from '../wire/tx-cursors.ts';
 import { type Coin, type OutPointKey, outPointKey } from './coin.ts';
-import { readCompressedOutput, readVarInt, writeCompressedOutput, writeVarInt } from './compress.ts';
+import { putVarInt, readCompressedOutput, readVarInt, varIntBytes, writeCompressedOutput, writeVarInt } from './compress.ts'; // biome-ignore format: one list
 
 const COIN_PREFIX = 0x43; // 'C'
+const TXID_BYTES = 32;
 /** All coins lie between these keys. */
 export const COIN_KEYS = { gte: Uint8Array.of(COIN_PREFIX), lt: Uint8Array.of(COIN_PREFIX + 1) } as const;
 /** → the hash of the block that the coins stand at. Absent while a flush is under way. */
@@ -27,20 +28,25 @@ export function coinRecordKey(key: OutPointKey): Uint8Array {
 }
 
 export function coinRecordKeyFor(txid: Txid, index: number): Uint8Array {
-  scratch.reset();
-  scratch.u8(COIN_PREFIX);
-  scratch.hash(txid);
-  writeVarInt(scratch, index);
-  return scratch.finish();
+  const key = newRecordKey(index);
+  for (let i = 0; i < TXID_BYTES; i += 1) key[1 + i] = txid.charCodeAt(i);
+  return key;
 }
 
 /** As `coinRecordKey`, of the outpoint that starts at `start`, as it goes over the wire. */
 export function coinRecordKeyAt(outPoint: Uint8Array, start: number): Uint8Array {
-  scratch.reset();
-  scratch.u8(COIN_PREFIX);
-  scratch.put(outPoint.subarray(start, start + 32));
-  writeVarInt(scratch, outPointIndexAt(outPoint, start));
-  return scratch.finish();
+  const key = newRecordKey(outPointIndexAt(outPoint, start));
+  for (let i = 0; i < TXID_BYTES; i += 1) key[1 + i] = outPoint[start + i]!;
+  return key;
+}
+
+/** All but the txid. */
+function newRecordKey(index: number): Uint8Array {
+  // Most indexes are one byte.
+  const key = new Uint8Array(1 + TXID_BYTES + varIntBytes(index));
+  key[0] = COIN_PREFIX;
+  putVarInt(key, key.length - 1, index);
+  return key;
 }
 
 /** The inverse of `coinRecordKey`. Throws DecodeError. */

@@ -180,10 +180,14 @@ export class CoinTable {
     words[at] = words[at]! & (FLAGS_MASK | IN_USE);
   }
 
-  /** The outpoint's bytes, of which the caller must not keep the array. */
-  outPointOf(row: number): Uint8Array {
-    const start = startOf(row) * 4;
-    return this.#chunkOf(row).bytes.subarray(start, start + OUTPOINT_BYTES);
+  /** Where the row, and so its outpoint, lies: good until the next insertion. */
+  bytesOf(row: number): Uint8Array {
+    return this.#chunkOf(row).bytes;
+  }
+
+  /** Where in these bytes. */
+  startOf(row: number): number {
+    return startOf(row) * 4;
   }
 
   /** Every row in use; rows may be removed meanwhile. */

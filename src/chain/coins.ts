@@ -64,10 +64,9 @@ export class CoinsCache {
   }
 
   /** Takes in what the store has. */
-  load({ txid, index }: OutPoint, coin: Coin): void {
-    putOutPoint(scratch, 0, txid, index);
-    if (this.#table.find(scratch, 0) >= 0) return;
-    this.#table.setCoin(this.#table.insert(scratch, 0), coin, placeOf(coin.scriptPubKey));
+  loadAt(bytes: Uint8Array, start: number, coin: Coin): void {
+    if (this.#table.find(bytes, start) >= 0) return;
+    this.#table.setCoin(this.#table.insert(bytes, start), coin, placeOf(coin.scriptPubKey));
   }
 
   /**
@@ -119,7 +118,7 @@ export class CoinsCache {
     for (const row of table.rows()) {
       const flags = table.flagsOf(row);
       if ((flags & DIRTY) === 0) continue;
-      const key = coinRecordKeyAt(table.outPointOf(row), 0);
+      const key = coinRecordKeyAt(table.bytesOf(row), table.startOf(row));
       if ((flags & SPENT) !== 0) yield { type: 'del', key };
       else yield { type: 'put', key, value: encodeCoin(table.coinOf(row)) };
     }

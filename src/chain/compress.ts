@@ -41,6 +41,22 @@ function writeVarIntPart(w: Writer, value: number, continuation: number): void {
   w.u8((value % 128) | continuation);
 }
 
+/** Bytes that `value` takes. */
+export function varIntBytes(value: number): number {
+  let bytes = 1;
+  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 128) - 1) bytes += 1;
+  return bytes;
+}
+
+/** Puts it where its last byte is at `end`. */
+export function putVarInt(target: Uint8Array, end: number, value: number): void {
+  target[end] = value % 128;
+  for (let rest = value, at = end - 1; rest >= 0x80; at -= 1) {
+    rest = Math.floor(rest / 128) - 1;
+    target[at] = (rest % 128) | 0x80;
+  }
+}
+
 /** Throws DecodeError for values that are no safe integers. */
 export function readVarInt(r: Reader): number {
   let value = 0;
@@ -64,7 +80,7 @@ export function writeCompressedOutput(w: Writer, output: TxOutput): void {
 /** The script is a fresh array. Throws DecodeError. */
 export function readCompressedOutput(r: Reader): TxOutput {
   const value =
-    varIntBytes(r) <= SAFE_VARINT_BYTES
+    varIntBytesAt(r) <= SAFE_VARINT_BYTES
       ? decompressAmount(readVarInt(r))
       : Number(decompressAmountBig(readVarIntBig(r)));
   return { value, scriptPubKey: readCompressedScript(r) };
@@ -135,7 +151,7 @@ function readVarIntBig(r: Reader): bigint {
 }
 
 /** Bytes of the integer that starts here, without moving on. */
-function varIntBytes(r: Reader): number {
+function varIntBytesAt(r: Reader): number {
   let at = r.position;
   while (at < r.end && (r.bytes[at]! & 0x80) !== 0) at += 1;
   return at - r.position + 1;

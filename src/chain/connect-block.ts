@@ -14,12 +14,13 @@ import { StoreError } from '../store/errors.ts';
 import type { Block } from '../wire/block.ts';
 import { encode } from '../wire/codec.ts';
 import type { OutPoint } from '../wire/transaction.ts';
-import { OUTPOINT_BYTES, outPointAt, putIndex, putOutPoint } from '../wire/tx-cursors.ts';
+import { OUTPOINT_BYTES, putIndex, putOutPoint } from '../wire/tx-cursors.ts';
 import type { ChainState } from './chain-state.ts';
 import type { HeaderId } from './chain-view.ts';
 import type { Coin } from './coin.ts';
-import { coinRecordKeyFor, decodeCoin } from './coin-records.ts';
+import { coinRecordKeyAt, coinRecordKeyFor, decodeCoin } from './coin-records.ts';
 import type { FilePosition, ScriptCheck, ScriptFailure, WriterTask } from './effects.ts';
+import { OutPointList } from './out-point-list.ts';
 import { type BlockUndo, blockUndo } from './undo.ts';
 
 /** So much work behind a block, in seconds of mining it, makes it too dear to have its scripts skipped wrongly. */
@@ -143,10 +144,15 @@ function* checkCoins(state: ChainState, parent: HeaderId, block: Block): WriterT
   const { headers, params, coins } = state;
   const txids = new BlockTxids(block);
   const wanted = unknownCoins(state, parent, block, txids);
-  const found = yield* readCoins(state, wanted);
-  found.forEach((coin, i) => {
-    if (coin !== undefined) coins.load(wanted[i]!, coin);
-  });
+  if (wanted.size > 0) {
+    const keys = Array.from({ length: wanted.size }, (_, i) =>
+      coinRecordKeyAt(wanted.bytes, i * OUTPOINT_BYTES),
+    );
+    const records = (yield { kind: 'readCoins', store: state.store, keys }) as (Uint8Array | undefined)[];
+    records.forEach((record, i) => {
+      if (record !== undefined) coins.loadAt(wanted.bytes, i * OUTPOINT_BYTES, decodeCoin(record));
+    });
+  }
   const coinAt = (bytes: Uint8Array, start: number) => coins.getAt(bytes, start) ?? undefined;
   return checkConnect(block, parent, { headers, params, coinAt }, txids);
 }
@@ -157,21 +163,25 @@ function unknownCoins(
   parent: HeaderId,
   block: Block,
   txids: BlockTxids,
-): OutPoint[] {
-  const unknown: OutPoint[] = [];
+): OutPointList {
+  const unknown = new OutPointList();
   const overwrites = needsOverwriteCheck(block.header.hash, parent, { headers, params });
+  const made = new Uint8Array(OUTPOINT_BYTES);
   block.transactions.forEach((tx, position) => {
     if (!tx.isCoinbase) {
       for (const input = tx.inputCursor(); input.next(); ) {
         const { bytes, start } = input;
         if (coins.isKnownAt(bytes, start)) continue;
         const madeBy = txids.find(bytes, start);
-        if (madeBy < 0 || madeBy >= position) unknown.push(outPointAt(bytes, start));
+        if (madeBy < 0 || madeBy >= position) unknown.push(bytes, start);
       }
     }
-    const { txid } = tx;
-    for (let index = 0; overwrites && index < tx.outputCount; index += 1)
-      if (!coins.isKnown({ txid, index })) unknown.push({ txid, index });
+    if (!overwrites) return;
+    putOutPoint(made, 0, tx.txid, 0);
+    for (let index = 0; index < tx.outputCount; index += 1) {
+      putIndex(made, 0, index);
+      if (!coins.isKnownAt(made, 0)) unknown.push(made, 0);
+    }
   });
   return unknown;
 }
