@@ -24,7 +24,7 @@ import { NodeStorage, type SharedCoins } from './storage.ts';
 import type { Trace } from './trace.ts';
 
 /** The coins cache is small: what is in it is there for each node anew. */
-const COINS_CACHE_BYTES = 256 * 1024;
+const COINS_CACHE_BYTES = 64 * 1024;
 const BLOCK_WEIGHT_FULL = 4_000_000;
 
 /** Virtual time that checks take. */
