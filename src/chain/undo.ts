@@ -22,7 +22,8 @@ export const blockUndo: Codec<BlockUndo> = {
         const height = Math.floor(code / 2);
         // Once the version of the transaction; always zero now, and absent for height 0.
         if (height > 0) readVarInt(r);
-        coins.push({ ...readCompressedOutput(r), height, isCoinbase: (code & 1) === 1 });
+        const { value, scriptPubKey } = readCompressedOutput(r);
+        coins.push({ value, scriptPubKey, height, isCoinbase: (code & 1) === 1 });
       }
       spent.push(coins);
     }
