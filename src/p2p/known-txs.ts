@@ -1,11 +1,14 @@
 /**
  * Which peer is known to have which transaction (Core: m_tx_inventory_known_filter, one for each peer). What this node has
  * announced itself stands in one table, with a bit for each peer: a transaction is known to nearly all of them in the end,
- * and a filter for each would take ten times as much and have to be asked one by one. What a peer speaks of that we have
- * not announced is remembered for that peer alone, so that no peer can crowd out what is known of others.
+ * and a filter for each would take ten times as much and have to be asked one by one. So do the last thousand that peers
+ * spoke of and we have not announced (yet); older ones are remembered for each peer alone, so that no peer can crowd out
+ * what is known of others.
  */
+import type { Hash256 } from '../base/bytes.ts';
 import type { Random } from '../base/random.ts';
 import { FilterKeys, RollingFilter } from './bloom.ts';
+import { type Holder, type HolderSet, HolderSets } from './holder-sets.ts';
 
 /** What each peer is known to have (Core: m_tx_inventory_known_filter). */
 const KNOWN = { capacity: 50_000, falsePositiveRate: 0.000_001 } as const;
@@ -14,20 +17,27 @@ const GENERATIONS = 3;
 const PER_GENERATION = KNOWN.capacity / 2;
 const BITS = 32;
 
-/** A place in all masks: given to a peer when it comes, and to another when it has gone. */
-export type Holder = number;
+/** Not announced, and known in one table for all peers: most are announced a second after the first peer spoke of them. */
+const HEARD_MAX = 1_000;
 
 export class KnownTxs {
   readonly #keys: FilterKeys;
   /** Newest first. */
   readonly #announced: Announced[] = [new Announced(1)];
-  /** By holder; what was not announced by us. */
+  /** What peers spoke of before we announced it. */
+  readonly #heard = new HolderSets<Hash256>();
+  /** By holder; older. */
   readonly #others: (RollingFilter | undefined)[] = [];
   readonly #free: Holder[] = [];
   #words = 1;
 
   constructor(random: Random) {
     this.#keys = new FilterKeys(random);
+  }
+
+  /** Holders that there are. */
+  get count(): number {
+    return this.#others.length - this.#free.length;
   }
 
   join(): Holder {
@@ -42,36 +52,51 @@ export class KnownTxs {
 
   leave(holder: Holder): void {
     for (const generation of this.#announced) generation.clear(holder);
+    this.#heard.deleteFromAll(holder);
     this.#others[holder] = undefined;
     this.#free.push(holder);
   }
 
-  /** From now on the transaction has one place for all peers. `hash`: by which peers call it. */
-  announce(hash: string): void {
+  /** Those who spoke of it before know it. `hash`: by which peers call it. */
+  announce(hash: Hash256): void {
     const print = this.#keys.printOf(hash);
     if (this.#find(print)) return;
     if (this.#announced[0]!.size >= PER_GENERATION) {
       this.#announced.unshift(new Announced(this.#words));
       if (this.#announced.length > GENERATIONS) this.#announced.pop();
     }
-    this.#announced[0]!.add(print);
+    const newest = this.#announced[0]!;
+    newest.add(print);
+    const heard = this.#heard.take(hash);
+    if (heard !== undefined) newest.markAll(heard);
+    for (let holder = 0; holder < this.#others.length; holder += 1)
+      if (this.#others[holder]?.has(hash)) newest.mark(holder);
   }
 
-  add(holder: Holder, hash: string): void {
+  add(holder: Holder, hash: Hash256): void {
     const generation = this.#find(this.#keys.printOf(hash));
     if (generation) {
       generation.mark(holder);
       return;
     }
-    const others = this.#others[holder] ?? new RollingFilter(this.#keys, KNOWN);
-    others.add(hash);
-    this.#others[holder] = others;
+    this.#heard.add(hash, holder);
+    if (this.#heard.size > HEARD_MAX) this.#age(this.#heard.oldest()!);
   }
 
-  has(holder: Holder, hash: string): boolean {
+  has(holder: Holder, hash: Hash256): boolean {
     const generation = this.#find(this.#keys.printOf(hash));
-    if (generation?.isMarked(holder)) return true;
-    return this.#others[holder]?.has(hash) === true;
+    if (generation) return generation.isMarked(holder);
+    return this.#heard.has(hash, holder) || this.#others[holder]?.has(hash) === true;
+  }
+
+  #age(hash: Hash256): void {
+    const heard = this.#heard.take(hash)!;
+    for (let holder = 0; holder < this.#others.length; holder += 1) {
+      if (!heard.has(holder)) continue;
+      const others = this.#others[holder] ?? new RollingFilter(this.#keys, KNOWN);
+      others.add(hash);
+      this.#others[holder] = others;
+    }
   }
 
   /** The generation that it stands in, which has it at hand. */
@@ -120,7 +145,7 @@ class Announced {
     return true;
   }
 
-  /** Must not be here yet. */
+  /** Must not be here yet; `mark` speaks of it after. */
   add(print: number): void {
     if (this.#size + 1 > this.#count * LOAD_MAX) this.#rebuild(2 * this.#count, this.#words);
     const high = Math.floor(print / LOW_RANGE) | 0;
@@ -129,6 +154,12 @@ class Announced {
     this.#rows[at] = low;
     this.#rows[at + 1] = high;
     this.#size += 1;
+    this.#at = at;
+    this.#lastPrint = print;
+  }
+
+  markAll({ words }: HolderSet): void {
+    for (let word = 0; word < words.length; word += 1) this.#rows[this.#at + MASK + word]! |= words[word]!;
   }
 
   mark(holder: Holder): void {

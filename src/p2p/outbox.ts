@@ -24,6 +24,8 @@ const NOTHING: readonly P2pEffect[] = [];
 export class Outbox {
   #effects: P2pEffect[] = [];
   readonly #busy = new Map<PeerId, { readonly kind: Operation['kind']; count: number }>();
+  /** Peers with an open operation. */
+  #busyCount = 0;
   #now: Milliseconds = 0;
 
   /** The time of the event that is being handled: what is sent now is sent then. */
@@ -78,20 +80,22 @@ export class Outbox {
     const isOneMoreBlock = open?.kind === 'submitBlock' && operation.kind === 'submitBlock';
     assert(open === undefined || isOneMoreBlock, 'a peer has one open operation at most');
     if (peer.phase === 'leaving') return false;
-    if (open === undefined) this.#busy.set(peer.id, { kind: operation.kind, count: 1 });
-    else open.count += 1;
+    if (open === undefined) {
+      this.#busy.set(peer.id, { kind: operation.kind, count: 1 });
+      this.#busyCount += 1;
+    } else open.count += 1;
     this.#effects.push(operation);
     return true;
   }
 
   /** Nobody has an open operation. */
   get isQuiet(): boolean {
-    return this.#busy.size === 0;
+    return this.#busyCount === 0;
   }
 
   /** It has an open operation. */
   isBusy(peer: Peer): boolean {
-    return this.#busy.has(peer.id);
+    return this.#busyCount > 0 && this.#busy.has(peer.id);
   }
 
   /** What is open of it are blocks, and nothing else. */
@@ -103,11 +107,11 @@ export class Outbox {
   finish(peer: PeerId): void {
     const open = this.#busy.get(peer);
     if (open !== undefined && open.count > 1) open.count -= 1;
-    else this.#busy.delete(peer);
+    else this.forget(peer);
   }
 
   /** It is gone, and nothing of it is open any more. */
   forget(peer: PeerId): void {
-    this.#busy.delete(peer);
+    if (this.#busy.delete(peer)) this.#busyCount -= 1;
   }
 }

@@ -44,7 +44,7 @@ export class PeerFilters implements Concern {
 
   /** The peer has no filter, or this may concern it. */
   isRelevant(peer: Peer, tx: Transaction): boolean {
-    return this.#filters.get(peer.id)?.takesNotice(tx) ?? true;
+    return !peer.hasBloomFilter || (this.#filters.get(peer.id)?.takesNotice(tx) ?? true);
   }
 
   /** Answers a request for a filtered block; a peer without a filter gets nothing. */

@@ -32,21 +32,26 @@ const NEVER = Number.POSITIVE_INFINITY;
 /** The first deadline has moved, and the next is not known yet. */
 const UNKNOWN = Number.NaN;
 
-class Row {
+/** Where the first deadline of all rows stands among those of each. */
+const OF_ALL = 0;
+
+/** Deadlines of one kind, each at a place: whoever has them numbers the places, as low as may be. */
+export class Deadlines {
   /** By place, on the row's clock; Infinity for none. */
   readonly #deadlines: number[] = [];
-  #first = NEVER;
-  readonly #timers: { moved(from: Milliseconds, to: Milliseconds): void };
+  /** The first of each row, on the node's clock: side by side, because they are compared after each event. */
+  readonly #firsts: number[];
+  /** Its own among them. */
+  readonly #row: number;
   readonly #ring: (place: number, now: Milliseconds) => void;
   /** How much its clock is ahead of the node's. */
   #offset: Milliseconds = 0;
 
-  constructor(
-    timers: { moved(from: Milliseconds, to: Milliseconds): void },
-    ring: (place: number, now: Milliseconds) => void,
-  ) {
-    this.#timers = timers;
+  constructor(firsts: number[], ring: (place: number, now: Milliseconds) => void) {
+    this.#firsts = firsts;
+    this.#row = firsts.length;
     this.#ring = ring;
+    firsts.push(NEVER);
   }
 
   /** On the node's clock; Infinity: none. */
@@ -57,12 +62,10 @@ class Row {
   set(place: number, at: Milliseconds): void {
     const deadlines = this.#deadlines;
     while (deadlines.length <= place) deadlines.push(NEVER);
-    const before = deadlines[place]!;
-    const after = at + this.#offset;
-    deadlines[place] = after;
-    if (after <= this.#first) this.#first = after;
-    else if (before === this.#first) this.#first = UNKNOWN;
-    this.#timers.moved(before - this.#offset, at);
+    const before = deadlines[place]! - this.#offset;
+    deadlines[place] = at + this.#offset;
+    moved(this.#firsts, this.#row, before, at);
+    moved(this.#firsts, OF_ALL, before, at);
   }
 
   clear(place: number): void {
@@ -72,33 +75,31 @@ class Row {
   set offset(offset: Milliseconds) {
     if (offset === this.#offset) return;
     this.#offset = offset;
-    if (this.#first !== NEVER) this.#timers.moved(UNKNOWN, UNKNOWN);
+    if (this.#firsts[this.#row] === NEVER) return;
+    this.#firsts[this.#row] = UNKNOWN;
+    this.#firsts[OF_ALL] = UNKNOWN;
   }
 
   get offset(): Milliseconds {
     return this.#offset;
   }
 
-  /** Of all places, on the node's clock. */
-  first(): Milliseconds {
-    if (Number.isNaN(this.#first)) {
-      let first = NEVER;
-      for (const at of this.#deadlines) if (at < first) first = at;
-      this.#first = first;
-    }
-    return this.#first - this.#offset;
+  /** Looks for the first of the row. */
+  findFirst(): void {
+    let first = NEVER;
+    for (const at of this.#deadlines) if (at < first) first = at;
+    this.#firsts[this.#row] = first - this.#offset;
   }
 
   /** Takes back all deadlines up to `now`; `due` is told their places. */
-  takeDue(now: Milliseconds, due: (row: Row, place: number) => void): void {
+  takeDue(now: Milliseconds, due: (row: Deadlines, place: number) => void): void {
     const deadlines = this.#deadlines;
-    const limit = now + this.#offset;
     for (let place = 0; place < deadlines.length; place += 1) {
-      if (deadlines[place]! > limit) continue;
+      if (deadlines[place]! - this.#offset > now) continue;
       deadlines[place] = NEVER;
       due(this, place);
     }
-    this.#first = UNKNOWN;
+    this.#firsts[this.#row] = UNKNOWN;
   }
 
   ring(place: number, now: Milliseconds): void {
@@ -106,13 +107,19 @@ class Row {
   }
 }
 
+/** A deadline has moved, which may have been the first, or be it now. */
+function moved(firsts: number[], at: number, from: Milliseconds, to: Milliseconds): void {
+  if (to <= firsts[at]!) firsts[at] = to;
+  else if (from === firsts[at]) firsts[at] = UNKNOWN;
+}
+
 /** The alarms of one clock. */
 class AlarmRow {
   readonly #rings: ((now: Milliseconds) => void)[] = [];
-  readonly row: Row;
+  readonly row: Deadlines;
 
-  constructor(timers: Timers) {
-    this.row = new Row(timers, (place, now) => this.#rings[place]!(now));
+  constructor(firsts: number[]) {
+    this.row = new Deadlines(firsts, (place, now) => this.#rings[place]!(now));
   }
 
   add(ring: (now: Milliseconds) => void): PlacedAlarm {
@@ -122,10 +129,10 @@ class AlarmRow {
 }
 
 class PlacedAlarm implements Alarm {
-  readonly #row: Row;
+  readonly #row: Deadlines;
   readonly #place: number;
 
-  constructor(row: Row, place: number) {
+  constructor(row: Deadlines, place: number) {
     this.#row = row;
     this.#place = place;
   }
@@ -204,10 +211,10 @@ class Places {
 
 /** An alarm for each peer, of one kind. */
 export class PeerAlarms {
-  readonly #row: Row;
+  readonly #row: Deadlines;
   readonly #places: Places;
 
-  constructor(row: Row, places: Places) {
+  constructor(row: Deadlines, places: Places) {
     this.#row = row;
     this.#places = places;
   }
@@ -229,23 +236,22 @@ export class PeerAlarms {
   }
 }
 
-/** Before it stand the rows of the three clocks. */
-const FIRST_ROW_OF_PEERS = 3;
-
 export class Timers {
-  readonly #node = new AlarmRow(this);
-  readonly #scheduler = new AlarmRow(this);
-  readonly #steady = new AlarmRow(this);
+  /** On the node's clock: that of all rows, then that of each; NaN for one that must be looked for. */
+  readonly #firsts: number[] = [NEVER];
+  readonly #node = new AlarmRow(this.#firsts);
+  readonly #scheduler = new AlarmRow(this.#firsts);
+  readonly #steady = new AlarmRow(this.#firsts);
+  #steadyOffset: Milliseconds = 0;
   readonly #places = new Places();
   /** In the order in which they ring. */
-  readonly #rows: Row[] = [this.#node.row, this.#scheduler.row, this.#steady.row];
-  /** Of all rows, on the node's clock. */
-  #next = NEVER;
+  readonly #rows: Deadlines[] = [this.#node.row, this.#scheduler.row, this.#steady.row];
+  readonly #rowsOfPeers: Deadlines[] = [];
   #runs = 0;
   /** What rings in a run: rows, and a place in each. Empty between runs. */
-  readonly #dueRows: Row[] = [];
+  readonly #dueRows: Deadlines[] = [];
   readonly #duePlaces: number[] = [];
-  readonly #isDue = (row: Row, place: number): void => {
+  readonly #isDue = (row: Deadlines, place: number): void => {
     this.#dueRows.push(row);
     this.#duePlaces.push(place);
   };
@@ -255,11 +261,18 @@ export class Timers {
     return this.#node.add(ring);
   }
 
+  /** As `alarm`, one for each place. */
+  row(ring: (place: number, now: Milliseconds) => void): Deadlines {
+    const row = new Deadlines(this.#firsts, ring);
+    this.#rows.push(row);
+    return row;
+  }
+
   /** As `alarm`, one for each peer. */
   ofPeers<Peer extends Clocked>(ring: (peer: Peer, now: Milliseconds) => void): PeerAlarms {
     const places = this.#places;
-    const row = new Row(this, (place, now) => ring(places.at(place) as Peer, now));
-    this.#rows.push(row);
+    const row = this.row((place, now) => ring(places.at(place) as Peer, now));
+    this.#rowsOfPeers.push(row);
     return new PeerAlarms(row, places);
   }
 
@@ -276,13 +289,15 @@ export class Timers {
   /** The peer is gone, and so are its deadlines. */
   leave(peer: Clocked): void {
     if (peer.timerPlace === NO_PLACE) return;
-    for (let i = FIRST_ROW_OF_PEERS; i < this.#rows.length; i += 1) this.#rows[i]!.clear(peer.timerPlace);
+    for (const row of this.#rowsOfPeers) row.clear(peer.timerPlace);
     this.#places.leave(peer);
   }
 
   /** When the node's clock shows `now`, the steady one shows this. */
   setSteady(now: Milliseconds, steady: Milliseconds): void {
-    this.#steady.row.offset = steady - now;
+    if (steady - now === this.#steadyOffset) return;
+    this.#steadyOffset = steady - now;
+    this.#steady.row.offset = this.#steadyOffset;
   }
 
   /** `mockscheduler`: scheduled alarms ring this much sooner. */
@@ -290,31 +305,30 @@ export class Timers {
     this.#scheduler.row.offset += by;
   }
 
-  /** For rows: a deadline moves, on the node's clock. */
-  moved(from: Milliseconds, to: Milliseconds): void {
-    if (to <= this.#next) this.#next = to;
-    else if (!(from > this.#next)) this.#next = UNKNOWN;
-  }
-
   nextDeadline(): Milliseconds | undefined {
-    if (Number.isNaN(this.#next)) this.#next = this.#findNext();
-    return this.#next === NEVER ? undefined : this.#next;
+    if (Number.isNaN(this.#firsts[OF_ALL])) this.#findNext();
+    const next = this.#firsts[OF_ALL]!;
+    return next === NEVER ? undefined : next;
   }
 
-  #findNext(): Milliseconds {
+  #findNext(): void {
     let next = NEVER;
-    for (const row of this.#rows) {
-      const first = row.first();
-      if (first < next) next = first;
-    }
-    return next;
+    for (let row = 0; row < this.#rows.length; row += 1) next = Math.min(next, this.#firstOf(row));
+    this.#firsts[OF_ALL] = next;
+  }
+
+  /** By its place among `#rows`. */
+  #firstOf(row: number): Milliseconds {
+    if (Number.isNaN(this.#firsts[row + 1])) this.#rows[row]!.findFirst();
+    return this.#firsts[row + 1]!;
   }
 
   /** Rings what is due. What is set meanwhile waits for the next call, even if its time has come. */
   run(now: Milliseconds): void {
     this.#runs += 1;
-    for (const row of this.#rows) if (row.first() <= now) row.takeDue(now, this.#isDue);
-    this.#next = UNKNOWN;
+    for (let row = 0; row < this.#rows.length; row += 1)
+      if (this.#firstOf(row) <= now) this.#rows[row]!.takeDue(now, this.#isDue);
+    this.#firsts[OF_ALL] = UNKNOWN;
     for (let i = 0; i < this.#dueRows.length; i += 1) this.#dueRows[i]!.ring(this.#duePlaces[i]!, now);
     this.#dueRows.length = 0;
     this.#duePlaces.length = 0;

@@ -6,34 +6,31 @@
  * parents before children. A peer gets by `getdata` only what it could have been told of, or what the last block held.
  */
 import type { Hash256, Txid, Wtxid } from '../base/bytes.ts';
-import { MINUTE_MS, type Milliseconds, SECOND_MS } from '../base/clock.ts';
+import { MINUTE_MS, type Milliseconds } from '../base/clock.ts';
 import { MinHeap } from '../base/heap.ts';
-import { randomBelow, randomExponential } from '../base/random.ts';
+import { randomBelow } from '../base/random.ts';
 import type { ChainNotice } from '../chain/effects.ts';
 import { feeAt } from '../mempool/fee-rate.ts';
 import type { MempoolEntry, MempoolNotice, TxResult } from '../mempool/mempool-view.ts';
 import type { Block } from '../wire/block.ts';
 import { INV, INV_COUNT_MAX, type InventoryItem, SERVICES } from '../wire/messages.ts';
-import { addressKey } from '../wire/net-address.ts';
 import type { Transaction } from '../wire/transaction.ts';
 import type { Concern, Handlers, P2pContext } from './concern.ts';
 import type { PeerId } from './events.ts';
 import type { FeeFilters } from './fee-filter.ts';
-import { type Holder, KnownTxs } from './known-txs.ts';
-import { networkOf } from './netgroup.ts';
-import { isInbound, isTxConnection, type Peer, servicesFor } from './peer.ts';
+import { type Holder, HolderSet, HolderSets } from './holder-sets.ts';
+import { InvClocks, isImmediate } from './inv-clocks.ts';
+import { KnownTxs } from './known-txs.ts';
+import { isTxConnection, type Peer, servicesFor } from './peer.ts';
 import type { PeerFilters } from './peer-filters.ts';
 import type { PeerInfo } from './peer-info.ts';
 import { PeerStates } from './peer-states.ts';
 import type { RelayStrategy } from './relay-strategy.ts';
 import type { TxSource } from './serve.ts';
-import type { Alarm, PeerAlarms } from './timers.ts';
+import type { Alarm } from './timers.ts';
 import type { Turn } from './turns.ts';
 import { hashFor, itemFor } from './tx-item.ts';
 
-/** Mean times between two batches (Core: OUTBOUND_INVENTORY_BROADCAST_INTERVAL, INBOUND_…). */
-const OUTBOUND_INTERVAL_MS = 2 * SECOND_MS;
-const INBOUND_INTERVAL_MS = 5 * SECOND_MS;
 /** Transactions in a batch: 14 a second for five seconds, five more for each thousand that wait (Core: INVENTORY_BROADCAST_TARGET, _MAX). */
 const BATCH_TARGET = 70;
 const BATCH_PER_THOUSAND = 5;
@@ -42,42 +39,23 @@ const BATCH_MAX = 1_000;
 const UNBROADCAST_MIN_MS = 10 * MINUTE_MS;
 const UNBROADCAST_SPREAD_MS = 5 * MINUTE_MS;
 
-/** Strikes for all inbound peers of one way in: one alarm, however many of them something waits for. */
-interface SharedClock {
-  next: Milliseconds;
-  readonly waiting: Set<Peer>;
-  readonly alarm: Alarm;
-}
-
-/** What a peer tells us of itself is taken out of what waits for it as long as that is no more than this. */
-const FEW = 64;
-
-interface PeerState {
-  readonly holder: Holder;
-  /** Absent: nothing. Mostly a single one; what the peer knows by then, or what comes twice, drops out when its batch is made. */
-  toSend: Wtxid[] | undefined;
-  /** The one that inbound peers share; outbound ones have none but their own. */
-  readonly sharedClock: SharedClock | undefined;
-  /** The peer's clock. It runs while nothing waits too: only the alarm does not. */
-  nextBatch: Milliseconds;
-  lastBatch: Milliseconds;
-  /** The pool as the last real batch saw it. */
-  lastSequence: number;
-  wantsAll: boolean;
-}
-
 export class TxRelay implements Concern, TxSource {
   readonly #context: P2pContext;
   readonly #feeFilters: FeeFilters;
   readonly #filters: PeerFilters;
-  readonly #states: PeerStates<PeerState>;
-  /** How many peers there are states of. */
-  #listeners = 0;
-  /** Set while something waits for a peer that has a clock of its own, or does not wait for one. */
-  readonly #alarms: PeerAlarms;
-  /** The clocks that inbound peers share, by their way in. */
-  readonly #inboundClocks = new Map<string, SharedClock>();
+  /** Peers that are told of transactions. */
+  readonly #holders: PeerStates<Holder>;
+  readonly #clocks: InvClocks;
   readonly #known: KnownTxs;
+  /** Who is to be told of what. What the peer knows by then drops out when its batch is made. */
+  readonly #waiting = new HolderSets<Wtxid>();
+  /** By holder: how many wait for it, and the pool as its last real batch saw it. */
+  readonly #waitingCount: number[] = [];
+  readonly #lastSequence: number[] = [];
+  /** Of all that is in the pool. */
+  readonly #wantAll = new HolderSet();
+  /** Those who call transactions by their txids. */
+  readonly #byTxid = new HolderSet();
   readonly #strategy: RelayStrategy;
   /** What the strategy holds back, by when it is due; and a waker for the first. */
   readonly #held = new MinHeap<{ readonly id: PeerId; readonly wtxid: Wtxid }>();
@@ -100,10 +78,8 @@ export class TxRelay implements Concern, TxSource {
     },
   ) {
     this.#context = context;
-    this.#states = new PeerStates(context, 'tx-relay');
-    this.#alarms = context.timers.ofPeers<Peer>((peer, now) =>
-      this.#sendBatch(peer, this.#states.get(peer)!, now),
-    );
+    this.#holders = new PeerStates(context, 'tx-relay');
+    this.#clocks = new InvClocks(context, (holder, now) => this.#sendBatch(holder, now));
     this.#known = new KnownTxs(context.random);
     this.#strategy = others.strategy;
     this.#heldAlarm = context.timers.alarm(now => this.#releaseHeld(now));
@@ -122,27 +98,23 @@ export class TxRelay implements Concern, TxSource {
     // With a bloom filter it may want transactions later, whatever its version said (BIP37).
     const mayWantLater = isTxConnection(peer) && (servicesFor(peer, options) & SERVICES.bloom) !== 0n;
     if (!peer.relaysTxs && !mayWantLater) return;
-    const state: PeerState = {
-      holder: this.#known.join(),
-      toSend: undefined,
-      sharedClock: isInbound(peer) ? this.#sharedClockOf(peer) : undefined,
-      nextBatch: now,
-      lastBatch: now,
-      lastSequence: this.#context.mempool.sequence,
-      wantsAll: false,
-    };
-    state.nextBatch = this.#drawNext(state, now);
-    this.#states.set(peer, state);
-    this.#listeners += 1;
+    const holder = this.#known.join();
+    this.#holders.set(peer, holder);
+    this.#clocks.join(holder, peer, now);
+    this.#waitingCount[holder] = 0;
+    this.#lastSequence[holder] = this.#context.mempool.sequence;
+    if (!peer.wtxidRelay) this.#byTxid.add(holder);
   }
 
   onDisconnected(peer: Peer): void {
-    const state = this.#states.get(peer);
-    if (!state) return;
-    this.#stopWaiting(peer, state);
-    this.#known.leave(state.holder);
-    this.#states.delete(peer);
-    this.#listeners -= 1;
+    const holder = this.#holders.get(peer);
+    if (holder === undefined) return;
+    this.#clocks.leave(holder);
+    this.#waiting.deleteFromAll(holder);
+    this.#wantAll.delete(holder);
+    this.#byTxid.delete(holder);
+    this.#known.leave(holder);
+    this.#holders.delete(peer);
   }
 
   onMempool(notice: MempoolNotice, now: Milliseconds): void {
@@ -156,27 +128,28 @@ export class TxRelay implements Concern, TxSource {
   }
 
   describe(peer: Peer): Partial<PeerInfo> {
-    const state = this.#states.get(peer);
-    return state ? { lastInvSequence: state.lastSequence, invToSend: state.toSend?.length ?? 0 } : {};
+    const holder = this.#holders.get(peer);
+    if (holder === undefined) return {};
+    return { lastInvSequence: this.#lastSequence[holder]!, invToSend: this.#waitingCount[holder]! };
   }
 
   /** Queues it for those whom the strategy chooses and who do not know it. */
-  announce(entry: MempoolEntry, now: Milliseconds): void {
-    const { tx } = entry;
+  announce({ tx }: MempoolEntry, now: Milliseconds): void {
+    const clocks = this.#clocks;
     this.#known.announce(tx.wtxid);
-    const delayOf = this.#strategy.begin(this.#listeners);
-    for (const peer of this.#context.peers.values()) {
-      const state = this.#states.get(peer);
-      const delay = state && delayOf(peer);
-      if (state === undefined || delay === undefined) continue;
-      if (!peer.wtxidRelay) this.#known.announce(tx.txid);
-      if (this.#known.has(state.holder, hashFor(peer, tx))) continue;
+    if (!this.#byTxid.isEmpty) this.#known.announce(tx.txid);
+    const delayOf = this.#strategy.begin(this.#known.count);
+    for (let holder = 0; holder < clocks.end; holder += 1) {
+      const peer = clocks.peerOf(holder);
+      const delay = peer && delayOf(peer);
+      if (peer === undefined || delay === undefined) continue;
+      if (this.#known.has(holder, this.#byTxid.has(holder) ? tx.txid : tx.wtxid)) continue;
       if (delay === 'at once') {
-        this.#queue(peer, state, tx.wtxid, now);
-        this.#alarms.set(peer, now);
+        this.#add(holder, tx.wtxid);
+        clocks.hurry(holder, now);
         this.#strategy.told?.(peer);
       } else if (delay > 0) this.#hold(peer, tx.wtxid, now + delay);
-      else this.#queue(peer, state, tx.wtxid, now);
+      else this.#queue(holder, tx.wtxid, now);
     }
   }
 
@@ -184,10 +157,20 @@ export class TxRelay implements Concern, TxSource {
     if (peer !== undefined && result.status === 'accepted') this.#strategy.delivered?.(peer);
   }
 
-  #queue(peer: Peer, state: PeerState, wtxid: Wtxid, now: Milliseconds): void {
-    if (state.toSend === undefined) state.toSend = [wtxid];
-    else state.toSend.push(wtxid);
-    this.#wakeFor(peer, state, now);
+  #queue(holder: Holder, wtxid: Wtxid, now: Milliseconds): void {
+    this.#add(holder, wtxid);
+    this.#clocks.wake(holder, now);
+  }
+
+  #add(holder: Holder, wtxid: Wtxid): void {
+    if (this.#waiting.add(wtxid, holder)) this.#waitingCount[holder]! += 1;
+  }
+
+  /** All that waits for it, in order of coming. */
+  #takeWaiting(holder: Holder): Wtxid[] {
+    if (this.#waitingCount[holder] === 0) return [];
+    this.#waitingCount[holder] = 0;
+    return this.#waiting.deleteFromAll(holder);
   }
 
   #hold(peer: Peer, wtxid: Wtxid, at: Milliseconds): void {
@@ -204,49 +187,53 @@ export class TxRelay implements Concern, TxSource {
       }
       const { id, wtxid } = this.#held.pop()!;
       const peer = this.#context.peers.get(id);
-      const state = peer && this.#states.get(peer);
-      if (state) this.#queue(peer, state, wtxid, now);
+      const holder = peer && this.#holders.get(peer);
+      if (holder !== undefined) this.#queue(holder, wtxid, now);
     }
   }
 
   readonly prefers = (peer: Peer): boolean => this.#strategy.prefers?.(peer) === true;
 
   isKnownTo(peer: Peer, wtxid: Wtxid): boolean {
-    const state = this.#states.get(peer);
-    return state !== undefined && this.#known.has(state.holder, wtxid);
+    const holder = this.#holders.get(peer);
+    return holder !== undefined && this.#known.has(holder, wtxid);
   }
 
   /** By `inv` at once, but for what the peer knows or the pool has no more; after it, the peer may ask for them. */
   tell(peer: Peer, wtxids: readonly Wtxid[], now: Milliseconds): void {
-    const state = this.#states.get(peer);
-    if (!state) return;
+    const holder = this.#holders.get(peer);
+    if (holder === undefined) return;
     const { mempool, outbox } = this.#context;
     const items: InventoryItem[] = [];
     for (const wtxid of wtxids) {
       const entry = mempool.getByWtxid(wtxid);
-      if (!entry || this.#known.has(state.holder, wtxid) || !this.#paysEnough(peer, entry)) continue;
-      this.#known.add(state.holder, wtxid);
+      if (!entry || this.#known.has(holder, wtxid) || !this.#paysEnough(peer, entry)) continue;
+      this.#known.add(holder, wtxid);
       items.push({ type: INV.wtx, hash: wtxid });
     }
     if (items.length === 0) return;
     outbox.send(peer, { command: 'inv', items });
-    state.lastBatch = now;
-    state.lastSequence = mempool.sequence;
+    this.#told(holder, now);
+  }
+
+  #told(holder: Holder, now: Milliseconds): void {
+    this.#clocks.told(holder, now);
+    this.#lastSequence[holder] = this.#context.mempool.sequence;
   }
 
   /** The peer has it, by the hash that it uses. */
   markKnown(peer: Peer, hash: Hash256): void {
-    const state = this.#states.get(peer);
-    if (!state) return;
-    this.#known.add(state.holder, hash);
+    const holder = this.#holders.get(peer);
+    if (holder === undefined) return;
+    this.#known.add(holder, hash);
+    if (this.#waitingCount[holder] === 0) return;
     // Its clock need not strike for what it told us itself.
-    const { toSend } = state;
-    const at = toSend === undefined || toSend.length > FEW ? -1 : toSend.indexOf(hash as Wtxid);
-    if (at < 0) return;
-    toSend!.splice(at, 1);
-    if (toSend!.length > 0) return;
-    state.toSend = undefined;
-    if (!state.wantsAll) this.#stopWaiting(peer, state);
+    const wtxid = this.#byTxid.has(holder)
+      ? this.#context.mempool.get(hash as Txid)?.tx.wtxid
+      : (hash as Wtxid);
+    if (wtxid === undefined || !this.#waiting.delete(wtxid, holder)) return;
+    this.#waitingCount[holder]! -= 1;
+    if (this.#waitingCount[holder] === 0 && !this.#wantAll.has(holder)) this.#clocks.stop(holder);
   }
 
   /**
@@ -254,12 +241,12 @@ export class TxRelay implements Concern, TxSource {
    * not flow. What was unbroadcast is so no longer.
    */
   findForServing(peer: Peer, item: InventoryItem, now: Milliseconds): Transaction | undefined | 'ignored' {
-    const state = this.#states.get(peer);
-    if (!state) return 'ignored';
+    const holder = this.#holders.get(peer);
+    if (holder === undefined) return 'ignored';
     const { mempool, outbox } = this.#context;
     const entry =
       item.type === INV.wtx ? mempool.getByWtxid(item.hash as Wtxid) : mempool.get(item.hash as Txid);
-    if (entry === undefined || !this.#wasTold(peer, state, entry, now)) return this.#inLastBlock(item.hash);
+    if (entry === undefined || !this.#wasTold(peer, holder, entry, now)) return this.#inLastBlock(item.hash);
     if (mempool.unbroadcast().includes(entry.tx.txid))
       outbox.emit({ kind: 'txBroadcast', txid: entry.tx.txid });
     this.#strategy.asked?.(peer);
@@ -267,9 +254,12 @@ export class TxRelay implements Concern, TxSource {
   }
 
   /** It was in the pool when the peer's clock last struck. */
-  #wasTold(peer: Peer, state: PeerState, entry: MempoolEntry, now: Milliseconds): boolean {
-    if (isImmediate(peer) || entry.sequence < state.lastSequence || entry.time < state.lastBatch) return true;
-    return !this.#isWaiting(peer, state) && state.nextBatch <= now && entry.time < state.nextBatch;
+  #wasTold(peer: Peer, holder: Holder, entry: MempoolEntry, now: Milliseconds): boolean {
+    const clocks = this.#clocks;
+    if (isImmediate(peer) || entry.sequence < this.#lastSequence[holder]!) return true;
+    if (entry.time < clocks.lastBatchOf(holder)) return true;
+    const next = clocks.nextBatchOf(holder);
+    return !clocks.isWaiting(holder) && next <= now && entry.time < next;
   }
 
   #inLastBlock(hash: Hash256): Transaction | undefined {
@@ -296,125 +286,56 @@ export class TxRelay implements Concern, TxSource {
         this.#context.outbox.disconnect(peer, 'mempool request with bandwidth limit reached');
       return;
     }
-    const state = this.#states.get(peer);
-    if (!state) return;
-    state.wantsAll = true;
-    this.#wakeFor(peer, state, now);
+    const holder = this.#holders.get(peer);
+    if (holder === undefined) return;
+    this.#wantAll.add(holder);
+    this.#clocks.wake(holder, now);
   }
 
-  #wakeFor(peer: Peer, state: PeerState, now: Milliseconds): void {
-    if (this.#isWaiting(peer, state)) return;
-    if (state.nextBatch <= now) {
-      // It has run on unseen, and what was in the pool then counts as told.
-      state.lastBatch = state.nextBatch;
-      state.nextBatch = this.#drawNext(state, now);
-    }
-    this.#wait(peer, state, now);
-  }
-
-  #isWaiting(peer: Peer, { sharedClock }: PeerState): boolean {
-    return sharedClock?.waiting.has(peer) === true || this.#alarms.at(peer) !== undefined;
-  }
-
-  /** For its next batch. */
-  #wait(peer: Peer, { sharedClock, nextBatch }: PeerState, now: Milliseconds): void {
-    if (isImmediate(peer)) this.#alarms.set(peer, now);
-    else if (sharedClock === undefined) this.#alarms.set(peer, nextBatch);
-    else {
-      const { alarm, waiting } = sharedClock;
-      waiting.add(peer);
-      if (alarm.at === undefined || alarm.at > nextBatch) alarm.set(nextBatch);
-    }
-  }
-
-  #stopWaiting(peer: Peer, { sharedClock }: PeerState): void {
-    this.#alarms.clear(peer);
-    if (sharedClock?.waiting.delete(peer) === true && sharedClock.waiting.size === 0)
-      sharedClock.alarm.clear();
-  }
-
-  #strike({ waiting }: SharedClock, now: Milliseconds): void {
-    const peers = [...waiting];
-    waiting.clear();
-    for (const peer of peers) {
-      const state = this.#states.get(peer)!;
-      // The clock may have been set back meanwhile.
-      if (state.nextBatch > now) this.#wait(peer, state, now);
-      else this.#sendBatch(peer, state, now);
-    }
-  }
-
-  #sharedClockOf(peer: Peer): SharedClock {
-    const key = `${networkOf(peer.address, this.#context.options)} ${addressKey(peer.localAddress)}`;
-    let clock = this.#inboundClocks.get(key);
-    if (clock === undefined) {
-      const alarm = this.#context.timers.alarm(now => this.#strike(this.#inboundClocks.get(key)!, now));
-      clock = { next: 0, waiting: new Set(), alarm };
-      this.#inboundClocks.set(key, clock);
-    }
-    return clock;
-  }
-
-  #drawNext({ sharedClock }: PeerState, now: Milliseconds): Milliseconds {
-    const { random } = this.#context;
-    if (sharedClock === undefined) return now + randomExponential(random, OUTBOUND_INTERVAL_MS);
-    if (sharedClock.next <= now) sharedClock.next = now + randomExponential(random, INBOUND_INTERVAL_MS);
-    return sharedClock.next;
-  }
-
-  #sendBatch(peer: Peer, state: PeerState, now: Milliseconds): void {
-    const { mempool, outbox } = this.#context;
-    state.nextBatch = this.#drawNext(state, now);
-    if (peer.isSendPaused) {
-      this.#wait(peer, state, now);
-      return;
-    }
-    state.sharedClock?.waiting.delete(peer);
+  #sendBatch(holder: Holder, now: Milliseconds): void {
+    const peer = this.#clocks.peerOf(holder)!;
     const items: InventoryItem[] = [];
-    if (state.wantsAll) this.#takeAll(peer, state, items);
-    this.#takeBatch(peer, state, items);
+    if (this.#wantAll.delete(holder)) this.#takeAll(peer, holder, items);
+    this.#takeBatch(peer, holder, items);
     for (let i = 0; i < items.length; i += INV_COUNT_MAX) {
       const isWhole = items.length <= INV_COUNT_MAX;
-      outbox.send(peer, { command: 'inv', items: isWhole ? items : items.slice(i, i + INV_COUNT_MAX) });
+      this.#context.outbox.send(peer, { command: 'inv', items: isWhole ? items : items.slice(i, i + INV_COUNT_MAX) }); // biome-ignore format: one step
     }
-    state.lastBatch = now;
-    state.lastSequence = mempool.sequence;
-    if (state.toSend) this.#wait(peer, state, now);
+    this.#told(holder, now);
+    if (this.#waitingCount[holder]! > 0) this.#clocks.wake(holder, now);
   }
 
   /** The answer to `mempool`. */
-  #takeAll(peer: Peer, state: PeerState, items: InventoryItem[]): void {
-    state.wantsAll = false;
+  #takeAll(peer: Peer, holder: Holder, items: InventoryItem[]): void {
     // All that waits is told now, or is not for this peer.
-    state.toSend = undefined;
+    this.#takeWaiting(holder);
     for (const entry of this.#context.mempool.entries()) {
-      if (this.#paysEnough(peer, entry)) this.#take(peer, state, entry.tx, items);
+      if (this.#paysEnough(peer, entry)) this.#take(peer, holder, entry.tx, items);
     }
   }
 
-  #takeBatch(peer: Peer, state: PeerState, items: InventoryItem[]): void {
+  #takeBatch(peer: Peer, holder: Holder, items: InventoryItem[]): void {
     const { mempool } = this.#context;
-    const { holder, toSend } = state;
-    state.toSend = undefined;
-    if (toSend === undefined || !peer.relaysTxs) return;
+    const wtxids = this.#takeWaiting(holder);
+    if (!peer.relaysTxs) return;
     const waiting: MempoolEntry[] = [];
-    for (const wtxid of toSend.length === 1 ? toSend : new Set(toSend)) {
+    for (const wtxid of wtxids) {
       const entry = mempool.getByWtxid(wtxid);
       if (entry && !this.#known.has(holder, hashFor(peer, entry.tx)) && this.#paysEnough(peer, entry))
         waiting.push(entry);
     }
     if (waiting.length > 1) waiting.sort((a, b) => mempool.compareMiningOrder(a.tx.txid, b.tx.txid));
-    const room = Math.min(BATCH_MAX, BATCH_TARGET + Math.floor(toSend.length / 1_000) * BATCH_PER_THOUSAND);
+    const room = Math.min(BATCH_MAX, BATCH_TARGET + Math.floor(wtxids.length / 1_000) * BATCH_PER_THOUSAND);
     const end = items.length + room;
     let taken = 0;
     while (taken < waiting.length && items.length < end) {
-      this.#take(peer, state, waiting[taken]!.tx, items);
+      this.#take(peer, holder, waiting[taken]!.tx, items);
       taken += 1;
     }
-    if (taken < waiting.length) state.toSend = waiting.slice(taken).map(({ tx }) => tx.wtxid);
+    for (; taken < waiting.length; taken += 1) this.#add(holder, waiting[taken]!.tx.wtxid);
   }
 
-  #take(peer: Peer, { holder }: PeerState, tx: Transaction, items: InventoryItem[]): void {
+  #take(peer: Peer, holder: Holder, tx: Transaction, items: InventoryItem[]): void {
     if (!this.#filters.isRelevant(peer, tx)) return;
     const item = itemFor(peer, tx);
     this.#known.add(holder, item.hash);
@@ -437,9 +358,4 @@ export class TxRelay implements Concern, TxSource {
     const spread = randomBelow(this.#context.random, UNBROADCAST_SPREAD_MS);
     this.#unbroadcast.set(now + UNBROADCAST_MIN_MS + spread);
   }
-}
-
-/** Trusted peers are told at once. */
-function isImmediate(peer: Peer): boolean {
-  return peer.permissions.has('noban');
 }

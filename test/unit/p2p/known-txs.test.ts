@@ -1,8 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import type { Hash256 } from '../../../src/base/bytes.ts';
 import { randomBelow, SeededRandom } from '../../../src/base/random.ts';
-import { type Holder, KnownTxs } from '../../../src/p2p/known-txs.ts';
+import type { Holder } from '../../../src/p2p/holder-sets.ts';
+import { KnownTxs } from '../../../src/p2p/known-txs.ts';
 
-const hashOf = (n: number) => String.fromCharCode(n & 0xff, (n >> 8) & 0xff, (n >> 16) & 0xff, 7).repeat(8);
+const hashOf = (n: number) =>
+  String.fromCharCode(n & 0xff, (n >> 8) & 0xff, (n >> 16) & 0xff, 7).repeat(8) as Hash256;
 
 describe('which peer knows which transaction', () => {
   test.each([1, 2, 3])('is what a set for each peer says, as peers come and go (seed %i)', seed => {

@@ -1,0 +1,187 @@
+/**
+ * When each peer is told of transactions (Core: the timers of SendMessages, NextInvToInbounds in src/net_processing.cpp):
+ * outbound peers have a clock each, inbound peers share one for each way in, or one spy with many connections would see
+ * through it. A clock runs while nothing waits for its peers, too; only the alarm does not.
+ *
+ * What is known of each stands in columns, by holder: all of them are looked at for each transaction, and side by side
+ * they are in a few lines of the processor's cache.
+ */
+import { type Milliseconds, SECOND_MS } from '../base/clock.ts';
+import { randomExponential } from '../base/random.ts';
+import { addressKey } from '../wire/net-address.ts';
+import type { P2pContext } from './concern.ts';
+import type { Holder } from './holder-sets.ts';
+import { networkOf } from './netgroup.ts';
+import { isInbound, type Peer } from './peer.ts';
+import type { Alarm, Deadlines } from './timers.ts';
+
+/** Mean times between two batches (Core: OUTBOUND_INVENTORY_BROADCAST_INTERVAL, INBOUND_…). */
+const OUTBOUND_INTERVAL_MS = 2 * SECOND_MS;
+const INBOUND_INTERVAL_MS = 5 * SECOND_MS;
+
+/** Strikes for all inbound peers of one way in: one alarm, however many of them something waits for. */
+interface SharedClock {
+  next: Milliseconds;
+  /** Holders that wait for it. */
+  waiting: number;
+  readonly alarm: Alarm;
+}
+
+/** What will strike for a holder. */
+const AWAITS = { nothing: 0, alarm: 1, sharedClock: 2 } as const;
+
+export class InvClocks {
+  readonly #context: P2pContext;
+  readonly #strike: (holder: Holder, now: Milliseconds) => void;
+  /** By way in. */
+  readonly #shared = new Map<string, SharedClock>();
+
+  /** undefined: nobody. */
+  readonly #peers: (Peer | undefined)[] = [];
+  /** The clock that it shares; undefined: it has its own. */
+  readonly #clocks: (SharedClock | undefined)[] = [];
+  readonly #awaits: number[] = [];
+  readonly #nextBatch: Milliseconds[] = [];
+  readonly #lastBatch: Milliseconds[] = [];
+  readonly #alarms: Deadlines;
+
+  /** `strike`: the holder's time has come, and nothing will strike for it until it is woken again; its clock goes on. */
+  constructor(context: P2pContext, strike: (holder: Holder, now: Milliseconds) => void) {
+    this.#context = context;
+    this.#strike = strike;
+    this.#alarms = context.timers.row((holder, now) => {
+      this.#awaits[holder] = AWAITS.nothing;
+      this.#strikeFor(holder, now);
+    });
+  }
+
+  /** All holders are below. */
+  get end(): Holder {
+    return this.#peers.length;
+  }
+
+  /** undefined: nobody. */
+  peerOf(holder: Holder): Peer | undefined {
+    return this.#peers[holder];
+  }
+
+  isWaiting(holder: Holder): boolean {
+    return this.#awaits[holder] !== AWAITS.nothing;
+  }
+
+  nextBatchOf(holder: Holder): Milliseconds {
+    return this.#nextBatch[holder]!;
+  }
+
+  lastBatchOf(holder: Holder): Milliseconds {
+    return this.#lastBatch[holder]!;
+  }
+
+  /** It is told now of what there is. */
+  told(holder: Holder, now: Milliseconds): void {
+    this.#lastBatch[holder] = now;
+  }
+
+  join(holder: Holder, peer: Peer, now: Milliseconds): void {
+    // Trusted peers are told at once, by nobody's clock.
+    const clock = isInbound(peer) && !isImmediate(peer) ? this.#sharedClockOf(peer) : undefined;
+    this.#peers[holder] = peer;
+    this.#clocks[holder] = clock;
+    this.#awaits[holder] = AWAITS.nothing;
+    this.#nextBatch[holder] = this.#drawNext(clock, now);
+    this.#lastBatch[holder] = now;
+  }
+
+  leave(holder: Holder): void {
+    this.stop(holder);
+    this.#peers[holder] = undefined;
+    this.#clocks[holder] = undefined;
+  }
+
+  /** Something waits for it. */
+  wake(holder: Holder, now: Milliseconds): void {
+    if (this.isWaiting(holder)) return;
+    const next = this.#nextBatch[holder]!;
+    if (next <= now) {
+      // It has run on unseen, and what was in the pool then counts as told.
+      this.#lastBatch[holder] = next;
+      this.#nextBatch[holder] = this.#drawNext(this.#clocks[holder], now);
+    }
+    this.#wait(holder, now);
+  }
+
+  /** What waits for it is told now, whatever its clock says. */
+  hurry(holder: Holder, now: Milliseconds): void {
+    this.stop(holder);
+    this.#ringAt(holder, now);
+  }
+
+  /** Nothing waits for it any more. */
+  stop(holder: Holder): void {
+    const awaits = this.#awaits[holder];
+    this.#awaits[holder] = AWAITS.nothing;
+    if (awaits === AWAITS.alarm) this.#alarms.clear(holder);
+    if (awaits !== AWAITS.sharedClock) return;
+    const clock = this.#clocks[holder]!;
+    clock.waiting -= 1;
+    if (clock.waiting === 0) clock.alarm.clear();
+  }
+
+  #wait(holder: Holder, now: Milliseconds): void {
+    const clock = this.#clocks[holder];
+    const next = this.#nextBatch[holder]!;
+    if (clock === undefined) {
+      this.#ringAt(holder, isImmediate(this.#peers[holder]!) ? now : next);
+      return;
+    }
+    this.#awaits[holder] = AWAITS.sharedClock;
+    clock.waiting += 1;
+    if (clock.alarm.at === undefined || clock.alarm.at > next) clock.alarm.set(next);
+  }
+
+  #ringAt(holder: Holder, at: Milliseconds): void {
+    this.#awaits[holder] = AWAITS.alarm;
+    this.#alarms.set(holder, at);
+  }
+
+  #strikeAll(clock: SharedClock, now: Milliseconds): void {
+    clock.waiting = 0;
+    for (let holder = 0; holder < this.end; holder += 1) {
+      if (this.#awaits[holder] !== AWAITS.sharedClock || this.#clocks[holder] !== clock) continue;
+      // The clock may have been set back meanwhile.
+      if (this.#nextBatch[holder]! > now) this.#wait(holder, now);
+      else {
+        this.#awaits[holder] = AWAITS.nothing;
+        this.#strikeFor(holder, now);
+      }
+    }
+  }
+
+  #strikeFor(holder: Holder, now: Milliseconds): void {
+    this.#nextBatch[holder] = this.#drawNext(this.#clocks[holder], now);
+    if (this.#peers[holder]!.isSendPaused) this.#wait(holder, now);
+    else this.#strike(holder, now);
+  }
+
+  #sharedClockOf(peer: Peer): SharedClock {
+    const key = `${networkOf(peer.address, this.#context.options)} ${addressKey(peer.localAddress)}`;
+    const known = this.#shared.get(key);
+    if (known !== undefined) return known;
+    const alarm = this.#context.timers.alarm(now => this.#strikeAll(clock, now));
+    const clock: SharedClock = { next: 0, waiting: 0, alarm };
+    this.#shared.set(key, clock);
+    return clock;
+  }
+
+  #drawNext(shared: SharedClock | undefined, now: Milliseconds): Milliseconds {
+    const { random } = this.#context;
+    if (shared === undefined) return now + randomExponential(random, OUTBOUND_INTERVAL_MS);
+    if (shared.next <= now) shared.next = now + randomExponential(random, INBOUND_INTERVAL_MS);
+    return shared.next;
+  }
+}
+
+/** Trusted peers are told at once. */
+export function isImmediate(peer: Peer): boolean {
+  return peer.permissions.has('noban');
+}
