@@ -18,24 +18,20 @@ export class EndOfDataError extends DecodeError {}
 /** Largest value of a length prefix (Core: MAX_SIZE). */
 export const COMPACT_SIZE_MAX = 0x0200_0000;
 
+/** Through which wide integers are put together: a view of each message's bytes would cost more than its nonce. */
+const wideBytes = new Uint8Array(new ArrayBuffer(8));
+const wide = new DataView(wideBytes.buffer);
+
 /** A cursor over bytes. All methods throw DecodeError at the end of the data. */
 export class Reader {
   readonly bytes: Uint8Array;
   position: number;
   readonly end: number;
-  /** Made when a wide integer is read: most messages have none. */
-  #lazyView: DataView | undefined;
 
   constructor(bytes: Uint8Array, start = 0, end = bytes.length) {
     this.bytes = bytes;
     this.position = start;
     this.end = end;
-  }
-
-  get #view(): DataView {
-    const { bytes } = this;
-    this.#lazyView ??= new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    return this.#lazyView;
   }
 
   get remaining(): number {
@@ -77,11 +73,18 @@ export class Reader {
   }
 
   u64(): bigint {
-    return this.#view.getBigUint64(this.advance(8), true);
+    this.#loadWide();
+    return wide.getBigUint64(0, true);
   }
 
   i64(): bigint {
-    return this.#view.getBigInt64(this.advance(8), true);
+    this.#loadWide();
+    return wide.getBigInt64(0, true);
+  }
+
+  #loadWide(): void {
+    const at = this.advance(8);
+    for (let i = 0; i < 8; i += 1) wideBytes[i] = this.bytes[at + i]!;
   }
 
   /** A length prefix in its shortest form; `max` bounds the value. */

@@ -5,7 +5,7 @@
 import { type BlockHash, type Hash256, ZERO_HASH } from '../base/bytes.ts';
 import { block, blockHeader } from './block.ts';
 import {
-  type Allocate, array, blockHash, type Codec, compactSize, DecodeError, encodeBehind, hash256, type Infer, i32, i64, Reader, struct,
+  type Allocate, array, blockHash, type Codec, compactSize, DecodeError, encodeBehind, hash256, type Infer, i64, Reader, struct,
   u8, u16, u32, u64, varBytes, varText, type Writer,
 } from './codec.ts'; // biome-ignore format: one list
 import { compactBlock, txIndexes } from './compact-block.ts';
@@ -69,29 +69,41 @@ const txMessage: Codec<{ readonly tx: Transaction }> = {
   write: (w, v) => transaction.write(w, v.tx),
 };
 
+const userAgentText = varText(USER_AGENT_BYTES_MAX);
+const NO_ADDRESS = { services: 0n, network: 'ipv6', bytes: new Uint8Array(16), port: 0 } as const;
+
 /** Optional tail: peers of old versions stop after `to`, the nonce, the user agent or the height, and nowhere else. */
 const version: Codec<VersionMessage> = {
   read(r) {
-    const head = versionHead.read(r);
-    const isMore = () => r.remaining > 0;
-    const more = isMore() ? versionFrom.read(r) : { nonce: 0n };
-    const userAgent = isMore() ? varText(USER_AGENT_BYTES_MAX).read(r) : '';
-    const startHeight = isMore() ? r.i32() : -1;
-    const relay = isMore() ? r.u8() !== 0 : true;
-    return { ...head, ...more, userAgent, startHeight, relay };
+    const version = r.i32();
+    const services = r.u64();
+    const time = r.i64();
+    const to = serviceAddress.read(r);
+    const from = r.remaining > 0 ? serviceAddress.read(r) : undefined;
+    const nonce = from === undefined ? 0n : r.u64();
+    const userAgent = r.remaining > 0 ? userAgentText.read(r) : '';
+    const startHeight = r.remaining > 0 ? r.i32() : -1;
+    const relay = r.remaining > 0 ? r.u8() !== 0 : true;
+    if (from === undefined) return { version, services, time, to, nonce, userAgent, startHeight, relay };
+    return { version, services, time, to, from, nonce, userAgent, startHeight, relay };
   },
   write(w, v) {
-    versionHead.write(w, v);
-    serviceAddress.write(w, v.from ?? { services: 0n, network: 'ipv6', bytes: new Uint8Array(16), port: 0 });
+    w.i32(v.version);
+    w.u64(v.services);
+    w.i64(v.time);
+    serviceAddress.write(w, v.to);
+    serviceAddress.write(w, v.from ?? NO_ADDRESS);
     w.u64(v.nonce);
-    varText(USER_AGENT_BYTES_MAX).write(w, v.userAgent);
+    userAgentText.write(w, v.userAgent);
     w.i32(v.startHeight);
     w.u8(v.relay ? 1 : 0);
   },
 };
-const versionHead = struct({ version: i32, services: u64, time: i64, to: serviceAddress });
-const versionFrom = struct({ from: serviceAddress, nonce: u64 });
-export interface VersionMessage extends Infer<typeof versionHead> {
+export interface VersionMessage {
+  readonly version: number;
+  readonly services: bigint;
+  readonly time: bigint;
+  readonly to: Infer<typeof serviceAddress>;
   readonly from?: Infer<typeof serviceAddress>;
   readonly nonce: bigint;
   /** Latin1 text, at most 256 bytes. */
