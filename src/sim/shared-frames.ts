@@ -15,8 +15,8 @@ import { BytePool } from './byte-pool.ts';
 import type { FrameReceiver, Frames, SimFrame } from './frames.ts';
 import { NODE_SERVICES } from './node-options.ts';
 
-/** Of so many hashes, what was said of them is kept; then the older half is forgotten. */
-const HASHES_MAX = 10_000;
+/** Of so many, what was said of them is kept; then the older half is forgotten. */
+const SUBJECTS_MAX = 10_000;
 
 type ServiceAddress = Omit<TimedAddress, 'time'>;
 
@@ -46,8 +46,8 @@ class SharedFrame implements SimFrame {
 
 export class SharedFrames implements Frames {
   readonly #pool = new BytePool();
-  /** What many send alike, by the hash that it is about: a handful for each. */
-  readonly #about = new Map<Hash256, SharedFrame[]>();
+  /** What many send alike, by the hash that it is about, or by its command if that is all: a handful for each. */
+  readonly #about = new Map<Hash256 | Command, SharedFrame[]>();
   readonly #blocks = new WeakMap<Uint8Array, SharedFrame>();
   /** Of hosts: each address is known to many nodes. */
   readonly #addressBytes = new Map<string, Uint8Array>();
@@ -67,6 +67,12 @@ export class SharedFrames implements Frames {
         if (headers.length === 1) return this.#known(message, headers[0]!.hash);
         break;
       }
+      case 'verack':
+      case 'wtxidrelay':
+      case 'sendaddrv2':
+      case 'sendheaders':
+      case 'getaddr':
+        return this.#known(message, message.command);
     }
     return this.#create(message.command, encodePayload(message, this.#pool.allocate));
   }
@@ -87,15 +93,15 @@ export class SharedFrames implements Frames {
     return { kind: 'message', peer, message, size: length };
   }
 
-  /** The frame of all who say the same about `hash`. */
-  #known(message: Message, hash: Hash256, itemType = 0): SharedFrame {
+  /** The frame of all who say the same about `subject`. */
+  #known(message: Message, subject: Hash256 | Command, itemType = 0): SharedFrame {
     const { command } = message;
-    const known = this.#about.get(hash);
+    const known = this.#about.get(subject);
     if (known !== undefined)
       for (const frame of known) if (frame.command === command && frame.itemType === itemType) return frame;
     // Alone: what was decoded stays, and would hold back what lay around it.
     const frame = this.#create(command, encodePayload(message), itemType);
-    if (known === undefined) this.#remember(hash, frame);
+    if (known === undefined) this.#remember(subject, frame);
     else known.push(frame);
     return frame;
   }
@@ -112,11 +118,11 @@ export class SharedFrames implements Frames {
     return new SharedFrame(payload, { command, message, defect }, itemType);
   }
 
-  #remember(hash: Hash256, frame: SharedFrame): void {
+  #remember(subject: Hash256 | Command, frame: SharedFrame): void {
     const about = this.#about;
-    about.set(hash, [frame]);
-    if (about.size <= HASHES_MAX) return;
-    let excess = HASHES_MAX >> 1;
+    about.set(subject, [frame]);
+    if (about.size <= SUBJECTS_MAX) return;
+    let excess = SUBJECTS_MAX >> 1;
     for (const old of about.keys()) {
       if (excess === 0) return;
       about.delete(old);
@@ -127,12 +133,10 @@ export class SharedFrames implements Frames {
   #withSharedHosts(message: Message): Message {
     switch (message.command) {
       case 'version': {
-        const { to, from } = message;
-        return {
-          ...message,
-          to: this.#sharedHost(to),
-          ...(from !== undefined && { from: this.#sharedHost(from) }),
-        };
+        const to = this.#sharedHost(message.to);
+        return message.from === undefined
+          ? { ...message, to }
+          : { ...message, to, from: this.#sharedHost(message.from) };
       }
       case 'addr':
       case 'addrv2': {
