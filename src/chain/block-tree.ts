@@ -2,7 +2,9 @@
  * What chainstates have in common: the header tree with what is stored of each block, which blocks wait for others, and
  * how this node validates. There is one chainstate on it, or two while the history below a snapshot is validated.
  */
+
 import type { BlockHash } from '../base/bytes.ts';
+import { LateMap } from '../base/late-map.ts';
 import type { Log } from '../base/log.ts';
 import type { ChainParams } from '../consensus/params.ts';
 import type { Reject } from '../consensus/reject.ts';
@@ -75,11 +77,11 @@ export class BlockTree {
   readonly headers: HeaderTree;
   readonly followers = new Set<Follower>();
   /** Stored blocks that wait for an ancestor's data: parent → children (Core: m_blocks_unlinked). */
-  readonly unlinked = new Map<HeaderId, HeaderId[]>();
+  readonly unlinked = new LateMap<HeaderId, HeaderId[]>();
   /** Why blocks that were stored turned out to be invalid, as far as this process has seen it. */
-  readonly invalidReasons = new Map<HeaderId, Reject>();
+  readonly invalidReasons = new LateMap<HeaderId, Reject>();
   /** Who still needs blocks, by name (Core: m_prune_locks). */
-  readonly pruneLocks = new Map<string, PruneLock>();
+  readonly pruneLocks = new LateMap<string, PruneLock>();
   /** The block files are being read: blocks are stored, and none is connected before that ends (Core: m_blockfiles_indexed). */
   isImporting = false;
   /** Nothing is deleted: who needs old blocks (an index, a history) says so only when the chain has been started. */

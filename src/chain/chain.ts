@@ -53,8 +53,7 @@ export class Chain implements ChainView, HeaderAcceptor {
   #state: ChainState;
   /** The chainstate that validates what lies below a snapshot (history.ts). */
   #history: ChainState | undefined;
-  /** The chain whose blocks have all been validated, whatever lies below the tip: what indexes follow. */
-  readonly validated: ValidatedChain;
+  #validated: ValidatedChain | undefined;
   /** How far soft forks are, at any block. */
   readonly deployments: Deployments;
   readonly #check: BlockTreeCheck;
@@ -70,7 +69,12 @@ export class Chain implements ChainView, HeaderAcceptor {
     };
     this.#state = this.#addChainstate('main');
     this.deployments = deps.deployments ?? new Deployments(this.#tree.headers, deps.params);
-    this.validated = validatedChain(this, () => this.#history ?? this.#state);
+  }
+
+  /** The chain whose blocks have all been validated, whatever lies below the tip: what indexes follow. */
+  get validated(): ValidatedChain {
+    this.#validated ??= validatedChain(this, () => this.#history ?? this.#state);
+    return this.#validated;
   }
 
   get params(): ChainParams {

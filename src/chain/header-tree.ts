@@ -5,9 +5,11 @@
  *
  * Only the writer changes it; everybody else sees `HeaderView`.
  */
+
 import { assert } from '../base/assert.ts';
 import type { BlockHash } from '../base/bytes.ts';
 import type { UnixSeconds } from '../base/clock.ts';
+import { LateSet } from '../base/late-map.ts';
 import type { BlockHeader } from '../wire/block.ts';
 import { BlockMarks, KEPT_WORDS } from './block-marks.ts';
 import { FAILED, HAVE_DATA, HAVE_UNDO, VALID_MASK, VALID_SCRIPTS, VALID_TREE } from './block-status.ts';
@@ -33,7 +35,7 @@ export class HeaderTree implements HeaderView {
   #end = 0;
   /** The header that came last has no children yet; nor have these. Nearly always the one before was its parent. */
   #lastLeaf: HeaderId = -1;
-  readonly #otherLeaves = new Set<HeaderId>();
+  readonly #otherLeaves = new LateSet<HeaderId>();
   /** Groups with headers that changed since the index was last written. */
   readonly #dirty = new Set<number>();
   readonly #heightsInFile = new Map<number, { first: number; last: number }>();

@@ -2,7 +2,9 @@
  * Peers that the user named (`-addnode`, `addnode`, `-connect`): each is dialed until it is connected, and again when it
  * was lost (Core: ThreadOpenAddedConnections, and the start of ThreadOpenConnections, in src/net.cpp).
  */
+
 import { MINUTE_MS, type Milliseconds, SECOND_MS } from '../base/clock.ts';
+import { LateMap } from '../base/late-map.ts';
 import { addressKey, hostKey, type NetAddress } from '../wire/net-address.ts';
 import type { P2pContext } from './concern.ts';
 import { type Dialer, type DialTransport, targetKey } from './dialer.ts';
@@ -30,9 +32,12 @@ export class AddedNodes {
   readonly #dialer: Dialer;
   readonly #mode: 'added' | 'connect';
   /** With the transport that the user chose for it. */
-  readonly #targets = new Map<string, { readonly target: DialTarget; readonly transport?: DialTransport }>();
+  readonly #targets = new LateMap<
+    string,
+    { readonly target: DialTarget; readonly transport?: DialTransport }
+  >();
   /** By the target that was dialed: a name says nothing of the address it has. */
-  readonly #connected = new Map<string, PeerId>();
+  readonly #connected = new LateMap<string, PeerId>();
   readonly #alarm: Alarm;
   #rounds = 0;
   #isActive = false;

@@ -23,7 +23,9 @@ const ATTEMPTS = 4;
 const RANDOM_INDEX = 5;
 const TRIED_SLOT = 6;
 const NEW_COUNT = 7;
-const COLUMNS = 8;
+/** Slots of `new`, 16 bits each, two in a column. */
+const NEW_SLOTS = 8;
+const COLUMNS = NEW_SLOTS + NEW_SLOTS_PER_ADDRESS / 2;
 const NUMBER_MAX = 0xffff_ffff;
 const NO_SLOT = NUMBER_MAX;
 const CAPACITY_INITIAL = 16;
@@ -36,8 +38,6 @@ export class AddressEntries {
   readonly #sources: NetHost[] = [];
   readonly #services: bigint[] = [];
   #numbers = new Uint32Array(CAPACITY_INITIAL * COLUMNS);
-  /** Numbers of slots of `new` have 16 bits. */
-  #newSlots = new Uint16Array(CAPACITY_INITIAL * NEW_SLOTS_PER_ADDRESS);
   readonly #free: EntryId[] = [];
 
   /** It stands nowhere yet. `address`: as the entry says, perhaps by an object that others have too. */
@@ -159,16 +159,17 @@ export class AddressEntries {
   }
 
   newSlotsOf(id: EntryId): Slot[] {
-    const first = id * NEW_SLOTS_PER_ADDRESS;
     const slots = new Array<Slot>(this.newCountOf(id));
-    for (let i = 0; i < slots.length; i += 1) slots[i] = this.#newSlots[first + i]!;
+    for (let i = 0; i < slots.length; i += 1)
+      slots[i] = (this.#get(id, NEW_SLOTS + (i >> 1)) >>> (16 * (i & 1))) & 0xffff;
     return slots;
   }
 
   /** Less than eight before. */
   addNewSlot(id: EntryId, slot: Slot): void {
     const count = this.newCountOf(id);
-    this.#newSlots[id * NEW_SLOTS_PER_ADDRESS + count] = slot;
+    const column = NEW_SLOTS + (count >> 1);
+    this.#set(id, column, (count & 1) === 0 ? slot : ((this.#get(id, column) & 0xffff) | (slot << 16)) >>> 0);
     this.#set(id, NEW_COUNT, count + 1);
   }
 
@@ -195,8 +196,5 @@ export class AddressEntries {
     const numbers = new Uint32Array(capacity * COLUMNS);
     numbers.set(this.#numbers);
     this.#numbers = numbers;
-    const slots = new Uint16Array(capacity * NEW_SLOTS_PER_ADDRESS);
-    slots.set(this.#newSlots);
-    this.#newSlots = slots;
   }
 }

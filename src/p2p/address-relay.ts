@@ -7,7 +7,9 @@
  * is limited by a token bucket. Peers that relay blocks only, and feelers, see none of this; an inbound peer takes part
  * once it has sent anything about addresses.
  */
+
 import { HOUR_MS, MINUTE_MS, type Milliseconds, SECOND_MS, toUnixSeconds } from '../base/clock.ts';
+import { LateMap } from '../base/late-map.ts';
 import { randomBelow, randomExponential, shuffle } from '../base/random.ts';
 import type { SipKey } from '../crypto/siphash.ts';
 import { ADDR_COUNT_MAX, SERVICES } from '../wire/messages.ts';
@@ -90,7 +92,10 @@ export class AddressRelay implements Concern {
   readonly #announcements: PeerAlarms;
   /** Of connections for addresses only. */
   readonly #timeouts: PeerAlarms;
-  readonly #answers = new Map<string, { readonly until: Milliseconds; readonly addresses: TimedAddress[] }>();
+  readonly #answers = new LateMap<
+    string,
+    { readonly until: Milliseconds; readonly addresses: TimedAddress[] }
+  >();
   readonly #key: SipKey;
   readonly #filterKeys: FilterKeys;
 

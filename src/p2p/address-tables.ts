@@ -3,8 +3,10 @@
  * eight of `new`, in one list that random choice runs on, and found by itself. Keeps these in step; what moves, and
  * when, the book says.
  */
+
 import { assert } from '../base/assert.ts';
 import type { UnixSeconds } from '../base/clock.ts';
+import { LateSet } from '../base/late-map.ts';
 import { addressText, type NetAddress } from '../wire/net-address.ts';
 import { AddressEntries, type EntryId, NEW_SLOTS_PER_ADDRESS } from './address-entries.ts';
 import { type AddressEntry, isTerrible } from './address-entry.ts';
@@ -39,7 +41,7 @@ export class AddressTables {
   readonly fresh = new AddressTable();
   readonly tried = new AddressTable();
   /** For the one in their slot of `tried` to be tested. Who gets it, or leaves the book, waits no more. */
-  readonly waiting = new Set<EntryId>();
+  readonly waiting = new LateSet<EntryId>();
   readonly #key: Uint8Array;
   readonly #options: RoutingOptions;
   readonly #all: EntryId[] = [];

@@ -5,6 +5,7 @@
 
 import { compareBytes } from '../base/bytes.ts';
 import { type Milliseconds, toUnixSeconds, type UnixSeconds } from '../base/clock.ts';
+import { LateMap } from '../base/late-map.ts';
 import { DecodeError } from '../wire/codec.ts';
 import { BIP155_NETWORKS, type NetAddress } from '../wire/net-address.ts';
 import { parseSubnet, type Subnet, subnetContains, subnetText } from '../wire/subnet.ts';
@@ -19,7 +20,7 @@ export interface Ban {
 }
 
 export class Bans {
-  readonly #bans = new Map<string, Ban>();
+  readonly #bans = new LateMap<string, Ban>();
 
   constructor(saved: readonly Ban[] = []) {
     for (const ban of saved) this.#bans.set(subnetText(ban.subnet), ban);

@@ -28,7 +28,7 @@ export class BlockKnowledge implements Concern {
   readonly #chain: P2pContext['chain'];
   readonly #known: PeerStates<KnownBlocks>;
   #raised = 0;
-  readonly #readers: Turn[] = [];
+  #readers: readonly Turn[] = [];
 
   constructor(context: P2pContext) {
     this.#chain = context.chain;
@@ -76,7 +76,7 @@ export class BlockKnowledge implements Concern {
 
   /** Whose turn it is when `changes` may have grown. */
   addReader(turn: Turn): void {
-    this.#readers.push(turn);
+    this.#readers = [...this.#readers, turn];
   }
 
   /** Headers were added, or something else changed by which peers are judged. */

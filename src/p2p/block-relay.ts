@@ -8,8 +8,10 @@
  *   want that, by headers to peers that asked for those, at most 8, if they have the block before; else the tip's hash.
  * - The peer that brought the tip is asked to send the next ones at once (compact-peers.ts).
  */
+
 import type { BlockHash } from '../base/bytes.ts';
 import type { Milliseconds } from '../base/clock.ts';
+import { LateMap } from '../base/late-map.ts';
 import type { HeaderId } from '../chain/chain-view.ts';
 import type { BlockResult, ChainNotice } from '../chain/effects.ts';
 import { blockMutation } from '../consensus/block.ts';
@@ -60,9 +62,9 @@ export class BlockRelay implements Concern {
   readonly #recent: RecentBlock;
   readonly #states: PeerStates<RelayState>;
   /** Who sent a block whose validity is not decided yet. */
-  readonly #sources = new Map<BlockHash, Source>();
+  readonly #sources = new LateMap<BlockHash, Source>();
   /** Peers of which a block that is being decided on came as a compact one. */
-  readonly #viaCompact = new Map<PeerId, BlockHash>();
+  readonly #viaCompact = new LateMap<PeerId, BlockHash>();
   /** There may be blocks to announce. */
   #hasNews = false;
   /** Those who have not been asked yet to announce blocks by headers: few, and looked at often. */

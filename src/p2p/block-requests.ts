@@ -2,7 +2,9 @@
  * Which blocks are on their way from whom (Core: mapBlocksInFlight, vBlocksInFlight). A whole block is asked of one peer at
  * a time; up to three may owe us parts of a compact one. When a peer leaves, what it owed can be asked of others.
  */
+
 import type { Milliseconds } from '../base/clock.ts';
+import { LateMap } from '../base/late-map.ts';
 import type { HeaderId } from '../chain/chain-view.ts';
 import type { PartialBlock } from './compact-block.ts';
 import type { Concern, P2pContext } from './concern.ts';
@@ -26,8 +28,8 @@ export class BlockRequests implements Concern {
   readonly #chain: P2pContext['chain'];
   readonly #peers: P2pContext['peers'];
   /** Whoever was asked first is first. */
-  readonly #holders = new Map<HeaderId, PeerId[]>();
-  readonly #owed = new Map<PeerId, OwedBlocks>();
+  readonly #holders = new LateMap<HeaderId, PeerId[]>();
+  readonly #owed = new LateMap<PeerId, OwedBlocks>();
   /** Blocks that came and that the chain has not decided on yet. */
   readonly #processing = new Set<HeaderId>();
   #released = 0;

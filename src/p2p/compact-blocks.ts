@@ -11,6 +11,7 @@
 
 import type { BlockHash } from '../base/bytes.ts';
 import type { Milliseconds } from '../base/clock.ts';
+import { LateMap } from '../base/late-map.ts';
 import type { HeaderId } from '../chain/chain-view.ts';
 import type { BlockResult } from '../chain/effects.ts';
 import { blockProof } from '../consensus/pow.ts';
@@ -52,7 +53,7 @@ export class CompactBlocks implements Concern {
   readonly #others: CompactBlocksDeps;
   readonly #extra = new ExtraTxs();
   /** What came while the chain was deciding on another copy of the block; looked at again after that. */
-  readonly #held = new Map<Peer, CompactBlock>();
+  readonly #held = new LateMap<Peer, CompactBlock>();
 
   constructor(context: P2pContext, others: CompactBlocksDeps) {
     this.#context = context;

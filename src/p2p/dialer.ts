@@ -1,5 +1,7 @@
 /** Connections that we have asked for and that neither stand nor failed yet; each has a number by which the shell answers. */
+
 import { HOUR_MS, SECOND_MS } from '../base/clock.ts';
+import { LateMap } from '../base/late-map.ts';
 import type { Log } from '../base/log.ts';
 import { SERVICES } from '../wire/messages.ts';
 import { addressKey, addressText } from '../wire/net-address.ts';
@@ -23,7 +25,7 @@ export class Dialer {
   readonly #log: Log;
   readonly #addressBook: AddressBook;
   readonly #defaultTransport: DialTransport;
-  readonly #open = new Map<number, Dial>();
+  readonly #open = new LateMap<number, Dial>();
   #attempts = 0;
 
   constructor(context: Pick<P2pContext, 'outbox' | 'options' | 'log' | 'addressBook'>) {

@@ -4,8 +4,10 @@
  * off our chain. Who asks for what was not offered, for too much or for nonsense is disconnected; what the index has not
  * got yet is not answered.
  */
+
 import type { BlockHash } from '../base/bytes.ts';
 import type { Milliseconds } from '../base/clock.ts';
+import { LateMap } from '../base/late-map.ts';
 import { SERVICES } from '../wire/messages.ts';
 import type { Concern, Handlers, P2pContext } from './concern.ts';
 import type { FilterAnswer, FilterRequest, PeerId } from './events.ts';
@@ -24,7 +26,7 @@ const COUNT_MAX: Readonly<Record<FilterRequest['what'], number>> = {
 export class FilterServe implements Concern {
   readonly #context: P2pContext;
   /** What is being read for whom. */
-  readonly #reading = new Map<PeerId, BlockHash>();
+  readonly #reading = new LateMap<PeerId, BlockHash>();
 
   readonly handlers: Handlers = {
     getcfilters: (peer, message) => this.#want(peer, 'filters', message),

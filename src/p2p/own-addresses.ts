@@ -4,6 +4,7 @@
  * and how many have seen us under it. Each peer is told the one that it can reach best; but an address on Tor, I2P or CJDNS
  * is told there only, and no other is told there: nobody shall learn that both are ours.
  */
+import { LateMap } from '../base/late-map.ts';
 import { type Random, randomBelow } from '../base/random.ts';
 import { hostKey, type NetAddress } from '../wire/net-address.ts';
 import { isRoutable, type NetworkClass, networkOf, type RoutingOptions } from './netgroup.ts';
@@ -35,7 +36,7 @@ export class OwnAddresses {
   readonly #random: Random;
   readonly #routing: RoutingOptions;
   readonly #options: OwnAddressOptions;
-  readonly #known = new Map<string, { -readonly [K in keyof OwnAddress]: OwnAddress[K] }>();
+  readonly #known = new LateMap<string, { -readonly [K in keyof OwnAddress]: OwnAddress[K] }>();
 
   constructor(random: Random, routing: RoutingOptions, options: OwnAddressOptions) {
     this.#random = random;

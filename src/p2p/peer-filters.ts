@@ -3,7 +3,9 @@
  * offered with `-peerbloomfilters` only, or to peers with the bloomfilter permission: matching costs us much and the peer
  * little, and tells us what it is after. Who uses them without our offer is disconnected.
  */
+
 import { bytesToBinary } from '../base/bytes.ts';
+import { LateMap } from '../base/late-map.ts';
 import { partialMerkleTree } from '../consensus/partial-merkle-tree.ts';
 import type { Block } from '../wire/block.ts';
 import { SERVICES } from '../wire/messages.ts';
@@ -18,7 +20,7 @@ const ELEMENT_BYTES_MAX = 520;
 
 export class PeerFilters implements Concern {
   readonly #context: P2pContext;
-  readonly #filters = new Map<PeerId, PeerFilter>();
+  readonly #filters = new LateMap<PeerId, PeerFilter>();
 
   constructor(context: P2pContext) {
     this.#context = context;

@@ -10,6 +10,7 @@
 
 import { type Hash256, hashToHex } from '../base/bytes.ts';
 import { MINUTE_MS, type Milliseconds, SECOND_MS } from '../base/clock.ts';
+import { LateMap } from '../base/late-map.ts';
 import { randomBelow, randomU64 } from '../base/random.ts';
 import { INV, INV_WITNESS_TX, type InventoryItem } from '../wire/messages.ts';
 import type { AddressNetwork, TimedAddress } from '../wire/net-address.ts';
@@ -57,7 +58,7 @@ export class PrivateBroadcast implements Concern {
   readonly #options: PrivateBroadcastOptions;
   readonly #slots: Slots;
   readonly #queue = new PrivateQueue();
-  readonly #exchanges = new Map<PeerId, Exchange>();
+  readonly #exchanges = new LateMap<PeerId, Exchange>();
   readonly turn: Turn;
   readonly #next: Alarm;
   /** Of the time that a peer has. */

@@ -3,8 +3,10 @@
  * (Core: src/private_broadcast.cpp). The one that was given to fewest goes next. Nobody is given two: that would tell that
  * they have one author.
  */
+
 import type { Hash256, Wtxid } from '../base/bytes.ts';
 import { MINUTE_MS, type Milliseconds } from '../base/clock.ts';
+import { LateMap } from '../base/late-map.ts';
 import type { NetAddress } from '../wire/net-address.ts';
 import type { Transaction } from '../wire/transaction.ts';
 import type { PeerId } from './events.ts';
@@ -30,8 +32,11 @@ export interface PrivateTransaction {
 }
 
 export class PrivateQueue {
-  readonly #txs = new Map<Wtxid, PrivateTransaction>();
-  readonly #byPeer = new Map<PeerId, { readonly entry: PrivateTransaction; readonly delivery: Delivery }>();
+  readonly #txs = new LateMap<Wtxid, PrivateTransaction>();
+  readonly #byPeer = new LateMap<
+    PeerId,
+    { readonly entry: PrivateTransaction; readonly delivery: Delivery }
+  >();
 
   get size(): number {
     return this.#txs.size;

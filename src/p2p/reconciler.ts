@@ -8,8 +8,10 @@
  * The sketches are real (crypto/pin-sketch.ts). A difference larger than the sketch makes both sides announce all that
  * waits; BIP330's second, larger sketch is not asked for.
  */
+
 import type { Wtxid } from '../base/bytes.ts';
 import { type Milliseconds, SECOND_MS } from '../base/clock.ts';
+import { LateMap } from '../base/late-map.ts';
 import { randomExponential } from '../base/random.ts';
 import { combineSketches, createSketch, decodeSketch } from '../crypto/pin-sketch.ts';
 import { shortTxId } from '../crypto/siphash.ts';
@@ -54,7 +56,7 @@ export interface Announcer {
 export class Reconciler implements Concern {
   readonly #context: P2pContext;
   readonly #agreements: Reconciliation;
-  readonly #links = new Map<PeerId, Link>();
+  readonly #links = new LateMap<PeerId, Link>();
   readonly #alarms: PeerAlarms;
   #announcer: Announcer | undefined;
 

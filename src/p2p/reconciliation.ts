@@ -3,6 +3,7 @@
  * is made with `-txreconciliation`, as in Core: each side offers a salt before verack; both salts together name
  * transactions by few bytes. What comes after it, reconciler.ts does with the relay strategy `reconcile` only.
  */
+import { LateMap } from '../base/late-map.ts';
 import { randomU64 } from '../base/random.ts';
 import { taggedHash } from '../crypto/hashes.ts';
 import type { SipKey } from '../crypto/siphash.ts';
@@ -16,7 +17,7 @@ const RECONCILIATION_VERSION = 1;
 
 export class Reconciliation {
   readonly #context: P2pContext;
-  readonly #states = new Map<PeerId, { readonly ourSalt: bigint; key: SipKey | undefined }>();
+  readonly #states = new LateMap<PeerId, { readonly ourSalt: bigint; key: SipKey | undefined }>();
 
   constructor(context: P2pContext) {
     this.#context = context;

@@ -10,8 +10,10 @@
  * - Compact blocks (BIP152) and some transactions of a block are given near the tip only: who wants older ones cannot make
  *   use of them, and gets the whole block.
  */
+
 import type { BlockHash } from '../base/bytes.ts';
 import { DAY_MS, type Milliseconds, SECOND_MS } from '../base/clock.ts';
+import { LateSet } from '../base/late-map.ts';
 import { randomU64 } from '../base/random.ts';
 import type { HeaderId } from '../chain/chain-view.ts';
 import type { ChainNotice } from '../chain/effects.ts';
@@ -84,7 +86,7 @@ export class Serve implements Concern {
   /** Of those who wait for something. */
   readonly #states: PeerStates<ServeState>;
   /** Peers whose requests were put off to let the shell send. */
-  readonly #putOff = new Set<Peer>();
+  readonly #putOff = new LateSet<Peer>();
   readonly #nextTurn: Alarm;
 
   constructor(

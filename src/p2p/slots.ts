@@ -5,7 +5,9 @@
  *
  * What became of a dial goes into the address book; when it was last tried is noted as the dial begins.
  */
+
 import { MINUTE_MS, type Milliseconds, SECOND_MS, toUnixSeconds } from '../base/clock.ts';
+import { LateMap } from '../base/late-map.ts';
 import { SERVICES } from '../wire/messages.ts';
 import type { NetAddress, TimedAddress } from '../wire/net-address.ts';
 import { type AddedNode, AddedNodes } from './added-nodes.ts';
@@ -65,7 +67,7 @@ export class Slots implements Concern, OutboundSlots {
   readonly #next: Alarm;
   readonly #save: Alarm;
   /** How outbound peers were dialed, as long as it may have to be done again. */
-  readonly #dials = new Map<PeerId, Dial>();
+  readonly #dials = new LateMap<PeerId, Dial>();
   /** Few among many inbound ones, and often counted. */
   readonly #outbound: OutboundPeers = new Map();
   #isStarted = false;
