@@ -25,7 +25,7 @@ export interface Chunk<T> {
   readonly size: number;
 }
 
-interface FeeAndSize {
+export interface FeeAndSize {
   readonly fee: number;
   readonly size: number;
 }

@@ -8,7 +8,7 @@ import type { Milliseconds } from '../base/clock.ts';
 import { MinHeap } from '../base/heap.ts';
 import { type OutPointKey, outPointKey } from '../chain/coin.ts';
 import { type Transaction, WITNESS_SCALE_FACTOR } from '../wire/transaction.ts';
-import { type Chunk, chunksOf, closure, clusterOf, compareRates } from './cluster.ts';
+import { type Chunk, chunksOf, closure, clusterOf, compareRates, type FeeAndSize } from './cluster.ts';
 import { feeRateOf } from './fee-rate.ts';
 import type { MempoolEntry } from './mempool-view.ts';
 
@@ -108,8 +108,13 @@ export class PoolEntry implements MempoolEntry {
     return this.fee + this.feeDelta;
   }
 
+  /** It has no relatives here, so it is a cluster and a chunk by itself, and nothing need be worked out. */
+  get isAlone(): boolean {
+    return this.parents.size === 0 && this.children.size === 0;
+  }
+
   get chunkFeeRate(): number {
-    return chunkFeeRate(this.place.chunk);
+    return chunkFeeRate(chunkOf(this));
   }
 
   /** Where it would be mined; worked out for the whole cluster when first asked. */
@@ -139,8 +144,13 @@ export class PoolEntry implements MempoolEntry {
   }
 }
 
+/** What it would be mined with. */
+function chunkOf(entry: PoolEntry): FeeAndSize {
+  return entry.isAlone ? { fee: entry.modifiedFee, size: entry.weight } : entry.place.chunk;
+}
+
 /** Satoshi per 1000 virtual bytes. */
-export function chunkFeeRate({ fee, size }: Chunk<PoolEntry>): number {
+export function chunkFeeRate({ fee, size }: FeeAndSize): number {
   return feeRateOf(fee, Math.ceil(size / WITNESS_SCALE_FACTOR));
 }
 
@@ -323,9 +333,17 @@ const OUTDATED_MAX = 1_000;
 
 /** Negative when `a` is mined first: better chunk, then cluster by age, then the cluster's own order. */
 export function compareMiningOrder(a: PoolEntry, b: PoolEntry): number {
-  const [left, right] = [a.place, b.place];
-  const byRate = compareRates(left.chunk, right.chunk);
-  return byRate || left.cluster.age - right.cluster.age || left.index - right.index;
+  const byRate = compareRates(chunkOf(a), chunkOf(b));
+  return byRate || ageOf(a) - ageOf(b) || indexOf(a) - indexOf(b);
+}
+
+/** Of its cluster. */
+function ageOf(entry: PoolEntry): number {
+  return entry.isAlone ? entry.order : entry.place.cluster.age;
+}
+
+function indexOf(entry: PoolEntry): number {
+  return entry.isAlone ? 0 : entry.place.index;
 }
 
 /** With the entries themselves. */

@@ -64,7 +64,15 @@ test.each<[string, (planted: ReturnType<typeof scene>) => void, RegExp]>([
   ],
   ['a fee that is not paid', ({ third }) => withValues(third, { fee: 299 }), /pays the fee/],
   ['a parent that is not noted', ({ second }) => (second.parents as Set<PoolEntry>).clear(), /parents are/],
-  ['a child that is not noted', ({ first }) => (first.children as Set<PoolEntry>).clear(), /children are/],
+  [
+    'a child that is not noted',
+    ({ pool, first }) => {
+      // Mined first by itself, too.
+      pool.setFeeDelta(first, 100_000);
+      (first.children as Set<PoolEntry>).clear();
+    },
+    /children are/,
+  ],
   [
     'a child of nobody',
     ({ third, first }) => {
