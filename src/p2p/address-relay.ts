@@ -99,11 +99,15 @@ export class AddressRelay implements Concern {
   readonly #key: SipKey;
   readonly #filterKeys: FilterKeys;
 
-  readonly handlers: Handlers = {
-    addr: (peer, message, now) => this.#heard(peer, message.addresses, now),
-    addrv2: (peer, message, now) => this.#heard(peer, message.addresses, now),
-    getaddr: (peer, _, now) => this.#answer(peer, now),
+  static readonly #handlers: Handlers<AddressRelay> = {
+    addr: (self, peer, message, now) => self.#heard(peer, message.addresses, now),
+    addrv2: (self, peer, message, now) => self.#heard(peer, message.addresses, now),
+    getaddr: (self, peer, _, now) => self.#answer(peer, now),
   };
+
+  get handlers(): Handlers<AddressRelay> {
+    return AddressRelay.#handlers;
+  }
 
   /** `slots` is told when there may be somebody new to dial. */
   constructor(context: P2pContext, slots: { addressesAdded(): void }, options: AddressRelayOptions) {

@@ -95,12 +95,16 @@ export class BlockRelay implements Concern {
     this.#knowledge.addReader(this.turn);
   }
 
-  readonly handlers: Handlers = {
-    sendheaders: peer => {
-      this.#states.get(peer)!.prefersHeaders = true;
+  static readonly #handlers: Handlers<BlockRelay> = {
+    sendheaders: (self, peer) => {
+      self.#states.get(peer)!.prefersHeaders = true;
     },
-    block: (peer, message, now) => this.#received(peer, message.block, now),
+    block: (self, peer, message, now) => self.#received(peer, message.block, now),
   };
+
+  get handlers(): Handlers<BlockRelay> {
+    return BlockRelay.#handlers;
+  }
 
   onConnected(peer: Peer): void {
     this.#states.set(peer, { prefersHeaders: false, toAnnounce: NO_HEADERS });

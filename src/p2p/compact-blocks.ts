@@ -60,10 +60,14 @@ export class CompactBlocks implements Concern {
     this.#others = others;
   }
 
-  readonly handlers: Handlers = {
-    cmpctblock: (peer, message, now) => this.#arrived(peer, message, now),
-    blocktxn: (peer, message, now) => this.#transactionsCame(peer, message, now),
+  static readonly #handlers: Handlers<CompactBlocks> = {
+    cmpctblock: (self, peer, message, now) => self.#arrived(peer, message, now),
+    blocktxn: (self, peer, message, now) => self.#transactionsCame(peer, message, now),
   };
+
+  get handlers(): Handlers<CompactBlocks> {
+    return CompactBlocks.#handlers;
+  }
 
   onDisconnected(peer: Peer): void {
     this.#held.delete(peer);

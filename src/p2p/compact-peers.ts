@@ -36,16 +36,20 @@ export class CompactPeers implements Concern {
     this.#wishes = new PeerStates(context, 'compact-peers');
   }
 
-  readonly handlers: Handlers = {
-    sendcmpct: (peer, { announce, version }) => {
+  static readonly #handlers: Handlers<CompactPeers> = {
+    sendcmpct: (self, peer, { announce, version }) => {
       if (announce > 1) {
-        this.#context.penalties.misbehaving(peer, 'invalid sendcmpct announce field');
+        self.#context.penalties.misbehaving(peer, 'invalid sendcmpct announce field');
         return;
       }
       if (version !== WITNESS_VERSION) return;
-      this.#wishes.set(peer, announce === 1 ? 'at once' : 'when asked');
+      self.#wishes.set(peer, announce === 1 ? 'at once' : 'when asked');
     },
   };
+
+  get handlers(): Handlers<CompactPeers> {
+    return CompactPeers.#handlers;
+  }
 
   onHandshakeDone(peer: Peer): void {
     if (peer.version < COMPACT_BLOCKS_MIN_VERSION) return;

@@ -27,14 +27,17 @@ import type { Timers } from './timers.ts';
 import type { Turn, Turns } from './turns.ts';
 import type { UploadTarget } from './upload-target.ts';
 
-/** Several concerns may listen to one command; each takes its part (blocks or transactions of an `inv`). */
-export type Handlers = {
-  readonly [C in Command]?: (peer: Peer, message: MessageOf<C>, now: Milliseconds) => void;
+/**
+ * What concerns of a class do with messages: functions of the concern itself, so that thousands of simulated nodes share
+ * one table. Several concerns may listen to one command; each takes its part (blocks or transactions of an `inv`).
+ */
+export type Handlers<Self> = {
+  readonly [C in Command]?: (self: Self, peer: Peer, message: MessageOf<C>, now: Milliseconds) => void;
 };
 
 export interface Concern {
   /** Called only after the handshake, but for the handshake's own messages. */
-  readonly handlers?: Handlers;
+  readonly handlers?: Handlers<never>;
   /** The connection stands; nothing is known of the peer but its address. */
   onConnected?(peer: Peer, now: Milliseconds): void;
   /** Its version is known and answered with our verack; its own verack is not here yet. */

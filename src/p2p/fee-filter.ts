@@ -38,12 +38,16 @@ export class FeeFilters implements Concern {
   readonly #states: PeerStates<PeerState>;
   readonly #alarms: PeerAlarms;
 
-  readonly handlers: Handlers = {
-    feefilter: (peer, { feeRate }) => {
-      const state = this.#states.get(peer);
+  static readonly #handlers: Handlers<FeeFilters> = {
+    feefilter: (self, peer, { feeRate }) => {
+      const state = self.#states.get(peer);
       if (state && feeRate >= 0n && feeRate <= BigInt(MONEY_MAX)) state.received = Number(feeRate);
     },
   };
+
+  get handlers(): Handlers<FeeFilters> {
+    return FeeFilters.#handlers;
+  }
 
   constructor(context: P2pContext) {
     this.#context = context;

@@ -28,11 +28,15 @@ export class FilterServe implements Concern {
   /** What is being read for whom. */
   readonly #reading = new LateMap<PeerId, BlockHash>();
 
-  readonly handlers: Handlers = {
-    getcfilters: (peer, message) => this.#want(peer, 'filters', message),
-    getcfheaders: (peer, message) => this.#want(peer, 'hashes', message),
-    getcfcheckpt: (peer, message) => this.#want(peer, 'checkpoints', { ...message, startHeight: 0 }),
+  static readonly #handlers: Handlers<FilterServe> = {
+    getcfilters: (self, peer, message) => self.#want(peer, 'filters', message),
+    getcfheaders: (self, peer, message) => self.#want(peer, 'hashes', message),
+    getcfcheckpt: (self, peer, message) => self.#want(peer, 'checkpoints', { ...message, startHeight: 0 }),
   };
+
+  get handlers(): Handlers<FilterServe> {
+    return FilterServe.#handlers;
+  }
 
   constructor(context: P2pContext) {
     this.#context = context;

@@ -89,20 +89,24 @@ export class Handshake implements Concern {
     return this.#reconciliation;
   }
 
-  readonly handlers: Handlers = {
-    version: (peer, message, now) => this.#version(peer as PeerRecord, message, now),
-    verack: (peer, _message, now) => this.#verack(peer as PeerRecord, now),
-    wtxidrelay: peer => {
-      if (peer.phase === 'ready') this.#context.outbox.disconnect(peer, 'wtxidrelay received after verack');
+  static readonly #handlers: Handlers<Handshake> = {
+    version: (self, peer, message, now) => self.#version(peer as PeerRecord, message, now),
+    verack: (self, peer, _message, now) => self.#verack(peer as PeerRecord, now),
+    wtxidrelay: (self, peer) => {
+      if (peer.phase === 'ready') self.#context.outbox.disconnect(peer, 'wtxidrelay received after verack');
       else if (peer.version >= WTXID_RELAY_VERSION) (peer as PeerRecord).wtxidRelay = true;
     },
-    feature: (peer, message) => this.#feature(peer, message),
-    sendtxrcncl: (peer, message) => this.#reconciliation.take(peer, message),
-    sendaddrv2: peer => {
-      if (peer.phase === 'ready') this.#context.outbox.disconnect(peer, 'sendaddrv2 received after verack');
+    feature: (self, peer, message) => self.#feature(peer, message),
+    sendtxrcncl: (self, peer, message) => self.#reconciliation.take(peer, message),
+    sendaddrv2: (self, peer) => {
+      if (peer.phase === 'ready') self.#context.outbox.disconnect(peer, 'sendaddrv2 received after verack');
       else (peer as PeerRecord).sendAddrV2 = true;
     },
   };
+
+  get handlers(): Handlers<Handshake> {
+    return Handshake.#handlers;
+  }
 
   onConnected(peer: Peer, now: Milliseconds): void {
     const { options, random } = this.#context;

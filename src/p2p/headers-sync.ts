@@ -15,7 +15,7 @@ import type { HeaderId } from '../chain/chain-view.ts';
 import { blockProof, checkProofOfWork } from '../consensus/pow.ts';
 import { Reject } from '../consensus/reject.ts';
 import type { BlockHeader } from '../wire/block.ts';
-import { HEADERS_COUNT_MAX, INV, NO_STOP_HASH } from '../wire/messages.ts';
+import { HEADERS_COUNT_MAX, INV, type InventoryItem, NO_STOP_HASH } from '../wire/messages.ts';
 import type { BlockDownload } from './block-download.ts';
 import type { BlockKnowledge } from './block-knowledge.ts';
 import type { BlockRequests } from './block-requests.ts';
@@ -84,13 +84,19 @@ export class HeadersSync implements Concern {
     this.turn = context.turns.turn();
   }
 
-  readonly handlers: Handlers = {
-    headers: (peer, message, now) => this.#headers(peer, message.headers, now),
-    inv: (peer, message, now) => {
-      const blocks = message.items.filter(item => item.type === INV.block);
-      if (blocks.length > 0) this.#announced(peer, blocks.map(item => item.hash as BlockHash), now); // biome-ignore format: one step
+  static readonly #handlers: Handlers<HeadersSync> = {
+    headers: (self, peer, message, now) => self.#headers(peer, message.headers, now),
+    inv: (self, peer, { items }, now) => {
+      // Nearly all announce transactions.
+      if (!items.some(isBlock)) return;
+      const blocks = items.filter(isBlock);
+      self.#announced(peer, blocks.map(item => item.hash as BlockHash), now); // biome-ignore format: one step
     },
   };
+
+  get handlers(): Handlers<HeadersSync> {
+    return HeadersSync.#handlers;
+  }
 
   onHandshakeDone(peer: Peer): void {
     this.#states.set(peer, {
@@ -397,4 +403,8 @@ export class HeadersSync implements Concern {
       outbox.disconnect(peer, 'headers chain has insufficient work');
     }
   }
+}
+
+function isBlock({ type }: InventoryItem): boolean {
+  return type === INV.block;
 }

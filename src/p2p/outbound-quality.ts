@@ -79,9 +79,13 @@ export class OutboundQuality implements Concern {
     this.#knowledge.addReader(this.turn);
   }
 
-  readonly handlers: Handlers = {
-    headers: peer => this.#maybeProtect(peer),
+  static readonly #handlers: Handlers<OutboundQuality> = {
+    headers: (self, peer) => self.#maybeProtect(peer),
   };
+
+  get handlers(): Handlers<OutboundQuality> {
+    return OutboundQuality.#handlers;
+  }
 
   onHandshakeDone(peer: Peer): void {
     if (!isChosenOutbound(peer)) return;

@@ -26,15 +26,19 @@ export class PeerFilters implements Concern {
     this.#context = context;
   }
 
-  readonly handlers: Handlers = {
-    filterload: (peer, message) => this.#load(peer, message),
-    filteradd: (peer, { data }) => this.#add(peer, data),
-    filterclear: peer => {
-      if (!this.#isOffered(peer, 'filterclear') || !isTxConnection(peer)) return;
-      this.#filters.delete(peer.id);
-      this.#use(peer, false);
+  static readonly #handlers: Handlers<PeerFilters> = {
+    filterload: (self, peer, message) => self.#load(peer, message),
+    filteradd: (self, peer, { data }) => self.#add(peer, data),
+    filterclear: (self, peer) => {
+      if (!self.#isOffered(peer, 'filterclear') || !isTxConnection(peer)) return;
+      self.#filters.delete(peer.id);
+      self.#use(peer, false);
     },
   };
+
+  get handlers(): Handlers<PeerFilters> {
+    return PeerFilters.#handlers;
+  }
 
   onDisconnected(peer: Peer): void {
     this.#filters.delete(peer.id);

@@ -14,6 +14,7 @@ import type { Command, Message } from '../wire/messages.ts';
 import type { TimedAddress } from '../wire/net-address.ts';
 import type { AddressBook } from './address-book.ts';
 import { type Ban, Bans } from './bans.ts';
+import { Circle, type Hook } from './circle.ts';
 import type { P2pCommand, P2pCommandResult } from './commands.ts';
 import type { Concern, P2pContext, P2pOptions } from './concern.ts';
 import { type ConcernOptions, type Concerns, createConcerns } from './create-concerns.ts';
@@ -41,14 +42,6 @@ export interface PeerManagerDeps {
 }
 
 export type PeerManagerOptions = P2pOptions & ConcernOptions;
-
-/** By which concerns are told of what is no message. */
-const HOOKS = [
-  'onConnected', 'onVersion', 'onHandshakeDone', 'onDisconnected', 'describe', 'onSettled', 'onIdle', 'onChain', 'onMempool', 'onBlockProcessed', 'onBlockRead', 'onFiltersRead', 'onTxProcessed',
-  'onPackageProcessed', 'onTxTested', 'onConnectFailed', 'onNamesResolved',
-] as const; // biome-ignore format: one list
-
-type Listener = (peer: Peer, message: Message, now: Milliseconds) => void;
 
 /** Of a chain that is not known yet, nothing is told or learned. */
 const IGNORED_WHILE_LOADING: ReadonlySet<Command> = new Set([
@@ -91,13 +84,16 @@ export class PeerManager {
     this.#context = context;
     this.#concerns = createConcerns(context, options, {
       versionTaken: (peer, now) => {
-        for (const each of this.#circleOf(peer).told.onVersion) each.onVersion(peer, now);
+        const circle = this.#circleOf(peer);
+        for (const place of circle.told.onVersion) circle.concerns[place]!.onVersion(peer, now);
       },
       handshakeDone: (peer, now) => {
-        for (const each of this.#circleOf(peer).told.onHandshakeDone) each.onHandshakeDone(peer, now);
+        const circle = this.#circleOf(peer);
+        for (const place of circle.told.onHandshakeDone) circle.concerns[place]!.onHandshakeDone(peer, now);
       },
     });
-    this.#all = circleOf(this.#concerns.all);
+    this.#all = new Circle(this.#concerns.all);
+    this.#turns.setOrder(this.#all.told.onSettled.map(place => this.#all.concerns[place]!));
   }
 
   /** Tells what happened at `now`, by the steady clock at `steady`; returns what must be done, in order. */
@@ -181,7 +177,7 @@ export class PeerManager {
   }
 
   #settle(now: Milliseconds): readonly P2pEffect[] {
-    this.#turns.settle(this.#all.told.onSettled, now);
+    this.#turns.settle(now);
     return this.#outbox.take();
   }
 
@@ -198,41 +194,42 @@ export class PeerManager {
         this.#connected(event, now);
         return;
       case 'connectFailed':
-        for (const each of this.#all.told.onConnectFailed)
-          each.onConnectFailed(event.attempt, event.reason, now);
+        for (const place of this.#all.told.onConnectFailed)
+          this.#all.concerns[place]!.onConnectFailed(event.attempt, event.reason, now);
         return;
       case 'disconnected':
         this.#disconnected(event, now);
         return;
       case 'namesResolved':
-        for (const each of this.#all.told.onNamesResolved)
-          each.onNamesResolved(event.host, event.addresses, now);
+        for (const place of this.#all.told.onNamesResolved)
+          this.#all.concerns[place]!.onNamesResolved(event.host, event.addresses, now);
         return;
       case 'chain':
-        for (const each of this.#all.told.onChain) each.onChain(event.notice, now);
+        for (const place of this.#all.told.onChain) this.#all.concerns[place]!.onChain(event.notice, now);
         return;
       case 'mempool':
-        for (const each of this.#all.told.onMempool) each.onMempool(event.notice, now);
+        for (const place of this.#all.told.onMempool) this.#all.concerns[place]!.onMempool(event.notice, now);
         return;
       case 'blockProcessed':
-        this.#completed(event.peer, now, this.#all.told.onBlockProcessed, (each, peer) => each.onBlockProcessed(peer, event.hash, event.result, now)); // biome-ignore format: one step
+        this.#completed(event.peer, now, 'onBlockProcessed', (each, peer) => each.onBlockProcessed(peer, event.hash, event.result, now)); // biome-ignore format: one step
         return;
       case 'txProcessed':
-        this.#completed(event.peer, now, this.#all.told.onTxProcessed, (each, peer) => each.onTxProcessed(peer, event.tx, event.result, now)); // biome-ignore format: one step
+        this.#completed(event.peer, now, 'onTxProcessed', (each, peer) => each.onTxProcessed(peer, event.tx, event.result, now)); // biome-ignore format: one step
         return;
       case 'packageProcessed':
-        this.#completed(event.peer, now, this.#all.told.onPackageProcessed, (each, peer) => each.onPackageProcessed(peer, event.txs, event.result, now)); // biome-ignore format: one step
+        this.#completed(event.peer, now, 'onPackageProcessed', (each, peer) => each.onPackageProcessed(peer, event.txs, event.result, now)); // biome-ignore format: one step
         return;
       case 'txTested':
-        for (const each of this.#all.told.onTxTested) each.onTxTested(event.tx, event.isAcceptable, now);
+        for (const place of this.#all.told.onTxTested)
+          this.#all.concerns[place]!.onTxTested(event.tx, event.isAcceptable, now);
         return;
       case 'blockRead':
-        this.#completed(event.peer, now, this.#all.told.onBlockRead, (each, peer) => {
+        this.#completed(event.peer, now, 'onBlockRead', (each, peer) => {
           if (peer !== undefined) each.onBlockRead(peer, event.hash, event.raw, now);
         });
         return;
       case 'filtersRead':
-        this.#completed(event.peer, now, this.#all.told.onFiltersRead, (each, peer) => {
+        this.#completed(event.peer, now, 'onFiltersRead', (each, peer) => {
           if (peer !== undefined) each.onFiltersRead(peer, event.answer, now);
         });
         return;
@@ -309,17 +306,16 @@ export class PeerManager {
       log.debug('net', () => `Ignoring ${command} from peer=${peer.id} while importing/reindexing`);
       return;
     }
-    const listeners = this.#circleOf(peer).listeners.get(command);
-    if (listeners === undefined) return;
-    for (const listener of listeners) {
+    const circle = this.#circleOf(peer);
+    for (const { place, handle } of circle.listenersTo(command)) {
       if (peer.phase === 'leaving') return;
-      listener(peer, message, now);
+      handle(circle.concerns[place]!, peer, message, now);
     }
   }
 
   #circleOf(peer: Peer): Circle {
     if (peer.type !== 'private-broadcast') return this.#all;
-    this.#privateCircle ??= circleOf(this.#concerns.ofPrivatePeers);
+    this.#privateCircle ??= new Circle(this.#concerns.ofPrivatePeers);
     return this.#privateCircle;
   }
 
@@ -329,7 +325,8 @@ export class PeerManager {
     (peer.type === 'private-broadcast' ? this.#private : this.#usual).set(peer.id, peer);
     const isBanned = peer.type === 'inbound' && this.#context.bans.isBanned(peer.address, now);
     if (isBanned && !peer.permissions.has('noban')) this.#outbox.disconnect(peer, 'banned');
-    for (const each of this.#circleOf(peer).told.onConnected) each.onConnected(peer, now);
+    const circle = this.#circleOf(peer);
+    for (const place of circle.told.onConnected) circle.concerns[place]!.onConnected(peer, now);
   }
 
   #disconnected(
@@ -344,19 +341,21 @@ export class PeerManager {
     this.#usual.delete(id);
     this.#private.delete(id);
     this.#outbox.forget(id);
-    for (const each of this.#circleOf(peer).told.onDisconnected) each.onDisconnected(peer, now);
+    const circle = this.#circleOf(peer);
+    for (const place of circle.told.onDisconnected) circle.concerns[place]!.onDisconnected(peer, now);
     this.#timers.leave(peer);
   }
 
-  #completed<Told>(
+  /** An operation of the peer has ended, of which those are told who have the hook. */
+  #completed(
     id: PeerId,
     now: Milliseconds,
-    told: readonly Told[],
-    tell: (concern: Told, peer: Peer | undefined) => void,
+    hook: Hook,
+    tell: (concern: Required<Concern>, peer: Peer | undefined) => void,
   ): void {
     this.#outbox.finish(id);
     const peer = this.#peers.get(id);
-    for (const concern of told) tell(concern, peer);
+    for (const place of this.#all.told[hook]) tell(this.#all.concerns[place]!, peer);
     if (peer !== undefined) this.#idle(peer, now);
   }
 
@@ -364,45 +363,15 @@ export class PeerManager {
   #idle(peer: Peer, now: Milliseconds): void {
     // What those of a private peer do is done at once.
     if (peer.type === 'private-broadcast') return;
-    for (const concern of this.#all.told.onIdle) {
+    for (const place of this.#all.told.onIdle) {
       if (peer.phase !== 'ready' || this.#outbox.isBusy(peer)) return;
-      concern.onIdle(peer, now);
+      this.#all.concerns[place]!.onIdle(peer, now);
     }
   }
 
   #describe(peer: Peer, now: Milliseconds): PeerInfo {
     const info = describeConnection(peer);
-    return Object.assign(info, ...this.#circleOf(peer).told.describe.map(each => each.describe(peer, now)));
+    const { told, concerns } = this.#circleOf(peer);
+    return Object.assign(info, ...told.describe.map(place => concerns[place]!.describe(peer, now)));
   }
-}
-
-type Hook = (typeof HOOKS)[number];
-/** Some concerns, in their order: who is told of each kind of event, and who listens to each command, which is looked up for every message. */
-interface Circle {
-  readonly told: Told;
-  readonly listeners: ReadonlyMap<Message['command'], readonly Listener[]>;
-}
-
-/** Concerns that have the method. */
-type Told = { readonly [H in Hook]: readonly Required<Pick<Concern, H | 'turn'>>[] };
-
-function circleOf(concerns: readonly Concern[]): Circle {
-  return { told: toldOf(concerns), listeners: listenersOf(concerns) };
-}
-
-function toldOf(concerns: readonly Concern[]): Told {
-  const having = (hook: Hook) => concerns.filter(concern => concern[hook] !== undefined);
-  return Object.fromEntries(HOOKS.map(hook => [hook, having(hook)])) as unknown as Told;
-}
-
-function listenersOf(concerns: readonly Concern[]): Map<Message['command'], Listener[]> {
-  const listeners = new Map<Message['command'], Listener[]>();
-  for (const { handlers } of concerns) {
-    for (const [command, handler] of Object.entries(handlers ?? {})) {
-      const before = listeners.get(command as Message['command']) ?? [];
-      // Exactly as long as it is: pushing and spreading make room for sixteen more.
-      listeners.set(command as Message['command'], before.concat(handler as Listener));
-    }
-  }
-  return listeners;
 }

@@ -38,13 +38,17 @@ export class Ping implements Concern {
     this.#alarms = context.timers.ofPeers<Peer>((peer, now) => this.#check(peer, now));
   }
 
-  readonly handlers: Handlers = {
-    ping: (peer, { nonce }) => {
+  static readonly #handlers: Handlers<Ping> = {
+    ping: (self, peer, { nonce }) => {
       if (peer.version > NO_NONCE_VERSION && nonce !== undefined)
-        this.#context.outbox.send(peer, { command: 'pong', nonce });
+        self.#context.outbox.send(peer, { command: 'pong', nonce });
     },
-    pong: (peer, message, now) => this.#pong(peer, message, now),
+    pong: (self, peer, message, now) => self.#pong(peer, message, now),
   };
+
+  get handlers(): Handlers<Ping> {
+    return Ping.#handlers;
+  }
 
   onHandshakeDone(peer: Peer, now: Milliseconds): void {
     this.#states.set(peer, { nonce: undefined, start: 0, lastPing: undefined });

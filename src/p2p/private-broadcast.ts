@@ -72,15 +72,19 @@ export class PrivateBroadcast implements Concern {
   /** Tor has worked once: then other networks are reached through it too. */
   #hasMetTor = false;
 
-  readonly handlers: Handlers = {
-    getdata: (peer, { items }, now) => {
-      if (peer.type === 'private-broadcast') this.#asked(peer, items, now);
+  static readonly #handlers: Handlers<PrivateBroadcast> = {
+    getdata: (self, peer, { items }, now) => {
+      if (peer.type === 'private-broadcast') self.#asked(peer, items, now);
     },
-    pong: (peer, { nonce }, now) => {
-      if (peer.type === 'private-broadcast') this.#confirmed(peer, nonce, now);
+    pong: (self, peer, { nonce }, now) => {
+      if (peer.type === 'private-broadcast') self.#confirmed(peer, nonce, now);
     },
-    tx: (peer, { tx }, now) => this.#cameBack(peer, tx, now),
+    tx: (self, peer, { tx }, now) => self.#cameBack(peer, tx, now),
   };
+
+  get handlers(): Handlers<PrivateBroadcast> {
+    return PrivateBroadcast.#handlers;
+  }
 
   constructor(context: P2pContext, slots: Slots, options: PrivateBroadcastOptions) {
     this.#context = context;

@@ -60,11 +60,15 @@ export class Reconciler implements Concern {
   readonly #alarms: PeerAlarms;
   #announcer: Announcer | undefined;
 
-  readonly handlers: Handlers = {
-    reqrecon: (peer, message) => this.#asked(peer, message),
-    sketch: (peer, message, now) => this.#answered(peer, message, now),
-    reconcildiff: (peer, message, now) => this.#settled(peer, message, now),
+  static readonly #handlers: Handlers<Reconciler> = {
+    reqrecon: (self, peer, message) => self.#asked(peer, message),
+    sketch: (self, peer, message, now) => self.#answered(peer, message, now),
+    reconcildiff: (self, peer, message, now) => self.#settled(peer, message, now),
   };
+
+  get handlers(): Handlers<Reconciler> {
+    return Reconciler.#handlers;
+  }
 
   constructor(context: P2pContext, agreements: Reconciliation) {
     this.#context = context;

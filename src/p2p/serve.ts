@@ -113,12 +113,16 @@ export class Serve implements Concern {
     });
   }
 
-  readonly handlers: Handlers = {
-    getdata: (peer, { items }, now) => this.#want(peer, items, now),
-    getblocktxn: (peer, message, now) => this.#getBlockTxn(peer, message, now),
-    getheaders: (peer, message) => this.#getHeaders(peer, message),
-    getblocks: (peer, message) => this.#getBlocks(peer, message),
+  static readonly #handlers: Handlers<Serve> = {
+    getdata: (self, peer, { items }, now) => self.#want(peer, items, now),
+    getblocktxn: (self, peer, message, now) => self.#getBlockTxn(peer, message, now),
+    getheaders: (self, peer, message) => self.#getHeaders(peer, message),
+    getblocks: (self, peer, message) => self.#getBlocks(peer, message),
   };
+
+  get handlers(): Handlers<Serve> {
+    return Serve.#handlers;
+  }
 
   onDisconnected(peer: Peer): void {
     this.#states.delete(peer);

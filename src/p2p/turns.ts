@@ -4,45 +4,54 @@
  */
 import type { Milliseconds } from '../base/clock.ts';
 
+/** Who has turns. */
+interface Settling {
+  readonly turn: Turn;
+  onSettled(now: Milliseconds): void;
+}
+
 /** A concern's own. Asked for, for a start. */
 export class Turn {
-  #isAsked = true;
   readonly #turns: Turns;
+  /** Among all turns, as a bit. */
+  bit = 0;
 
   constructor(turns: Turns) {
     this.#turns = turns;
-    turns.isAnyAsked = true;
   }
 
   /** `onSettled` is to be called at the end of this event; from within it, or when it has passed: of the next one. */
   ask(): void {
-    this.#isAsked = true;
-    this.#turns.isAnyAsked = true;
-  }
-
-  /** Whether it was asked for since the last call. */
-  take(): boolean {
-    const wasAsked = this.#isAsked;
-    this.#isAsked = false;
-    return wasAsked;
+    this.#turns.asked |= this.bit;
   }
 }
 
 export class Turns {
-  /** Nearly always false. */
-  isAnyAsked = false;
+  /** A bit for each that is asked for; nearly always none. */
+  asked = 0;
+  #order: readonly Settling[] = [];
 
   turn(): Turn {
     return new Turn(this);
   }
 
-  /** Calls those of `order` who asked, in that order. */
-  settle(
-    order: readonly { readonly turn: Turn; onSettled(now: Milliseconds): void }[],
-    now: Milliseconds,
-  ): void {
-    if (!this.isAnyAsked) return;
-    this.isAnyAsked = false;
-    for (const concern of order) if (concern.turn.take()) concern.onSettled(now);
+  /** Those who have turns, and in which order; all have the first. */
+  setOrder(order: readonly Settling[]): void {
+    this.#order = order;
+    for (const [place, { turn }] of order.entries()) {
+      turn.bit = 1 << place;
+      turn.ask();
+    }
+  }
+
+  /** Calls those who asked, in order. */
+  settle(now: Milliseconds): void {
+    if (this.asked === 0) return;
+    for (let place = 0; place < this.#order.length; place += 1) {
+      const bit = 1 << place;
+      if ((this.asked & bit) === 0) continue;
+      this.asked &= ~bit;
+      this.#order[place]!.onSettled(now);
+    }
   }
 }

@@ -60,15 +60,19 @@ export class TxDownload implements Concern {
   /** Asked for whenever what is announced, asked for or being checked has changed. */
   readonly turn: Turn;
 
-  readonly handlers: Handlers = {
-    inv: (peer, { items }, now) => this.#announced(peer, items, now),
-    tx: (peer, { tx }, now) => this.#arrived(peer, tx, now),
-    notfound: (peer, { items }) => {
+  static readonly #handlers: Handlers<TxDownload> = {
+    inv: (self, peer, { items }, now) => self.#announced(peer, items, now),
+    tx: (self, peer, { tx }, now) => self.#arrived(peer, tx, now),
+    notfound: (self, peer, { items }) => {
       if (items.length > NOTFOUND_MAX) return;
-      this.turn.ask();
-      for (const item of items) if (isTxItem(item)) this.#requests.received(peer.id, item.hash);
+      self.turn.ask();
+      for (const item of items) if (isTxItem(item)) self.#requests.received(peer.id, item.hash);
     },
   };
+
+  get handlers(): Handlers<TxDownload> {
+    return TxDownload.#handlers;
+  }
 
   constructor(context: P2pContext, relay: KnownInventory) {
     this.#context = context;

@@ -65,9 +65,13 @@ export class TxRelay implements Concern, TxSource {
   #lastBlock: Block | undefined;
   #lastBlockTxs: Map<Hash256, Transaction> | undefined;
 
-  readonly handlers: Handlers = {
-    mempool: (peer, _, now) => this.#wantsAll(peer, now),
+  static readonly #handlers: Handlers<TxRelay> = {
+    mempool: (self, peer, _, now) => self.#wantsAll(peer, now),
   };
+
+  get handlers(): Handlers<TxRelay> {
+    return TxRelay.#handlers;
+  }
 
   constructor(
     context: P2pContext,

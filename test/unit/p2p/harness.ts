@@ -196,9 +196,9 @@ export class Harness {
   message<C extends Command>(peer: Peer, message: MessageOf<C>): void {
     for (const c of this.#concerns) {
       const handler = c.handlers?.[message.command as C] as
-        | ((peer: Peer, message: MessageOf<C>, now: number) => void)
+        | ((self: Concern, peer: Peer, message: MessageOf<C>, now: number) => void)
         | undefined;
-      handler?.(peer, message, this.now);
+      handler?.(c, peer, message, this.now);
     }
     this.#settle();
   }
