@@ -21,7 +21,7 @@ import { assembleBlock } from '../mining/template.ts';
 import type { Block } from '../wire/block.ts';
 import { createTransaction, type OutPoint, SEQUENCE_FINAL, type Transaction } from '../wire/transaction.ts';
 import { COIN_SCRIPT, signSpend } from './coin-key.ts';
-import type { Snapshot } from './storage.ts';
+import type { Snapshot } from './shared-storage.ts';
 
 const SPACING_S = 600;
 const MATURITY = 100;

@@ -20,7 +20,8 @@ import type { Agenda } from './agenda.ts';
 import type { BaseChain } from './base-chain.ts';
 import type { Metrics } from './metrics.ts';
 import type { ScriptVerdicts } from './script-verdicts.ts';
-import { NodeStorage, type SharedCoins } from './storage.ts';
+import type { SharedStorage } from './shared-storage.ts';
+import { NodeStorage } from './storage.ts';
 import type { Trace } from './trace.ts';
 
 /** The coins cache is small: what is in it is there for each node anew. */
@@ -43,7 +44,7 @@ export interface WriterDeps {
   readonly trace: Trace;
   readonly scripts: ScriptVerdicts;
   readonly base: BaseChain;
-  readonly coins: SharedCoins;
+  readonly storage: SharedStorage;
   readonly costs: ValidationCosts;
 }
 
@@ -81,7 +82,7 @@ export class SimWriter {
     );
     this.mempool = new Mempool({ chain: this.chain, coins: this.chain, log }, DEFAULT_MEMPOOL_OPTIONS);
     this.#checkScripts = deps.scripts.checker();
-    this.#storage = new NodeStorage(base.snapshot, deps.coins);
+    this.#storage = new NodeStorage(deps.storage);
     this.#run(this.chain.start(this.#storage.load(this.chain), deps.agenda.now));
   }
 

@@ -17,9 +17,9 @@ import { Network, type NetworkOptions } from './network.ts';
 import { NODE_SERVICES, type NodeShape } from './node-options.ts';
 import { ScriptVerdicts } from './script-verdicts.ts';
 import { SharedFrames } from './shared-frames.ts';
+import { SharedStorage } from './shared-storage.ts';
 import { type NodeDeps, SimNode } from './sim-node.ts';
 import type { ValidationCosts } from './sim-writer.ts';
-import { SharedCoins } from './storage.ts';
 import { Trace } from './trace.ts';
 
 export interface WorldOptions {
@@ -92,14 +92,14 @@ export class World {
     const frames = options.memo && !options.pipes ? new SharedFrames() : new ByteFrames(magic, options);
     const scripts = new ScriptVerdicts(deps.verifier, { shared: options.sharesVerdicts });
     const { costs } = options;
-    const coins = new SharedCoins(base.snapshot);
+    const storage = new SharedStorage(base.snapshot);
     this.#nodeDeps = {
       agenda,
       network,
       metrics,
       trace,
       base,
-      coins,
+      storage,
       frames,
       scripts,
       costs,
