@@ -87,6 +87,8 @@ export class AddressRelay implements Concern {
   readonly #options: AddressRelayOptions;
   readonly ownAddresses: OwnAddresses;
   readonly #states: PeerStates<PeerState>;
+  /** Peers of which there is a state, in no order. */
+  readonly #partners: PeerId[] = [];
   /** Set while something waits for the peer. */
   readonly #flushes: PeerAlarms;
   readonly #announcements: PeerAlarms;
@@ -158,6 +160,10 @@ export class AddressRelay implements Concern {
     this.#announcements.clear(peer);
     this.#timeouts.clear(peer);
     this.#states.delete(peer);
+    const at = this.#partners.indexOf(peer.id);
+    if (at < 0) return;
+    const last = this.#partners.pop()!;
+    if (last !== peer.id) this.#partners[at] = last;
   }
 
   /** The end of the initial sync is when we are worth being known. */
@@ -195,6 +201,7 @@ export class AddressRelay implements Concern {
       rateLimited: 0,
     };
     this.#states.set(peer, state);
+    this.#partners.push(peer.id);
     if (peer.phase === 'ready') this.#announceSelf(peer, state, now);
     return state;
   }
@@ -248,17 +255,12 @@ export class AddressRelay implements Concern {
 
   #relay(from: Peer, address: TimedAddress, key: string, now: Milliseconds): void {
     if (!isRoutable(address, this.#context.options)) return;
-    const candidates: PeerId[] = [];
-    for (const peer of this.#context.peers.values())
-      if (
-        peer.id !== from.id &&
-        peer.phase === 'ready' &&
-        understands(peer, address) &&
-        this.#states.get(peer)
-      )
-        candidates.push(peer.id);
+    const suits = (id: PeerId) => {
+      const peer = this.#context.peers.get(id)!;
+      return peer !== from && peer.phase === 'ready' && understands(peer, address);
+    };
     const reach = this.#isReachable(address) ? 'reachable' : 'unreachable';
-    for (const id of relayTargets(this.#key, address, candidates, reach, toUnixSeconds(now)))
+    for (const id of relayTargets(this.#key, address, this.#partners, reach, toUnixSeconds(now), suits))
       this.#pushTo(id, address, key, now);
   }
 

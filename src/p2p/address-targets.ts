@@ -15,13 +15,14 @@ const TWO_32 = 0x1_0000_0000;
 /** What addresses are hashed with: nothing that is secret. */
 const NO_KEY: SipKey = [0, 0, 0, 0];
 
-/** `key`: 128 secret bits. */
+/** `key`: 128 secret bits. `suits`: asked only of those that come first by their hashes. */
 export function relayTargets(
   key: SipKey,
   address: NetAddress,
-  candidates: Iterable<PeerId>,
+  candidates: readonly PeerId[],
   reach: 'reachable' | 'unreachable',
   now: UnixSeconds,
+  suits: (id: PeerId) => boolean = () => true,
 ): PeerId[] {
   const words = addressWords(address, now);
   const isPair = reach === 'reachable' || Math.floor(sipHashRank(key, words) / 2 ** 52) === 1;
@@ -32,12 +33,13 @@ export function relayTargets(
   let secondRank = -1;
   for (const id of candidates) {
     const rank = ranks.rankOf(id, 0);
+    if (rank <= secondRank || !suits(id)) continue;
     if (rank > firstRank) {
       second = first;
       secondRank = firstRank;
       first = id;
       firstRank = rank;
-    } else if (rank > secondRank) {
+    } else {
       second = id;
       secondRank = rank;
     }
