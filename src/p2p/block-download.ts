@@ -10,6 +10,7 @@
  * - Near the tip, blocks are asked for at once from who announces their headers; a single one as a compact block.
  */
 import { type Milliseconds, SECOND_MS } from '../base/clock.ts';
+import { Few } from '../base/few.ts';
 import type { HeaderId } from '../chain/chain-view.ts';
 import type { ChainNotice } from '../chain/effects.ts';
 import { INV, type InventoryItem, WITNESS_FLAG } from '../wire/messages.ts';
@@ -50,7 +51,7 @@ export class BlockDownload implements Concern {
   /** Below a snapshot: all blocks up to this height are there. */
   #historyHeight = 0;
   /** Peers that could be asked for more since last we looked; all of them when `#isAllDirty`. */
-  readonly #dirty = new Set<Peer>();
+  readonly #dirty = new Few<Peer>();
   #isAllDirty = false;
   #releasedBefore = 0;
 
@@ -112,9 +113,14 @@ export class BlockDownload implements Concern {
   }
 
   #fillDirty(now: Milliseconds): void {
-    const peers = this.#isAllDirty ? this.#context.peers.values() : this.#dirty;
+    if (this.#isAllDirty) {
+      for (const peer of this.#context.peers.values()) this.#fill(peer, now);
+    } else {
+      this.#dirty.forEach(peer => {
+        this.#fill(peer, now);
+      });
+    }
     this.#isAllDirty = false;
-    for (const peer of peers) if (peer.phase === 'ready') this.#fill(peer, now);
     this.#dirty.clear();
   }
 
@@ -186,6 +192,7 @@ export class BlockDownload implements Concern {
   }
 
   #fill(peer: Peer, now: Milliseconds): void {
+    if (peer.phase !== 'ready') return;
     const { chain } = this.#context;
     const free = BLOCKS_PER_PEER_MAX - this.#requests.countOf(peer);
     if (free <= 0 || !servesBlocks(peer)) return;

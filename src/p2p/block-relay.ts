@@ -11,6 +11,7 @@
 
 import type { BlockHash } from '../base/bytes.ts';
 import type { Milliseconds } from '../base/clock.ts';
+import { Few } from '../base/few.ts';
 import { LateMap } from '../base/late-map.ts';
 import type { HeaderId } from '../chain/chain-view.ts';
 import type { BlockResult, ChainNotice } from '../chain/effects.ts';
@@ -68,7 +69,7 @@ export class BlockRelay implements Concern {
   /** There may be blocks to announce. */
   #hasNews = false;
   /** Those who have not been asked yet to announce blocks by headers: few, and looked at often. */
-  readonly #unasked = new Set<Peer>();
+  readonly #unasked = new Few<Peer>();
   /** How much was known of the peers when they were last looked at. */
   #lookedAt = -1;
 
@@ -163,7 +164,9 @@ export class BlockRelay implements Concern {
     const known = this.#knowledge.changes;
     if (!this.#hasNews && known === this.#lookedAt) return;
     this.#lookedAt = known;
-    for (const peer of this.#unasked) if (peer.phase === 'ready') this.#maybeSendSendHeaders(peer);
+    this.#unasked.forEach(peer => {
+      if (peer.phase === 'ready') this.#maybeSendSendHeaders(peer);
+    });
     if (!this.#hasNews) return;
     this.#hasNews = false;
     this.#states.forEach((state, peer) => {

@@ -11,6 +11,7 @@
  */
 import type { BlockHash } from '../base/bytes.ts';
 import { DAY_MS, MINUTE_MS, type Milliseconds, SECOND_MS } from '../base/clock.ts';
+import { Few } from '../base/few.ts';
 import type { HeaderId } from '../chain/chain-view.ts';
 import { blockProof, checkProofOfWork } from '../consensus/pow.ts';
 import { Reject } from '../consensus/reject.ts';
@@ -59,7 +60,7 @@ export class HeadersSync implements Concern {
   readonly #download: BlockDownload;
   readonly #states: PeerStates<SyncState>;
   /** Ready peers with blocks that we have not begun to sync headers from. */
-  readonly #waiting = new Set<Peer>();
+  readonly #waiting = new Few<Peer>();
   readonly #timeouts: PeerAlarms;
   #lastTriggeringInv: BlockHash | undefined;
   #starts = 0;
@@ -122,10 +123,10 @@ export class HeadersSync implements Concern {
     if (this.#waiting.size > 0) this.turn.ask();
     if (this.#context.chain.isLoadingBlocks) return;
     const isNear = this.#isNearPresent(now);
-    for (const peer of this.#waiting) {
+    this.#waiting.forEach(peer => {
       if (!isNear && this.#startedCount > 0) return;
       if (peer.phase === 'ready' && (isNear || this.#requests.isSyncSource(peer))) this.#start(peer, now);
-    }
+    });
   }
 
   describe(peer: Peer): Partial<PeerInfo> {

@@ -1,0 +1,37 @@
+/**
+ * A set of few items, in the order in which they came. V8's own makes a table anew whenever the last of few items is
+ * taken out: more than a microsecond, where looking through an array takes twenty nanoseconds.
+ */
+export class Few<T> {
+  readonly #items: T[] = [];
+
+  get size(): number {
+    return this.#items.length;
+  }
+
+  add(item: T): void {
+    if (!this.#items.includes(item)) this.#items.push(item);
+  }
+
+  delete(item: T): void {
+    const items = this.#items;
+    const at = items.indexOf(item);
+    if (at < 0) return;
+    for (let i = at + 1; i < items.length; i += 1) items[i - 1] = items[i]!;
+    items.pop();
+  }
+
+  clear(): void {
+    while (this.#items.length > 0) this.#items.pop();
+  }
+
+  /** `visit` may take out what it is shown. */
+  forEach(visit: (item: T) => void): void {
+    const items = this.#items;
+    for (let i = 0; i < items.length; ) {
+      const item = items[i]!;
+      visit(item);
+      if (items[i] === item) i += 1;
+    }
+  }
+}
