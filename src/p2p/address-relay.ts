@@ -324,9 +324,15 @@ export class AddressRelay implements Concern {
   #flush(peer: Peer, state: PeerState, now: Milliseconds): void {
     state.nextFlush = this.#nextFlush(now);
     this.#flushes.clear(peer);
-    const addresses = (state.toSend ?? []).filter(address => !state.known.has(addressKey(address)));
+    const addresses: TimedAddress[] = [];
+    for (const address of state.toSend ?? []) {
+      const key = addressKey(address);
+      // It may wait twice: two peers have told us of it.
+      if (state.known.has(key)) continue;
+      state.known.add(key);
+      addresses.push(address);
+    }
     state.toSend = undefined;
-    for (const address of addresses) state.known.add(addressKey(address));
     this.#send(peer, addresses);
   }
 

@@ -189,6 +189,21 @@ describe('passing on', () => {
     expect(relayed(fresh)).toEqual(targets);
   });
 
+  test('once, when several tell of it before its batch goes out', () => {
+    const { h } = start(3, {}, { listenAddresses: [] });
+    const peers = Array.from({ length: 8 }, () => h.connect());
+    for (const peer of peers) h.message(peer, { command: 'addrv2', addresses: [] });
+    h.pass(60_000);
+    h.take();
+    const address = { ...fresh, time: Math.floor(h.now / 1000) };
+    for (const peer of peers.slice(0, 4)) h.message(peer, { command: 'addrv2', addresses: [address] });
+    h.pass(600_000);
+    const told = h.sent('addrv2').map(s => `${s.peer} ${s.message.addresses.map(a => addressText(a!))}`);
+    expect(told.length).toBeGreaterThan(0);
+    expect(told.filter(line => line.includes(','))).toEqual([]);
+    expect(new Set(told).size).toBe(told.length);
+  });
+
   test.each<[string, TimedAddress, { count?: number; answer?: boolean }]>([
     ['older than ten minutes', timed('8.8.8.8', NOW_S - 601), {}],
     ['not routable', timed('10.0.0.1', NOW_S), {}],
