@@ -9,16 +9,27 @@ export class Few<T> {
     return this.#items.length;
   }
 
+  has(item: T): boolean {
+    return this.#items.includes(item);
+  }
+
+  /** As they are now. */
+  toArray(): T[] {
+    return this.#items.slice();
+  }
+
   add(item: T): void {
     if (!this.#items.includes(item)) this.#items.push(item);
   }
 
-  delete(item: T): void {
+  /** False if it was not in. */
+  delete(item: T): boolean {
     const items = this.#items;
     const at = items.indexOf(item);
-    if (at < 0) return;
+    if (at < 0) return false;
     for (let i = at + 1; i < items.length; i += 1) items[i - 1] = items[i]!;
     items.pop();
+    return true;
   }
 
   clear(): void {

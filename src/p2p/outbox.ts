@@ -22,7 +22,8 @@ const PRIVATE_MESSAGES: ReadonlySet<Command> = new Set(['version', 'verack', 'in
 const NOTHING: readonly P2pEffect[] = [];
 
 export class Outbox {
-  #effects: P2pEffect[] = [];
+  /** undefined: nothing. */
+  #effects: P2pEffect[] | undefined;
   readonly #busy = new Map<PeerId, { readonly kind: Operation['kind']; count: number }>();
   /** Peers with an open operation. */
   #busyCount = 0;
@@ -41,13 +42,19 @@ export class Outbox {
   /** What has been collected; the outbox is empty after. */
   take(): readonly P2pEffect[] {
     const effects = this.#effects;
-    if (effects.length === 0) return NOTHING;
-    this.#effects = [];
+    if (effects === undefined) return NOTHING;
+    this.#effects = undefined;
     return effects;
   }
 
   emit(effect: Exclude<P2pEffect, Operation | { readonly kind: 'send' | 'disconnect' }>): void {
-    this.#effects.push(effect);
+    this.#put(effect);
+  }
+
+  #put(effect: P2pEffect): void {
+    // Mostly it stays the only one: an empty array would make room for seventeen.
+    if (this.#effects === undefined) this.#effects = [effect];
+    else this.#effects.push(effect);
   }
 
   /** Nothing is sent to a peer that is leaving, and little over a connection for private broadcast. */
@@ -55,20 +62,20 @@ export class Outbox {
     if (peer.phase === 'leaving') return;
     if (peer.type === 'private-broadcast' && !PRIVATE_MESSAGES.has(message.command)) return;
     (peer as PeerRecord).lastSend = this.#now;
-    this.#effects.push({ kind: 'send', peer: peer.id, message });
+    this.#put({ kind: 'send', peer: peer.id, message });
   }
 
   sendRawBlock(peer: Peer, raw: Uint8Array): void {
     if (peer.phase === 'leaving') return;
     (peer as PeerRecord).lastSend = this.#now;
-    this.#effects.push({ kind: 'sendRawBlock', peer: peer.id, raw });
+    this.#put({ kind: 'sendRawBlock', peer: peer.id, raw });
   }
 
   /** From now on nothing of the peer counts; `onDisconnected` follows when the connection is closed. */
   disconnect(peer: Peer, reason: string): void {
     if (peer.phase === 'leaving') return;
     (peer as PeerRecord).phase = 'leaving';
-    this.#effects.push({ kind: 'disconnect', peer: peer.id, reason });
+    this.#put({ kind: 'disconnect', peer: peer.id, reason });
   }
 
   /**
@@ -84,7 +91,7 @@ export class Outbox {
       this.#busy.set(peer.id, { kind: operation.kind, count: 1 });
       this.#busyCount += 1;
     } else open.count += 1;
-    this.#effects.push(operation);
+    this.#put(operation);
     return true;
   }
 

@@ -50,7 +50,6 @@ const IGNORED_WHILE_LOADING: ReadonlySet<Command> = new Set([
 
 export class PeerManager {
   readonly #context: P2pContext;
-  readonly #peers = new Map<PeerId, PeerRecord>();
   /** Those that concerns see, and those for private broadcast, which only few do. */
   readonly #usual = new Map<PeerId, PeerRecord>();
   readonly #private = new Map<PeerId, PeerRecord>();
@@ -126,7 +125,8 @@ export class PeerManager {
    * before our socket is closed (Core takes a peer from its list, and then closes).
    */
   peers(now: Milliseconds): PeerInfo[] {
-    const staying = [...this.#peers.values()].filter(({ phase }) => phase !== 'leaving');
+    const all = [...this.#usual.values(), ...this.#private.values()].sort((a, b) => a.id - b.id);
+    const staying = all.filter(({ phase }) => phase !== 'leaving');
     return staying.map(peer => this.#describe(peer, now));
   }
 
@@ -144,7 +144,7 @@ export class PeerManager {
   isBusy(peer: PeerId): boolean {
     // Asked for every frame, and mostly nobody is.
     if (this.#outbox.isQuiet) return false;
-    const record = this.#peers.get(peer);
+    const record = this.#peer(peer);
     return record !== undefined && this.#outbox.isBusy(record);
   }
 
@@ -261,7 +261,7 @@ export class PeerManager {
     >,
     now: Milliseconds,
   ): void {
-    const peer = this.#peers.get(event.peer);
+    const peer = this.#peer(event.peer);
     if (peer === undefined || peer.phase === 'leaving') return;
     switch (event.kind) {
       case 'sendPaused':
@@ -313,6 +313,10 @@ export class PeerManager {
     }
   }
 
+  #peer(id: PeerId): PeerRecord | undefined {
+    return this.#usual.get(id) ?? this.#private.get(id);
+  }
+
   #circleOf(peer: Peer): Circle {
     if (peer.type !== 'private-broadcast') return this.#all;
     this.#privateCircle ??= new Circle(this.#concerns.ofPrivatePeers);
@@ -321,7 +325,6 @@ export class PeerManager {
 
   #connected(event: Extract<P2pEvent, { readonly kind: 'connected' }>, now: Milliseconds): void {
     const peer = createPeer(event, now);
-    this.#peers.set(peer.id, peer);
     (peer.type === 'private-broadcast' ? this.#private : this.#usual).set(peer.id, peer);
     const isBanned = peer.type === 'inbound' && this.#context.bans.isBanned(peer.address, now);
     if (isBanned && !peer.permissions.has('noban')) this.#outbox.disconnect(peer, 'banned');
@@ -333,11 +336,10 @@ export class PeerManager {
     { peer: id, shouldRetryV1 }: Extract<P2pEvent, { readonly kind: 'disconnected' }>,
     now: Milliseconds,
   ): void {
-    const peer = this.#peers.get(id);
+    const peer = this.#peer(id);
     if (peer === undefined) return;
     peer.shouldRetryV1 = shouldRetryV1 ?? false;
     peer.phase = 'leaving';
-    this.#peers.delete(id);
     this.#usual.delete(id);
     this.#private.delete(id);
     this.#outbox.forget(id);
@@ -354,7 +356,7 @@ export class PeerManager {
     tell: (concern: Required<Concern>, peer: Peer | undefined) => void,
   ): void {
     this.#outbox.finish(id);
-    const peer = this.#peers.get(id);
+    const peer = this.#peer(id);
     for (const place of this.#all.told[hook]) tell(this.#all.concerns[place]!, peer);
     if (peer !== undefined) this.#idle(peer, now);
   }

@@ -10,6 +10,7 @@
  */
 import { type Hash256, hashToHex, type Txid, type Wtxid } from '../base/bytes.ts';
 import { type Milliseconds, SECOND_MS } from '../base/clock.ts';
+import { Few } from '../base/few.ts';
 import type { ChainNotice } from '../chain/effects.ts';
 import type { Reject } from '../consensus/reject.ts';
 import type { MempoolEntry, PackageResult, TxResult } from '../mempool/mempool-view.ts';
@@ -51,11 +52,11 @@ export class TxDownload implements Concern {
   readonly #orphans: Orphanage;
   readonly #verdicts: TxVerdicts;
   /** Whose turn it is to have an orphan tried again. */
-  readonly #orphanWork = new Set<PeerId>();
+  readonly #orphanWork = new Few<PeerId>();
   /** Both names of what the writer checks now: not asked of others meanwhile (in Core, nothing happens meanwhile). */
-  readonly #beingChecked = new Set<Hash256>();
+  readonly #beingChecked = new Few<Hash256>();
   /** Orphans among them: what they are told is no news. */
-  readonly #retried = new Set<Wtxid>();
+  readonly #retried = new Few<Wtxid>();
   readonly #alarm: Alarm;
   /** Asked for whenever what is announced, asked for or being checked has changed. */
   readonly turn: Turn;
@@ -159,14 +160,14 @@ export class TxDownload implements Concern {
   onSettled(now: Milliseconds): void {
     if (this.#orphanWork.size > 0) this.#workOnOrphans();
     this.#requests.advance(now);
-    if (this.#requests.isAnyAskable) for (const id of [...this.#requests.askable()]) this.#ask(id, now);
+    if (this.#requests.isAnyAskable) for (const id of this.#requests.askable()) this.#ask(id, now);
     const next = this.#requests.nextDeadline();
     if (next === undefined) this.#alarm.clear();
     else if (this.#alarm.at !== next) this.#alarm.set(next);
   }
 
   #workOnOrphans(): void {
-    for (const id of [...this.#orphanWork]) {
+    for (const id of this.#orphanWork.toArray()) {
       const peer = this.#context.peers.get(id);
       if (!peer || peer.phase === 'leaving') this.#orphanWork.delete(id);
       else if (!this.#context.outbox.isBusy(peer)) this.#tryOrphan(peer);
@@ -240,8 +241,10 @@ export class TxDownload implements Concern {
       const byTxid = servesWitnesses(peer) ? INV_WITNESS_TX : INV.tx;
       items.push({ type: tx.by === 'wtxid' ? INV.wtx : byTxid, hash: tx.hash });
     }
-    for (let i = 0; i < items.length; i += GETDATA_MAX)
-      this.#context.outbox.send(peer!, { command: 'getdata', items: items.slice(i, i + GETDATA_MAX) });
+    for (let i = 0; i < items.length; i += GETDATA_MAX) {
+      const isWhole = items.length <= GETDATA_MAX;
+      this.#context.outbox.send(peer!, { command: 'getdata', items: isWhole ? items : items.slice(i, i + GETDATA_MAX) }); // biome-ignore format: one step
+    }
   }
 
   #arrived(peer: Peer, tx: Transaction, now: Milliseconds): void {

@@ -12,6 +12,7 @@
  */
 import type { Hash256 } from '../base/bytes.ts';
 import type { Milliseconds } from '../base/clock.ts';
+import { Few } from '../base/few.ts';
 import { MinHeap } from '../base/heap.ts';
 import type { Random } from '../base/random.ts';
 import type { PeerId } from './events.ts';
@@ -68,7 +69,7 @@ export class TxRequests {
   /** Delayed and requested announcements by time; those that moved on since are skipped, and swept out when they are most. */
   #waiting = new MinHeap<Announcement>();
   /** Peers with something to ask for. */
-  readonly #askable = new Set<PeerId>();
+  readonly #askable = new Few<PeerId>();
   #sequence = 0;
   #size = 0;
 
@@ -150,8 +151,8 @@ export class TxRequests {
   }
 
   /** Peers that have something to be asked for. */
-  askable(): Iterable<PeerId> {
-    return this.#askable;
+  askable(): readonly PeerId[] {
+    return this.#askable.toArray();
   }
 
   get isAnyAskable(): boolean {
@@ -160,7 +161,8 @@ export class TxRequests {
 
   /** What to ask `peer` for, in the order it announced, so that parents come before children. */
   requestable(peer: PeerId): TxReference[] {
-    return [...(this.#peers.get(peer)?.best ?? [])].sort((a, b) => a.sequence - b.sequence);
+    const best = this.#peers.get(peer)?.best.slice() ?? [];
+    return best.length > 1 ? best.sort((a, b) => a.sequence - b.sequence) : best;
   }
 
   /** The peer was asked; it has until `expiry`. */
