@@ -74,7 +74,7 @@ export function createConcerns(
     isTreeLink: peer => compactPeers.isAnnouncer(peer) || compactPeers.wantsAnnouncements(peer),
     reconcilesWith: peer => reconciler.reconcilesWith(peer),
   });
-  const txRelay = new TxRelay(context, { feeFilters, filters, strategy });
+  const txRelay = new TxRelay(context, { filters, strategy });
   reconciler.useAnnouncer(txRelay);
   const txDownload = new TxDownload(context, txRelay);
   const privateBroadcast = new PrivateBroadcast(context, slots, options);

@@ -30,7 +30,6 @@ const STEPS: readonly number[] = [0, ...steps()];
 
 interface PeerState {
   sent: number | undefined;
-  received: number;
 }
 
 export class FeeFilters implements Concern {
@@ -39,9 +38,8 @@ export class FeeFilters implements Concern {
   readonly #alarms: PeerAlarms;
 
   static readonly #handlers: Handlers<FeeFilters> = {
-    feefilter: (self, peer, { feeRate }) => {
-      const state = self.#states.get(peer);
-      if (state && feeRate >= 0n && feeRate <= BigInt(MONEY_MAX)) state.received = Number(feeRate);
+    feefilter: (_, peer, { feeRate }) => {
+      if (feeRate >= 0n && feeRate <= BigInt(MONEY_MAX)) peer.feeFilter = Number(feeRate);
     },
   };
 
@@ -57,16 +55,8 @@ export class FeeFilters implements Concern {
     );
   }
 
-  /** What the peer asked for, satoshi per 1000 virtual bytes; 0 unless it said. */
-  rateOf(peer: Peer): number {
-    return this.#states.get(peer)?.received ?? 0;
-  }
-
   onHandshakeDone(peer: Peer, now: Milliseconds): void {
-    const state: PeerState = {
-      sent: undefined,
-      received: 0,
-    };
+    const state: PeerState = { sent: undefined };
     this.#states.set(peer, state);
     if (this.#wantsOurs(peer)) this.#send(peer, state, now);
   }
@@ -96,7 +86,7 @@ export class FeeFilters implements Concern {
   }
 
   describe(peer: Peer): Partial<PeerInfo> {
-    return { minFeeFilter: this.rateOf(peer) };
+    return { minFeeFilter: peer.feeFilter };
   }
 
   #wantsOurs(peer: Peer): boolean {

@@ -13,7 +13,7 @@ import type { P2pContext } from './concern.ts';
 import type { Holder } from './holder-sets.ts';
 import { networkOf } from './netgroup.ts';
 import { isInbound, type Peer } from './peer.ts';
-import type { Alarm, Deadlines } from './timers.ts';
+import type { Alarm, Deadlines, Ringing } from './timers.ts';
 
 /** Mean times between two batches (Core: OUTBOUND_INVENTORY_BROADCAST_INTERVAL, INBOUND_…). */
 const OUTBOUND_INTERVAL_MS = 2 * SECOND_MS;
@@ -30,9 +30,15 @@ interface SharedClock {
 /** What will strike for a holder. */
 const AWAITS = { nothing: 0, alarm: 1, sharedClock: 2 } as const;
 
-export class InvClocks {
+/** Whom the clocks strike for. */
+interface Listening {
+  /** The holder's time has come, and nothing will strike for it until it is woken again; its clock goes on. */
+  strike(holder: Holder, now: Milliseconds): void;
+}
+
+export class InvClocks implements Ringing {
   readonly #context: P2pContext;
-  readonly #strike: (holder: Holder, now: Milliseconds) => void;
+  readonly #listener: Listening;
   /** By way in. */
   readonly #shared = new Map<string, SharedClock>();
 
@@ -45,14 +51,16 @@ export class InvClocks {
   readonly #lastBatch: Milliseconds[] = [];
   readonly #alarms: Deadlines;
 
-  /** `strike`: the holder's time has come, and nothing will strike for it until it is woken again; its clock goes on. */
-  constructor(context: P2pContext, strike: (holder: Holder, now: Milliseconds) => void) {
+  constructor(context: P2pContext, listener: Listening) {
     this.#context = context;
-    this.#strike = strike;
-    this.#alarms = context.timers.row((holder, now) => {
-      this.#awaits[holder] = AWAITS.nothing;
-      this.#strikeFor(holder, now);
-    });
+    this.#listener = listener;
+    this.#alarms = context.timers.row(this);
+  }
+
+  /** For its alarms. */
+  ring(holder: Holder, now: Milliseconds): void {
+    this.#awaits[holder] = AWAITS.nothing;
+    this.#strikeFor(holder, now);
   }
 
   /** All holders are below. */
@@ -160,7 +168,7 @@ export class InvClocks {
   #strikeFor(holder: Holder, now: Milliseconds): void {
     this.#nextBatch[holder] = this.#drawNext(this.#clocks[holder], now);
     if (this.#peers[holder]!.isSendPaused) this.#wait(holder, now);
-    else this.#strike(holder, now);
+    else this.#listener.strike(holder, now);
   }
 
   #sharedClockOf(peer: Peer): SharedClock {

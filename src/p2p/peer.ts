@@ -63,6 +63,8 @@ export interface Peer {
   /** More than a megabyte waits to be sent to it: what is not urgent waits too. */
   readonly isSendPaused: boolean;
 
+  /** The least that it wants to hear of, satoshi per 1000 virtual bytes; 0 unless it said. Written by fee-filter. */
+  feeFilter: number;
   /** Written by ping; Infinity while unknown. */
   minPing: Milliseconds;
   /** When it last gave us a valid block, or transaction, that was new to us; 0 for never. Written by block-relay, tx-download. */
@@ -119,6 +121,7 @@ export function createPeer(
     relaysTxs: false,
     wtxidRelay: false,
     hasBloomFilter: false,
+    feeFilter: 0,
     isPreferredDownload: false,
     permissions,
 

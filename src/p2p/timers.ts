@@ -43,14 +43,14 @@ export class Deadlines {
   readonly #firsts: number[];
   /** Its own among them. */
   readonly #row: number;
-  readonly #ring: (place: number, now: Milliseconds) => void;
+  readonly #owner: Ringing;
   /** How much its clock is ahead of the node's. */
   #offset: Milliseconds = 0;
 
-  constructor(firsts: number[], ring: (place: number, now: Milliseconds) => void) {
+  constructor(firsts: number[], owner: Ringing) {
     this.#firsts = firsts;
     this.#row = firsts.length;
-    this.#ring = ring;
+    this.#owner = owner;
     firsts.push(NEVER);
   }
 
@@ -91,21 +91,32 @@ export class Deadlines {
     this.#firsts[this.#row] = first - this.#offset;
   }
 
-  /** Takes back all deadlines up to `now`; `due` is told their places. */
-  takeDue(now: Milliseconds, due: (row: Deadlines, place: number) => void): void {
+  /** Takes back all deadlines up to `now`, and appends them to `due`. */
+  takeDue(now: Milliseconds, due: Due): void {
     const deadlines = this.#deadlines;
     for (let place = 0; place < deadlines.length; place += 1) {
       if (deadlines[place]! - this.#offset > now) continue;
       deadlines[place] = NEVER;
-      due(this, place);
+      due.owners.push(this.#owner);
+      due.places.push(place);
     }
     this.#firsts[this.#row] = UNKNOWN;
   }
-
-  ring(place: number, now: Milliseconds): void {
-    this.#ring(place, now);
-  }
 }
+
+/** Whose deadlines they are. */
+export interface Ringing {
+  ring(place: number, now: Milliseconds): void;
+}
+
+/** What rings in a run. */
+interface Due {
+  readonly owners: Ringing[];
+  readonly places: number[];
+}
+
+/** For all timers, as a run ends before another begins: thousands of simulated nodes have hardly room for one each. */
+const DUE: Due = { owners: [], places: [] };
 
 /** A deadline has moved, which may have been the first, or be it now. */
 function moved(firsts: number[], at: number, from: Milliseconds, to: Milliseconds): void {
@@ -114,12 +125,16 @@ function moved(firsts: number[], at: number, from: Milliseconds, to: Millisecond
 }
 
 /** The alarms of one clock. */
-class AlarmRow {
+class AlarmRow implements Ringing {
   readonly #rings: ((now: Milliseconds) => void)[] = [];
   readonly row: Deadlines;
 
   constructor(firsts: number[]) {
-    this.row = new Deadlines(firsts, (place, now) => this.#rings[place]!(now));
+    this.row = new Deadlines(firsts, this);
+  }
+
+  ring(place: number, now: Milliseconds): void {
+    this.#rings[place]!(now);
   }
 
   add(ring: (now: Milliseconds) => void): PlacedAlarm {
@@ -210,13 +225,23 @@ class Places {
 }
 
 /** An alarm for each peer, of one kind. */
-export class PeerAlarms {
+export class PeerAlarms implements Ringing {
   readonly #row: Deadlines;
   readonly #places: Places;
+  readonly #ring: (peer: Clocked, now: Milliseconds) => void;
 
-  constructor(row: Deadlines, places: Places) {
-    this.#row = row;
+  constructor(firsts: number[], places: Places, ring: (peer: Clocked, now: Milliseconds) => void) {
+    this.#row = new Deadlines(firsts, this);
     this.#places = places;
+    this.#ring = ring;
+  }
+
+  get row(): Deadlines {
+    return this.#row;
+  }
+
+  ring(place: number, now: Milliseconds): void {
+    this.#ring(this.#places.at(place), now);
   }
 
   /** undefined while it is not set. */
@@ -248,32 +273,24 @@ export class Timers {
   readonly #rows: Deadlines[] = [this.#node.row, this.#scheduler.row, this.#steady.row];
   readonly #rowsOfPeers: Deadlines[] = [];
   #runs = 0;
-  /** What rings in a run: rows, and a place in each. Empty between runs. */
-  readonly #dueRows: Deadlines[] = [];
-  readonly #duePlaces: number[] = [];
-  readonly #isDue = (row: Deadlines, place: number): void => {
-    this.#dueRows.push(row);
-    this.#duePlaces.push(place);
-  };
-
   /** Not set yet. `ring` may set it again. Alarms stay: they are made with concerns, not with peers. */
   alarm(ring: (now: Milliseconds) => void): Alarm {
     return this.#node.add(ring);
   }
 
-  /** As `alarm`, one for each place. */
-  row(ring: (place: number, now: Milliseconds) => void): Deadlines {
-    const row = new Deadlines(this.#firsts, ring);
+  /** As `alarm`, one for each place; `owner` is told which rings. */
+  row(owner: Ringing): Deadlines {
+    const row = new Deadlines(this.#firsts, owner);
     this.#rows.push(row);
     return row;
   }
 
   /** As `alarm`, one for each peer. */
   ofPeers<Peer extends Clocked>(ring: (peer: Peer, now: Milliseconds) => void): PeerAlarms {
-    const places = this.#places;
-    const row = this.row((place, now) => ring(places.at(place) as Peer, now));
-    this.#rowsOfPeers.push(row);
-    return new PeerAlarms(row, places);
+    const alarms = new PeerAlarms(this.#firsts, this.#places, ring as (peer: Clocked, now: Milliseconds) => void); // biome-ignore format: one step
+    this.#rows.push(alarms.row);
+    this.#rowsOfPeers.push(alarms.row);
+    return alarms;
   }
 
   /** As `alarm`, for chores that Core gives its scheduler. */
@@ -327,10 +344,14 @@ export class Timers {
   run(now: Milliseconds): void {
     this.#runs += 1;
     for (let row = 0; row < this.#rows.length; row += 1)
-      if (this.#firstOf(row) <= now) this.#rows[row]!.takeDue(now, this.#isDue);
+      if (this.#firstOf(row) <= now) this.#rows[row]!.takeDue(now, DUE);
     this.#firsts[OF_ALL] = UNKNOWN;
-    for (let i = 0; i < this.#dueRows.length; i += 1) this.#dueRows[i]!.ring(this.#duePlaces[i]!, now);
-    this.#dueRows.length = 0;
-    this.#duePlaces.length = 0;
+    const { owners, places } = DUE;
+    try {
+      for (let i = 0; i < owners.length; i += 1) owners[i]!.ring(places[i]!, now);
+    } finally {
+      owners.length = 0;
+      places.length = 0;
+    }
   }
 }

@@ -17,7 +17,6 @@ import { INV, INV_COUNT_MAX, type InventoryItem, SERVICES } from '../wire/messag
 import type { Transaction } from '../wire/transaction.ts';
 import type { Concern, Handlers, P2pContext } from './concern.ts';
 import type { PeerId } from './events.ts';
-import type { FeeFilters } from './fee-filter.ts';
 import { type Holder, HolderSet, HolderSets } from './holder-sets.ts';
 import { InvClocks, isImmediate } from './inv-clocks.ts';
 import { KnownTxs } from './known-txs.ts';
@@ -41,7 +40,6 @@ const UNBROADCAST_SPREAD_MS = 5 * MINUTE_MS;
 
 export class TxRelay implements Concern, TxSource {
   readonly #context: P2pContext;
-  readonly #feeFilters: FeeFilters;
   readonly #filters: PeerFilters;
   /** Peers that are told of transactions. */
   readonly #holders: PeerStates<Holder>;
@@ -76,18 +74,16 @@ export class TxRelay implements Concern, TxSource {
   constructor(
     context: P2pContext,
     others: {
-      readonly feeFilters: FeeFilters;
       readonly filters: PeerFilters;
       readonly strategy: RelayStrategy;
     },
   ) {
     this.#context = context;
     this.#holders = new PeerStates(context, 'tx-relay');
-    this.#clocks = new InvClocks(context, (holder, now) => this.#sendBatch(holder, now));
+    this.#clocks = new InvClocks(context, this);
     this.#known = new KnownTxs(context.random);
     this.#strategy = others.strategy;
     this.#heldAlarm = context.timers.alarm(now => this.#releaseHeld(now));
-    this.#feeFilters = others.feeFilters;
     this.#filters = others.filters;
     this.#unbroadcast = context.timers.scheduled(now => this.#broadcastAgain(now));
     this.turn = context.turns.turn();
@@ -296,7 +292,8 @@ export class TxRelay implements Concern, TxSource {
     this.#clocks.wake(holder, now);
   }
 
-  #sendBatch(holder: Holder, now: Milliseconds): void {
+  /** For its clocks: sends the holder's batch. */
+  strike(holder: Holder, now: Milliseconds): void {
     const peer = this.#clocks.peerOf(holder)!;
     const items: InventoryItem[] = [];
     if (this.#wantAll.delete(holder)) this.#takeAll(peer, holder, items);
@@ -347,7 +344,7 @@ export class TxRelay implements Concern, TxSource {
   }
 
   #paysEnough(peer: Peer, entry: MempoolEntry): boolean {
-    return entry.fee >= feeAt(this.#feeFilters.rateOf(peer), entry.virtualSize);
+    return entry.fee >= feeAt(peer.feeFilter, entry.virtualSize);
   }
 
   #broadcastAgain(now: Milliseconds): void {

@@ -18,7 +18,7 @@ function start(seed = 1, options: object = {}) {
     isTreeLink: peer => peer.id === 0,
     reconcilesWith: () => false,
   });
-  const relay = new TxRelay(h.context, { feeFilters: fees, filters, strategy });
+  const relay = new TxRelay(h.context, { filters, strategy });
   h.use(fees, filters, relay);
   return { h, relay };
 }
