@@ -164,7 +164,7 @@ function unknownCoins(
   block: Block,
   txids: BlockTxids,
 ): OutPointList {
-  const unknown = new OutPointList();
+  const unknown = new OutPointList(block.transactions.reduce((sum, tx) => sum + tx.inputCount + tx.outputCount, 0)); // biome-ignore format: one step
   const overwrites = needsOverwriteCheck(block.header.hash, parent, { headers, params });
   const made = new Uint8Array(OUTPOINT_BYTES);
   block.transactions.forEach((tx, position) => {

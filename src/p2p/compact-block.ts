@@ -11,7 +11,7 @@ import { isBlockMutated } from '../consensus/block.ts';
 import { BLOCK_WEIGHT_MAX } from '../consensus/limits.ts';
 import { sha256 } from '../crypto/sha256.ts';
 import { type SipKey, sipHash48 } from '../crypto/siphash.ts';
-import { type Block, type BlockHeader, createBlock, encodeHeader, HEADER_BYTES } from '../wire/block.ts';
+import { type Block, type BlockHeader, blockHeader, createBlock, HEADER_BYTES } from '../wire/block.ts';
 import { Writer } from '../wire/codec.ts';
 import type { CompactBlock } from '../wire/compact-block.ts';
 import { type Transaction, WITNESS_SCALE_FACTOR } from '../wire/transaction.ts';
@@ -32,12 +32,14 @@ export function compactOf(block: Block, nonce: bigint): CompactBlock {
   return { header, nonce, shortIds, prefilled: [{ index: 0, tx: transactions[0]! }] };
 }
 
+const scratch = new Writer(HEADER_BYTES + 8);
+
 /** First half of the SHA-256 of header and nonce. */
 export function shortIdKey(header: BlockHeader, nonce: bigint): SipKey {
-  const w = new Writer(HEADER_BYTES + 8);
-  w.put(encodeHeader(header));
-  w.u64(nonce);
-  const digest = Buffer.from(sha256(w.finish()));
+  scratch.reset();
+  blockHeader.write(scratch, header);
+  scratch.u64(nonce);
+  const digest = Buffer.from(sha256(scratch.written()));
   return [digest.readUInt32LE(0), digest.readUInt32LE(4), digest.readUInt32LE(8), digest.readUInt32LE(12)];
 }
 

@@ -1,7 +1,7 @@
 /** Block headers (80 bytes) and blocks. */
 import type { BlockHash, Hash256 } from '../base/bytes.ts';
 import { sha256d } from '../crypto/sha256.ts';
-import { type Codec, DecodeError, Reader, Writer } from './codec.ts';
+import { type Codec, compactSizeBytes, DecodeError, Reader, Writer } from './codec.ts';
 import { readTransaction, type Transaction, WITNESS_SCALE_FACTOR } from './transaction.ts';
 
 export const HEADER_BYTES = 80;
@@ -83,11 +83,15 @@ export function decodeBlock(bytes: Uint8Array): Block {
 }
 
 export function createBlock(header: BlockHeader, transactions: readonly Transaction[]): Block {
-  const w = new Writer(HEADER_BYTES + 9 + transactions.reduce((sum, tx) => sum + tx.size, 0));
+  const count = transactions.length;
+  const w = new Writer(
+    HEADER_BYTES + compactSizeBytes(count) + transactions.reduce((sum, tx) => sum + tx.size, 0),
+  );
   blockHeader.write(w, header);
-  w.compactSize(transactions.length);
+  w.compactSize(count);
   for (const tx of transactions) w.put(tx.raw);
-  return { header, transactions, raw: w.finish() };
+  // All of its room.
+  return { header, transactions, raw: w.written() };
 }
 
 /** A block's bytes without any witness, for who does not want them (BIP144). */

@@ -59,6 +59,9 @@ interface TxLayout {
   readonly witnessStart: number;
 }
 
+/** Where a transaction without its witnesses is put together to be hashed. */
+const stripped = new Writer();
+
 /**
  * Immutable. It holds its bytes and where in them its parts begin: cursors walk through these without an object for each
  * input, which is what whole blocks are checked with; `inputs` and `outputs` are made on first use, as hashes are.
@@ -137,8 +140,14 @@ export class Transaction implements TxParts {
   }
 
   get txid(): Txid {
-    this.#txid ??= sha256d<Txid>(this.strippedBytes());
+    this.#txid ??= this.hasWitness ? this.#strippedHash() : sha256d<Txid>(this.raw);
     return this.#txid;
+  }
+
+  #strippedHash(): Txid {
+    stripped.reset();
+    for (const part of this.#strippedParts()) stripped.put(part);
+    return sha256d<Txid>(stripped.written());
   }
 
   get wtxid(): Wtxid {
@@ -148,9 +157,12 @@ export class Transaction implements TxParts {
 
   /** The encoding without marker, flag and witnesses. */
   strippedBytes(): Uint8Array {
-    if (!this.hasWitness) return this.raw;
+    return this.hasWitness ? concatBytes(...this.#strippedParts()) : this.raw;
+  }
+
+  #strippedParts(): readonly Uint8Array[] {
     const { raw } = this;
-    return concatBytes(raw.subarray(0, 4), raw.subarray(6, this.#witnessStart), raw.subarray(raw.length - 4));
+    return [raw.subarray(0, 4), raw.subarray(6, this.#witnessStart), raw.subarray(raw.length - 4)];
   }
 
   /** Bytes with witnesses (Core: total size). */
