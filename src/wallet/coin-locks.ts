@@ -28,6 +28,7 @@ export class CoinLocks {
     if (kind === 'stored') this.#log.put(binaryKey('lock', key), flagRecord, 1);
   }
 
+  /** Nothing happens where it is not locked. */
   unlock(key: OutPointKey): void {
     if (this.#locks.get(key) === 'stored') this.#log.del(binaryKey('lock', key));
     this.#locks.delete(key);

@@ -36,6 +36,8 @@ export interface TxHistoryDeps {
   isMine(script: Uint8Array): boolean;
   /** A kept transaction pays to this script of the wallet. */
   onReceived(script: Uint8Array): void;
+  /** A transaction is kept that spends this, a coin of the wallet or not. */
+  onSpent(key: OutPointKey): void;
   readonly onTransaction: ((wtx: WalletTx) => void) | undefined;
 }
 
@@ -180,6 +182,7 @@ export class TxHistory {
         mempoolConflicts: new Set(),
       };
       this.#insert(wtx);
+      for (const key of wtx.tx.prevoutKeys) this.#deps.onSpent(key);
       this.#noteUsedScripts(wtx.tx);
       this.#addCoins(wtx);
       this.#save(wtx);

@@ -108,6 +108,8 @@ export class Wallet {
       log,
       isMine: script => this.keys.isMine(script),
       onReceived: script => this.#onReceived(script),
+      // There is nothing left to be kept from (Core: AddToSpends).
+      onSpent: key => this.locks.unlock(key),
       onTransaction: deps.onTransaction,
     });
   }

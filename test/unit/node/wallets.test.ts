@@ -320,6 +320,25 @@ describe('a wallet', () => {
     expect(await rig.call('listwalletdir')).toMatchObject({ wallets: [{ name: 'again' }, { name: 'w' }] });
   });
 
+  test('a coin that is spent is locked no longer', async () => {
+    const rig = new Rig(folder);
+    await rig.call('createwallet', ['w']);
+    rig.mineTo(await rig.call('getnewaddress'), 2);
+    rig.mineTo(STRANGER, 100);
+    const coins = await rig.call<{ txid: string; vout: number }[]>('listunspent');
+    const locked = coins.map(({ txid, vout }) => ({ txid, vout }));
+    // One lock is on disk, too.
+    await rig.call('lockunspent', [false, [locked[0]], true]);
+    await rig.call('lockunspent', [false, [locked[1]]]);
+    expect(await rig.call('listlockunspent')).toHaveLength(2);
+    // The user may name it all the same.
+    await rig.call('send', [{ [STRANGER]: 1 }, null, null, null, { inputs: [locked[0]] }]);
+    expect(await rig.call('listlockunspent')).toEqual([locked[1]]);
+    await rig.call('unloadwallet', ['w']);
+    await rig.call('loadwallet', ['w']);
+    expect(await rig.call('listlockunspent')).toEqual([]);
+  });
+
   test('finds coins of what it imports, and signs for it', async () => {
     const rig = new Rig(folder);
     await rig.call('createwallet', ['w', false, true]);
