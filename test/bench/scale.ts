@@ -1,6 +1,6 @@
 /**
  * `npm run scale [ROW …]`: how large a world this machine carries, each figure beside what it is to be. Rows: rate, memory,
- * standing, day, hour, crowd. The last three take an hour or hours; without arguments the first two are run. `day/24` runs
+ * standing, day, hour, crowd. The last takes a quarter of an hour, day and hour most of an hour; without arguments the first two are run. `day/24` runs
  * a 24th of the virtual time, and the whole is reckoned from it. Times are processor time of this process on one core,
  * garbage collection included.
  */
