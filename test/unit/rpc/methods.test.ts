@@ -15,7 +15,12 @@ import type { PeerInfo } from '../../../src/rpc/node-facade.ts';
 import { encodeAddress } from '../../../src/script/address.ts';
 import { wrapInWitnessScriptHash } from '../../../src/script/templates.ts';
 import { parseAddress } from '../../../src/wire/net-address.ts';
-import { createTransaction, type Transaction, withInputs } from '../../../src/wire/transaction.ts';
+import {
+  createTransaction,
+  type OutPoint,
+  type Transaction,
+  withInputs,
+} from '../../../src/wire/transaction.ts';
 import { mismatches } from '../../support/result-doc.ts';
 import { httpCall, startTestServer, type TestServer, untilActive } from '../../support/rpc-server.ts';
 
@@ -88,19 +93,7 @@ describe('methods', () => {
     node.peerInfos.push(PEER);
     node.mine(101, ANYONE);
     const spend = (height: number, fee: number) =>
-      createTransaction({
-        version: 2,
-        inputs: [
-          {
-            prevout: { txid: node.stored[height]!.transactions[0]!.txid, index: 0 },
-            scriptSig: new Uint8Array(0),
-            sequence: 0xffff_fffd,
-            witness: [WITNESS_SCRIPT],
-          },
-        ],
-        outputs: [{ value: 50_0000_0000 - fee, scriptPubKey: ANYONE }],
-        lockTime: 0,
-      });
+      spending({ txid: node.stored[height]!.transactions[0]!.txid, index: 0 }, [50_0000_0000 - fee]);
     const mined = spend(1, 1000);
     await call('sendrawtransaction', `["${bytesToHex(mined.raw)}"]`);
     const [block] = node.mine(1, ANYONE);
@@ -185,6 +178,23 @@ describe('methods', () => {
     expect(compactJson(peer!.get('pingtime')!)).toBe('0.00125');
     expect(compactJson(peer!.get('bytessent_per_msg')!)).toBe('{"version":10}');
     expect(compactJson(peer!.get('lastsend')!)).toBe('1700000000');
+  });
+
+  test('getmempoolentry lists children in the order of their hashes, however they came (Core: GetChildren)', async () => {
+    const outputs = 5;
+    const share = 10_0000_0000;
+    server.node.mine(2, ANYONE); // Now the coinbase of height 5 is mature.
+    const { txid: coinbase } = server.node.stored[5]!.transactions[0]!;
+    const parent = spending({ txid: coinbase, index: 0 }, Array(outputs).fill(share - 1000));
+    await call('sendrawtransaction', `["${bytesToHex(parent.raw)}"]`);
+    const children = Array.from({ length: outputs }, (_, index) =>
+      spending({ txid: parent.txid, index }, [share - 3000 - index]),
+    );
+    for (const child of children) await call('sendrawtransaction', `["${bytesToHex(child.raw)}"]`);
+    const entry = (await call('getmempoolentry', `["${hashToHex(parent.txid)}"]`)) as ParsedObject;
+    const inWireOrder = children.map(({ txid }) => txid).sort();
+    expect(inWireOrder, 'else this shows nothing').not.toEqual(children.map(({ txid }) => txid));
+    expect(entry.get('spentby')).toEqual(inWireOrder.map(hashToHex));
   });
 
   test('scantxoutset finds the unspent outputs of descriptors and tells whose they are', async () => {
@@ -303,6 +313,15 @@ describe('methods', () => {
     });
   });
 });
+
+function spending(prevout: OutPoint, values: readonly number[]): Transaction {
+  return createTransaction({
+    version: 2,
+    inputs: [{ prevout, scriptSig: EMPTY_BYTES, sequence: 0xffff_fffd, witness: [WITNESS_SCRIPT] }],
+    outputs: values.map(value => ({ value, scriptPubKey: ANYONE })),
+    lockTime: 0,
+  });
+}
 
 function unsigned(tx: Transaction): Transaction {
   const inputs = tx.inputs.map(input => ({ ...input, scriptSig: EMPTY_BYTES, witness: [] }));

@@ -222,7 +222,7 @@ function entryToJson({ mempool, pool, process }: NodeFacade, entry: MempoolEntry
       chunk: amount(chunk.fee),
     },
     depends: mempool.parentsOf(tx.txid).map(hashToHex).sort(),
-    spentby: mempool.childrenOf(tx.txid).map(hashToHex),
+    spentby: mempool.childrenOf(tx.txid).toSorted().map(hashToHex),
     unbroadcast: mempool.unbroadcast().includes(tx.txid),
     ...(process.deprecatedRpcs.includes('bip125') && {
       'bip125-replaceable': [tx.txid, ...mempool.ancestorsOf(tx.txid)].some(
