@@ -8,7 +8,8 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { freePort, killAll, launch, RegtestNode, runProgram, until } from './regtest/process.ts';
+import { freePort } from './regtest/ports.ts';
+import { killAll, launch, RegtestNode, runProgram, until } from './regtest/process.ts';
 import { Report } from './regtest/report.ts';
 
 const CHAIN = 'hearsay-regtest';

@@ -2,7 +2,8 @@
 import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
-import { freePort, RegtestNode } from '../regtest/process.ts';
+import { freePort } from '../regtest/ports.ts';
+import { RegtestNode } from '../regtest/process.ts';
 
 const HOST = '127.0.0.1';
 /** Scripts are checked in order, so that of many bad inputs both name the first; nothing is refused for its fee. */

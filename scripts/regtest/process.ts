@@ -1,7 +1,6 @@
 /** Real node processes, started and ended for sure: nothing outlives the script, also when it fails or is interrupted. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import fs from 'node:fs';
-import net from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -72,30 +71,6 @@ export async function until<T>(
       throw new Error(`Timed out after ${timeoutMs / 1000} s waiting until ${what}`);
     await delay(pauseMs);
   }
-}
-
-/** A port that is free on all `hosts` at this moment. */
-export async function freePort(hosts: readonly string[]): Promise<number> {
-  for (let attempt = 0; attempt < 20; attempt += 1) {
-    const first = await listen(hosts[0]!, 0);
-    const { port } = first.address() as net.AddressInfo;
-    const others = await Promise.allSettled(hosts.slice(1).map(host => listen(host, port)));
-    const servers = [first, ...others.flatMap(other => (other.status === 'fulfilled' ? [other.value] : []))];
-    await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))));
-    if (servers.length === hosts.length) return port;
-    for (const other of others) {
-      if (other.status === 'rejected' && other.reason.code === 'EADDRNOTAVAIL') throw other.reason;
-    }
-  }
-  throw new Error(`No port is free on all of ${hosts.join(', ')}`);
-}
-
-function listen(host: string, port: number): Promise<net.Server> {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer();
-    server.once('error', reject);
-    server.listen(port, host, () => resolve(server));
-  });
 }
 
 export interface NodeSetup {

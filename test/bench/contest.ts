@@ -7,7 +7,8 @@ import assert from 'node:assert';
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { freePort, launcher, RegtestNode } from '../../scripts/regtest/process.ts';
+import { freePort } from '../../scripts/regtest/ports.ts';
+import { launcher, RegtestNode } from '../../scripts/regtest/process.ts';
 import type { Figure } from './scenario.ts';
 
 const { BITCOIND } = process.env;

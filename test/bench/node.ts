@@ -4,7 +4,8 @@ import fs from 'node:fs';
 import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
-import { freePort, killAll, RegtestNode } from '../../scripts/regtest/process.ts';
+import { freePort } from '../../scripts/regtest/ports.ts';
+import { killAll, RegtestNode } from '../../scripts/regtest/process.ts';
 import type { Figure, Scenario } from './scenario.ts';
 
 const CONNECTIONS = 8;

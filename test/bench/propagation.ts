@@ -3,7 +3,8 @@ import assert from 'node:assert';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { freePort, killAll, RegtestNode, until } from '../../scripts/regtest/process.ts';
+import { freePort } from '../../scripts/regtest/ports.ts';
+import { killAll, RegtestNode, until } from '../../scripts/regtest/process.ts';
 import type { Figure, Scenario } from './scenario.ts';
 
 const NODES = 5;

@@ -1,7 +1,8 @@
 /** A node that is killed in the middle of its work, again and again, and looked at after each start. */
 import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { freePort, RegtestNode, until } from '../../scripts/regtest/process.ts';
+import { freePort } from '../../scripts/regtest/ports.ts';
+import { RegtestNode, until } from '../../scripts/regtest/process.ts';
 import { type Random, randomBelow } from '../../src/base/random.ts';
 
 const HOST = '127.0.0.1';

@@ -6,7 +6,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { freePort } from '../../scripts/regtest/process.ts';
+import { freePort } from '../../scripts/regtest/ports.ts';
 import { SILENT_LOG } from '../../src/base/log.ts';
 import { networkParams } from '../../src/consensus/networks.ts';
 import { startSeeder } from '../../src/node/seeder.ts';

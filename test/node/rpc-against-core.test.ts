@@ -5,10 +5,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { freePort } from '../../scripts/regtest/ports.ts';
 import { encodeBase64 } from '../../src/base/base64.ts';
 import { type BlockHash, bytesToHex, EMPTY_BYTES, hexToBytes, hexToHash } from '../../src/base/bytes.ts';
 import { callRpc, type RpcTarget } from '../../src/cli/rpc-client.ts';
@@ -52,7 +52,7 @@ describe.skipIf(!BITCOIND)('our answers and Core’s', () => {
 
   beforeAll(async () => {
     directory = mkdtempSync(join(tmpdir(), 'hearsay-core-'));
-    const port = await freePort();
+    const port = await freePort(['127.0.0.1']);
     const options = [`-datadir=${directory}`, '-regtest', `-rpcport=${port}`, '-listen=0', '-connect=0', '-acceptnonstdtxn=1', '-persistmempool=0', '-server=1', '-printtoconsole=0']; // biome-ignore format: one list
     core = spawn(BITCOIND!, options, { stdio: 'ignore' });
     ours = await startTestServer({ mempool: { requireStandard: false } });
@@ -419,13 +419,4 @@ async function untilUp(target: RpcTarget): Promise<void> {
     await new Promise(done => setTimeout(done, START_PAUSE_MS));
   }
   throw new Error('bitcoind did not come up');
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -5,7 +5,8 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { freePort, killAll, RegtestNode, until } from '../../scripts/regtest/process.ts';
+import { freePort } from '../../scripts/regtest/ports.ts';
+import { killAll, RegtestNode, until } from '../../scripts/regtest/process.ts';
 
 const HOST = '127.0.0.1';
 /** How long anything between nodes may take; far more than it does. */
