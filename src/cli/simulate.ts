@@ -195,10 +195,19 @@ function progress(): (world: World) => void {
     const now = performance.now();
     if (now - told < PROGRESS_MS) return;
     const { agenda } = world;
-    process.stdout.write(`${progressLine(world, ((agenda.done - done) / (now - told)) * SECOND_MS)}\n`);
+    const line =
+      agenda.done === 0
+        ? beginningLine(world)
+        : progressLine(world, ((agenda.done - done) / (now - told)) * SECOND_MS);
+    process.stdout.write(`${line}\n`);
     told = now;
     done = agenda.done;
   };
+}
+
+function beginningLine({ nodes, network }: World): string {
+  const [made, linked] = [nodes.length, network.links.size].map(count => count.toLocaleString('en'));
+  return `  made so far: ${made} nodes, ${linked} links`;
 }
 
 function progressLine(world: World, eventsPerSecond: number): string {

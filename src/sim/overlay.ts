@@ -4,6 +4,7 @@
  */
 import { type Milliseconds, SECOND_MS } from '../base/clock.ts';
 import { randomBelow, type SeededRandom } from '../base/random.ts';
+import type { Course } from './course.ts';
 import type { SimNode } from './sim-node.ts';
 import { drawLinks, type StandingLink, standUp } from './standing.ts';
 import type { NewNode, World } from './world.ts';
@@ -29,7 +30,7 @@ export function settlingTime(overlay: Overlay): Milliseconds {
 }
 
 /** `nodes` nodes, of which a share listens (one at least); those that dial start within five seconds. */
-export function addNetwork(
+export function* addNetwork(
   world: World,
   shape: {
     readonly nodes: number;
@@ -39,15 +40,17 @@ export function addNetwork(
     /** What sets the node of this index apart. */
     readonly traits?: (index: number) => Partial<NewNode>;
   },
-): SimNode[] {
+): Course<SimNode[]> {
   const random = world.random('scenario');
   const reachable = Math.max(1, Math.round(shape.nodes * shape.reachable));
-  const nodes = Array.from({ length: shape.nodes }, (_, i) =>
-    world.addNode({ listens: i < reachable, ...shape.traits?.(i) }),
-  );
+  const nodes: SimNode[] = [];
+  for (let i = 0; i < shape.nodes; i += 1) {
+    nodes.push(world.addNode({ listens: i < reachable, ...shape.traits?.(i) }));
+    yield world;
+  }
   const known = nodes.filter(node => node.listens);
   if (shape.overlay === 'standing') {
-    standUp(world, introduced(world, nodes, known, random), random);
+    yield* standUp(world, introduced(world, nodes, known, random), random);
     return nodes;
   }
   for (const node of nodes) {

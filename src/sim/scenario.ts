@@ -1,9 +1,7 @@
-/**
- * What a scenario is: a world set up, a course of events and the figures that come out. It runs as a generator, one
- * virtual second a step, so that whoever runs it can show how far it is.
- */
+/** What a scenario is: a world set up, a course of events and the figures that come out. */
 import { type Milliseconds, SECOND_MS } from '../base/clock.ts';
 import type { RelayStrategyOptions } from '../p2p/relay-strategy.ts';
+import type { Course } from './course.ts';
 import type { NetworkOptions } from './network.ts';
 import type { Overlay } from './overlay.ts';
 import { DEFAULT_COSTS, World, type WorldDeps } from './world.ts';
@@ -46,14 +44,11 @@ export interface Outcome {
   readonly verdicts: readonly Verdict[];
 }
 
-/** Yields once a virtual second. Throws CheckFailure when an invariant breaks. */
-export type Course = Generator<World, Outcome, void>;
-
 export interface Scenario {
   readonly name: string;
   readonly about: string;
   readonly defaults: Partial<ScenarioOptions>;
-  run(deps: WorldDeps, options: ScenarioOptions): Course;
+  run(deps: WorldDeps, options: ScenarioOptions): Course<Outcome>;
 }
 
 /** With coins for the traffic that is to be expected, and some. */
@@ -63,17 +58,4 @@ export function createWorld(deps: WorldDeps, options: ScenarioOptions): World {
   const coins = Math.ceil(expected + 5 * Math.sqrt(expected) + 10);
   const sharing = { memo, sharesVerdicts, pipes };
   return new World(deps, { seed, network, ...sharing, strategy, coins, costs: DEFAULT_COSTS });
-}
-
-/** Lets `duration` pass, a second a step; ends early when `until` holds. */
-export function* pass(
-  world: World,
-  duration: Milliseconds,
-  until?: () => boolean,
-): Generator<World, void, void> {
-  const end = world.now + duration;
-  while (world.now < end && until?.() !== true) {
-    world.runFor(Math.min(SECOND_MS, end - world.now));
-    yield world;
-  }
 }

@@ -3,6 +3,7 @@
  * thousand cannot.
  */
 import { CheckFailure } from './checks.ts';
+import { toEnd } from './course.ts';
 import type { Outcome, Scenario, ScenarioOptions } from './scenario.ts';
 import type { World, WorldDeps } from './world.ts';
 
@@ -11,19 +12,15 @@ const NODES_MIN = 2;
 /** How a run ended: to its end, or at a broken invariant. */
 export type Ending = Outcome | CheckFailure;
 
-/** Runs a scenario to its end; `onSecond` is told of each virtual second. */
+/** Runs a scenario to its end; `onStep` is told of each of its steps. */
 export function runToEnd(
   deps: WorldDeps,
   scenario: Scenario,
   options: ScenarioOptions,
-  onSecond?: (world: World) => void,
+  onStep?: (world: World) => void,
 ): Ending {
   try {
-    const course = scenario.run(deps, options);
-    for (let step = course.next(); ; step = course.next()) {
-      if (step.done) return step.value;
-      onSecond?.(step.value);
-    }
+    return toEnd(scenario.run(deps, options), onStep);
   } catch (error) {
     if (error instanceof CheckFailure) return error;
     throw error;

@@ -13,6 +13,7 @@ import { slotCounts } from '../p2p/connection-plan.ts';
 import type { P2pEvent } from '../p2p/events.ts';
 import { netgroupOf } from '../p2p/netgroup.ts';
 import type { Command } from '../wire/messages.ts';
+import type { Course } from './course.ts';
 import type { Link, Side } from './link.ts';
 import { MAX_CONNECTIONS } from './node-options.ts';
 import type { Connection } from './sim-connection.ts';
@@ -43,9 +44,12 @@ interface Word {
 }
 
 /** All nodes have met as `links` say within the last two minutes, and start: what they do now and then begins now. */
-export function standUp(world: World, links: Iterable<StandingLink>, random: Random): void {
+export function* standUp(world: World, links: Iterable<StandingLink>, random: Random): Course<void> {
   for (const node of world.nodes) node.converse({ kind: 'tick' }, world.now);
-  for (const link of links) meet(world, link, world.now - randomBelow(random, AGE_MAX_MS));
+  for (const link of links) {
+    meet(world, link, world.now - randomBelow(random, AGE_MAX_MS));
+    yield world;
+  }
   for (const node of world.nodes) node.start({ omits: OF_ADDRESSES });
 }
 

@@ -8,9 +8,10 @@ import assert from 'node:assert';
 import os from 'node:os';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/base/clock.ts';
 import { loadVerifierSync } from '../../src/crypto/verifier.ts';
+import { pass, toEnd } from '../../src/sim/course.ts';
 import { addNetwork, SETTLING_MS } from '../../src/sim/overlay.ts';
 import type { Outcome, Scenario, ScenarioOptions } from '../../src/sim/scenario.ts';
-import { createWorld, pass } from '../../src/sim/scenario.ts';
+import { createWorld } from '../../src/sim/scenario.ts';
 import { propagation } from '../../src/sim/scenarios/propagation.ts';
 import { waves } from '../../src/sim/scenarios/waves.ts';
 import { optionsOf } from '../../src/sim/scenarios.ts';
@@ -41,9 +42,9 @@ const ROWS: Readonly<Record<string, (part: number) => void>> = {
     const options = optionsOf(propagation, { nodes: MEMORY_NODES, txPerSecond: 0.1, duration: 20 * MINUTE_MS });
     const world = createWorld(DEPS, options);
     const before = heapBytes();
-    addNetwork(world, options);
+    toEnd(addNetwork(world, options));
     const made = heapBytes();
-    for (const _ of pass(world, SETTLING_MS));
+    toEnd(pass(world, SETTLING_MS));
     const links = world.network.links.size;
     const linked = heapBytes();
     const ends = (2 * links) / MEMORY_NODES;
@@ -56,7 +57,7 @@ const ROWS: Readonly<Record<string, (part: number) => void>> = {
     const options = optionsOf(waves, { nodes, reachable: 1 / 11, ...PLAIN_LINKS, txPerSecond: 0.1 });
     const world = createWorld(DEPS, options);
     const before = { bytes: heapBytes(), seconds: processorSeconds() };
-    addNetwork(world, options);
+    toEnd(addNetwork(world, options));
     const seconds = processorSeconds() - before.seconds;
     const links = world.network.links.size;
     const ends = (2 * links) / nodes;
@@ -103,23 +104,15 @@ function run(chosen: Partial<ScenarioOptions>, scenario: Scenario = propagation)
   let settled = { seconds: 0, messages: 0 };
   let told = 0;
   const course = scenario.run(DEPS, optionsOf(scenario, chosen));
-  for (let step = course.next(); ; step = course.next()) {
-    if (step.done) {
-      const outcome = checked(step.value);
-      return { world: outcome.world, outcome, seconds: spent(), settled };
-    }
-    const world = step.value;
-    const { delivered } = world.network.frames;
-    if (world.metrics.made.tx === 0) settled = { seconds: spent(), messages: delivered };
-    if (spent() - told < 30) continue;
+  const outcome = toEnd(course, ({ base, metrics, network, now }) => {
+    const { delivered } = network.frames;
+    if (metrics.made.tx === 0) settled = { seconds: spent(), messages: delivered };
+    if (spent() - told < 30) return;
     told = spent();
-    process.stderr.write(`  ${Math.round((world.now - world.base.end) / SECOND_MS)} s of virtual time, ${delivered} messages in ${Math.round(told)} s\n`); // biome-ignore format: one line
-  }
-}
-
-function checked(outcome: Outcome): Outcome {
+    process.stderr.write(`  ${Math.round((now - base.end) / SECOND_MS)} s of virtual time, ${delivered} messages in ${Math.round(told)} s\n`); // biome-ignore format: one line
+  });
   for (const { promise, holds } of outcome.verdicts) assert(holds, promise);
-  return outcome;
+  return { world: outcome.world, outcome, seconds: spent(), settled };
 }
 
 function heapBytes(): number {

@@ -2,9 +2,9 @@
 import assert from 'node:assert';
 import { SECOND_MS } from '../../src/base/clock.ts';
 import { loadVerifierSync } from '../../src/crypto/verifier.ts';
+import { toEnd } from '../../src/sim/course.ts';
 import { propagation } from '../../src/sim/scenarios/propagation.ts';
 import { optionsOf } from '../../src/sim/scenarios.ts';
-import type { World } from '../../src/sim/world.ts';
 import type { Figure, Scenario } from './scenario.ts';
 
 const SIZE = {
@@ -19,28 +19,26 @@ export const simulatorScenario: Scenario = {
     const options = optionsOf(propagation, { ...size, memo: false });
     const before = process.memoryUsage().rss;
     const began = process.cpuUsage();
-    const course = propagation.run({ verifier: loadVerifierSync('auto') }, options);
-
-    let settled = { seconds: 0, messages: 0 };
-    for (let step = course.next(); ; step = course.next()) {
+    const seconds = () => {
       const spent = process.cpuUsage(began);
-      const seconds = (spent.user + spent.system) / 1e6;
-      if (step.done) {
-        const { network, nodes } = step.value.world;
-        for (const { promise, holds } of step.value.verdicts) assert(holds, promise);
-        const megabytes = (process.memoryUsage().rss - before) / 2 ** 20;
-        return figures({
-          seconds,
-          settled,
-          messages: network.frames.delivered,
-          nodes: nodes.length,
-          megabytes,
-        });
-      }
-      const world: World = step.value;
+      return (spent.user + spent.system) / 1e6;
+    };
+    let settled = { seconds: 0, messages: 0 };
+    const course = propagation.run({ verifier: loadVerifierSync('auto') }, options);
+    const { verdicts, world } = toEnd(course, ({ metrics, network }) => {
       // What comes first is nodes that get to know each other.
-      if (world.metrics.made.tx === 0) settled = { seconds, messages: world.network.frames.delivered };
-    }
+      if (metrics.made.tx === 0) settled = { seconds: seconds(), messages: network.frames.delivered };
+    });
+    for (const { promise, holds } of verdicts) assert(holds, promise);
+    const megabytes = (process.memoryUsage().rss - before) / 2 ** 20;
+    const { network, nodes } = world;
+    return figures({
+      seconds: seconds(),
+      settled,
+      messages: network.frames.delivered,
+      nodes: nodes.length,
+      megabytes,
+    });
   },
 };
 

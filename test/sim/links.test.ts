@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { MINUTE_MS, SECOND_MS } from '../../src/base/clock.ts';
 import { loadVerifierSync } from '../../src/crypto/verifier.ts';
+import { toEnd } from '../../src/sim/course.ts';
 import type { SimFrame } from '../../src/sim/frames.ts';
 import { type Host, type Link, LinkEnd, SEND_PAUSE_BYTES } from '../../src/sim/link.ts';
 import { addNetwork, SETTLING_MS } from '../../src/sim/overlay.ts';
@@ -22,7 +23,7 @@ const SILENCE = /^(silent for too long|ping timeout)/;
 function smallWorld(nodes: number): World {
   const options = optionsOf(SCENARIOS[0]!, { nodes, txPerSecond: 0 });
   const world = createWorld({ verifier: loadVerifierSync('auto') }, options);
-  addNetwork(world, options);
+  toEnd(addNetwork(world, options));
   world.runFor(SETTLING_MS);
   return world;
 }

@@ -1,13 +1,13 @@
 /** Runs a scenario to its end. */
 import { SECOND_MS } from '../../src/base/clock.ts';
 import { loadVerifierSync } from '../../src/crypto/verifier.ts';
+import { toEnd } from '../../src/sim/course.ts';
 import type { Outcome, ScenarioOptions } from '../../src/sim/scenario.ts';
 import { optionsOf, SCENARIOS } from '../../src/sim/scenarios.ts';
 
 export function runScenario(name: string, chosen: Partial<ScenarioOptions>): Outcome {
   const scenario = SCENARIOS.find(each => each.name === name)!;
-  const course = scenario.run({ verifier: loadVerifierSync('auto') }, optionsOf(scenario, chosen));
-  for (let step = course.next(); ; step = course.next()) if (step.done) return step.value;
+  return toEnd(scenario.run({ verifier: loadVerifierSync('auto') }, optionsOf(scenario, chosen)));
 }
 
 /** A small world with everything in it, in a second or so. */

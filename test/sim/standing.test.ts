@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { MINUTE_MS, SECOND_MS } from '../../src/base/clock.ts';
 import { loadVerifierSync } from '../../src/crypto/verifier.ts';
 import { slotCounts } from '../../src/p2p/connection-plan.ts';
+import { toEnd } from '../../src/sim/course.ts';
 import { startMining } from '../../src/sim/miner.ts';
 import { MAX_CONNECTIONS } from '../../src/sim/node-options.ts';
 import { addNetwork } from '../../src/sim/overlay.ts';
@@ -23,7 +24,7 @@ const newWorld = () => createWorld({ verifier: loadVerifierSync('auto') }, OPTIO
 /** Long enough for what is told of addresses to be told. */
 function dialedWorld(): World {
   const world = newWorld();
-  addNetwork(world, OPTIONS);
+  toEnd(addNetwork(world, OPTIONS));
   world.runFor(2 * MINUTE_MS);
   return world;
 }
@@ -37,7 +38,7 @@ function standingWorld(links: readonly StandingLink[]): World {
     type,
   }));
   for (const { dialer, listener } of here) world.introduce(dialer, [listener], 1, world.random('scenario'));
-  standUp(world, here, world.random('scenario'));
+  toEnd(standUp(world, here, world.random('scenario')));
   return world;
 }
 
@@ -117,7 +118,7 @@ test('peers are known as after a handshake, and transactions and blocks cost as 
 test('links are drawn so that nobody has too many, or two of a kind into one netgroup', () => {
   const options = { ...OPTIONS, nodes: 120, reachable: 0.2, overlay: 'standing' } as const;
   const world = createWorld({ verifier: loadVerifierSync('auto') }, options);
-  const nodes = addNetwork(world, options);
+  const nodes = toEnd(addNetwork(world, options));
   world.runFor(SECOND_MS / 4);
   const { fullRelay, blockRelay, inbound } = slotCounts(MAX_CONNECTIONS);
   for (const node of nodes) {

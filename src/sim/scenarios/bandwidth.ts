@@ -3,10 +3,11 @@
  * of its bytes on ping and pong (Ripeanu 2001); here nearly all are to be transactions and their announcements.
  */
 import { MINUTE_MS, SECOND_MS } from '../../base/clock.ts';
+import { pass } from '../course.ts';
 import { byteShare, missedShare, txCost, txCostFigures } from '../figures.ts';
 import { startMining } from '../miner.ts';
 import { addNetwork, settlingTime } from '../overlay.ts';
-import { createWorld, pass, type Scenario } from '../scenario.ts';
+import { createWorld, type Scenario } from '../scenario.ts';
 import { startTraffic } from '../tx-source.ts';
 
 const DRAIN_MS = 60 * SECOND_MS;
@@ -22,7 +23,7 @@ export const bandwidth: Scenario = {
   *run(deps, options) {
     const { duration, txPerSecond, blockInterval } = options;
     const world = createWorld(deps, options);
-    const nodes = addNetwork(world, options);
+    const nodes = yield* addNetwork(world, options);
     // Addresses are told in the first minutes: that is bootstrap's cost, not traffic's.
     yield* pass(world, settlingTime(options.overlay) + 2 * MINUTE_MS);
     world.metrics.reset();

@@ -8,10 +8,11 @@ import { MINUTE_MS, type Milliseconds, SECOND_MS } from '../../base/clock.ts';
 import { randomExponential } from '../../base/random.ts';
 import type { Command } from '../../wire/messages.ts';
 import type { Agenda } from '../agenda.ts';
+import { type Course, pass } from '../course.ts';
 import { quantile } from '../metrics.ts';
 import { startMining } from '../miner.ts';
 import { addNetwork, SETTLING_MS } from '../overlay.ts';
-import { createWorld, type Figure, pass, type Scenario, type ScenarioOptions } from '../scenario.ts';
+import { createWorld, type Figure, type Scenario, type ScenarioOptions } from '../scenario.ts';
 import type { SimNode } from '../sim-node.ts';
 import type { World, WorldDeps } from '../world.ts';
 
@@ -77,17 +78,13 @@ export const bootstrap: Scenario = {
   },
 }; // biome-ignore format: tables
 
-function* join(
-  deps: WorldDeps,
-  options: ScenarioOptions,
-  hostileSeeds: number,
-): Generator<World, Joined, void> {
+function* join(deps: WorldDeps, options: ScenarioOptions, hostileSeeds: number): Course<Joined> {
   const world = createWorld(deps, options);
   const founders = Math.min(
     options.nodes,
     Math.max(FOUNDERS_MIN, Math.round(options.nodes * FOUNDERS_SHARE)),
   );
-  const old = addNetwork(world, { nodes: founders, reachable: 1 });
+  const old = yield* addNetwork(world, { nodes: founders, reachable: 1 });
   const hostile = Array.from({ length: hostileSeeds === 0 ? 0 : HOSTILE_HOSTS }, () =>
     world.addNode({
       listens: true,

@@ -5,10 +5,11 @@
 import type { Hash256 } from '../../base/bytes.ts';
 import { HOUR_MS, MINUTE_MS, type Milliseconds, SECOND_MS } from '../../base/clock.ts';
 import { startChurn } from '../churn.ts';
+import { type Course, pass } from '../course.ts';
 import { mean, quantile } from '../metrics.ts';
 import { startMining } from '../miner.ts';
 import { addNetwork, settlingTime } from '../overlay.ts';
-import { createWorld, pass, type Scenario } from '../scenario.ts';
+import { createWorld, type Scenario } from '../scenario.ts';
 import type { SimNode } from '../sim-node.ts';
 import type { World } from '../world.ts';
 
@@ -33,11 +34,11 @@ export const churn: Scenario = {
   *run(deps, options) {
     const { blockInterval, duration } = options;
     const world = createWorld(deps, options);
-    const nodes = addNetwork(world, options);
+    const nodes = yield* addNetwork(world, options);
     yield* pass(world, settlingTime(options.overlay));
     const parts = { still: [] as number[], churning: [] as number[] };
     world.checks.start(world.now + 2 * duration + GETTING_USED_MS + 2 * DRAIN_MS);
-    const measure = function* (): Generator<World, number[], void> {
+    const measure = function* (): Course<number[]> {
       const mined: MinedBlock[] = [];
       startMining(world, {
         interval: blockInterval,

@@ -16,9 +16,10 @@ import { HOUR_MS, MINUTE_MS, type Milliseconds, toUnixSeconds } from '../../base
 import { randomBelow, shuffle } from '../../base/random.ts';
 import type { AddressBookData } from '../../p2p/address-tables.ts';
 import { type NetAddress, type TimedAddress, withTime } from '../../wire/net-address.ts';
+import { type Course, pass } from '../course.ts';
 import { mean } from '../metrics.ts';
 import { NODE_SERVICES } from '../node-options.ts';
-import { createWorld, type Figure, pass, type Scenario } from '../scenario.ts';
+import { createWorld, type Figure, type Scenario } from '../scenario.ts';
 import type { SimNode } from '../sim-node.ts';
 import type { World } from '../world.ts';
 
@@ -139,7 +140,7 @@ function* restartAgainAndAgain(
   { world, honest, honestHosts, attackerHosts, nobody, victims }: Stage,
   belongings: readonly Belongings[],
   duration: Milliseconds,
-): Generator<World, { readonly withAnchors: Counts; readonly without: Counts }, void> {
+): Course<{ readonly withAnchors: Counts; readonly without: Counts }> {
   const random = world.random('scenario');
   const withAnchors: Counts = { restarts: 0, slots: 0, taken: 0, eclipsed: 0, fewest: OUTBOUND };
   const without = { ...withAnchors };

@@ -3,9 +3,10 @@
  * the nodes: they must find out through their feelers, extra block-relay-only connections and stale tips, as in Core.
  */
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../base/clock.ts';
+import { pass } from '../course.ts';
 import { startMining } from '../miner.ts';
 import { addNetwork, outboundCounts, settlingTime } from '../overlay.ts';
-import { createWorld, pass, type Scenario } from '../scenario.ts';
+import { createWorld, type Scenario } from '../scenario.ts';
 
 /** How long it is looked at, how long healing may take, and which share of the nodes must agree then. */
 const WATCHED_MS = HOUR_MS;
@@ -18,7 +19,7 @@ export const partition: Scenario = {
   defaults: { nodes: 200, duration: 2 * HOUR_MS, blockInterval: 10 * MINUTE_MS, txPerSecond: 0 },
   *run(deps, options) {
     const world = createWorld(deps, options);
-    const nodes = addNetwork(world, options);
+    const nodes = yield* addNetwork(world, options);
     const baseHeight = nodes[0]!.height;
     yield* pass(world, settlingTime(options.overlay));
     const halves = [0, 1].map(half => nodes.filter(node => node.index % 2 === half));

@@ -3,10 +3,11 @@
  * minute in which they find their peers, users send and miners mine for as long as is measured.
  */
 import { MINUTE_MS, SECOND_MS } from '../../base/clock.ts';
+import { pass } from '../course.ts';
 import { spreadFigures, txCostFigures } from '../figures.ts';
 import { startMining } from '../miner.ts';
 import { addNetwork, outboundCounts, settlingTime } from '../overlay.ts';
-import { createWorld, type Figure, pass, type Scenario } from '../scenario.ts';
+import { createWorld, type Figure, type Scenario } from '../scenario.ts';
 import { startTraffic } from '../tx-source.ts';
 
 /** After the last transaction or block, it may still travel. */
@@ -19,7 +20,7 @@ export const propagation: Scenario = {
   *run(deps, options) {
     const { duration, txPerSecond, blockInterval } = options;
     const world = createWorld(deps, options);
-    const nodes = addNetwork(world, options);
+    const nodes = yield* addNetwork(world, options);
     yield* pass(world, settlingTime(options.overlay));
     const overlay = outboundCounts(nodes);
     world.metrics.reset();

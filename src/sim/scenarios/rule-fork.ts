@@ -14,16 +14,10 @@ import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../base/clock.ts';
 import { blockMerkleRoot } from '../../consensus/merkle.ts';
 import { type Block, createBlock, createHeader } from '../../wire/block.ts';
 import { withInputs } from '../../wire/transaction.ts';
+import { type Course, pass } from '../course.ts';
 import { startMining } from '../miner.ts';
 import { addNetwork, SETTLING_MS } from '../overlay.ts';
-import {
-  createWorld,
-  type Figure,
-  pass,
-  type Scenario,
-  type ScenarioOptions,
-  type Verdict,
-} from '../scenario.ts';
+import { createWorld, type Figure, type Scenario, type ScenarioOptions, type Verdict } from '../scenario.ts';
 import type { SimNode } from '../sim-node.ts';
 import type { World, WorldDeps } from '../world.ts';
 
@@ -74,12 +68,12 @@ function* play(
   deps: WorldDeps,
   options: ScenarioOptions,
   rule: Rule,
-): Generator<World, { world: World; figures: Figure[]; verdicts: Verdict[] }, void> {
+): Course<{ world: World; figures: Figure[]; verdicts: Verdict[] }> {
   const world = createWorld(deps, options);
   const { params } = world.base;
   const lenientParams = { ...params, buried: { ...params.buried, [rule.deployment]: NEVER } };
   const isLenient = (node: { readonly index: number }) => node.index % LENIENT_EVERY === 0;
-  const nodes = addNetwork(world, {
+  const nodes = yield* addNetwork(world, {
     ...options,
     traits: index => (isLenient({ index }) ? { params: lenientParams } : {}),
   });

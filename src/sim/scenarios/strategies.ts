@@ -7,11 +7,12 @@
  */
 import { MINUTE_MS, SECOND_MS } from '../../base/clock.ts';
 import { FLOOD, type RelayStrategyOptions } from '../../p2p/relay-strategy.ts';
+import { type Course, pass } from '../course.ts';
 import { missedShare, txCost } from '../figures.ts';
 import { delayAtShare, mean, type Spread } from '../metrics.ts';
 import { addNetwork, outboundCounts, settlingTime } from '../overlay.ts';
 import { formatNumber } from '../report.ts';
-import { createWorld, type Figure, pass, type Scenario, type ScenarioOptions } from '../scenario.ts';
+import { createWorld, type Figure, type Scenario, type ScenarioOptions } from '../scenario.ts';
 import { startTraffic } from '../tx-source.ts';
 import type { World, WorldDeps } from '../world.ts';
 
@@ -73,9 +74,9 @@ export const strategies: Scenario = {
   },
 }; // biome-ignore format: tables
 
-function* measure(deps: WorldDeps, options: ScenarioOptions): Generator<World, World, void> {
+function* measure(deps: WorldDeps, options: ScenarioOptions): Course<World> {
   const world = createWorld(deps, options);
-  const nodes = addNetwork(world, options);
+  const nodes = yield* addNetwork(world, options);
   yield* pass(world, settlingTime(options.overlay));
   world.metrics.reset();
   const end = world.now + options.duration;

@@ -4,10 +4,11 @@
  */
 import { SECOND_MS } from '../../base/clock.ts';
 import { randomBelow } from '../../base/random.ts';
+import { pass } from '../course.ts';
 import { spreadFigures, txCostFigures } from '../figures.ts';
 import { mineBlock } from '../miner.ts';
 import { addNetwork, settlingTime } from '../overlay.ts';
-import { createWorld, pass, type Scenario } from '../scenario.ts';
+import { createWorld, type Scenario } from '../scenario.ts';
 import { payer } from '../tx-source.ts';
 
 /** A block travels so long at most. */
@@ -20,7 +21,7 @@ export const waves: Scenario = {
   *run(deps, options) {
     const { duration, txPerSecond } = options;
     const world = createWorld(deps, options);
-    const nodes = addNetwork(world, options);
+    const nodes = yield* addNetwork(world, options);
     yield* pass(world, settlingTime(options.overlay));
     world.metrics.reset();
     const count = Math.max(1, Math.round((duration * txPerSecond) / SECOND_MS));

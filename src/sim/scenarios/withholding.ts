@@ -4,11 +4,12 @@
  */
 import { MINUTE_MS, SECOND_MS } from '../../base/clock.ts';
 import type { Command } from '../../wire/messages.ts';
+import { pass } from '../course.ts';
 import { missedShare, spreadFigures } from '../figures.ts';
 import type { Spread } from '../metrics.ts';
 import { startMining } from '../miner.ts';
 import { addNetwork, settlingTime } from '../overlay.ts';
-import { createWorld, pass, type Scenario } from '../scenario.ts';
+import { createWorld, type Scenario } from '../scenario.ts';
 import { startTraffic } from '../tx-source.ts';
 
 const DRAIN_MS = 3 * MINUTE_MS;
@@ -26,7 +27,7 @@ export const withholding: Scenario = {
     const { duration, txPerSecond, blockInterval } = options;
     const world = createWorld(deps, options);
     const isHole = (index: number) => index % Math.round(1 / HOLES_SHARE) === 1;
-    const nodes = addNetwork(world, {
+    const nodes = yield* addNetwork(world, {
       ...options,
       traits: index => (isHole(index) ? { withholds: WITHHELD } : {}),
     });
