@@ -85,7 +85,10 @@ export interface PackageResult {
 
 export type RemovalReason = 'expiry' | 'sizelimit' | 'reorg' | 'block' | 'conflict' | 'replaced';
 
+/** How a transaction came in: by itself, as a member of a package, or back from a block that is no longer in the chain. */
+export type Entrance = 'alone' | 'package' | 'reorg';
+
 /** What the mempool tells wallets, p2p and event streams, in order. */
 export type MempoolNotice =
-  | { readonly kind: 'txAdded'; readonly entry: MempoolEntry }
+  | { readonly kind: 'txAdded'; readonly entry: MempoolEntry; readonly entrance: Entrance }
   | { readonly kind: 'txRemoved'; readonly entry: MempoolEntry; readonly reason: RemovalReason };

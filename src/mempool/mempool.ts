@@ -21,7 +21,7 @@ import { DisconnectedTxs } from './disconnected-txs.ts';
 import type { MempoolTask } from './effects.ts';
 import type { MempoolDump } from './mempool-file.ts';
 import type {
-  MempoolEntry, MempoolNotice, MempoolView, PackageResult, RemovalReason, TxResult,
+  Entrance, MempoolEntry, MempoolNotice, MempoolView, PackageResult, RemovalReason, TxResult,
 } from './mempool-view.ts'; // biome-ignore format: one list
 import type { MempoolOptions } from './options.ts';
 import { checkPackage } from './package.ts';
@@ -129,7 +129,7 @@ export class Mempool extends PoolReader implements MempoolView {
       const { facts } = acceptance;
       acceptance = { ...acceptance, facts: { ...facts, time: entryTime } };
     }
-    const replaced = yield* this.#add([acceptance]);
+    const replaced = yield* this.#add([acceptance], 'alone');
     if (this.#isLimitDue(now)) yield* this.#limit(now);
     const entry = this.pool.get(tx.txid);
     if (entry === undefined) return this.#refused(tx, new Reject('mempool full'));
@@ -158,7 +158,7 @@ export class Mempool extends PoolReader implements MempoolView {
       check: (tx, rules) => checkAcceptance(tx, this.#context(now), rules),
       checkTogether: (members, rules) => checkPackage(members, this.#context(now), rules),
       checkScripts: (tx, spent) => this.#checkScripts(tx, spent),
-      add: members => this.#add(members),
+      add: members => this.#add(members, 'package'),
       limit: () => this.#limit(now),
     };
   }
@@ -261,14 +261,14 @@ export class Mempool extends PoolReader implements MempoolView {
   }
 
   /** Members of a package enter at once, and replace the same. Returns what was replaced. */
-  *#add(members: readonly Acceptance[]): MempoolTask<MempoolEntry[]> {
+  *#add(members: readonly Acceptance[], entrance: Entrance): MempoolTask<MempoolEntry[]> {
     const replaced = members[0]!.replaced;
     if (replaced.size > 0) yield* this.#removeAll(replaced, 'replaced');
     const entries = members.map(({ facts }) => this.pool.add(facts, this.#feeDeltas.get(facts.tx.txid) ?? 0));
     for (const entry of entries) {
       this.#oldest = Math.min(this.#oldest, entry.time);
       this.#sequence += 1;
-      yield { kind: 'notifyMempool', notice: { kind: 'txAdded', entry } };
+      yield { kind: 'notifyMempool', notice: { kind: 'txAdded', entry, entrance } };
     }
     return [...replaced];
   }
@@ -342,7 +342,7 @@ export class Mempool extends PoolReader implements MempoolView {
           options: this.#options,
         });
         for (const leaving of trimmed) yield* this.#removeAll(leaving, 'sizelimit');
-        yield* this.#add([acceptance]);
+        yield* this.#add([acceptance], 'reorg');
       } catch (error) {
         if (!(error instanceof Reject)) throw error;
         yield* this.#removeAll(withDescendants(this.#spendersOf(tx)), 'reorg');

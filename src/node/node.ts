@@ -5,7 +5,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { hashToHex } from '../base/bytes.ts';
-import { MINUTE_MS } from '../base/clock.ts';
+import { HOUR_MS, MINUTE_MS } from '../base/clock.ts';
 import { loadVerifier } from '../crypto/verifier.ts';
 import { RpcAuth } from '../rpc/auth.ts';
 import { Dispatcher } from '../rpc/dispatcher.ts';
@@ -28,6 +28,7 @@ import {
 import { SystemRandom } from './entropy.ts';
 import { type BlockMaker, blockMaker } from './facade/mining.ts';
 import { nodeFacade } from './facade/node-facade.ts';
+import { FeeEstimates } from './fee-estimates.ts';
 import { Gossip } from './gossip.ts';
 import { enabledIndexes } from './index-options.ts';
 import { Indexes, type IndexName } from './indexes.ts';
@@ -160,6 +161,7 @@ class HearsayNode implements RunningNode {
     const onFatal = (error: unknown) => this.#lifetime.giveUp(error);
     const { clock, scheduler } = { clock: this.#clock, scheduler: this.#scheduler };
     const store = this.#mempoolStore(engine);
+    const fees = this.#feeEstimates(engine);
     const gossip = new Gossip(
       { engine, filters: indexes.filters, clock, random: this.#random, log: this.#log, onFatal },
       { params, directory },
@@ -168,7 +170,7 @@ class HearsayNode implements RunningNode {
     this.#lifetime.add({ name: 'gossip', stop: () => gossip.stop() });
     const maker = blockMaker({ engine, clock, log: this.#log }, template);
     const facade = nodeFacade(this.#config, {
-      ...{ engine, warnings, indexes, gossip, maker, network, store, clock, scheduler },
+      ...{ engine, warnings, indexes, gossip, maker, network, store, fees, clock, scheduler },
       log: this.#log,
       shutdown: () => this.stop(),
     });
@@ -314,6 +316,21 @@ class HearsayNode implements RunningNode {
     );
     this.#lifetime.add({ name: 'mempool', stop: () => store.stop() });
     return store;
+  }
+
+  /** Undefined where transactions of others are not heard of. */
+  #feeEstimates(engine: Engine): FeeEstimates | undefined {
+    const { settings, params, directory } = this.#config;
+    const acceptsStale = settings.flag('acceptstalefeeestimates', false);
+    if (acceptsStale && params.name !== 'regtest')
+      throw new ConfigError(`acceptstalefeeestimates is not supported on ${params.name} chain.`);
+    if (settings.flag('blocksonly', false)) return undefined;
+    const deps = { engine, clock: this.#clock, log: this.#log };
+    const fees = new FeeEstimates(deps, { directory, acceptsStale });
+    engine.listen(fees);
+    this.#scheduler.every(HOUR_MS, () => fees.save());
+    this.#lifetime.add({ name: 'fee estimates', stop: () => fees.stop() });
+    return fees;
   }
 
   async #startWallets(engine: Engine, node: NodeFacade): Promise<Wallets> {

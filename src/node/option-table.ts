@@ -169,6 +169,7 @@ export const OPTIONS = {
   // Mempool and mining
   maxmempool: number('Megabytes of the mempool (default 300)'),
   persistmempool: flag('Keep the mempool over restarts (default: yes)'),
+  acceptstalefeeestimates: flag('Read estimates of fees however old they are; regtest only'),
   persistmempoolv1: flag('Write it as nodes of old read it'),
   checkmempool: number(
     'Look through the mempool for what must not be, at one in N tips (default: 1 on regtest, else 0: never)',

@@ -3,16 +3,13 @@ import { toUnixSeconds } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import type { SignatureVerifier } from '../crypto/verifier.ts';
 import type { NodeFacade } from '../rpc/node-facade.ts';
-import type { FeeSource } from '../wallet/fees.ts';
 import type { SpendContext } from '../wallet/spend-request.ts';
 import type { Wallet } from '../wallet/wallet.ts';
 
 export interface SpendContextDeps {
-  readonly node: Pick<NodeFacade, 'mempool' | 'chain' | 'pool' | 'clock'>;
+  readonly node: Pick<NodeFacade, 'mempool' | 'chain' | 'pool' | 'fees' | 'clock'>;
   readonly random: Random;
   readonly verifier: SignatureVerifier;
-  /** Undefined while there is none. */
-  readonly estimateFee?: FeeSource['estimate'];
 }
 
 export function spendContext(
@@ -20,8 +17,8 @@ export function spendContext(
   deps: SpendContextDeps,
   { dustRelayFeeRate }: { readonly dustRelayFeeRate: number },
 ): SpendContext {
-  const { node, random, verifier, estimateFee } = deps;
-  const { mempool, chain, pool, clock } = node;
+  const { node, random, verifier } = deps;
+  const { mempool, chain, pool, fees, clock } = node;
   const tip = chain.headers.find(wallet.position.hash);
   return {
     random,
@@ -31,7 +28,11 @@ export function spendContext(
       incrementalRelayFeeRate: pool.options.incrementalRelayFeeRate,
       dustRelayFeeRate,
       mempoolMinFeeRate: () => mempool.minFeeRate(clock.now()),
-      estimate: estimateFee ?? (() => undefined),
+      estimate(target, mode) {
+        const estimate = fees?.estimateSmart(target, { conservative: mode === 'conservative' });
+        if (estimate?.feeRate === undefined) return undefined;
+        return { feeRate: estimate.feeRate, reason: estimate.reason! };
+      },
     },
     mempool,
     now: toUnixSeconds(clock.now()),

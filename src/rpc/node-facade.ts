@@ -11,6 +11,7 @@ import type { BlockResult, ChainNotice } from '../chain/effects.ts';
 import type { BlockUndo } from '../chain/undo.ts';
 import type { DeploymentState } from '../consensus/deployments.ts';
 import type { Reject } from '../consensus/reject.ts';
+import type { FeeEstimator } from '../mempool/fee-estimator.ts';
 import type { MempoolView, PackageResult, TxResult } from '../mempool/mempool-view.ts';
 import type { PackageReject } from '../mempool/package-reject.ts';
 import type { PlacedEntry } from '../p2p/address-tables.ts';
@@ -32,11 +33,15 @@ export interface NodeFacade {
   readonly snapshots: SnapshotAccess;
   readonly mempool: MempoolView;
   readonly pool: PoolAccess;
+  /** What fee rates get confirmed, as far as the node has seen; undefined with `-blocksonly`. */
+  readonly fees: FeeAccess | undefined;
   readonly mining: MiningAccess;
   readonly network: NetworkAccess;
   readonly clock: ClockAccess;
   readonly process: ProcessAccess;
 }
+
+export type FeeAccess = Pick<FeeEstimator, 'highestTarget' | 'estimateRaw' | 'estimateSmart'>;
 
 /** Blocks on disk and the writer of the chain. */
 export interface BlockAccess {

@@ -1,6 +1,9 @@
 /** At which rate a transaction of the wallet pays (Core: src/wallet/fees.cpp), in satoshi per 1000 virtual bytes. */
 import type { WalletOptions } from './options.ts';
 
+/** Blocks; the longest time that estimates are made for. */
+const PATIENT_TARGET = 1_008;
+
 /** What the node demands and estimates. */
 export interface FeeSource {
   readonly minRelayFeeRate: number;
@@ -50,9 +53,10 @@ export function minimumFeeRate(
   return required > estimate.feeRate ? { feeRate: required, reason: 'Minimum Required Fee' } : estimate;
 }
 
-/** Change that costs more than this to spend goes to the miner. */
+/** Change that costs more than this to spend goes to the miner: not more than what has time pays at the least. */
 export function discardFeeRate(options: WalletOptions, source: FeeSource): number {
-  return Math.max(options.discardFeeRate, source.dustRelayFeeRate);
+  const patient = source.estimate(PATIENT_TARGET, 'economical')?.feeRate ?? Number.POSITIVE_INFINITY;
+  return Math.max(Math.min(options.discardFeeRate, patient), source.dustRelayFeeRate);
 }
 
 function modeOf(options: WalletOptions, wishes: FeeWishes): 'conservative' | 'economical' {

@@ -17,6 +17,7 @@ import { blockProof, checkProofOfWork } from '../../src/consensus/pow.ts';
 import { Reject } from '../../src/consensus/reject.ts';
 import { sha256d } from '../../src/crypto/sha256.ts';
 import type { MempoolTask } from '../../src/mempool/effects.ts';
+import { FeeEstimator } from '../../src/mempool/fee-estimator.ts';
 import { Mempool } from '../../src/mempool/mempool.ts';
 import { DEFAULT_MEMPOOL_OPTIONS, type MempoolOptions } from '../../src/mempool/options.ts';
 import { CoinScanner } from '../../src/node/coin-scanner.ts';
@@ -41,6 +42,8 @@ export class MemoryNode {
   readonly stored: Block[] = [this.params.genesis];
   readonly coins = new Map<OutPointKey, Coin>();
   readonly mempool: Mempool;
+  /** Learns what it is told. */
+  readonly fees = new FeeEstimator();
   readonly chain: ChainView;
   readonly facade: NodeFacade;
   /** Headers that were submitted without a block. */
@@ -225,6 +228,7 @@ export class MemoryNode {
     return {
       chain: this.chain,
       mempool: this.mempool,
+      fees: this.fees,
       blocks: {
         readBlock: async id => this.stored[id],
         readUndo: async id => this.#undo[id],

@@ -4,6 +4,7 @@ import type { NodeClock, Scheduler } from '../clocks.ts';
 import type { NodeConfig } from '../config.ts';
 import type { DebugLog } from '../debug-log.ts';
 import type { Engine } from '../engine.ts';
+import type { FeeEstimates } from '../fee-estimates.ts';
 import type { Gossip } from '../gossip.ts';
 import type { Indexes } from '../indexes.ts';
 import { logFile } from '../log-options.ts';
@@ -23,6 +24,8 @@ export interface NodeParts {
   readonly gossip: Gossip;
   readonly maker: BlockMaker;
   readonly store: MempoolStore;
+  /** Absent with `-blocksonly`. */
+  readonly fees: FeeEstimates | undefined;
   readonly network: NetworkOptions;
   readonly clock: NodeClock;
   readonly scheduler: Scheduler;
@@ -32,7 +35,7 @@ export interface NodeParts {
 }
 
 export function nodeFacade(config: NodeConfig, parts: NodeParts): NodeFacade {
-  const { engine, warnings, indexes, gossip, maker, store, network, clock, scheduler, log } = parts;
+  const { engine, warnings, indexes, gossip, maker, store, fees, network, clock, scheduler, log } = parts;
   const time = clockAccess({ clock, scheduler });
   return {
     chain: engine.chain,
@@ -47,6 +50,7 @@ export function nodeFacade(config: NodeConfig, parts: NodeParts): NodeFacade {
       announce: txid => void gossip.command({ kind: 'announceTx', txid }),
       store,
     }),
+    fees: fees?.estimator,
     mining: maker,
     network: networkAccess({ chain: engine.chain, gossip, clock }, network),
     clock: {

@@ -44,6 +44,7 @@ import { PSBT_METHODS } from './rawtransactions/psbt-methods.ts';
 import { sendrawtransaction } from './rawtransactions/send.ts';
 import { combinerawtransaction, signrawtransactionwithkey } from './rawtransactions/sign.ts';
 import { deriveaddresses, getdescriptorinfo, validateaddress } from './util/addresses.ts';
+import { estimaterawfee, estimatesmartfee } from './util/fees.ts';
 import { createmultisig } from './util/multisig.ts';
 
 const ON_NODE: readonly RpcMethod<NodeFacade>[] = [
@@ -60,7 +61,7 @@ const ON_NODE: readonly RpcMethod<NodeFacade>[] = [
   getprioritisedtransactions, prioritisetransaction, submitblock, submitheader,
   combinerawtransaction, createrawtransaction, decoderawtransaction, decodescript, explaintransaction,
   abortprivatebroadcast, getprivatebroadcastinfo, sendrawtransaction, signrawtransactionwithkey, submitpackage, testmempoolaccept,
-  createmultisig, deriveaddresses, getdescriptorinfo, validateaddress,
+  createmultisig, deriveaddresses, estimaterawfee, estimatesmartfee, getdescriptorinfo, validateaddress,
 ]; // biome-ignore format: one list
 
 const ON_SERVER: readonly RpcMethod<ControlServices>[] = [getrpcinfo, help, stop, uptime];

@@ -211,7 +211,7 @@ export class Harness {
   /** The writer took the transaction: the pool tells, then the submitter hears. */
   accept(tx: Transaction, from?: Peer, fee?: number): void {
     const entry = this.pool.add(tx, this.now, fee);
-    for (const c of this.#concerns) c.onMempool?.({ kind: 'txAdded', entry }, this.now);
+    for (const c of this.#concerns) c.onMempool?.({ kind: 'txAdded', entry, entrance: 'alone' }, this.now);
     this.#processed(tx, from, { status: 'accepted', entry, replaced: [] });
   }
 
@@ -225,7 +225,8 @@ export class Harness {
     for (const [i, each] of result.results.entries())
       if (each?.status === 'accepted') {
         const entry = this.pool.add(txs[i]!, this.now, each.fee);
-        for (const c of this.#concerns) c.onMempool?.({ kind: 'txAdded', entry }, this.now);
+        for (const c of this.#concerns)
+          c.onMempool?.({ kind: 'txAdded', entry, entrance: 'alone' }, this.now);
       }
     for (const c of this.#concerns) c.onPackageProcessed?.(from, txs, result, this.now);
     if (!this.outbox.isBusy(from)) for (const c of this.#concerns) c.onIdle?.(from, this.now);

@@ -1,7 +1,14 @@
 /** Methods over a node in memory: their results are what they declare, waiting ends, errors tell what is wrong. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { encodeBase64 } from '../../../src/base/base64.ts';
-import { bytesToHex, EMPTY_BYTES, hashToHex, hexToBytes } from '../../../src/base/bytes.ts';
+import {
+  bytesToHex,
+  EMPTY_BYTES,
+  hashToHex,
+  hexToBytes,
+  hexToHash,
+  type Txid,
+} from '../../../src/base/bytes.ts';
 import { type RpcTarget, runRpcCommand } from '../../../src/cli/rpc-client.ts';
 import { networkParams } from '../../../src/consensus/networks.ts';
 import { uncompressPublicKey } from '../../../src/crypto/keys.ts';
@@ -137,7 +144,7 @@ describe('methods', () => {
     ['createrawtransaction', `[[],{"${ADDRESS}":1}]`], ['decoderawtransaction', '["$minedHex"]'], ['decodescript', '["51"]'], ['decodescript', '["6a"]'],
     ['getrawtransaction', '["$pooled"]'], ['getrawtransaction', '["$pooled",1]'], ['getrawtransaction', '["$mined",2,"$block"]'], ['testmempoolaccept', '[["$fresh"]]'], ['testmempoolaccept', '[["$minedHex"]]'],
     ['explaintransaction', '["$fresh"]'], ['explaintransaction', '["$minedHex"]'], ['explaintransaction', '["$fresh",[[5000000000,"51"]],"consensus"]'],
-    ['deriveaddresses', '["addr(bcrt1q4w46h2at4w46h2at4w46h2at4w46h2atzmxqe2)#jt0t868l"]'], ['getdescriptorinfo', '["raw(51)"]'], ['getindexinfo'], ['validateaddress', `["${ADDRESS}"]`], ['validateaddress', '["x"]'],
+    ['deriveaddresses', '["addr(bcrt1q4w46h2at4w46h2at4w46h2at4w46h2atzmxqe2)#jt0t868l"]'], ['getdescriptorinfo', '["raw(51)"]'], ['getindexinfo'], ['estimatesmartfee', '[6]'], ['estimaterawfee', '[6]'], ['validateaddress', `["${ADDRESS}"]`], ['validateaddress', '["x"]'],
     ['signrawtransactionwithkey', '["$fresh",[]]'], ['signrawtransactionwithkey', '["$minedHex",[],null,"ALL|ANYONECANPAY"]'],
     ['combinerawtransaction', '[["$fresh","$fresh"]]'],
     ['createpsbt', `[[],{"${ADDRESS}":1}]`], ['converttopsbt', '["$fresh",true]'], ['decodepsbt', '["$psbt"]'], ['decodepsbt', '["$psbt0"]'], ['analyzepsbt', '["$psbt"]'],
@@ -195,6 +202,46 @@ describe('methods', () => {
     const inWireOrder = children.map(({ txid }) => txid).sort();
     expect(inWireOrder, 'else this shows nothing').not.toEqual(children.map(({ txid }) => txid));
     expect(entry.get('spentby')).toEqual(inWireOrder.map(hashToHex));
+  });
+
+  test('fees are estimated from what was mined, and never below what the mempool takes', async () => {
+    const [estimateSmart, estimateRaw] = ['estimatesmartfee', 'estimaterawfee'];
+    const { fees } = server.node;
+    const txid = (height: number, i: number) => hexToHash<Txid>(`${height}${i}`.padStart(64, '0'));
+    fees.blockConnected(1_000, []);
+    for (let height = 1_001; height <= 1_040; height += 1) {
+      const entries = Array.from({ length: 9 }, (_, i) => ({
+        tx: { txid: txid(height, i) },
+        fee: 10,
+        virtualSize: 200,
+        entryHeight: height - 1,
+      }));
+      for (const entry of entries) fees.entered(entry, true);
+      fees.blockConnected(height, entries);
+    }
+    const smart = (await call(estimateSmart, '[6,"CONSERVATIVE"]')) as ParsedObject;
+    // 50 satoshi a kilobyte are less than what is relayed.
+    expect(compactJson(smart)).toBe('{"feerate":0.00000100,"blocks":6}');
+    const raw = (await call(estimateRaw, '[13,0.5]')) as ParsedObject;
+    expect(raw.keys).toEqual(['medium', 'long']);
+    expect(compactJson(raw.get('medium')!)).toMatch(
+      /^\{"feerate":0\.00000050,"decay":0\.9952,"scale":2,"pass":\{"startrange":0,"endrange":1e\+99,"withintarget":[0-9.]+,/,
+    );
+    for (const name of [estimateSmart, estimateRaw])
+      expect(
+        server.dispatcher
+          .method(name)!
+          .results.map(doc => mismatches(name === estimateSmart ? smart : raw, doc)),
+      ).toEqual([[]]);
+    for (const target of [0, 1_009])
+      await expect(call(estimateSmart, `[${target}]`)).rejects.toThrow(
+        'Invalid conf_target, must be between 1 and 1008',
+      );
+    await expect(call(estimateSmart, '[6,"foo"]')).rejects.toThrow(
+      'Invalid estimate_mode parameter, must be one of: \\"unset\\", \\"economical\\", \\"conservative\\"',
+    );
+    for (const threshold of [-0.1, 1.1])
+      await expect(call(estimateRaw, `[6,${threshold}]`)).rejects.toThrow('Invalid threshold');
   });
 
   test('scantxoutset finds the unspent outputs of descriptors and tells whose they are', async () => {

@@ -8,6 +8,7 @@ import type { Wallet } from '../../../wallet/wallet.ts';
 import type { TxNotes } from '../../../wallet/wallet-tx.ts';
 import { type Arguments, toAmount } from '../../arguments.ts';
 import { RpcCode, RpcError } from '../../codes.ts';
+import { toConfirmTarget, toEstimateMode } from '../../estimate-mode.ts';
 import { JsonNumber, type JsonOut, type JsonValue, ParsedObject, toInteger } from '../../json.ts';
 import type { Param } from '../../param.ts';
 import { res, when } from '../../result-doc.ts';
@@ -16,11 +17,8 @@ import { toOutputs } from '../rawtransactions/create.ts';
 import { toAvoidReuse } from './coins.ts';
 import { NEEDS_PASSPHRASE, requireUnlocked, walletMethod } from './common.ts';
 
-/** Blocks that an estimate can look ahead (Core: estimateMaxBlocks). */
-const CONFIRM_TARGET_MAX = 1008;
 /** Fee rates are given in satoshi per virtual byte with three decimals. */
 const FEE_RATE_DECIMALS = 3;
-const ESTIMATE_MODES = ['unset', 'economical', 'conservative'] as const;
 
 export const replaceableParam: Param = {
   name: 'replaceable',
@@ -179,22 +177,10 @@ export function toFeeWishes(args: Arguments, signalsRbf: boolean | undefined): F
     const feeRate = Number(toAmount(args.get('fee_rate'), FEE_RATE_DECIMALS));
     return { feeRate, signalsRbf: signalsRbf ?? true };
   }
-  const estimateMode = ESTIMATE_MODES.find(known => known === (mode ?? 'unset').toLowerCase());
-  if (estimateMode === undefined) {
-    throw new RpcError(
-      RpcCode.INVALID_PARAMETER,
-      'Invalid estimate_mode parameter, must be one of: "unset", "economical", "conservative"',
-    );
-  }
+  const estimateMode = toEstimateMode(mode ?? 'unset');
   const confirmTarget = args.optionalInteger('conf_target');
   if (confirmTarget === undefined) return { estimateMode, ...rbf };
-  if (confirmTarget < 1 || confirmTarget > CONFIRM_TARGET_MAX) {
-    throw new RpcError(
-      RpcCode.INVALID_PARAMETER,
-      `Invalid conf_target, must be between 1 and ${CONFIRM_TARGET_MAX}`,
-    );
-  }
-  return { estimateMode, confirmTarget, ...rbf };
+  return { estimateMode, confirmTarget: toConfirmTarget(confirmTarget), ...rbf };
 }
 
 /** Makes, keeps, stores and sends; the answer comes when the mempool has seen it. */
