@@ -49,7 +49,7 @@ export interface TransportOptions {
   readonly localAddress?: string;
   readonly connectTimeoutMs?: number;
   readonly buffers?: BufferLimits;
-  /** Absent: everybody is dialed straight. */
+  /** At the start; absent: everybody is dialed straight. */
   readonly proxies?: Proxies;
   /** Absent: nobody on I2P is dialed. */
   readonly i2p?: I2pBridge;
@@ -71,16 +71,27 @@ export class TcpTransport {
   readonly #dialing = new Set<net.Socket>();
   readonly #credentials: CredentialsGenerator;
   readonly #servers: net.Server[] = [];
+  #proxies: Proxies;
   #nextPeer: PeerId = 0;
 
   constructor(deps: { readonly log: Log; readonly handler: TransportHandler }, options: TransportOptions) {
     this.#deps = deps;
     this.#options = options;
+    this.#proxies = options.proxies ?? {};
     this.#credentials = new CredentialsGenerator(options.random);
   }
 
   get(peer: PeerId): Connection | undefined {
     return this.#connections.get(peer);
+  }
+
+  get proxies(): Proxies {
+    return this.#proxies;
+  }
+
+  /** From now on; connections that stand go on. */
+  setProxy(network: keyof Proxies, proxy: SocksProxy): void {
+    this.#proxies = { ...this.#proxies, [network]: proxy };
   }
 
   /** Resolves to the address in use (the port, when 0 was asked for); rejects with the system's error. */
@@ -114,7 +125,7 @@ export class TcpTransport {
   ): void {
     const { handler } = this.#deps;
     const { localAddress, connectTimeoutMs = CONNECT_TIMEOUT_MS } = this.#options;
-    const proxy = how.throughTor ? this.#options.proxies?.onion : this.#proxyFor(target);
+    const proxy = how.throughTor ? this.#proxies.onion : this.#proxyFor(target);
     // Without a proxy it would go straight, and tell who we are.
     const isLost = how.throughTor === true && proxy === undefined;
     const refusal = isLost ? 'no way to Tor' : proxy === undefined && this.#refusalOf(target);
@@ -180,13 +191,12 @@ export class TcpTransport {
   }
 
   #proxyFor(target: DialTarget): SocksProxy | undefined {
-    const { proxies = {} } = this.#options;
-    if (target.kind === 'name') return proxies.name;
+    if (target.kind === 'name') return this.#proxies.name;
     const network = networkOf(target.address, { privateNetwork: false });
     // To I2P leads a router, not a SOCKS5 proxy.
     return network === 'unroutable' || network === 'internal' || network === 'i2p'
       ? undefined
-      : proxies[network];
+      : this.#proxies[network];
   }
 
   /** Why it cannot be dialed straight. */

@@ -89,6 +89,11 @@ export class CommandRunner {
         return bans.list(now);
       case 'addOwnAddress':
         this.#concerns.addressRelay.ownAddresses.add(command.address, command.score);
+        slots.addOwnAddress(command.address);
+        return undefined;
+      case 'removeOwnAddress':
+        this.#concerns.addressRelay.ownAddresses.remove(command.address);
+        slots.removeOwnAddress(command.address);
         return undefined;
       case 'setNetworkActive':
         slots.setNetworkActive(command.active, now);

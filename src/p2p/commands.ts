@@ -35,6 +35,8 @@ export type P2pCommand =
   | { readonly kind: 'bans' }
   /** An address of ours that was found out while running. */
   | { readonly kind: 'addOwnAddress'; readonly address: NetAddress; readonly score: OwnAddressKind }
+  /** Nobody reaches us there any more. */
+  | { readonly kind: 'removeOwnAddress'; readonly address: NetAddress }
   | { readonly kind: 'setNetworkActive'; readonly active: boolean }
   | { readonly kind: 'addAddress'; readonly address: NetAddress; readonly table: 'new' | 'tried' }
   /** `getblockfrompeer`: the header is known, the block is not. */

@@ -53,6 +53,10 @@ export class OwnAddresses {
     else if (score >= known.score) this.#known.set(key, { address, score: score + 1 });
   }
 
+  remove(address: NetAddress): void {
+    this.#known.delete(hostKey(address));
+  }
+
   /** A peer that came to us has found us there. */
   noteSeen(address: NetAddress): void {
     const known = this.#known.get(hostKey(address));

@@ -49,7 +49,7 @@ export interface SlotsOptions extends SeedingOptions, PlanOptions {
   readonly addNodes: readonly DialTarget[];
   /** As `anchors()` told at the last clean stop. */
   readonly anchors: readonly TimedAddress[];
-  /** Where others reach us: never dialed. */
+  /** Where others reach us at the start: never dialed. */
   readonly ownAddresses: readonly NetAddress[];
   readonly networkActive: boolean;
 }
@@ -63,6 +63,7 @@ export class Slots implements Concern, OutboundSlots {
   readonly #connectTo: AddedNodes | undefined;
   readonly #seeding: Seeding;
   readonly #anchors: TimedAddress[];
+  #ownAddresses: readonly NetAddress[];
   readonly turn: Turn;
   readonly #next: Alarm;
   readonly #save: Alarm;
@@ -82,6 +83,7 @@ export class Slots implements Concern, OutboundSlots {
     this.turn = context.turns.turn();
     this.#context = context;
     this.#options = options;
+    this.#ownAddresses = options.ownAddresses;
     this.#plan = new ConnectionPlan(context, options, this.#outbound);
     this.#isActive = options.networkActive;
     this.#anchors = options.anchors.slice(0, ANCHORS_MAX);
@@ -169,6 +171,15 @@ export class Slots implements Concern, OutboundSlots {
     const target: DialTarget = { kind: 'address', address };
     return this.#dialer.dial(target, 'private-broadcast', transport, throughTor ? { throughTor } : {})
       .attempt;
+  }
+
+  /** Where others reach us from now on. */
+  addOwnAddress(address: NetAddress): void {
+    if (!this.#isOwn(address)) this.#ownAddresses = [...this.#ownAddresses, address];
+  }
+
+  removeOwnAddress(address: NetAddress): void {
+    this.#ownAddresses = this.#ownAddresses.filter(own => !isSameAddress(own, address));
   }
 
   /** There is nothing to be dialed: it is us, or we are there. */
@@ -353,7 +364,7 @@ export class Slots implements Concern, OutboundSlots {
   }
 
   #isOwn(address: NetAddress): boolean {
-    return this.#options.ownAddresses.some(own => isSameAddress(own, address));
+    return this.#ownAddresses.some(own => isSameAddress(own, address));
   }
 }
 

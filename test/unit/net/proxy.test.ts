@@ -113,7 +113,7 @@ describe('a dial through a proxy', () => {
   }
 
   /** Ends with the connection and its first frame, or why there is none. */
-  function dial(proxies: Proxies, target: DialTarget): Promise<Connection | string> {
+  function dial(proxies: Proxies, target: DialTarget, later: Proxies = {}): Promise<Connection | string> {
     return new Promise(resolve => {
       const transport = new TcpTransport(
         {
@@ -133,6 +133,7 @@ describe('a dial through a proxy', () => {
         { magic: MAGIC, random: new SeededRandom(1), acceptsV2: false, permissionsOf: () => [], proxies },
       );
       transports.push(transport);
+      if (later.onion !== undefined) transport.setProxy('onion', later.onion);
       transport.dial(1, target, { type: 'manual', transport: 'v1' });
       if (target.kind === 'address' && target.address.port === 2)
         transport.dial(2, target, { type: 'manual', transport: 'v1' });
@@ -150,6 +151,14 @@ describe('a dial through a proxy', () => {
     const connection = await dial(proxies, to(where));
     expect(asked).toEqual([where.replace(/[[\]]/g, '')]);
     expect(connection).toMatchObject({ info: { dialedName: where, address: { network } } });
+  });
+
+  test('a proxy may come later, and instead of another', async () => {
+    const { port, asked } = await proxy();
+    const onion = { place: { host: '127.0.0.1', port }, randomizesCredentials: false };
+    const gone = { place: { host: '127.0.0.1', port: 1 }, randomizesCredentials: false };
+    for (const before of [{}, { onion: gone }]) await dial(before, to(`${ONION}:8333`), { onion });
+    expect(asked).toEqual([`${ONION}:8333`, `${ONION}:8333`]);
   });
 
   test('names are for the proxy to look up', async () => {

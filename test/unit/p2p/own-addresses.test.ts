@@ -56,6 +56,15 @@ describe('the address that a peer is told', () => {
     expect(told(own([[I2P, 'named']]), '[fc01::9]:1')).toBeUndefined();
   });
 
+  test('is none that was taken back, however sure it was', () => {
+    const addresses = own([[ONION, 'named']]);
+    addresses.add(at(ONION), 'named');
+    addresses.remove(at(ONION.replace(':5', ':6')));
+    expect([told(addresses, ONION), addresses.list()]).toEqual([undefined, []]);
+    addresses.add(at(ONION), 'named');
+    expect(addresses.list()).toEqual([{ address: at(ONION), score: 4 }]);
+  });
+
   test('follows the peer that Tor delivered, wherever it seems to come from', () => {
     const record = new Harness(1).connect({ address: at('127.0.0.1:1'), type: 'inbound' });
     (record as { isOnionInbound: boolean }).isOnionInbound = true;

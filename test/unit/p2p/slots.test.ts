@@ -5,7 +5,7 @@ import { InboundSlots } from '../../../src/p2p/inbound-slots.ts';
 import { hostOfName } from '../../../src/p2p/netgroup.ts';
 import type { Peer } from '../../../src/p2p/peer.ts';
 import { Slots, type SlotsOptions } from '../../../src/p2p/slots.ts';
-import { addressText, type NetAddress } from '../../../src/wire/net-address.ts';
+import { type AddressNetwork, addressText, type NetAddress } from '../../../src/wire/net-address.ts';
 import { Harness } from './harness.ts';
 import { address, START, timed } from './support.ts';
 
@@ -276,6 +276,29 @@ describe('outbound connections', () => {
     run(600_000);
     expect(dials).toEqual([]);
     expect(h.peers.size).toBe(0);
+  });
+
+  test('an address that became ours is not dialed, and is when it is ours no more', () => {
+    const { slots, run, dials } = start({}, { fill: 1 });
+    for (let i = 0; i < 2; i += 1) slots.addOwnAddress(address('40.1.1.1'));
+    run(600_000);
+    expect(dials).toEqual([]);
+    slots.removeOwnAddress(address('40.1.1.1'));
+    run(600_000);
+    expect(dials[0]?.text).toBe('40.1.1.1:8333');
+  });
+
+  test('a network that can be reached later is dialed from then on', () => {
+    const reachableNetworks = new Set<AddressNetwork>(['ipv4']);
+    const { h, run, dials } = start({ reachableNetworks });
+    const onion: NetAddress = { network: 'onion', bytes: new Uint8Array(32).fill(7), port: 8333 };
+    const told = { ...timed('1.2.3.4', NOW_S), ...onion };
+    h.act(() => h.context.addressBook.add([told], hostOfName('tor'), START));
+    run(600_000);
+    expect(dials).toEqual([]);
+    reachableNetworks.add('onion');
+    run(600_000);
+    expect(dials[0]?.text).toContain('.onion');
   });
 
   test('network off: all leave, nobody is dialed; on again: they come back', () => {
