@@ -14,7 +14,7 @@ import { parseReplyPairs, quoted, splitReplyLine, type TorReply } from './tor-re
 const CODE = { ok: 250, unrecognized: 510, syntaxError: 512 } as const;
 /** From here on they answer nothing: Tor tells what happens. */
 const ASYNC_CODE_MIN = 600;
-const COOKIE_BYTES = 32;
+export const COOKIE_BYTES = 32;
 const NONCE_BYTES = 32;
 /** Keys of the hashes by which both sides show that they know the cookie (control-spec, 3.24). */
 const SERVER_HASH_KEY = textToBytes('Tor safe cookie authentication server-to-controller hash');

@@ -1,17 +1,19 @@
 /**
  * Where we listen (Core: AppInitMain in src/init.cpp, InitBinds in src/net.cpp): -bind, -whitebind, -port. Without any place
- * it is all addresses of the machine, and for `bin/bitcoind` one more port on loopback for Tor. Throws ConfigError.
+ * it is all addresses of the machine; without a -bind it is one more port on loopback too, for Tor. Throws ConfigError.
  */
 import type { Permission } from '../p2p/events.ts';
 import { addressText, parseAddress } from '../wire/net-address.ts';
 import type { NodeConfig } from './config.ts';
 import { splitHostPort } from './host-port.ts';
+import { createsOnionService } from './listen-options.ts';
 import { whiteBinds } from './permission-options.ts';
 import { ConfigError } from './settings.ts';
 
 const ONION_SUFFIX = '=onion';
 const IPV4_ANY = '0.0.0.0';
 const IPV6_ANY = '::';
+const LOOPBACK = '127.0.0.1';
 
 export interface ListenAddress {
   readonly host: string;
@@ -29,18 +31,29 @@ export function listenAddresses({ settings, params, persona }: Config): ListenAd
   const port = listenPort({ settings, params, persona });
   const binds = settings.list('bind').map(text => bindOf(text, port));
   const granted = whiteBinds(settings).map(bind => ({ ...bind, isOnion: false, isOptional: false }));
-  const all = [...binds, ...granted];
+  const all = [...binds, ...granted, ...(binds.length === 0 ? onionBind({ settings, params, persona }) : [])];
   refuseDuplicates(all);
-  if (all.length > 0) return all;
+  if (binds.length + granted.length > 0) return all;
   const any = { port, permissions: [], isOnion: false };
   return [
     { ...any, host: IPV6_ANY, isOptional: true },
     { ...any, host: IPV4_ANY, isOptional: false },
-    // Our own rigs run nodes on neighbouring ports.
-    ...(persona === 'bitcoind'
-      ? [{ ...any, host: '127.0.0.1', port: port + 1, isOnion: true, isOptional: false }]
-      : []),
+    ...all,
   ];
+}
+
+/** Core always has one. Our own rigs run nodes on neighbouring ports, and Tor is told which it is. */
+function onionBind(config: Config): ListenAddress[] {
+  const place = { host: LOOPBACK, permissions: [], isOnion: true, isOptional: false };
+  if (config.persona === 'bitcoind') return [{ ...place, port: listenPort(config) + 1 }];
+  return createsOnionService(config) ? [{ ...place, port: 0 }] : [];
+}
+
+/** Where an onion service leads to: the place for Tor, or the first one where there is none (Core: AppInitMain). */
+export function onionServiceTarget<T extends Pick<ListenAddress, 'isOnion'>>(
+  addresses: readonly T[],
+): T | undefined {
+  return addresses.find(({ isOnion }) => isOnion) ?? addresses[0];
 }
 
 /** `-port`, or the chain's. */

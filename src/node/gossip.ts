@@ -21,16 +21,24 @@ import { UploadTarget } from '../p2p/upload-target.ts';
 import type { FilterLookup } from '../rpc/index-access.ts';
 import { DecodeError } from '../wire/codec.ts';
 import { SERVICES } from '../wire/messages.ts';
-import { type NetAddress, parseAddress, type TimedAddress } from '../wire/net-address.ts';
+import {
+  type AddressNetwork,
+  type NetAddress,
+  parseAddress,
+  type TimedAddress,
+} from '../wire/net-address.ts';
 import type { Transaction } from '../wire/transaction.ts';
 import { decodeAnchors, encodeAnchors } from './anchors-file.ts';
+import { onionServiceTarget } from './bind-options.ts';
 import { readBlockForPeer } from './block-reader.ts';
 import { type NodeClock, steadyNow } from './clocks.ts';
 import type { Engine } from './engine.ts';
 import { readFilters } from './filter-reader.ts';
+import { type HostPort, hostPortText } from './host-port.ts';
 import { machineAddresses } from './machine-addresses.ts';
 import { messageCapture } from './message-capture.ts';
 import type { NetworkOptions } from './network-options.ts';
+import { startOnionService } from './onion-service.ts';
 import { type Operation, PeerPump } from './peer-pump.ts';
 import { ConfigError } from './settings.ts';
 
@@ -59,10 +67,13 @@ export class Gossip {
   readonly pump: PeerPump;
   readonly book: AddressBook;
   readonly upload: UploadTarget;
+  /** Networks that are dialed; Tor may come later. */
+  readonly #reachable: Set<AddressNetwork>;
   readonly #deps: GossipDeps;
   readonly #place: GossipPlace;
   readonly #options: NetworkOptions;
   readonly #forget: () => void;
+  #onionService: { close(): void } | undefined;
 
   /** Reads the files of the last run. Throws ConfigError when one is damaged. */
   constructor(deps: GossipDeps, place: GossipPlace, options: NetworkOptions) {
@@ -79,6 +90,7 @@ export class Gossip {
       .flatMap(({ host, port }) => parseAddress(host.includes(':') ? `[${host}]` : host, port) ?? []);
     const ofMachine = options.discoversAddresses ? machineAddresses(bound[0]!.port) : [];
     const offered = () => this.services;
+    this.#reachable = new Set(options.manager.reachableNetworks);
     this.upload = new UploadTarget(options.uploadTarget);
     this.manager = new PeerManager(
       {
@@ -95,6 +107,7 @@ export class Gossip {
         get services() {
           return offered();
         },
+        reachableNetworks: this.#reachable,
         minimumChainWork: engine.chain.minimumChainWork,
         anchors: this.#takeAnchors(),
         listenAddresses: bound,
@@ -135,20 +148,22 @@ export class Gossip {
   /** Listens, and begins to dial. Throws ConfigError when a port cannot be had. */
   async start(): Promise<void> {
     const { transport } = this.pump;
+    const bound: (HostPort & { readonly isOnion: boolean })[] = [];
     for (const { host, port, isOptional, ...rest } of this.#options.listen) {
       try {
-        await transport.listen(host, port, rest);
+        const actual = await transport.listen(host, port, rest);
+        bound.push({ host, port: actual.port, isOnion: rest.isOnion });
       } catch (error) {
         if (isOptional) continue;
         const { code, message } = error as NodeJS.ErrnoException;
-        const where = placeText(host, port);
+        const where = hostPortText({ host, port });
         throw new ConfigError(
           code === 'EADDRINUSE'
             ? `Unable to bind to ${where} on this computer. Another node is probably already running there.`
             : `Unable to bind to ${where} on this computer (${message}).`,
         );
       }
-      this.#deps.log.info(`Bound to ${placeText(host, port)}`);
+      this.#deps.log.info(`Bound to ${hostPortText(bound.at(-1)!)}`);
     }
     if (!fs.existsSync(this.#path(BANS_FILE))) {
       this.#deps.log.info('Recreating the banlist database');
@@ -156,7 +171,37 @@ export class Gossip {
     }
     if (this.#options.acceptsI2p)
       transport.acceptI2p(address => this.command({ kind: 'addOwnAddress', address, score: 'named' }));
+    this.#startOnionService(onionServiceTarget(bound));
     this.wake();
+  }
+
+  get reachableNetworks(): ReadonlySet<AddressNetwork> {
+    return this.#reachable;
+  }
+
+  /** Only where it is wanted, and leads to us. */
+  #startOnionService(target: HostPort | undefined): void {
+    const { tor, connectTimeoutMs, looksUpNames } = this.#options;
+    if (tor === undefined || target === undefined) return;
+    const { log, random } = this.#deps;
+    const { directory, params } = this.#place;
+    this.#onionService = startOnionService(
+      { log, random, directory },
+      tor,
+      { target: hostPortText(target), port: params.defaultPort, connectTimeoutMs, looksUpNames },
+      {
+        onProxy: proxy => {
+          this.pump.transport.setProxy('onion', proxy);
+          if (tor.allowsOnion) this.#reachable.add('onion');
+          this.wake();
+        },
+        onService: address => {
+          // As Core: where Tor is not dialed, nobody is told of an address there.
+          if (this.#reachable.has('onion')) this.command({ kind: 'addOwnAddress', address, score: 'named' });
+        },
+        onServiceEnd: address => this.command({ kind: 'removeOwnAddress', address }),
+      },
+    );
   }
 
   /** Something has changed that peers do not tell of. */
@@ -194,6 +239,7 @@ export class Gossip {
   /** Closes all connections and keeps what the next run should know. */
   async stop(): Promise<void> {
     const anchors = this.manager.anchors();
+    this.#onionService?.close();
     await this.pump.stop();
     this.#forget();
     this.#saveAddresses();
@@ -370,10 +416,6 @@ export class Gossip {
 
 function i2p(bridge: I2pBridge | undefined): { i2p?: I2pBridge } {
   return bridge === undefined ? {} : { i2p: bridge };
-}
-
-function placeText(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 function local(localAddress: string | undefined): { localAddress?: string } {

@@ -15,3 +15,8 @@ export function splitHostPort(text: string, defaultPort: number): HostPort | und
   if (!/^\d{1,5}$/.test(digits) || Number(digits) > 0xffff) return undefined;
   return { host: isBracketed ? host.slice(1, -1) : host, port: Number(digits) };
 }
+
+/** `HOST:PORT`, `[V6]:PORT`. */
+export function hostPortText({ host, port }: HostPort): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}

@@ -21,9 +21,11 @@ import { parseByteUnits } from './byte-units.ts';
 import type { NodeConfig } from './config.ts';
 import { type HostPort, splitHostPort } from './host-port.ts';
 import { enabledIndexes } from './index-options.ts';
+import { acceptsConnections, isConnectMode, isProxied, maxConnections } from './listen-options.ts';
 import { permissionsOf } from './permission-options.ts';
 import { onlyNetworks, reachability } from './reachability.ts';
 import { ConfigError, type Settings } from './settings.ts';
+import { spareOnionBinds, type TorOptions, torOptions } from './tor-options.ts';
 
 const DNS_PORT = 53;
 const PEER_TIMEOUT_DEFAULT_S = 60;
@@ -31,7 +33,6 @@ const PEER_TIMEOUT_DEFAULT_S = 60;
 const CONNECT_TIMEOUT_DEFAULT_MS = 5_000;
 /** What buffers are counted in. */
 const BUFFER_UNIT_BYTES = 1_000;
-const MAX_CONNECTIONS_DEFAULT = 125;
 const BAN_TIME_DEFAULT_S = 24 * 60 * 60;
 /** Bytes of the user agent (Core: MAX_SUBVERSION_LENGTH). */
 const USER_AGENT_BYTES_MAX = 256;
@@ -54,6 +55,8 @@ export interface NetworkOptions {
   readonly proxies: Proxies;
   /** `-i2pacceptincoming`: our address on I2P stays. */
   readonly acceptsI2p: boolean;
+  /** `-listenonion`; undefined: Tor is not asked for a service. */
+  readonly tor: TorOptions | undefined;
   /** `-capturemessages`. */
   readonly capturesMessages: boolean;
   /** `-dns`. */
@@ -76,21 +79,12 @@ export interface NetworkOptions {
 export function networkOptions(config: NodeConfig): NetworkOptions {
   const { settings, params, persona } = config;
   const privateNetwork = persona === 'hearsay' && settings.flag('private-network', false);
-  const { networks, proxies, isCjdnsReachable } = reachability(settings);
+  const { networks, proxies, isCjdnsReachable } = reachability(config);
   const target = (text: string) => parseTarget(text, { defaultPort: params.defaultPort, isCjdnsReachable });
-  const maxConnections = settings.number('maxconnections', MAX_CONNECTIONS_DEFAULT);
-  if (maxConnections < 0) throw new ConfigError('-maxconnections must be greater or equal than zero');
   const connect = settings.list('connect');
-  const isConnectMode = connect.length > 0 || settings.isNegated('connect');
   const connectTargets = connect.filter(text => text !== '0').map(target);
-  // To protect privacy, who uses a proxy does not listen, and tells no addresses, unless he says so.
-  const proxyText = settings.text('proxy') ?? '';
-  const isProxied = proxyText !== '' && proxyText !== '0';
-  const isQuiet = isConnectMode || maxConnections === 0 || isProxied;
-  const listens = settings.flag('listen', !isQuiet || settings.isSet('bind') || settings.isSet('whitebind'));
-  if (!listens && (settings.list('bind').length > 0 || settings.list('whitebind').length > 0))
-    throw new ConfigError('Cannot set -bind or -whitebind together with -listen=0');
-  const seeds = chooseSeeds(config, { isConnectMode, target });
+  const listens = acceptsConnections(settings);
+  const seeds = chooseSeeds(config, target);
   const externalAddresses = settings.list('externalip').map(text => {
     const address = parseAddress(text, listenPort(config));
     if (address === undefined) throw new ConfigError(`Cannot resolve -externalip address: '${text}'`);
@@ -99,10 +93,14 @@ export function networkOptions(config: NodeConfig): NetworkOptions {
   const peerTimeoutS = settings.number('peertimeout', PEER_TIMEOUT_DEFAULT_S);
   if (peerTimeoutS <= 0) throw new ConfigError('peertimeout must be a positive integer.');
   const asMap = loadAsMap(config);
-  const isBroadcastPrivate = privateBroadcast(settings, networks, isConnectMode);
+  const isBroadcastPrivate = privateBroadcast(config, networks);
   const bind = settings.list('bind');
   const listen = listenAddresses(config);
-  const discovers = settings.flag('discover', listens && !isProxied && externalAddresses.length === 0);
+  const tor = torOptions(config);
+  const discovers = settings.flag(
+    'discover',
+    listens && !isProxied(settings) && externalAddresses.length === 0,
+  );
   return {
     manager: {
       userAgent: userAgent(settings, persona),
@@ -115,8 +113,8 @@ export function networkOptions(config: NodeConfig): NetworkOptions {
       relayStrategy: relayStrategy(settings, privateNetwork),
       peerTimeoutMs: peerTimeoutS * 1_000,
       banTimeS: settings.number('bantime', BAN_TIME_DEFAULT_S),
-      maxConnections,
-      dialing: isConnectMode ? { kind: 'connect', targets: connectTargets } : { kind: 'book' },
+      maxConnections: maxConnections(settings),
+      dialing: isConnectMode(settings) ? { kind: 'connect', targets: connectTargets } : { kind: 'book' },
       addNodes: settings.list('addnode').map(target),
       networkActive: settings.flag('networkactive', true),
       dnsSeeds: seeds.hosts,
@@ -124,7 +122,7 @@ export function networkOptions(config: NodeConfig): NetworkOptions {
       forceDnsSeeds: settings.flag('forcednsseed', false),
       seedNodes: seeds.nodes,
       fixedSeeds:
-        settings.flag('fixedseeds', true) && !isConnectMode
+        settings.flag('fixedseeds', true) && !isConnectMode(settings)
           ? params.fixedSeeds.flatMap(text => parseAddress(text, params.defaultPort) ?? [])
           : [],
       defaultPort: params.defaultPort,
@@ -141,6 +139,7 @@ export function networkOptions(config: NodeConfig): NetworkOptions {
     isCjdnsReachable,
     proxies,
     acceptsI2p: settings.flag('i2pacceptincoming', listens),
+    tor,
     capturesMessages: settings.flag('capturemessages', false),
     looksUpNames: settings.flag('dns', true),
     connectTimeoutMs: Math.max(1, settings.number('timeout', CONNECT_TIMEOUT_DEFAULT_MS)),
@@ -150,7 +149,10 @@ export function networkOptions(config: NodeConfig): NetworkOptions {
       send: settings.number('maxsendbuffer', SEND_BUFFER_BYTES / BUFFER_UNIT_BYTES) * BUFFER_UNIT_BYTES,
     },
     uploadTarget: uploadTarget(settings),
-    warnings: isBroadcastPrivate && !settings.flag('proxyrandomize', true) ? [CORRELATED_CIRCUITS] : [],
+    warnings: [
+      ...(isBroadcastPrivate && !settings.flag('proxyrandomize', true) ? [CORRELATED_CIRCUITS] : []),
+      ...(tor === undefined ? [] : spareOnionBinds(listen)),
+    ],
     localAddress: privateNetwork && bind.length > 0 ? toHostPort(bind[0]!, 0).host : undefined,
     resolvers: settings.list('resolver').map(text => toHostPort(text, DNS_PORT)),
     permissionsOf: permissionsOf(settings),
@@ -162,20 +164,17 @@ const CORRELATED_CIRCUITS =
   'Private broadcast of own transactions requested (-privatebroadcast) and -proxyrandomize is disabled. Tor circuits for private broadcast connections may be correlated to other connections over Tor. For maximum privacy set -proxyrandomize=1.';
 
 /** It needs networks that hide who speaks, and random peers on them. Throws ConfigError. */
-function privateBroadcast(
-  settings: Settings,
-  networks: ReadonlySet<AddressNetwork>,
-  isConnectMode: boolean,
-): boolean {
+function privateBroadcast(config: NodeConfig, networks: ReadonlySet<AddressNetwork>): boolean {
+  const { settings } = config;
   if (!settings.flag('privatebroadcast', false)) return false;
-  // Who asks for -listenonion expects Tor to come; until then sendrawtransaction says what is missing.
-  const mayComeLater = settings.flag('listenonion', false);
+  // Until Tor comes, sendrawtransaction says what is missing.
+  const mayComeLater = torOptions(config)?.allowsOnion ?? false;
   if (!networks.has('onion') && !networks.has('i2p') && !mayComeLater) {
     throw new ConfigError(
       'Private broadcast of own transactions requested (-privatebroadcast), but none of Tor or I2P networks is reachable',
     );
   }
-  if (isConnectMode) {
+  if (isConnectMode(settings)) {
     throw new ConfigError(
       'Private broadcast of own transactions requested (-privatebroadcast), but -connect is also configured. They are incompatible because the private broadcast needs to open new connections to randomly chosen Tor or I2P peers. Consider using -maxconnections=0 -addnode=... instead',
     );
@@ -226,12 +225,12 @@ function services(settings: Settings): bigint {
  */
 function chooseSeeds(
   { settings, params }: NodeConfig,
-  how: { readonly isConnectMode: boolean; target(text: string): DialTarget },
+  target: (text: string) => DialTarget,
 ): { readonly hosts: readonly string[]; readonly nodes: readonly DialTarget[] } {
-  const nodes = settings.list('seednode').map(how.target);
+  const nodes = settings.list('seednode').map(target);
   const only = onlyNetworks(settings);
   const isOnInternet = only === undefined || only.has('ipv4') || only.has('ipv6');
-  const hasNone = how.isConnectMode || settings.number('maxconnections', 1) === 0 || !isOnInternet;
+  const hasNone = isConnectMode(settings) || maxConnections(settings) === 0 || !isOnInternet;
   const usesDns = settings.flag('dnsseed', !hasNone);
   if (settings.flag('forcednsseed', false) && !usesDns)
     throw new ConfigError('Cannot set -forcednsseed to true when setting -dnsseed to false.');
@@ -249,7 +248,7 @@ function chooseSeeds(
   const isPeer = (text: string) => parseAddress(text, params.defaultPort) !== undefined;
   return {
     hosts: named.filter(text => !isPeer(text)),
-    nodes: [...nodes, ...named.filter(isPeer).map(how.target)],
+    nodes: [...nodes, ...named.filter(isPeer).map(target)],
   };
 }
 

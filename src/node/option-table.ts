@@ -80,8 +80,11 @@ export const OPTIONS = {
   i2pacceptincoming: flag(
     'Take connections over I2P, at an address that stays (default: yes, when listening)',
   ),
-  torcontrol: text(),
-  torpassword: secret(text()),
+  listenonion: flag(
+    'Let Tor make an onion service that leads here, where a Tor runs (default: yes, when listening; not on a private network)',
+  ),
+  torcontrol: text('Control port HOST:PORT of Tor, for -listenonion (default 127.0.0.1:9051)'),
+  torpassword: secret(text('Password of Tor’s control port; without one its cookie is used')),
   externalip: list('Our own address as others see it'),
   maxreceivebuffer: number('Thousands of bytes of one peer that may wait to be handled (default 5000)'),
   maxsendbuffer: number('Thousands of bytes that may wait to be sent to one peer (default 1000)'),
@@ -225,7 +228,6 @@ export const OPTIONS = {
 
   // Accepted without effect: threads, databases and transports that are not ours
   daemon: flag(),
-  listenonion: flag(),
   natpmp: flag(),
   loglevel: valued(neverNegated(list())),
   logips: flag(),

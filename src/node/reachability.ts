@@ -4,11 +4,14 @@
  */
 import type { Proxies, SocksProxy } from '../net/proxies.ts';
 import type { AddressNetwork } from '../wire/net-address.ts';
+import type { NodeConfig } from './config.ts';
 import { type HostPort, splitHostPort } from './host-port.ts';
+import { createsOnionService } from './listen-options.ts';
 import { ConfigError, type Settings } from './settings.ts';
 
-/** Core: DEFAULT_TOR_SOCKS_PORT, and the port of I2P's SAM. */
-const TOR_SOCKS_PORT = 9_050;
+/** Core: DEFAULT_TOR_SOCKS_PORT. */
+export const TOR_SOCKS_PORT = 9_050;
+/** That of I2P's SAM. */
 const I2P_SAM_PORT = 7_656;
 const UNIX_PREFIX = 'unix:';
 /** What the system takes, less the zero at the end (sockaddr_un). */
@@ -27,7 +30,8 @@ export interface Reachability {
   readonly isCjdnsReachable: boolean;
 }
 
-export function reachability(settings: Settings): Reachability {
+export function reachability(config: Pick<NodeConfig, 'settings' | 'persona'>): Reachability {
+  const { settings } = config;
   const only = onlyNetworks(settings);
   const networks = new Set(only ?? NETWORKS);
   const isCjdnsReachable = settings.isSet('cjdnsreachable');
@@ -49,7 +53,10 @@ export function reachability(settings: Settings): Reachability {
     );
   }
   const { onion: generalOnion, ...general } = generalProxies(settings);
-  const onion = onionProxy(settings, generalOnion, only?.has('onion') ?? false);
+  const onion = onionProxy(settings, generalOnion, {
+    isOnlyNetwork: only?.has('onion') ?? false,
+    mayComeLater: createsOnionService(config),
+  });
   if (onion === undefined) networks.delete('onion');
   const i2p = i2pProxy(settings, only?.has('i2p') ?? false);
   if (i2p === undefined) networks.delete('i2p');
@@ -96,7 +103,7 @@ function generalProxies(settings: Settings): Proxies {
 function onionProxy(
   settings: Settings,
   general: SocksProxy | undefined,
-  isOnlyNetwork: boolean,
+  { isOnlyNetwork, mayComeLater }: { readonly isOnlyNetwork: boolean; readonly mayComeLater: boolean },
 ): SocksProxy | undefined {
   const text = settings.text('onion') ?? '';
   if (text === '0' || settings.isNegated('onion')) {
@@ -107,8 +114,7 @@ function onionProxy(
     return undefined;
   }
   const onion = text === '' ? general : parseProxy(settings, 'onion', text);
-  const listens = settings.flag('listenonion', settings.flag('listen', true));
-  if (onion === undefined && isOnlyNetwork && !listens)
+  if (onion === undefined && isOnlyNetwork && !mayComeLater)
     throw new ConfigError(
       'Outbound connections restricted to Tor (-onlynet=onion) but the proxy for reaching the Tor network is not provided: none of -proxy, -onion or -listenonion is given',
     );
@@ -139,7 +145,7 @@ function parseProxy(settings: Settings, option: 'proxy' | 'onion', text: string)
 }
 
 /** A name is looked up when the proxy is used. */
-function parsePlace(option: string, text: string, defaultPort: number): HostPort {
+export function parsePlace(option: string, text: string, defaultPort: number): HostPort {
   const place = splitHostPort(text, defaultPort);
   if (place === undefined) throw new ConfigError(`Invalid port specified in -${option}: '${text}'`);
   if (!HOST_NAME.test(place.host) && !IPV6.test(place.host))

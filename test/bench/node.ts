@@ -53,6 +53,7 @@ async function createNode(root: string, name: string): Promise<RegtestNode> {
     String(port),
     '--rpcport',
     String(rpcPort),
+    '--listenonion=0',
   ];
   return new RegtestNode({ name, host: '127.0.0.1', rpcPort, directory, chain: 'regtest', args });
 }

@@ -15,7 +15,7 @@ const WORK_MS = 180_000;
 
 /** What no node does unless it is asked: peers, and a clock by which the blocks of tests are old. */
 const QUIET = [
-  '--connect=0', '--dnsseed=0', '--fixedseeds=0', '--maxtipage=4000000000', '--printtoconsole=0',
+  '--connect=0', '--dnsseed=0', '--fixedseeds=0', '--listenonion=0', '--maxtipage=4000000000', '--printtoconsole=0',
   '--dbcache=4', '--dbbatchsize=4096', '--fallbackfee=0.0002', '--keypool=20',
 ] as const; // biome-ignore format: one list
 

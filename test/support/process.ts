@@ -72,6 +72,8 @@ export class Sandbox {
     const argsOf = (place: { directory: string; port: number; rpcPort: number }) => [
       ...['--datadir', place.directory, '--bind', HOST],
       ...['--port', String(place.port), '--rpcport', String(place.rpcPort)],
+      // A Tor that happens to run here is none of our business.
+      '--listenonion=0',
       ...['--fallbackfee', '0.0002', '--printtoconsole=0', '--debug=net', ...args],
     ];
     return this.add(name, argsOf, undefined, chain);

@@ -46,9 +46,9 @@ export function networkAccess(
     get timeOffsetS() {
       return manager.timeOffsetS();
     },
-    reachable: options.reachableNetworks,
+    reachable: gossip.reachableNetworks,
     proxyOf: network => {
-      const proxy = networkOptions.proxies[network];
+      const proxy = pump.transport.proxies[network];
       return proxy && { text: proxyText(proxy), randomizesCredentials: proxy.randomizesCredentials };
     },
     localAddresses: () => manager.ownAddresses(),
@@ -121,7 +121,9 @@ export function networkAccess(
       }),
     privateBroadcast: options.privateBroadcast
       ? {
-          isPossible: options.reachableNetworks.has('onion') || options.reachableNetworks.has('i2p'),
+          get isPossible() {
+            return gossip.reachableNetworks.has('onion') || gossip.reachableNetworks.has('i2p');
+          },
           add: tx => gossip.command({ kind: 'privateBroadcast', tx }),
           entries: () => gossip.command({ kind: 'privateTransactions' }),
           abort: id => gossip.command({ kind: 'abortPrivateBroadcast', id }),

@@ -1,15 +1,21 @@
 /** What the user says about networks, proxies and places to listen, and how it is refused: texts are Core's. */
 import { describe, expect, test } from 'vitest';
 import { proxyText } from '../../../src/net/proxies.ts';
-import { listenAddresses } from '../../../src/node/bind-options.ts';
+import { listenAddresses, onionServiceTarget } from '../../../src/node/bind-options.ts';
 import { parseByteUnits } from '../../../src/node/byte-units.ts';
+import { hostPortText } from '../../../src/node/host-port.ts';
 import { networkOptions } from '../../../src/node/network-options.ts';
 import { reachability } from '../../../src/node/reachability.ts';
 import { parseDashArguments, Settings } from '../../../src/node/settings.ts';
 import { REGTEST } from '../../support/test-chain.ts';
 
+const PRIVATE = '--private-network';
+
 function settings(args: string): Settings {
-  const commandLine = parseDashArguments(args.split(' ').filter(arg => arg !== ''));
+  // Which bin/bitcoind does not have.
+  const ours = args.includes(PRIVATE) ? [['private-network', ['1']] as const] : [];
+  const dashed = args.split(' ').filter(arg => arg !== '' && arg !== PRIVATE);
+  const commandLine = new Map([...parseDashArguments(dashed), ...ours]);
   return new Settings({ commandLine, persistent: new Map(), conf: new Map() }, 'regtest');
 }
 const configOf = (args: string, persona: 'bitcoind' | 'hearsay' = 'bitcoind') =>
@@ -18,7 +24,7 @@ const configOf = (args: string, persona: 'bitcoind' | 'hearsay' = 'bitcoind') =>
 describe('reachable networks and their proxies', () => {
   /** `networks | network=proxy …`, with a star where credentials are random. */
   function seen(args: string): string {
-    const { networks, proxies } = reachability(settings(args));
+    const { networks, proxies } = reachability(configOf(args));
     const list = Object.entries(proxies).map(
       ([name, proxy]) => `${name}=${proxyText(proxy)}${proxy.randomizesCredentials ? '*' : ''}`,
     );
@@ -57,7 +63,7 @@ describe('reachable networks and their proxies', () => {
     ['-onlynet=onion -listenonion=0', 'none of -proxy, -onion or -listenonion is given'],
     ['-onlynet=onion -onion=1.1.1.1:1 -dnsseed=1', 'Incompatible options: -dnsseed=1 was explicitly specified'],
   ])('%s is refused', (args, message) => {
-    expect(() => reachability(settings(args))).toThrow(message);
+    expect(() => reachability(configOf(args))).toThrow(message);
   }); // biome-ignore format: a table
 });
 
@@ -74,11 +80,26 @@ describe('where to listen', () => {
     ['-port=5 -bind=127.0.0.1', ['127.0.0.1 5']],
     ['-port=5 -bind=127.0.0.1=onion', ['127.0.0.1 6 onion']],
     ['-bind=[::1]:7 -bind=127.0.0.1:8=onion', ['::1 7', '127.0.0.1 8 onion']],
-    ['-whitebind=noban@127.0.0.1:9', ['127.0.0.1 9']],
+    ['-whitebind=noban@127.0.0.1:9', ['127.0.0.1 9', '127.0.0.1 18445 onion']],
   ])('%s', (args, expected) => expect(seen(args)).toEqual(expected));
 
-  test('our own nodes leave the neighbouring port alone', () => {
-    expect(seen('', 'hearsay')).toEqual([':: 18444 optional', '0.0.0.0 18444']);
+  test.each([
+    ['', ['127.0.0.1 0 onion']],
+    ['-listenonion=0', []],
+    ['--private-network', []],
+    ['--private-network -listenonion', ['127.0.0.1 0 onion']],
+  ])('our own nodes leave the neighbouring port alone: %s', (args, expected) => {
+    expect(seen(args, 'hearsay')).toEqual([':: 18444 optional', '0.0.0.0 18444', ...expected]);
+  });
+
+  test.each([
+    ['', '127.0.0.1 18445'],
+    ['-whitebind=127.0.0.1:9', '127.0.0.1 18445'],
+    ['-bind=127.0.0.1 -whitebind=127.0.0.1:9', '127.0.0.1 18444'],
+    ['-bind=127.0.0.1:5 -bind=[::1]:6=onion -bind=[::1]:7=onion', '::1 6'],
+  ])('an onion service leads to: %s', (args, expected) => {
+    const { host, port } = onionServiceTarget(listenAddresses(configOf(args)))!;
+    expect(`${host} ${port}`).toBe(expected);
   });
 
   test.each([
@@ -88,6 +109,7 @@ describe('where to listen', () => {
     ['-bind=nowhere', "Cannot resolve -bind address: 'nowhere'"],
     ['-bind=1.1.1.1:x', "Invalid port specified in -bind: '1.1.1.1:x'"],
     ['-bind=1.1.1.1:5 -bind=1.1.1.1:5=onion', 'Duplicate binding configuration for address 1.1.1.1:5.'],
+    ['-port=5 -whitebind=127.0.0.1:6', 'Duplicate binding configuration for address 127.0.0.1:6.'],
     ['-whitebind=1.1.1.1:5 -bind=1.1.1.1:5', 'Duplicate binding configuration for address 1.1.1.1:5.'],
   ])('%s is refused', (args, message) => expect(() => seen(args)).toThrow(message));
 });
@@ -114,6 +136,36 @@ describe('what follows from what', () => {
     expect(networkOptions(configOf(args)).manager.isDnsProxied).toBe(isProxied);
   });
 
+  test.each([
+    ['', '127.0.0.1:9051 asks'],
+    ['-torcontrol=[::1]:5 -torpassword=p', '[::1]:5 with a password asks, warns'],
+    ['-torcontrol=tor', 'tor:9051 asks, warns'],
+    ['-listenonion -proxy=1.1.1.1:1 -listen', '127.0.0.1:9051 asks, warns'],
+    ['-onion=1.1.1.1:1', '127.0.0.1:9051'],
+    ['-noonion', '127.0.0.1:9051'],
+    ['-onlynet=ipv4', '127.0.0.1:9051 asks, onion stays unreachable'],
+    ['-listenonion=0', undefined],
+    ['-listen=0', undefined],
+    ['-connect=1.1.1.1', undefined],
+  ])('with "%s", Tor is asked for a service: %s', (args, expected) => {
+    const { tor } = options(args);
+    const seen = tor && [
+      `${hostPortText(tor.place)}${tor.password && ' with a password'}${tor.asksForProxy ? ' asks' : ''}`,
+      ...(tor.isWanted ? ['warns'] : []),
+      ...(tor.allowsOnion ? [] : ['onion stays unreachable']),
+    ];
+    expect(seen?.join(', ')).toBe(expected);
+  });
+
+  test('of several places for Tor the first is used, and that is told', () => {
+    const [warning] = options('-bind=127.0.0.1:8=onion -bind=127.0.0.1:9=onion').warnings;
+    expect(warning).toBe(
+      'More than one onion bind address is provided. Using 127.0.0.1:8 for the automatically created Tor onion service.',
+    );
+    expect(options('-bind=127.0.0.1:8=onion -bind=127.0.0.1:9=onion -listenonion=0').warnings).toEqual([]);
+    expect(options('').warnings).toEqual([]);
+  });
+
   test('an external address has the port that is listened on', () => {
     expect(options('-externalip=1.2.3.4 -port=5').manager.externalAddresses[0]!.port).toBe(5);
     expect(options('-externalip=1.2.3.4:6 -port=5').manager.externalAddresses[0]!.port).toBe(6);
@@ -128,6 +180,10 @@ describe('what follows from what', () => {
   test.each([
     ['-forcednsseed -dnsseed=0', 'Cannot set -forcednsseed to true when setting -dnsseed to false.'],
     ['-maxuploadtarget=abc', "Unable to parse -maxuploadtarget: 'abc'"],
+    ['-listen=0 -listenonion', 'Cannot set -listen=0 together with -listenonion=1'],
+    ['-torcontrol=127.0.0.1:x -listenonion=0', "Invalid port specified in -torcontrol: '127.0.0.1:x'"],
+    ['-privatebroadcast -listenonion=0', 'none of Tor or I2P networks is reachable'],
+    ['-privatebroadcast -onlynet=ipv4', 'none of Tor or I2P networks is reachable'],
     ['-bind=127.0.0.1 -listen=0', 'Cannot set -bind or -whitebind together with -listen=0'],
   ])('%s is refused', (args, message) => expect(() => options(args)).toThrow(message));
 
