@@ -72,7 +72,9 @@ export const OPTIONS = {
   proxy: valued(
     list('Connect through this SOCKS5 proxy: HOST:PORT or unix:PATH, with =NETWORK for one network only'),
   ),
-  onion: text('SOCKS5 proxy for Tor onion services (default: -proxy), 0 for none'),
+  onion: text(
+    'SOCKS5 proxy for Tor onion services (default: Tor’s own, where -listenonion finds it, else -proxy), 0 for none',
+  ),
   proxyrandomize: flag('Credentials of its own for each connection through a proxy (default: yes)'),
   onlynet: list('Dial only these networks: ipv4, ipv6, onion, i2p, cjdns'),
   cjdnsreachable: flag('This machine is on CJDNS: fc00::/8 are its addresses'),
