@@ -136,10 +136,15 @@ export class InvClocks implements Ringing {
   }
 
   #wait(holder: Holder, now: Milliseconds): void {
+    if (this.#clocks[holder] === undefined && isImmediate(this.#peers[holder]!)) this.#ringAt(holder, now);
+    else this.#waitForClock(holder);
+  }
+
+  #waitForClock(holder: Holder): void {
     const clock = this.#clocks[holder];
     const next = this.#nextBatch[holder]!;
     if (clock === undefined) {
-      this.#ringAt(holder, isImmediate(this.#peers[holder]!) ? now : next);
+      this.#ringAt(holder, next);
       return;
     }
     this.#awaits[holder] = AWAITS.sharedClock;
@@ -167,7 +172,8 @@ export class InvClocks implements Ringing {
 
   #strikeFor(holder: Holder, now: Milliseconds): void {
     this.#nextBatch[holder] = this.#drawNext(this.#clocks[holder], now);
-    if (this.#peers[holder]!.isSendPaused) this.#wait(holder, now);
+    // Who takes no more now is looked at again when its clock strikes: a trusted peer has one too.
+    if (this.#peers[holder]!.isSendPaused) this.#waitForClock(holder);
     else this.#listener.strike(holder, now);
   }
 

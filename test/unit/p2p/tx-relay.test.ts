@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { SeededRandom } from '../../../src/base/random.ts';
 import { FeeFilters, roundFeeFilter } from '../../../src/p2p/fee-filter.ts';
+import type { PeerRecord } from '../../../src/p2p/peer.ts';
 import { PeerFilters } from '../../../src/p2p/peer-filters.ts';
 import { createRelayStrategy, FLOOD, parseRelayStrategy } from '../../../src/p2p/relay-strategy.ts';
 import { TxRelay } from '../../../src/p2p/tx-relay.ts';
@@ -93,6 +94,22 @@ describe('announcing', () => {
     const peer = h.connect({ type: 'inbound', permissions: ['noban'] });
     h.accept(A);
     h.pass(0);
+    expect(h.sent('inv').map(s => s.peer)).toEqual([peer.id]);
+  });
+
+  test('a trusted peer that takes no more is told when it does, without a tick after the other until then', () => {
+    const { h } = start();
+    const peer = h.connect({ type: 'inbound', permissions: ['noban'] }) as PeerRecord;
+    peer.isSendPaused = true;
+    h.accept(A);
+    let steps = 0;
+    h.pass(60_000, () => {
+      steps += 1;
+    });
+    expect(h.sent('inv')).toEqual([]);
+    expect(steps).toBeLessThan(100);
+    peer.isSendPaused = false;
+    h.pass(60_000);
     expect(h.sent('inv').map(s => s.peer)).toEqual([peer.id]);
   });
 
