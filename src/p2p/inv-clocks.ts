@@ -22,6 +22,8 @@ const INBOUND_INTERVAL_MS = 5 * SECOND_MS;
 /** Strikes for all inbound peers of one way in: one alarm, however many of them something waits for. */
 interface SharedClock {
   next: Milliseconds;
+  /** Its last strike before that, seen or unseen. */
+  last: Milliseconds;
   /** Holders that wait for it. */
   waiting: number;
   readonly alarm: Alarm;
@@ -73,15 +75,13 @@ export class InvClocks implements Ringing {
     return this.#peers[holder];
   }
 
-  isWaiting(holder: Holder): boolean {
+  #isWaiting(holder: Holder): boolean {
     return this.#awaits[holder] !== AWAITS.nothing;
   }
 
-  nextBatchOf(holder: Holder): Milliseconds {
-    return this.#nextBatch[holder]!;
-  }
-
-  lastBatchOf(holder: Holder): Milliseconds {
+  /** When its clock last struck, though there may have been nothing to tell. */
+  lastBatchOf(holder: Holder, now: Milliseconds): Milliseconds {
+    if (!this.#isWaiting(holder)) this.#runOn(holder, now);
     return this.#lastBatch[holder]!;
   }
 
@@ -108,14 +108,19 @@ export class InvClocks implements Ringing {
 
   /** Something waits for it. */
   wake(holder: Holder, now: Milliseconds): void {
-    if (this.isWaiting(holder)) return;
-    const next = this.#nextBatch[holder]!;
-    if (next <= now) {
-      // It has run on unseen, and what was in the pool then counts as told.
-      this.#lastBatch[holder] = next;
-      this.#nextBatch[holder] = this.#drawNext(this.#clocks[holder], now);
-    }
+    if (this.#isWaiting(holder)) return;
+    this.#runOn(holder, now);
     this.#wait(holder, now);
+  }
+
+  /** With nothing to tell, it has struck unseen, and what was in the pool at its last strike counts as told. */
+  #runOn(holder: Holder, now: Milliseconds): void {
+    const unseen = this.#nextBatch[holder]!;
+    if (unseen > now) return;
+    const clock = this.#clocks[holder];
+    const next = this.#drawNext(clock, now);
+    this.#nextBatch[holder] = next;
+    this.#lastBatch[holder] = clock === undefined ? lastBefore(now, next, unseen) : clock.last;
   }
 
   /** What waits for it is told now, whatever its clock says. */
@@ -182,7 +187,7 @@ export class InvClocks implements Ringing {
     const known = this.#shared.get(key);
     if (known !== undefined) return known;
     const alarm = this.#context.timers.alarm(now => this.#strikeAll(clock, now));
-    const clock: SharedClock = { next: 0, waiting: 0, alarm };
+    const clock: SharedClock = { next: 0, last: 0, waiting: 0, alarm };
     this.#shared.set(key, clock);
     return clock;
   }
@@ -190,9 +195,21 @@ export class InvClocks implements Ringing {
   #drawNext(shared: SharedClock | undefined, now: Milliseconds): Milliseconds {
     const { random } = this.#context;
     if (shared === undefined) return now + randomExponential(random, OUTBOUND_INTERVAL_MS);
-    if (shared.next <= now) shared.next = now + randomExponential(random, INBOUND_INTERVAL_MS);
+    if (shared.next <= now) {
+      const next = now + randomExponential(random, INBOUND_INTERVAL_MS);
+      shared.last = lastBefore(now, next, shared.next);
+      shared.next = next;
+    }
     return shared.next;
   }
+}
+
+/**
+ * The last strike of a clock of which one at `unseen` and then one at `next` are known. Such a clock has no memory: the
+ * time since its last strike is drawn as that to its next, so one draw does for both.
+ */
+function lastBefore(now: Milliseconds, next: Milliseconds, unseen: Milliseconds): Milliseconds {
+  return Math.max(unseen, now - (next - now));
 }
 
 /** Trusted peers are told at once. */

@@ -255,11 +255,8 @@ export class TxRelay implements Concern, TxSource {
 
   /** It was in the pool when the peer's clock last struck. */
   #wasTold(peer: Peer, holder: Holder, entry: MempoolEntry, now: Milliseconds): boolean {
-    const clocks = this.#clocks;
     if (isImmediate(peer) || entry.sequence < this.#lastSequence[holder]!) return true;
-    if (entry.time < clocks.lastBatchOf(holder)) return true;
-    const next = clocks.nextBatchOf(holder);
-    return !clocks.isWaiting(holder) && next <= now && entry.time < next;
+    return entry.time < this.#clocks.lastBatchOf(holder, now);
   }
 
   #inLastBlock(hash: Hash256): Transaction | undefined {

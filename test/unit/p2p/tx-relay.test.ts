@@ -185,6 +185,41 @@ describe('serving', () => {
     expect(relay.findForServing(peer, { type: INV.wtx, hash: b.wtxid }, h.now)).toBeDefined();
   });
 
+  test.each([
+    [2, {}],
+    [5, { type: 'inbound' as const }],
+  ])(
+    'what it brought itself, as soon as its clock has struck, %i seconds later on average, though it waits for nothing',
+    (seconds, shape) => {
+      const RUNS = 300;
+      let waited = 0;
+      for (let seed = 0; seed < RUNS; seed += 1) {
+        const { h, relay } = start(seed);
+        const peer = h.connect(shape);
+        h.connect({ type: 'inbound' });
+        const find = (tx: typeof A) => relay.findForServing(peer, { type: INV.wtx, hash: tx.wtxid }, h.now);
+        // A long quiet time, in which nobody looks at the clock.
+        h.pass(600_000);
+        relay.markKnown(peer, A.wtxid);
+        h.accept(A);
+        expect(find(A)).toBeUndefined();
+        const from = h.now;
+        while (find(A) === undefined && h.now < from + 300_000) h.pass(100);
+        waited += h.now - from;
+        // Nor does it take what waits for it to look.
+        h.pass(600_000);
+        const [b, c] = [makeTx('b'), makeTx('c')];
+        relay.markKnown(peer, b.wtxid);
+        h.accept(b);
+        h.pass(300_000);
+        h.accept(c);
+        expect([find(b), find(c)]).toEqual([b, undefined]);
+      }
+      expect(waited / RUNS / 1_000).toBeGreaterThan(0.8 * seconds);
+      expect(waited / RUNS / 1_000).toBeLessThan(1.2 * seconds);
+    },
+  );
+
   test('what the last block held; nothing to peers without relay', () => {
     const { h, relay } = start();
     const [peer, deaf] = [h.connect(), h.connect({ relaysTxs: false })];
