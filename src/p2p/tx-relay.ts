@@ -307,9 +307,11 @@ export class TxRelay implements Concern, TxSource {
   #takeAll(peer: Peer, holder: Holder, items: InventoryItem[]): void {
     // All that waits is told now, or is not for this peer.
     this.#takeWaiting(holder);
-    for (const entry of this.#context.mempool.entries()) {
-      if (this.#paysEnough(peer, entry)) this.#take(peer, holder, entry.tx, items);
-    }
+    const { mempool } = this.#context;
+    const entries = [...mempool.entries()].filter(entry => this.#paysEnough(peer, entry));
+    // In the order in which they came, they would tell when.
+    entries.sort((a, b) => mempool.compareMiningOrder(a.tx.txid, b.tx.txid));
+    for (const { tx } of entries) this.#take(peer, holder, tx, items);
   }
 
   #takeBatch(peer: Peer, holder: Holder, items: InventoryItem[]): void {

@@ -241,6 +241,20 @@ describe('serving', () => {
     expect(effects.filter(e => e.kind === 'disconnect').map(e => e.peer)).toEqual([stranger.id]);
     expect(effects.filter(e => e.kind === 'send').map(e => e.peer)).toEqual([friend.id]);
   });
+
+  test('the whole pool, the best first: in which order they came is nobody’s business', () => {
+    const { h } = start();
+    const friend = h.connect({ permissions: ['mempool'] });
+    for (const [i, fee] of [3_000, 1_000, 5_000, 4_000, 2_000].entries())
+      h.pool.add(makeTx(`t${i}`), h.now, fee);
+    h.message(friend, { command: 'mempool' });
+    h.pass(60_000);
+    const fees = h
+      .sent('inv')
+      .flatMap(s => hashesOf(s.message.items))
+      .map(hash => h.pool.byWtxid.get(hash as never)!.fee);
+    expect(fees).toEqual([5_000, 4_000, 3_000, 2_000, 1_000]);
+  });
 });
 
 describe('fee filters', () => {
