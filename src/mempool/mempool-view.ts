@@ -85,8 +85,13 @@ export interface PackageResult {
 
 export type RemovalReason = 'expiry' | 'sizelimit' | 'reorg' | 'block' | 'conflict' | 'replaced';
 
-/** How a transaction came in: by itself, as a member of a package, or back from a block that is no longer in the chain. */
-export type Entrance = 'alone' | 'package' | 'reorg';
+/** How a transaction came in: by itself, as a member of a package, from a file, or back from a block that is no longer in the chain. */
+export type Entrance = 'alone' | 'package' | 'file' | 'reorg';
+
+/** Others came before, and peers are not told of them again (as in Core). */
+export function isNews(entrance: Entrance): boolean {
+  return entrance === 'alone' || entrance === 'package';
+}
 
 /** What the mempool tells wallets, p2p and event streams, in order. */
 export type MempoolNotice =

@@ -40,7 +40,7 @@ export interface SubmitOptions {
   readonly origin: 'local' | 'peer';
   /** Satoshi; a higher fee is taken for a mistake of the user. */
   readonly maxFee?: number;
-  /** When it came, if that was before: read from disk. */
+  /** When it came, if it is read from disk. */
   readonly entryTime?: Milliseconds;
 }
 
@@ -129,7 +129,7 @@ export class Mempool extends PoolReader implements MempoolView {
       const { facts } = acceptance;
       acceptance = { ...acceptance, facts: { ...facts, time: entryTime } };
     }
-    const replaced = yield* this.#add([acceptance], 'alone');
+    const replaced = yield* this.#add([acceptance], entryTime === undefined ? 'alone' : 'file');
     if (this.#isLimitDue(now)) yield* this.#limit(now);
     const entry = this.pool.get(tx.txid);
     if (entry === undefined) return this.#refused(tx, new Reject('mempool full'));

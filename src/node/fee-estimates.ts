@@ -45,7 +45,9 @@ export class FeeEstimates implements NoticeListener {
     if (notice.kind === 'txAdded')
       this.estimator.entered(
         entry,
-        notice.entrance === 'alone' && this.#isCurrent() && !this.#hasParents(entry),
+        (notice.entrance === 'alone' || notice.entrance === 'file') &&
+          this.#isCurrent() &&
+          !this.#hasParents(entry),
       );
     else if (notice.reason === 'block') this.#mined.push(entry);
     else this.estimator.left(entry.tx.txid);

@@ -15,7 +15,7 @@ import { LateMap } from '../base/late-map.ts';
 import { randomExponential } from '../base/random.ts';
 import { combineSketches, createSketch, decodeSketch } from '../crypto/pin-sketch.ts';
 import { shortTxId } from '../crypto/siphash.ts';
-import type { MempoolNotice } from '../mempool/mempool-view.ts';
+import { isNews, type MempoolNotice } from '../mempool/mempool-view.ts';
 import type { MessageOf } from '../wire/messages.ts';
 import type { Concern, Handlers, P2pContext } from './concern.ts';
 import type { PeerId } from './events.ts';
@@ -100,7 +100,7 @@ export class Reconciler implements Concern {
   }
 
   onMempool(notice: MempoolNotice): void {
-    if (notice.kind !== 'txAdded' || this.#links.size === 0) return;
+    if (notice.kind !== 'txAdded' || !isNews(notice.entrance) || this.#links.size === 0) return;
     const { wtxid } = notice.entry.tx;
     for (const { peer, set } of this.#links.values())
       if (set.size < SET_MAX && this.#announcer?.isKnownTo(peer, wtxid) !== true)

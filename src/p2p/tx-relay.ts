@@ -11,7 +11,7 @@ import { MinHeap } from '../base/heap.ts';
 import { randomBelow } from '../base/random.ts';
 import type { ChainNotice } from '../chain/effects.ts';
 import { feeAt } from '../mempool/fee-rate.ts';
-import type { MempoolEntry, MempoolNotice, TxResult } from '../mempool/mempool-view.ts';
+import { isNews, type MempoolEntry, type MempoolNotice, type TxResult } from '../mempool/mempool-view.ts';
 import type { Block } from '../wire/block.ts';
 import { INV, INV_COUNT_MAX, type InventoryItem, SERVICES } from '../wire/messages.ts';
 import type { Transaction } from '../wire/transaction.ts';
@@ -118,7 +118,7 @@ export class TxRelay implements Concern, TxSource {
   }
 
   onMempool(notice: MempoolNotice, now: Milliseconds): void {
-    if (notice.kind === 'txAdded') this.announce(notice.entry, now);
+    if (notice.kind === 'txAdded' && isNews(notice.entrance)) this.announce(notice.entry, now);
   }
 
   onChain(notice: ChainNotice, now: Milliseconds): void {

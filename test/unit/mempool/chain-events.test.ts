@@ -73,6 +73,20 @@ describe('reorganisations', () => {
     expect(mempool.compareMiningOrder(parent.txid, child.txid)).toBeLessThan(0);
   });
 
+  test('what comes back is told from what a file held, and from what is new', () => {
+    const pool = new TestPool();
+    const [mined, loaded, heard] = [pay([funds(0)], 1_000), pay([funds(1)], 1_000), pay([funds(2)], 1_000)];
+    pool.connect(mineBlock(TIP, 111, { transactions: [mined] }));
+    pool.connect(...branch);
+    pool.submit(loaded, { entryTime: pool.now });
+    pool.add(heard);
+    expect(pool.notices.map(each => [each.entry.tx.txid, each.kind === 'txAdded' && each.entrance])).toEqual([
+      [mined.txid, 'reorg'],
+      [loaded.txid, 'file'],
+      [heard.txid, 'alone'],
+    ]);
+  });
+
   test('what the new branch has confirmed does not come back; what it contradicts takes its children along', () => {
     const pool = new TestPool();
     const same = pay([funds(0)], 1_000);

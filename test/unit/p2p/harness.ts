@@ -46,7 +46,7 @@ class TestPool {
     // By fee alone: enough to see that an order is kept.
     compareMiningOrder: (a: Txid, b: Txid) => this.byTxid.get(b)!.fee - this.byTxid.get(a)!.fee,
     minFeeRate: () => this.minFee,
-    unbroadcast: () => [...this.waiting],
+    unbroadcast: () => this.waiting,
   } as unknown as MempoolView;
 
   constructor() {
@@ -213,6 +213,13 @@ export class Harness {
     const entry = this.pool.add(tx, this.now, fee);
     for (const c of this.#concerns) c.onMempool?.({ kind: 'txAdded', entry, entrance: 'alone' }, this.now);
     this.#processed(tx, from, { status: 'accepted', entry, replaced: [] });
+  }
+
+  /** As after a reorganisation. */
+  giveBack(tx: Transaction): void {
+    const entry = this.pool.add(tx, this.now);
+    for (const c of this.#concerns) c.onMempool?.({ kind: 'txAdded', entry, entrance: 'reorg' }, this.now);
+    this.#settle();
   }
 
   reject(tx: Transaction, from: Peer | undefined, reason: RejectReason): void {

@@ -145,6 +145,17 @@ describe('announcing', () => {
     expect(h.sent('inv').flatMap(s => hashesOf(s.message.items))).toEqual([rich.wtxid]);
   });
 
+  test('what comes back is told to those for whom it still waits, and to nobody else', () => {
+    const { h } = start();
+    const [waiting, b] = [h.connect(), makeTx('b')];
+    h.accept(A);
+    h.pool.remove(A);
+    h.connect();
+    for (const tx of [A, b]) h.giveBack(tx);
+    h.pass(60_000);
+    expect(h.sent('inv').map(s => [s.peer, ...hashesOf(s.message.items)])).toEqual([[waiting.id, A.wtxid]]);
+  });
+
   test('what nobody asked for comes again to those who came since', () => {
     const { h, relay } = start();
     h.accept(A);
