@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { randomBelow, SeededRandom } from '../../../src/base/random.ts';
 import { NO_PLACE, Timers } from '../../../src/p2p/timers.ts';
+import { mustBe } from '../../support/must-be.ts';
 
 test('rings once, at the time it was set to last', () => {
   const timers = new Timers();
@@ -150,6 +151,105 @@ test.each([1, 2, 3])('alarms of peers, as a list of deadlines would (seed %i)', 
     expect(rung.splice(0).sort(), `seed ${seed}`).toEqual(due.sort());
   }
 });
+
+test.each([1, 2, 3, 4, 5])(
+  'all kinds together, on clocks that leap and set by what rings, as a list of deadlines would (seed %i)',
+  seed => {
+    const random = new SeededRandom(seed);
+    const below = (bound: number) => randomBelow(random, bound);
+    const timers = new Timers();
+    const rung: string[] = [];
+    /** By the clock of its kind. */
+    const model = new Map<string, number>();
+    const ahead = { node: 0, scheduler: 0 };
+    let now = 1_000;
+    type Clock = keyof typeof ahead;
+    type Set = (at: number | undefined) => void;
+    const dials = new Map<string, { clock: Clock; set: Set; at: () => number | undefined }>();
+    const put = (name: string, at: number | undefined) => {
+      const { clock, set } = dials.get(name)!;
+      set(at);
+      if (at === undefined) model.delete(name);
+      else model.set(name, at + ahead[clock]);
+    };
+    const move = () => {
+      const name = [...dials.keys()][below(dials.size)]!;
+      put(name, below(4) === 0 ? undefined : now - 5 + below(60));
+    };
+    /** What rings sets and clears others, and itself. */
+    const ring = (name: string) => {
+      rung.push(name);
+      for (let i = below(3); i > 0; i -= 1) move();
+    };
+
+    const few = Array.from({ length: 3 }, (_, i) => i);
+    for (const i of few) {
+      const alarm = timers.alarm(() => ring(`alarm ${i}`));
+      const chore = timers.scheduled(() => ring(`chore ${i}`));
+      const setOf =
+        (each: typeof alarm): Set =>
+        at =>
+          at === undefined ? each.clear() : each.set(at);
+      dials.set(`alarm ${i}`, { clock: 'node', set: setOf(alarm), at: () => alarm.at });
+      dials.set(`chore ${i}`, { clock: 'scheduler', set: setOf(chore), at: () => chore.at });
+    }
+    const rows = few.map(i => timers.row({ ring: place => ring(`row ${i} ${place}`) }));
+    for (const [i, row] of rows.entries())
+      for (const place of [0, 3, 40])
+        dials.set(`row ${i} ${place}`, {
+          clock: 'node',
+          set: at => (at === undefined ? row.clear(place) : row.set(place, at)),
+          at: () => (row.at(place) === Number.POSITIVE_INFINITY ? undefined : row.at(place)),
+        });
+    const kinds = few.map(i =>
+      timers.ofPeers<{ id: number; timerPlace: number }>(({ id }) => ring(`peer ${id} ${i}`)),
+    );
+    const peers: { id: number; timerPlace: number }[] = [];
+    const come = (id: number) => {
+      const peer = { id, timerPlace: NO_PLACE };
+      peers.push(peer);
+      for (const [i, kind] of kinds.entries())
+        dials.set(`peer ${id} ${i}`, {
+          clock: 'node',
+          set: at => (at === undefined ? kind.clear(peer) : kind.set(peer, at)),
+          at: () => kind.at(peer),
+        });
+    };
+    const go = () => {
+      const [peer] = peers.splice(below(peers.length), 1);
+      timers.leave(peer!);
+      for (const i of few) {
+        expect(kinds[i]!.at(peer!)).toBeUndefined();
+        dials.delete(`peer ${peer!.id} ${i}`);
+        model.delete(`peer ${peer!.id} ${i}`);
+      }
+    };
+
+    for (let id = 0; id < 4; id += 1) come(id);
+    for (let step = 0; step < 3_000; step += 1) {
+      const what = below(100);
+      if (what < 3) go();
+      if (what < 3) come(step + 10);
+      else if (what < 6) {
+        const by = below(100);
+        timers.advanceScheduler(by);
+        ahead.scheduler += by;
+      } else if (what < 8) now -= below(200);
+      else if (what < 9) now += 10_000;
+      else now += below(5);
+      for (let i = below(4); i > 0; i -= 1) move();
+      const onNode = [...model].map(([name, at]) => [name, at - ahead[dials.get(name)!.clock]] as const);
+      for (const [name, at] of onNode) mustBe(dials.get(name)!.at(), at, `seed ${seed}, ${name}`);
+      const first = onNode.reduce((least, [, at]) => Math.min(least, at), Number.POSITIVE_INFINITY);
+      mustBe(timers.nextDeadline() ?? Number.POSITIVE_INFINITY, first, `seed ${seed}, step ${step}`);
+      const due = onNode.filter(([, at]) => at <= now).map(([name]) => name);
+      // What is set by what rings is set after.
+      for (const name of due) model.delete(name);
+      timers.run(now);
+      expect(rung.splice(0).sort(), `seed ${seed}`).toEqual(due.sort());
+    }
+  },
+);
 
 test('the alarm of a peer, set again for now, does not ring twice in one run', () => {
   const timers = new Timers();
