@@ -52,7 +52,7 @@ export interface MempoolView {
   /** Satoshi per 1000 virtual bytes that a transaction must pay now: relay floor or what the full pool demands. */
   minFeeRate(now: Milliseconds): number;
   /** Sent to nobody yet that has echoed it: handed to peers again from time to time. */
-  unbroadcast(): readonly Txid[];
+  unbroadcast(): ReadonlySet<Txid>;
 }
 
 /** What became of a transaction that was submitted. */

@@ -93,8 +93,8 @@ export class Mempool extends PoolReader implements MempoolView {
     return this.#sequence;
   }
 
-  unbroadcast(): readonly Txid[] {
-    return [...this.#unbroadcast];
+  unbroadcast(): ReadonlySet<Txid> {
+    return this.#unbroadcast;
   }
 
   /** A peer has asked for it: it is out (Core: RemoveUnbroadcastTx). */

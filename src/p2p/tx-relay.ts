@@ -247,8 +247,7 @@ export class TxRelay implements Concern, TxSource {
     const entry =
       item.type === INV.wtx ? mempool.getByWtxid(item.hash as Wtxid) : mempool.get(item.hash as Txid);
     if (entry === undefined || !this.#wasTold(peer, holder, entry, now)) return this.#inLastBlock(item.hash);
-    if (mempool.unbroadcast().includes(entry.tx.txid))
-      outbox.emit({ kind: 'txBroadcast', txid: entry.tx.txid });
+    if (mempool.unbroadcast().has(entry.tx.txid)) outbox.emit({ kind: 'txBroadcast', txid: entry.tx.txid });
     this.#strategy.asked?.(peer);
     return entry.tx;
   }

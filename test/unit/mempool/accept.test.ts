@@ -213,9 +213,10 @@ describe('against what is here', () => {
     const own = new TestPool();
     expect(own.submit(pay([funds(0)], FEE), { maxFee: FEE - 1 })).toBe('max-fee-exceeded');
     expect(own.submit(pay([funds(0)], FEE), { maxFee: FEE, origin: 'local' })).toBe('ok');
-    expect(own.mempool.unbroadcast()).toHaveLength(1);
-    own.mempool.markBroadcast(own.mempool.unbroadcast()[0]!);
-    expect(own.mempool.unbroadcast()).toEqual([]);
+    const [waiting] = own.mempool.unbroadcast();
+    expect(own.mempool.unbroadcast().size).toBe(1);
+    own.mempool.markBroadcast(waiting!);
+    expect(own.mempool.unbroadcast().size).toBe(0);
   });
 
   test('spends of outputs that a mempool transaction does not have', () => {

@@ -53,7 +53,7 @@ export const getmempoolinfo: RpcMethod<NodeFacade> = {
       mempoolminfee: amount(mempool.minFeeRate(clock.now())),
       minrelaytxfee: amount(options.minRelayFeeRate),
       incrementalrelayfee: amount(options.incrementalRelayFeeRate),
-      unbroadcastcount: mempool.unbroadcast().length,
+      unbroadcastcount: mempool.unbroadcast().size,
       permitbaremultisig: options.permitBareMultisig,
       maxdatacarriersize: options.dataCarrierBytesMax,
       limitclustercount: options.clusterCountMax,
@@ -223,7 +223,7 @@ function entryToJson({ mempool, pool, process }: NodeFacade, entry: MempoolEntry
     },
     depends: mempool.parentsOf(tx.txid).map(hashToHex).sort(),
     spentby: mempool.childrenOf(tx.txid).toSorted().map(hashToHex),
-    unbroadcast: mempool.unbroadcast().includes(tx.txid),
+    unbroadcast: mempool.unbroadcast().has(tx.txid),
     ...(process.deprecatedRpcs.includes('bip125') && {
       'bip125-replaceable': [tx.txid, ...mempool.ancestorsOf(tx.txid)].some(
         txid =>
