@@ -178,8 +178,8 @@ export class TxDownload implements Concern {
     const { chain, options, outbox } = this.#context;
     const isSyncing = chain.isInitialBlockDownload(now);
     for (const item of items) {
-      // Each connection has one way to name transactions.
-      if (!isTxItem(item) || (item.type === INV.wtx) !== peer.wtxidRelay) continue;
+      // Each connection has one way to name transactions; the type that asks for witnesses is beside it (as in Core).
+      if (!isTxItem(item) || item.type === (peer.wtxidRelay ? INV.tx : INV.wtx)) continue;
       if (!takesTxsFrom(peer, options)) {
         outbox.disconnect(peer, `transaction (${hashToHex(item.hash)}) inv sent in violation of protocol`);
         return;

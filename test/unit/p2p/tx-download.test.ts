@@ -46,6 +46,30 @@ describe('what is asked for', () => {
     expect(h.sent('getdata').map(s => s.message.items[0]!.type)).toEqual([INV_WITNESS_TX, INV.tx]);
   });
 
+  test.each([
+    [true, INV.wtx, true],
+    [true, INV.tx, false],
+    [true, INV_WITNESS_TX, true],
+    [false, INV.wtx, false],
+    [false, INV.tx, true],
+    [false, INV_WITNESS_TX, true],
+  ])('with wtxidrelay %s, one that is announced by type %i: %s', (wtxidRelay, type, isAsked) => {
+    const { h, known } = start();
+    const [peer, blocksOnly] = [
+      h.connect({ wtxidRelay }),
+      h.connect({ wtxidRelay, type: 'block-relay-only' }),
+    ];
+    for (const each of [peer, blocksOnly])
+      h.message(each, { command: 'inv', items: [{ type, hash: A.txid }] });
+    h.pass(10_000);
+    const effects = h.take();
+    expect(effects.filter(e => e.kind === 'send').map(e => e.peer)).toEqual(isAsked ? [peer.id] : []);
+    expect(effects.filter(e => e.kind === 'disconnect').map(e => e.peer)).toEqual(
+      isAsked ? [blocksOnly.id] : [],
+    );
+    expect(known).toHaveLength(isAsked ? 1 : 0);
+  });
+
   test.each<[string, PeerShape, number]>([
     ['outbound', {}, 0],
     ['inbound', { type: 'inbound' }, 2_000],
