@@ -20,7 +20,7 @@ import type { Concern, Handlers, P2pContext } from './concern.ts';
 import type { PeerId } from './events.ts';
 import { isRoutable, isValidHost, networkOf } from './netgroup.ts';
 import { OwnAddresses } from './own-addresses.ts';
-import { isInbound, type Peer } from './peer.ts';
+import { isInbound, type Peer, servicesFor } from './peer.ts';
 import type { PeerInfo } from './peer-info.ts';
 import { PeerStates } from './peer-states.ts';
 import type { PeerAlarms } from './timers.ts';
@@ -347,7 +347,7 @@ export class AddressRelay implements Concern {
     if (!options.privateNetwork && chain.isInitialBlockDownload(now)) return;
     const own = this.ownAddresses.forPeer(peer);
     if (own && understands(peer, own)) {
-      const address = withTime(own, toUnixSeconds(now), options.services);
+      const address = withTime(own, toUnixSeconds(now), servicesFor(peer, options));
       this.#context.log.debug('net', () => `Advertising address ${addressText(own)} to peer=${peer.id}`);
       if (state.hasAnnounced) {
         state.known.reset();

@@ -2,7 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { sipHash24 } from '../../../src/crypto/siphash.ts';
 import { AddressRelay, type AddressRelayOptions } from '../../../src/p2p/address-relay.ts';
 import { relayTargets } from '../../../src/p2p/address-targets.ts';
+import type { Permission } from '../../../src/p2p/events.ts';
 import { hostOfName } from '../../../src/p2p/netgroup.ts';
+import { SERVICES } from '../../../src/wire/messages.ts';
 import { addressKey, addressText, type TimedAddress } from '../../../src/wire/net-address.ts';
 import { Harness } from './harness.ts';
 import { address, START, timed } from './support.ts';
@@ -265,6 +267,16 @@ describe('our own address', () => {
     const later = own(h).length;
     expect(later).toBeGreaterThan(2);
     expect(later).toBeLessThan(25);
+  });
+
+  test('with what we offer to this peer', () => {
+    const { h } = start();
+    const services = (permissions: Permission[]) => {
+      h.connect({ permissions });
+      return h.sent('addrv2').flatMap(s => s.message.addresses.map(a => a!.services));
+    };
+    expect(services([])).toEqual([h.context.options.services]);
+    expect(services(['bloomfilter'])).toEqual([h.context.options.services | SERVICES.bloom]);
   });
 
   test('once for each leap of the clock, at the event that brings it', () => {
