@@ -29,6 +29,8 @@ interface SharedClock {
   readonly alarm: Alarm;
 }
 
+const NEVER = Number.NEGATIVE_INFINITY;
+
 /** What will strike for a holder. */
 const AWAITS = { nothing: 0, alarm: 1, sharedClock: 2 } as const;
 
@@ -50,7 +52,8 @@ export class InvClocks implements Ringing {
   readonly #clocks: (SharedClock | undefined)[] = [];
   readonly #awaits: number[] = [];
   readonly #nextBatch: Milliseconds[] = [];
-  readonly #lastBatch: Milliseconds[] = [];
+  /** By holder: when its clock last struck unseen since the last batch; −Infinity for never. */
+  readonly #lastUnseen: Milliseconds[] = [];
   readonly #alarms: Deadlines;
 
   constructor(context: P2pContext, listener: Listening) {
@@ -79,15 +82,15 @@ export class InvClocks implements Ringing {
     return this.#awaits[holder] !== AWAITS.nothing;
   }
 
-  /** When its clock last struck, though there may have been nothing to tell. */
-  lastBatchOf(holder: Holder, now: Milliseconds): Milliseconds {
+  /** When its clock last struck with nothing to tell, and has told nothing since; −Infinity for never. */
+  lastUnseenOf(holder: Holder, now: Milliseconds): Milliseconds {
     if (!this.#isWaiting(holder)) this.#runOn(holder, now);
-    return this.#lastBatch[holder]!;
+    return this.#lastUnseen[holder]!;
   }
 
   /** It is told now of what there is. */
-  told(holder: Holder, now: Milliseconds): void {
-    this.#lastBatch[holder] = now;
+  told(holder: Holder): void {
+    this.#lastUnseen[holder] = NEVER;
   }
 
   join(holder: Holder, peer: Peer, now: Milliseconds): void {
@@ -97,7 +100,7 @@ export class InvClocks implements Ringing {
     this.#clocks[holder] = clock;
     this.#awaits[holder] = AWAITS.nothing;
     this.#nextBatch[holder] = this.#drawNext(clock, now);
-    this.#lastBatch[holder] = now;
+    this.#lastUnseen[holder] = NEVER;
   }
 
   leave(holder: Holder): void {
@@ -120,7 +123,7 @@ export class InvClocks implements Ringing {
     const clock = this.#clocks[holder];
     const next = this.#drawNext(clock, now);
     this.#nextBatch[holder] = next;
-    this.#lastBatch[holder] = clock === undefined ? lastBefore(now, next, unseen) : clock.last;
+    this.#lastUnseen[holder] = clock === undefined ? lastBefore(now, next, unseen) : clock.last;
   }
 
   /** What waits for it is told now, whatever its clock says. */

@@ -50,7 +50,7 @@ interface Link {
 export interface Announcer {
   isKnownTo(peer: Peer, wtxid: Wtxid): boolean;
   /** By `inv` at once, but for what the peer knows or the pool has no more. */
-  tell(peer: Peer, wtxids: readonly Wtxid[], now: Milliseconds): void;
+  tell(peer: Peer, wtxids: readonly Wtxid[]): void;
 }
 
 export class Reconciler implements Concern {
@@ -62,8 +62,8 @@ export class Reconciler implements Concern {
 
   static readonly #handlers: Handlers<Reconciler> = {
     reqrecon: (self, peer, message) => self.#asked(peer, message),
-    sketch: (self, peer, message, now) => self.#answered(peer, message, now),
-    reconcildiff: (self, peer, message, now) => self.#settled(peer, message, now),
+    sketch: (self, peer, message) => self.#answered(peer, message),
+    reconcildiff: (self, peer, message) => self.#settled(peer, message),
   };
 
   get handlers(): Handlers<Reconciler> {
@@ -150,7 +150,7 @@ export class Reconciler implements Concern {
     this.#context.outbox.send(peer, { command: 'sketch', words: [...words] });
   }
 
-  #answered(peer: Peer, { words }: MessageOf<'sketch'>, now: Milliseconds): void {
+  #answered(peer: Peer, { words }: MessageOf<'sketch'>): void {
     const link = this.#links.get(peer.id);
     if (link?.role !== 'dialer' || !link.isOpen || words.length === 0 || words.length > CAPACITY_MAX) {
       this.#context.outbox.disconnect(peer, 'sketch that was not asked for');
@@ -169,10 +169,10 @@ export class Reconciler implements Concern {
       difference === undefined ? [...set.values()] : difference.flatMap(id => set.get(id) ?? []);
     const success = difference === undefined ? 0 : 1;
     this.#context.outbox.send(peer, { command: 'reconcildiff', success, shortIds: missing });
-    this.#announcer?.tell(peer, surplus, now);
+    this.#announcer?.tell(peer, surplus);
   }
 
-  #settled(peer: Peer, { success, shortIds }: MessageOf<'reconcildiff'>, now: Milliseconds): void {
+  #settled(peer: Peer, { success, shortIds }: MessageOf<'reconcildiff'>): void {
     const link = this.#links.get(peer.id);
     const set = link?.role === 'answerer' ? link.sketched : undefined;
     if (link === undefined || set === undefined) {
@@ -183,7 +183,6 @@ export class Reconciler implements Concern {
     this.#announcer?.tell(
       peer,
       success === 0 ? [...set.values()] : shortIds.flatMap(id => set.get(id) ?? []),
-      now,
     );
   }
 

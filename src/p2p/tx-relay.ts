@@ -200,7 +200,7 @@ export class TxRelay implements Concern, TxSource {
   }
 
   /** By `inv` at once, but for what the peer knows or the pool has no more; after it, the peer may ask for them. */
-  tell(peer: Peer, wtxids: readonly Wtxid[], now: Milliseconds): void {
+  tell(peer: Peer, wtxids: readonly Wtxid[]): void {
     const holder = this.#holders.get(peer);
     if (holder === undefined) return;
     const { mempool, outbox } = this.#context;
@@ -213,11 +213,11 @@ export class TxRelay implements Concern, TxSource {
     }
     if (items.length === 0) return;
     outbox.send(peer, { command: 'inv', items });
-    this.#told(holder, now);
+    this.#told(holder);
   }
 
-  #told(holder: Holder, now: Milliseconds): void {
-    this.#clocks.told(holder, now);
+  #told(holder: Holder): void {
+    this.#clocks.told(holder);
     this.#lastSequence[holder] = this.#context.mempool.sequence;
   }
 
@@ -255,7 +255,7 @@ export class TxRelay implements Concern, TxSource {
   /** It was in the pool when the peer's clock last struck. */
   #wasTold(peer: Peer, holder: Holder, entry: MempoolEntry, now: Milliseconds): boolean {
     if (isImmediate(peer) || entry.sequence < this.#lastSequence[holder]!) return true;
-    return entry.time < this.#clocks.lastBatchOf(holder, now);
+    return entry.time < this.#clocks.lastUnseenOf(holder, now);
   }
 
   #inLastBlock(hash: Hash256): Transaction | undefined {
@@ -298,7 +298,7 @@ export class TxRelay implements Concern, TxSource {
       const isWhole = items.length <= INV_COUNT_MAX;
       this.#context.outbox.send(peer, { command: 'inv', items: isWhole ? items : items.slice(i, i + INV_COUNT_MAX) }); // biome-ignore format: one step
     }
-    this.#told(holder, now);
+    this.#told(holder);
     if (this.#waitingCount[holder]! > 0) this.#clocks.wake(holder, now);
   }
 

@@ -231,6 +231,24 @@ describe('serving', () => {
     },
   );
 
+  test.each([
+    ['a clock that was set back', -3_600_000, 0],
+    ['an entry that was being checked when the batch was made', 0, -5],
+  ])('not what came after the last batch, whatever its time says: %s', (_, back, older) => {
+    const { h, relay } = start();
+    const peer = h.connect({ type: 'inbound' });
+    h.accept(A);
+    h.pass(60_000, () => {
+      if (h.sent('inv').length === 0) return;
+      h.now += back;
+      const b = makeTx('b');
+      h.pool.add(b, h.now + older);
+      expect(relay.findForServing(peer, { type: INV.wtx, hash: b.wtxid }, h.now)).toBeUndefined();
+      h.now -= back;
+    });
+    expect(h.pool.byTxid.size).toBe(2);
+  });
+
   test('what the last block held; nothing to peers without relay', () => {
     const { h, relay } = start();
     const [peer, deaf] = [h.connect(), h.connect({ relaysTxs: false })];
