@@ -15,7 +15,10 @@ const RESEND_SPREAD_MINUTES = 24 * 60;
 const RESEND_AGE_S = 5 * 60;
 
 export interface ResendDeps {
-  readonly node: Pick<NodeFacade, 'chain' | 'clock'>;
+  readonly node: Pick<NodeFacade, 'chain' | 'clock'> & {
+    readonly mempool: Pick<NodeFacade['mempool'], 'has'>;
+    readonly pool: Pick<NodeFacade['pool'], 'announce'>;
+  };
   readonly random: Random;
   readonly log: Log;
   after(delay: Milliseconds, job: () => void): void;
@@ -47,10 +50,17 @@ export class WalletResender {
     });
   }
 
-  async resubmit(wallet: Wallet, applies: (timeReceived: UnixSeconds) => boolean): Promise<void> {
+  /** `announces`: what is in the mempool already, too. */
+  async resubmit(
+    wallet: Wallet,
+    applies: (timeReceived: UnixSeconds) => boolean,
+    { announces }: { readonly announces: boolean },
+  ): Promise<void> {
+    const { mempool, pool } = this.#deps.node;
     for (const { state, tx, timeReceived } of [...wallet.history.ordered]) {
       if (state.kind !== 'inactive' || state.abandoned || tx.isCoinbase || !applies(timeReceived)) continue;
-      await this.#target.broadcast(wallet, tx);
+      if (!mempool.has(tx.txid)) await this.#target.broadcast(wallet, tx);
+      else if (announces && wallet.options.broadcasts) pool.announce(tx.txid);
     }
   }
 
@@ -60,7 +70,8 @@ export class WalletResender {
     if (now < this.#next || chain.isInitialBlockDownload(now)) return;
     this.#next = this.#nextTime();
     const before = chain.headers.timeOf(chain.tip()) - RESEND_AGE_S;
-    for (const wallet of this.#target.wallets()) await this.resubmit(wallet, time => time <= before);
+    for (const wallet of this.#target.wallets())
+      await this.resubmit(wallet, time => time <= before, { announces: true });
   }
 
   #nextTime(): Milliseconds {

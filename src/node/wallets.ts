@@ -139,7 +139,8 @@ export class Wallets implements WalletHost {
 
   /** What was not taken when they were loaded may be now: the chain stands elsewhere. */
   async resubmitAll(): Promise<void> {
-    for (const wallet of this.wallets()) await this.#resender.resubmit(wallet, () => true);
+    for (const wallet of this.wallets())
+      await this.#resender.resubmit(wallet, () => true, { announces: false });
   }
 
   async create(request: CreateWalletRequest): Promise<Wallet> {
@@ -183,7 +184,7 @@ export class Wallets implements WalletHost {
         wallet.load(entries);
         placeInChain(wallet, this.node.chain);
         await this.#attach({ wallet, file, isVolatile: true, queue: Promise.resolve() });
-        await this.#resender.resubmit(wallet, () => true);
+        await this.#resender.resubmit(wallet, () => true, { announces: false });
         return wallet;
       } catch (error) {
         await file.close();
