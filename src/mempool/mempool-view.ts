@@ -3,6 +3,7 @@ import type { Txid, Wtxid } from '../base/bytes.ts';
 import type { Milliseconds } from '../base/clock.ts';
 import type { Reject } from '../consensus/reject.ts';
 import type { OutPoint, Transaction } from '../wire/transaction.ts';
+import type { MempoolOptions } from './options.ts';
 import type { PackageReject } from './package-reject.ts';
 
 export interface MempoolEntry {
@@ -27,8 +28,8 @@ export interface MempoolEntry {
 }
 
 export interface MempoolView {
-  /** Satoshi per 1000 virtual bytes below which nothing is relayed, however empty the pool is. */
-  readonly options: { readonly minRelayFeeRate: number };
+  /** Some of its limits: below which rate nothing is relayed, however empty the pool is, and what wallets keep to. */
+  readonly options: Pick<MempoolOptions, 'minRelayFeeRate' | 'ancestorCountMax' | 'descendantCountMax'>;
   readonly size: number;
   /** Sum of virtual sizes. */
   readonly bytes: number;
@@ -47,6 +48,10 @@ export interface MempoolView {
   /** Without the transaction itself. */
   ancestorsOf(txid: Txid): readonly Txid[];
   descendantsOf(txid: Txid): readonly Txid[];
+  /** Members of its cluster, itself included; 0 of one that is not here. */
+  clusterCountOf(txid: Txid): number;
+  /** Whether the cluster that it would make is within the limits, whatever else speaks against it (Core: CheckPolicyLimits). */
+  keepsClusterLimits(tx: Transaction): boolean;
   /** Best first, parents before children: mining and relay order (negative: `a` first). */
   compareMiningOrder(a: Txid, b: Txid): number;
   /** Satoshi per 1000 virtual bytes that a transaction must pay now: relay floor or what the full pool demands. */

@@ -30,6 +30,7 @@ import { RollingFee } from './rolling-fee.ts';
 import { staleEntries } from './stale.ts';
 import { type PackagePool, type SubmitPackageOptions, submitPackage } from './submit-package.ts';
 import { type PackageTest, testPackage } from './test-package.ts';
+import { areClustersWithinLimits } from './topology.ts';
 import {
   childrenFirst, chunkFeeRate, compareMiningOrder, type PoolEntry, withDescendants,
 } from './tx-pool.ts'; // biome-ignore format: one list
@@ -109,6 +110,11 @@ export class Mempool extends PoolReader implements MempoolView {
   /** What a full pool demands, decaying after the next block (Core: GetMinFee). */
   poolMinFeeRate(now: Milliseconds): number {
     return this.#rollingFee.feeRate(now, () => this.usage / this.#options.usageMax);
+  }
+
+  keepsClusterLimits(tx: Transaction): boolean {
+    const candidate = { tx, weight: tx.weight, parents: this.pool.parentsOf(tx) };
+    return areClustersWithinLimits([candidate], new Set(), { options: this.#options });
   }
 
   // What the writer does.

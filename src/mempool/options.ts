@@ -20,6 +20,12 @@ export interface MempoolOptions {
   /** Transactions and virtual bytes of one cluster (`-limitclustercount`, `-limitclustersize` × 1000). */
   readonly clusterCountMax: number;
   readonly clusterSizeMax: number;
+  /**
+   * Unconfirmed ancestors of a transaction, itself included, and members of the cluster of what it spends: no rule here, but
+   * what wallets keep to, as nodes of old have such limits (`-limitancestorcount`, `-limitdescendantcount`).
+   */
+  readonly ancestorCountMax: number;
+  readonly descendantCountMax: number;
   /** At one in so many changes of the tip all of it is looked through for what must not be (`-checkmempool`); 0: at none. */
   readonly checkRatio: number;
 }
@@ -36,5 +42,7 @@ export const DEFAULT_MEMPOOL_OPTIONS: MempoolOptions = {
   permitBareMultisig: true,
   clusterCountMax: 64,
   clusterSizeMax: 101_000,
+  ancestorCountMax: 25,
+  descendantCountMax: 25,
   checkRatio: 0,
 };

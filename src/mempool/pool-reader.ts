@@ -3,6 +3,7 @@ import { assert } from '../base/assert.ts';
 import type { Txid, Wtxid } from '../base/bytes.ts';
 import { keyOf } from '../chain/coin.ts';
 import type { OutPoint } from '../wire/transaction.ts';
+import { clusterOf } from './cluster.ts';
 import type { MempoolEntry } from './mempool-view.ts';
 import { ancestorsOf, compareMiningOrder, type PoolEntry, TxPool, withDescendants } from './tx-pool.ts';
 
@@ -61,6 +62,11 @@ export class PoolReader {
   descendantsOf(txid: Txid): readonly Txid[] {
     const entry = this.pool.get(txid);
     return txidsOf(entry && withDescendants([entry])).filter(other => other !== txid);
+  }
+
+  clusterCountOf(txid: Txid): number {
+    const entry = this.pool.get(txid);
+    return entry === undefined ? 0 : clusterOf<PoolEntry>(entry).length;
   }
 
   compareMiningOrder(a: Txid, b: Txid): number {

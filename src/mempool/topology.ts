@@ -17,25 +17,27 @@ const TRUC_VERSION = 3;
 const TRUC_SIZE_MAX = 10_000;
 const TRUC_CHILD_SIZE_MAX = 1_000;
 
+type ClusterMember = Pick<Candidate, 'tx' | 'weight' | 'parents'>;
+
 /**
  * Whether the clusters that the transactions would join or form are within their limits; `replaced` will be gone.
  * Several are the members of a package.
  */
 export function areClustersWithinLimits(
-  candidates: readonly Candidate[],
+  candidates: readonly ClusterMember[],
   replaced: ReadonlySet<PoolEntry>,
-  { options }: AcceptContext,
+  { options }: Pick<AcceptContext, 'options'>,
 ): boolean {
   const { clusterCountMax, clusterSizeMax } = options;
   const [first] = candidates;
   // The usual case: it joins nobody.
   if (first !== undefined && candidates.length === 1 && first.parents.size === 0)
     return clusterCountMax > 0 && first.weight <= clusterSizeMax * WITNESS_SCALE_FACTOR;
-  const seen = new Set<Candidate>();
+  const seen = new Set<ClusterMember>();
   for (const start of candidates) {
     if (seen.has(start)) continue;
     const entries = new Set<PoolEntry>();
-    const members = new Set<Candidate>([start]);
+    const members = new Set<ClusterMember>([start]);
     const joinAll = (): void => {
       for (const member of members)
         for (const parent of member.parents) if (!replaced.has(parent)) entries.add(parent);
@@ -63,8 +65,8 @@ export function areClustersWithinLimits(
 }
 
 function touches(
-  { tx }: Candidate,
-  members: ReadonlySet<Candidate>,
+  { tx }: ClusterMember,
+  members: ReadonlySet<ClusterMember>,
   entries: ReadonlySet<PoolEntry>,
 ): boolean {
   const spent = new Set(tx.inputs.map(input => input.prevout.txid));

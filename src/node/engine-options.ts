@@ -27,6 +27,8 @@ const PRUNE_MANUALLY = 1;
 const PRUNE_AFTER_HEIGHT = { main: 100_000, others: 1_000, fast: 100 } as const;
 /** Core: the CTxMemPool constructor's limit of check_ratio. */
 const CHECK_RATIO_MAX = 1_000_000;
+/** Core: MAX_CLUSTER_COUNT_LIMIT. */
+const CLUSTER_COUNT_LIMIT_MAX = 64;
 /** Bytes of a block file with `-fastprune` (Core: FindNextBlockPos). */
 const FAST_PRUNE_FILE_BYTES = 0x1_0000;
 export type StorageOptions = Omit<ChainHostOptions, 'magic'>;
@@ -154,10 +156,29 @@ export function mempoolOptions(settings: Settings, params: ChainParams): Mempool
       ? settings.number('datacarriersize', defaults.dataCarrierBytesMax)
       : 0,
     permitBareMultisig: settings.flag('permitbaremultisig', defaults.permitBareMultisig),
-    clusterCountMax: settings.number('limitclustercount', defaults.clusterCountMax),
+    clusterCountMax: clusterCount(settings, defaults.clusterCountMax),
     clusterSizeMax,
+    ancestorCountMax: settings.number('limitancestorcount', defaults.ancestorCountMax),
+    descendantCountMax: settings.number('limitdescendantcount', defaults.descendantCountMax),
     checkRatio: checkRatio(settings, 'checkmempool', params),
   };
+}
+
+function clusterCount(settings: Settings, fallback: number): number {
+  const count = settings.number('limitclustercount', fallback);
+  if (count < 0 || count > CLUSTER_COUNT_LIMIT_MAX) {
+    throw new ConfigError(`limitclustercount must be less than or equal to ${CLUSTER_COUNT_LIMIT_MAX}`);
+  }
+  return count;
+}
+
+/** Limits of old, by size: given in vain (Core: AppInitParameterInteraction). */
+export function mempoolWarnings(settings: Settings): string[] {
+  return (['ancestor', 'descendant'] as const).flatMap(kin => {
+    const name = `limit${kin}size` as const;
+    if (!settings.isSet(name)) return [];
+    return `Option '-${name}' is given but ${kin} size limits have been replaced with cluster size limits (see -limitclustersize). This option has no effect.`;
+  });
 }
 
 /** Room for forty clusters at least; little for who takes no transactions of others (Core: Flatten, DEFAULT_BLOCKSONLY_MAX_MEMPOOL_SIZE_MB). */

@@ -20,6 +20,7 @@ import { takeDirectories, walletDirectory } from './directories.ts';
 import type { Engine } from './engine.ts';
 import {
   mempoolOptions,
+  mempoolWarnings,
   rebuildOption,
   templateOptions,
   verifierChoice,
@@ -137,7 +138,7 @@ class HearsayNode implements RunningNode {
     const mockTime = settings.number('mocktime', 0);
     if (mockTime > 0) this.#clock.setMockTime(mockTime);
     const network = networkOptions(this.#config);
-    for (const text of network.warnings) this.#warnOnStart(text);
+    for (const text of [...network.warnings, ...mempoolWarnings(settings)]) this.#warnOnStart(text);
     const rpc = rpcOptions(this.#config);
     const template = templateOptions(settings);
     const wantedIndexes = enabledIndexes(settings);

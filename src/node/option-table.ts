@@ -190,6 +190,10 @@ export const OPTIONS = {
   acceptnonstdtxn: flag('Relay what is not standard; test chains only'),
   limitclustercount: number('Transactions in a cluster (default 64)'),
   limitclustersize: number('Kilobytes in a cluster (default 101)'),
+  limitancestorcount: number(
+    'Ancestors in the mempool that a wallet gives a transaction, the transaction included (default 25)',
+  ),
+  limitdescendantcount: number('Transactions in a cluster that a wallet adds another to (default 25)'),
   blockmaxweight: number('Weight of mined blocks (default 4000000)'),
   blockreservedweight: number('Weight kept free for header and coinbase (default 8000)'),
   blockmintxfee: text('Fee rate below which nothing is mined'),
@@ -242,6 +246,9 @@ export const OPTIONS = {
   rpcthreads: number(),
   prevoutfetchthreads: number(),
   unsafesqlitesync: flag(),
+  // Limits of old mempools
+  limitancestorsize: number(),
+  limitdescendantsize: number(),
 } as const satisfies Record<string, OptionDeclaration>;
 
 export type OptionName = keyof typeof OPTIONS;

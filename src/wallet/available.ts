@@ -22,9 +22,9 @@ export interface AvailableCoin extends Candidate {
   readonly isSafe: boolean;
   readonly isFromMe: boolean;
   readonly outputType: OutputType | 'unknown';
-  /** Unconfirmed transactions that the coin depends on, its own included; and with those that depend on it. */
+  /** Unconfirmed transactions that the coin depends on, and all that are connected with it; its own included. */
   readonly ancestors: number;
-  readonly relatives: number;
+  readonly clusterCount: number;
 }
 
 export interface CoinFilter {
@@ -50,7 +50,7 @@ export interface CoinRates {
   readonly longTermFeeRate: number;
 }
 
-type Pool = Pick<MempoolView, 'ancestorsOf' | 'descendantsOf' | 'has'>;
+type Pool = Pick<MempoolView, 'ancestorsOf' | 'clusterCountOf' | 'has'>;
 
 export function availableCoins(
   wallet: Wallet,
@@ -96,8 +96,6 @@ export function describeCoin(
   const bytes = Math.ceil(
     (signedInputWeight(output, data, { txHasWitness: true }) ?? 0) / WITNESS_SCALE_FACTOR,
   );
-  const inPool = mempool.has(txid);
-  const ancestors = inPool ? mempool.ancestorsOf(txid).length + 1 : 0;
   return {
     coin,
     value: output.value,
@@ -108,8 +106,8 @@ export function describeCoin(
     isSafe,
     isFromMe: history.isFromMe(wtx.tx),
     outputType: coinType(output.scriptPubKey, data?.redeemScript),
-    ancestors,
-    relatives: inPool ? ancestors + mempool.descendantsOf(txid).length : 0,
+    ancestors: mempool.has(txid) ? mempool.ancestorsOf(txid).length + 1 : 0,
+    clusterCount: mempool.clusterCountOf(txid),
   };
 }
 

@@ -50,11 +50,17 @@ export interface SpendRequest extends FeeWishes {
   readonly sequences?: ReadonlyMap<OutPointKey, number>;
 }
 
+/** What of the mempool counts for who builds on its transactions. */
+export interface SpendPool
+  extends Pick<MempoolView, 'ancestorsOf' | 'clusterCountOf' | 'has' | 'keepsClusterLimits'> {
+  readonly options: Pick<MempoolView['options'], 'ancestorCountMax' | 'descendantCountMax'>;
+}
+
 export interface SpendContext {
   readonly random: Random;
   readonly verifier: SignatureVerifier;
   readonly fees: FeeSource;
-  readonly mempool: Pick<MempoolView, 'ancestorsOf' | 'descendantsOf' | 'has'>;
+  readonly mempool: SpendPool;
   readonly now: UnixSeconds;
   readonly isInitialBlockDownload: boolean;
   readonly tipTime: UnixSeconds;

@@ -1,5 +1,4 @@
 /** Which of the wallet's coins a transaction spends (Core: SelectCoins, AutomaticCoinSelection in src/wallet/spend.cpp). */
-import type { Random } from '../base/random.ts';
 import { type AvailableCoin, availableCoins, describeCoin } from './available.ts';
 import {
   amountOf,
@@ -12,9 +11,6 @@ import {
 import { formatMoney } from './fees.ts';
 import { type SpendContext, SpendError, type SpendRequest } from './spend-request.ts';
 import type { Wallet } from './wallet.ts';
-
-/** Unconfirmed ancestors and descendants that other nodes allow (Core: DEFAULT_ANCESTOR_LIMIT, DEFAULT_DESCENDANT_LIMIT). */
-const RELATIVES_MAX = 25;
 
 export interface SpendGoal {
   /** Satoshi that the coins must reach, and what recipients get of that. */
@@ -52,7 +48,7 @@ export function chooseCoins(
   let selection: Selection<AvailableCoin> | undefined;
   if (rest <= total(available)) {
     try {
-      selection = selectByEligibility(wallet, available, rest, params, request, context.random);
+      selection = selectByEligibility(wallet, available, rest, params, request, context);
     } catch (error) {
       if (!(error instanceof TooHeavyError)) throw error;
       if (error.what === 'change') {
@@ -85,25 +81,66 @@ export function chooseCoins(
   throw new SpendError('Insufficient funds');
 }
 
-/** Confirmations that coins need, ours and others', and how many relatives in the mempool they may have. */
-const ELIGIBILITY = [
-  { mine: 1, others: 6, relatives: 0, mixed: false },
-  { mine: 1, others: 1, relatives: 0, mixed: true },
-  { mine: 0, others: 1, relatives: 2, mixed: true },
-  { mine: 0, others: 1, relatives: 4, mixed: true },
-  { mine: 0, others: 1, relatives: RELATIVES_MAX >> 1, mixed: true },
-  { mine: 0, others: 1, relatives: RELATIVES_MAX - 1, mixed: true },
-] as const;
+interface Eligibility {
+  /** Confirmations of coins that are ours, and of others'. */
+  readonly mine: number;
+  readonly others: number;
+  /** Unconfirmed ancestors, and members of the cluster, at most; with the coin's own transaction. */
+  readonly ancestors: number;
+  readonly clusterCount: number;
+  /** Types of addresses together. */
+  readonly mixed: boolean;
+}
 
-/** From the surest coins to less sure ones; of one type of address if that is possible, so that types tell nothing. */
+/** From the surest coins to less sure ones (Core: the filters of AutomaticCoinSelection). */
+function eligibilitySteps(
+  { options }: Wallet,
+  { includeUnsafe }: SpendRequest,
+  limits: { readonly ancestors: number; readonly clusterCount: number },
+): Eligibility[] {
+  const confirmed = { mine: 1, ancestors: 0, clusterCount: 0 };
+  const steps = [
+    { ...confirmed, others: 6, mixed: false },
+    { ...confirmed, others: 1, mixed: true },
+  ];
+  if (!options.spendsZeroConfChange) return steps;
+  const ours = { mine: 0, others: 1, mixed: true };
+  const { ancestors, clusterCount } = limits;
+  const most = { ...ours, ancestors: ancestors - 1, clusterCount: clusterCount - 1 };
+  const third = (limit: number) => Math.min(4, Math.trunc(limit / 3));
+  steps.push(
+    { ...ours, ancestors: 2, clusterCount: 2 },
+    { ...ours, ancestors: third(ancestors), clusterCount: third(clusterCount) },
+    { ...ours, ancestors: ancestors >> 1, clusterCount: clusterCount >> 1 },
+    most,
+  );
+  if (includeUnsafe) steps.push({ ...most, others: 0 });
+  // Other nodes, or our own, may refuse it then: the user wants to see.
+  const unlimited = Number.POSITIVE_INFINITY;
+  if (!options.rejectsLongChains) steps.push({ ...ours, ancestors: unlimited, clusterCount: unlimited });
+  return steps;
+}
+
+function isEligible(coin: AvailableCoin, { mine, others, ancestors, clusterCount }: Eligibility): boolean {
+  const depth = coin.isFromMe ? mine : others;
+  return coin.depth >= depth && coin.ancestors <= ancestors && coin.clusterCount <= clusterCount;
+}
+
+/** Of one type of address if that is possible, so that types tell nothing. */
 function selectByEligibility(
   wallet: Wallet,
   available: readonly AvailableCoin[],
   target: number,
   params: SelectionParams,
-  { includeUnsafe }: SpendRequest,
-  random: Random,
+  request: SpendRequest,
+  { random, mempool }: SpendContext,
 ): Selection<AvailableCoin> | undefined {
+  const limits = {
+    ancestors: Math.max(1, mempool.options.ancestorCountMax),
+    clusterCount: Math.max(1, mempool.options.descendantCountMax),
+  };
+  const steps = eligibilitySteps(wallet, request, limits);
+  checkEligible(available, steps, limits, target, params);
   let failure: TooHeavyError | undefined;
   const attempt = (coins: readonly AvailableCoin[]) => {
     try {
@@ -114,32 +151,37 @@ function selectByEligibility(
       return undefined;
     }
   };
-  const unlimited = { ...ELIGIBILITY[5], relatives: Number.POSITIVE_INFINITY };
-  const steps = [
-    ...ELIGIBILITY,
-    ...(includeUnsafe ? [{ ...ELIGIBILITY[5], others: 0 }] : []),
-    ...(wallet.options.rejectsLongChains ? [] : [unlimited]),
-  ];
-  for (const { mine, others, relatives, mixed } of steps) {
-    if (mine === 0 && !wallet.options.spendsZeroConfChange) break;
-    const eligible = available.filter(
-      coin =>
-        coin.depth >= (coin.isFromMe ? mine : others) &&
-        Math.max(coin.ancestors, coin.relatives) <= relatives,
-    );
+  for (const step of steps) {
+    const eligible = available.filter(coin => isEligible(coin, step));
     const byType = groupByType(eligible);
     const found = [...byType.values()].map(attempt).filter(selection => selection !== undefined);
-    const best = leastWaste(found) ?? (mixed && byType.size > 1 ? attempt(eligible) : undefined);
+    const best = leastWaste(found) ?? (step.mixed && byType.size > 1 ? attempt(eligible) : undefined);
     if (best !== undefined) return best;
   }
   if (failure !== undefined) throw failure;
-  const tooLong = available.filter(coin => Math.max(coin.ancestors, coin.relatives) >= RELATIVES_MAX);
-  if (tooLong.length > 0 && wallet.options.rejectsLongChains) {
-    throw new SpendError(
-      'Unconfirmed UTXOs are available, but spending them creates a chain of transactions that will be rejected by the mempool',
-    );
-  }
   return undefined;
+}
+
+/** Throws SpendError when it is for the length of their chains alone that coins do not suffice. */
+function checkEligible(
+  available: readonly AvailableCoin[],
+  steps: readonly Eligibility[],
+  limits: { readonly ancestors: number; readonly clusterCount: number },
+  target: number,
+  params: SelectionParams,
+): void {
+  let eligible = 0;
+  let inLongChains = 0;
+  for (const coin of available) {
+    const amount = amountOf(coin, params);
+    if (steps.some(step => isEligible(coin, step))) eligible += amount;
+    else if (coin.ancestors >= limits.ancestors || coin.clusterCount >= limits.clusterCount)
+      inLongChains += amount;
+  }
+  if (eligible >= target || eligible + inLongChains <= target) return;
+  throw new SpendError(
+    'Unconfirmed UTXOs are available, but spending them creates a chain of transactions that will be rejected by the mempool',
+  );
 }
 
 function groupByType(coins: readonly AvailableCoin[]): Map<string, AvailableCoin[]> {

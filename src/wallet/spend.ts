@@ -60,6 +60,7 @@ export function createSpend(wallet: Wallet, request: SpendRequest, context: Spen
     verifier: context.verifier,
   });
   if (errors.size > 0) throw new SpendError('Signing transaction failed');
+  checkChainLimits(wallet, tx, context);
   change.keep();
   return { ...plan, tx };
 }
@@ -67,8 +68,15 @@ export function createSpend(wallet: Wallet, request: SpendRequest, context: Spen
 /** Not signed, for others to sign; its change address counts as used. Throws SpendError. */
 export function fundTransaction(wallet: Wallet, request: SpendRequest, context: SpendContext): SpendPlan {
   const { coins: _, change, ...plan } = planSpend(wallet, request, context);
+  checkChainLimits(wallet, plan.tx, context);
   change.keep();
   return plan;
+}
+
+/** What the mempool would refuse for its cluster is not made, unless the user wants it. */
+function checkChainLimits({ options }: Wallet, tx: Transaction, { mempool }: SpendContext): void {
+  if (!options.rejectsLongChains || mempool.keepsClusterLimits(tx)) return;
+  throw new SpendError('too many unconfirmed transactions in cluster');
 }
 
 interface UnsignedPlan extends SpendPlan {

@@ -3,6 +3,7 @@ import { type BlockHash, type Hash256, type Txid, ZERO_HASH } from '../../src/ba
 import type { Milliseconds } from '../../src/base/clock.ts';
 import { SeededRandom } from '../../src/base/random.ts';
 import { loadVerifierSync } from '../../src/crypto/verifier.ts';
+import { DEFAULT_MEMPOOL_OPTIONS } from '../../src/mempool/options.ts';
 import type { FeeSource } from '../../src/wallet/fees.ts';
 import { DEFAULT_WALLET_OPTIONS, type WalletOptions } from '../../src/wallet/options.ts';
 import type { SpendContext } from '../../src/wallet/spend-request.ts';
@@ -144,7 +145,13 @@ export function spendContext(seed = 1, now: Milliseconds = GENESIS_TIME): SpendC
     random: new SeededRandom(seed),
     verifier: loadVerifierSync('auto'),
     fees: TEST_FEES,
-    mempool: { has: () => false, ancestorsOf: () => [], descendantsOf: () => [] },
+    mempool: {
+      has: () => false,
+      ancestorsOf: () => [],
+      clusterCountOf: () => 0,
+      keepsClusterLimits: () => true,
+      options: DEFAULT_MEMPOOL_OPTIONS,
+    },
     now,
     isInitialBlockDownload: false,
     tipTime: now,

@@ -237,3 +237,21 @@ describe('against what is here', () => {
     expect(own.submit(child(0))).toBe('ok');
   });
 });
+
+test('a cluster has a count, and room for more or none', () => {
+  const limited = new TestPool({ clusterCountMax: 3, clusterSizeMax: 1_000 });
+  const parent = limited.add(pay([funds(0)], FEE, { count: 3 }));
+  const child = limited.add(pay([change(parent)], FEE));
+  const other = limited.add(pay([funds(1)], FEE));
+  const counts = [parent, child, other, pay([funds(2)], FEE)].map(tx =>
+    limited.mempool.clusterCountOf(tx.txid),
+  );
+  expect(counts).toEqual([2, 2, 1, 0]);
+  const fits = (...args: Parameters<typeof pay>) => limited.mempool.keepsClusterLimits(pay(...args));
+  expect(fits([change(parent, 1)], FEE)).toBe(true);
+  // Four together, and three that are too large.
+  expect(fits([change(child), change(other)], FEE)).toBe(false);
+  expect(fits([change(parent, 1)], FEE, { padding: 800 })).toBe(false);
+  // The rest of what speaks against it does not count.
+  expect(fits([change(other)], -FEE)).toBe(true);
+});

@@ -1,9 +1,16 @@
 /** What the user says about validation and mining, and how it is refused. */
 import { expect, test } from 'vitest';
 import { loadVerifier } from '../../../src/crypto/verifier.ts';
-import { templateOptions, validationCacheBytes, verifierChoice } from '../../../src/node/engine-options.ts';
+import {
+  mempoolOptions,
+  mempoolWarnings,
+  templateOptions,
+  validationCacheBytes,
+  verifierChoice,
+} from '../../../src/node/engine-options.ts';
 import { ConfigError, parseDashArguments, Settings } from '../../../src/node/settings.ts';
 import { enginesHere } from '../../support/engines.ts';
+import { REGTEST } from '../../support/test-chain.ts';
 
 function settings(...args: readonly string[]): Settings {
   const sources = { commandLine: parseDashArguments(args), persistent: new Map(), conf: new Map() };
@@ -52,4 +59,34 @@ test.each([
   ['-blockmaxweight=7999', '-blockreservedweight (8000) exceeds -blockmaxweight (7999)'],
 ])('%s is refused', (arg, message) => {
   expect(() => templateOptions(settings(arg))).toThrow(new ConfigError(message));
+});
+
+test.each([
+  [[], [64, 101_000, 25, 25]],
+  [
+    ['-limitclustercount=6', '-limitclustersize=7'],
+    [6, 7_000, 25, 25],
+  ],
+  [
+    ['-limitancestorcount=12', '-limitdescendantcount=0'],
+    [64, 101_000, 12, 0],
+  ],
+] as const)('%o limit clusters, and what wallets add to them', (args, limits) => {
+  const options = mempoolOptions(settings(...args), REGTEST);
+  const { clusterCountMax, clusterSizeMax, ancestorCountMax, descendantCountMax } = options;
+  expect([clusterCountMax, clusterSizeMax, ancestorCountMax, descendantCountMax]).toEqual(limits);
+});
+
+test.each(['65', '-1'])('-limitclustercount=%s is refused', count => {
+  expect(() => mempoolOptions(settings(`-limitclustercount=${count}`), REGTEST)).toThrow(
+    new ConfigError('limitclustercount must be less than or equal to 64'),
+  );
+});
+
+test('limits by size of ancestors and descendants are of the past', () => {
+  expect(mempoolWarnings(settings())).toEqual([]);
+  expect(mempoolWarnings(settings('-limitancestorsize=101', '-limitdescendantsize=101'))).toEqual([
+    "Option '-limitancestorsize' is given but ancestor size limits have been replaced with cluster size limits (see -limitclustersize). This option has no effect.",
+    "Option '-limitdescendantsize' is given but descendant size limits have been replaced with cluster size limits (see -limitclustersize). This option has no effect.",
+  ]);
 });

@@ -162,6 +162,66 @@ describe('a spend', () => {
   });
 });
 
+describe('coins that are not confirmed', () => {
+  /** A wallet with change alone, connected with so many transactions of the mempool. */
+  function withChange(options: Partial<WalletOptions> = {}) {
+    const { wallet } = fundedWallet([BTC], 'bech32', options);
+    const { tx } = spend(wallet, { recipients: [pay(BTC / 4)] });
+    wallet.commit(tx, {}, NOW);
+    wallet.transactionAdded(tx, NOW);
+    return wallet;
+  }
+  const TOO_LONG =
+    'Unconfirmed UTXOs are available, but spending them creates a chain of transactions that will be rejected by the mempool';
+  const table: readonly [
+    ancestors: number,
+    clusterCount: number,
+    limits: { readonly ancestorCountMax: number; readonly descendantCountMax: number },
+    options: Partial<WalletOptions>,
+    error: string | undefined,
+  ][] = [
+    [1, 1, { ancestorCountMax: 25, descendantCountMax: 25 }, {}, undefined],
+    [24, 24, { ancestorCountMax: 25, descendantCountMax: 25 }, {}, undefined],
+    [25, 25, { ancestorCountMax: 25, descendantCountMax: 25 }, {}, TOO_LONG],
+    [3, 25, { ancestorCountMax: 25, descendantCountMax: 25 }, {}, TOO_LONG],
+    [5, 5, { ancestorCountMax: 6, descendantCountMax: 25 }, {}, undefined],
+    [6, 6, { ancestorCountMax: 6, descendantCountMax: 25 }, {}, TOO_LONG],
+    [2, 6, { ancestorCountMax: 25, descendantCountMax: 6 }, {}, TOO_LONG],
+    [3, 3, { ancestorCountMax: 0, descendantCountMax: 0 }, {}, TOO_LONG],
+    [25, 40, { ancestorCountMax: 25, descendantCountMax: 25 }, { rejectsLongChains: false }, undefined],
+    [1, 1, { ancestorCountMax: 25, descendantCountMax: 25 }, { spendsZeroConfChange: false }, 'Insufficient funds'],
+  ]; // biome-ignore format: a table
+  test.each(table)(
+    '%i ancestors, cluster of %i, %o, %o',
+    (ancestors, clusterCount, limits, options, error) => {
+      const wallet = withChange(options);
+      const mempool = {
+        ...spendContext().mempool,
+        has: () => true,
+        ancestorsOf: (txid: Txid) => new Array<Txid>(ancestors - 1).fill(txid),
+        clusterCountOf: () => clusterCount,
+        options: limits,
+      };
+      const attempt = () =>
+        createSpend(wallet, { recipients: [pay(BTC / 4)] }, { ...spendContext(), mempool });
+      if (error === undefined) expect(attempt().tx.inputs).toHaveLength(1);
+      else expect(attempt).toThrow(error);
+    },
+  );
+
+  test.each([true, false])(
+    'of a cluster that is too large, with -walletrejectlongchains=%s',
+    rejectsLongChains => {
+      const { wallet } = fundedWallet([BTC], 'bech32', { rejectsLongChains });
+      const mempool = { ...spendContext().mempool, keepsClusterLimits: () => false };
+      const attempt = () =>
+        createSpend(wallet, { recipients: [pay(BTC / 4)] }, { ...spendContext(), mempool });
+      if (rejectsLongChains) expect(attempt).toThrow('too many unconfirmed transactions in cluster');
+      else expect(attempt().tx.inputs).toHaveLength(1);
+    },
+  );
+});
+
 describe('a fee bump', () => {
   function sent(amount = BTC / 2) {
     const { wallet, chain } = fundedWallet([BTC, BTC]);
