@@ -50,6 +50,11 @@ export interface MempoolView {
   descendantsOf(txid: Txid): readonly Txid[];
   /** Members of its cluster, itself included; 0 of one that is not here. */
   clusterCountOf(txid: Txid): number;
+  /**
+   * Satoshi that who spends outputs of these must pay for what they depend on, so that all of it is mined at this rate (per
+   * 1000 virtual bytes; Core: MiniMiner::CalculateTotalBumpFees). Those that are not here need nothing.
+   */
+  combinedBumpFee(txids: Iterable<Txid>, feeRate: number): number;
   /** Whether the cluster that it would make is within the limits, whatever else speaks against it (Core: CheckPolicyLimits). */
   keepsClusterLimits(tx: Transaction): boolean;
   /** Best first, parents before children: mining and relay order (negative: `a` first). */

@@ -4,6 +4,7 @@ import type { Txid, Wtxid } from '../base/bytes.ts';
 import { keyOf } from '../chain/coin.ts';
 import type { OutPoint } from '../wire/transaction.ts';
 import { clusterOf } from './cluster.ts';
+import { feeAt } from './fee-rate.ts';
 import type { MempoolEntry } from './mempool-view.ts';
 import { ancestorsOf, compareMiningOrder, type PoolEntry, TxPool, withDescendants } from './tx-pool.ts';
 
@@ -69,6 +70,22 @@ export class PoolReader {
     return entry === undefined ? 0 : clusterOf<PoolEntry>(entry).length;
   }
 
+  combinedBumpFee(txids: Iterable<Txid>, feeRate: number): number {
+    const waiting = new Set<PoolEntry>();
+    for (const txid of txids) {
+      const entry = this.pool.get(txid);
+      if (entry === undefined) continue;
+      for (const member of [entry, ...ancestorsOf(entry)]) {
+        const { fee, txs } = member.place.chunk;
+        // A chunk that pays the rate is mined without help.
+        if (fee < feeAt(feeRate, sizeOf(txs))) waiting.add(member);
+      }
+    }
+    let paid = 0;
+    for (const { modifiedFee } of waiting) paid += modifiedFee;
+    return Math.max(0, feeAt(feeRate, sizeOf(waiting)) - paid);
+  }
+
   compareMiningOrder(a: Txid, b: Txid): number {
     const [left, right] = [this.pool.get(a), this.pool.get(b)];
     assert(left !== undefined && right !== undefined, 'only transactions of the mempool are compared');
@@ -97,6 +114,12 @@ export class PoolReader {
     assert(entry !== undefined, 'only transactions of the mempool have a chunk');
     return entry.place;
   }
+}
+
+function sizeOf(entries: Iterable<PoolEntry>): number {
+  let bytes = 0;
+  for (const { virtualSize } of entries) bytes += virtualSize;
+  return bytes;
 }
 
 function txidsOf(entries: Iterable<PoolEntry> | undefined): Txid[] {

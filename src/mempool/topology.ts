@@ -12,10 +12,11 @@ import { closure } from './cluster.ts';
 import { dustOutputs } from './policy.ts';
 import { ancestorsOf, type PoolEntry } from './tx-pool.ts';
 
-const TRUC_VERSION = 3;
+/** Topologically restricted transactions (BIP431): nothing else may build on one that is not confirmed. */
+export const TRUC_VERSION = 3;
 /** Virtual bytes of a version 3 transaction, and of one with an unconfirmed parent (BIP431). */
-const TRUC_SIZE_MAX = 10_000;
-const TRUC_CHILD_SIZE_MAX = 1_000;
+export const TRUC_SIZE_MAX = 10_000;
+export const TRUC_CHILD_SIZE_MAX = 1_000;
 
 type ClusterMember = Pick<Candidate, 'tx' | 'weight' | 'parents'>;
 

@@ -98,9 +98,13 @@ export class Arguments {
 
   /** An options object, read as arguments by the names of its declared members. */
   options(name: string): Arguments {
-    const fields = this.#params.find(param => paramNames(param)[0] === name)?.fields ?? [];
     const given = this.get(name);
-    const object = given === undefined ? new ParsedObject([]) : expectType(given, 'object');
+    return this.optionsFrom(name, given === undefined ? new ParsedObject([]) : expectType(given, 'object'));
+  }
+
+  /** The same of an object that took in more than was given there. */
+  optionsFrom(name: string, object: ParsedObject): Arguments {
+    const fields = this.#params.find(param => paramNames(param)[0] === name)?.fields ?? [];
     const memberOf = (field: Param) => {
       const alias = paramNames(field).find(candidate => object.has(candidate));
       return alias === undefined ? null : object.get(alias)!;

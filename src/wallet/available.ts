@@ -2,6 +2,7 @@
 import type { Txid } from '../base/bytes.ts';
 import { feeAt } from '../mempool/fee-rate.ts';
 import type { MempoolView } from '../mempool/mempool-view.ts';
+import { TRUC_VERSION } from '../mempool/topology.ts';
 import { solveScript, witnessProgram } from '../script/templates.ts';
 import { WITNESS_SCALE_FACTOR } from '../wire/transaction.ts';
 import { isTrusted } from './balance.ts';
@@ -11,9 +12,6 @@ import { signedInputWeight } from './input-size.ts';
 import type { OwnCoin } from './tx-history.ts';
 import type { Wallet } from './wallet.ts';
 import type { WalletTx } from './wallet-tx.ts';
-
-/** Topologically restricted transactions (BIP431): nothing else may build on one that is not confirmed. */
-const TRUC_VERSION = 3;
 
 export interface AvailableCoin extends Candidate {
   readonly coin: OwnCoin;
@@ -34,7 +32,8 @@ export interface CoinFilter {
   /** Coins to addresses that were spent from before, in a wallet that avoids those. */
   readonly includeUsed?: boolean;
   readonly includeImmature?: boolean;
-  readonly includeTruc?: boolean;
+  /** Of the transaction that is to spend them: version 3 (BIP431) spends what is unconfirmed of its own kind only. */
+  readonly spenderVersion?: number;
   /** Coins chosen already. */
   readonly except?: ReadonlySet<string>;
   readonly minAmount?: number;
@@ -66,7 +65,7 @@ export function availableCoins(
   for (const coin of history.coins()) {
     const { wtx, output, key } = coin;
     const { txid } = wtx.tx;
-    if (!safety.has(txid)) safety.set(txid, txSafety(wallet, wtx, filter, trusted));
+    if (!safety.has(txid)) safety.set(txid, txSafety(wallet, mempool, wtx, filter, trusted));
     const isSafe = safety.get(txid);
     if (isSafe === undefined) continue;
     if (output.value < (filter.minAmount ?? 0)) continue;
@@ -114,6 +113,7 @@ export function describeCoin(
 /** Whether the outputs of a transaction are safe; undefined when they are no choice at all. */
 function txSafety(
   wallet: Wallet,
+  mempool: Pool,
   wtx: WalletTx,
   filter: CoinFilter,
   trusted: Set<Txid>,
@@ -122,7 +122,7 @@ function txSafety(
   const depth = history.depthOf(wtx);
   if (history.isImmature(wtx) && !filter.includeImmature) return undefined;
   if (depth < 0 || (depth === 0 && wtx.state.kind !== 'inMempool')) return undefined;
-  if (depth === 0 && wtx.tx.version === TRUC_VERSION && !filter.includeTruc) return undefined;
+  if (depth === 0 && !mayBeSpentBy(filter.spenderVersion, wtx, mempool)) return undefined;
   // Of two transactions that replace each other either may confirm, so nothing is built on them before.
   const isContested = depth === 0 && (wtx.replaces !== undefined || wtx.replacedBy !== undefined);
   const isSafe = !isContested && isTrusted(wallet, wtx, trusted);
@@ -130,6 +130,13 @@ function txSafety(
   if (depth < (filter.minDepth ?? 0) || depth > (filter.maxDepth ?? Number.POSITIVE_INFINITY))
     return undefined;
   return isSafe;
+}
+
+/** A family of version 3 has no third generation, and a parent one child. */
+function mayBeSpentBy(version: number | undefined, { tx }: WalletTx, mempool: Pool): boolean {
+  if (version === undefined) return true;
+  if (version !== TRUC_VERSION) return tx.version !== TRUC_VERSION;
+  return tx.version === TRUC_VERSION && mempool.clusterCountOf(tx.txid) <= 1;
 }
 
 function coinType(script: Uint8Array, redeemScript: Uint8Array | undefined): AvailableCoin['outputType'] {

@@ -53,6 +53,24 @@ export function minimumFeeRate(
   return required > estimate.feeRate ? { feeRate: required, reason: 'Minimum Required Fee' } : estimate;
 }
 
+/** What `minimumFeeRate` being undefined means. */
+export const NO_ESTIMATE =
+  'Fee estimation failed. Fallbackfee is disabled. Wait a few blocks or enable -fallbackfee.';
+
+/** Why the rate that was fixed is not taken. */
+export function whyTooLow(
+  options: WalletOptions,
+  source: FeeSource,
+  { feeRate }: FeeWishes,
+): string | undefined {
+  const required = requiredFeeRate(options, source);
+  if (feeRate === undefined || feeRate >= required) return undefined;
+  return (
+    `Fee rate (${formatFeeRate(feeRate)}) is lower than the minimum fee rate setting (${formatFeeRate(required)}).` +
+    `\nConsider modifying -mintxfee (${formatFeeRate(options.minFeeRate)}) or -minrelaytxfee (${formatFeeRate(source.minRelayFeeRate)}).`
+  );
+}
+
 /** Change that costs more than this to spend goes to the miner: not more than what has time pays at the least. */
 export function discardFeeRate(options: WalletOptions, source: FeeSource): number {
   const patient = source.estimate(PATIENT_TARGET, 'economical')?.feeRate ?? Number.POSITIVE_INFINITY;
@@ -76,6 +94,6 @@ export function formatMoney(satoshi: number): string {
 }
 
 /** `1.000 sat/vB` of a rate per 1000 virtual bytes. */
-export function formatFeeRate(feeRate: number): string {
+function formatFeeRate(feeRate: number): string {
   return `${Math.floor(feeRate / 1000)}.${(feeRate % 1000).toString().padStart(3, '0')} sat/vB`;
 }

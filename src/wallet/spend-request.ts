@@ -13,6 +13,9 @@ export class SpendError extends Error {
   override readonly name = 'SpendError';
 }
 
+/** Of transactions, where none is asked for (Core: DEFAULT_WALLET_TX_VERSION). */
+export const TX_VERSION = 2;
+
 export interface Recipient {
   readonly script: Uint8Array;
   /** Satoshi. */
@@ -52,7 +55,10 @@ export interface SpendRequest extends FeeWishes {
 
 /** What of the mempool counts for who builds on its transactions. */
 export interface SpendPool
-  extends Pick<MempoolView, 'ancestorsOf' | 'clusterCountOf' | 'has' | 'keepsClusterLimits'> {
+  extends Pick<
+    MempoolView,
+    'ancestorsOf' | 'clusterCountOf' | 'combinedBumpFee' | 'has' | 'keepsClusterLimits'
+  > {
   readonly options: Pick<MempoolView['options'], 'ancestorCountMax' | 'descendantCountMax'>;
 }
 

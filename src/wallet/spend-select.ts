@@ -9,7 +9,7 @@ import {
   TooHeavyError,
 } from './coin-select.ts';
 import { formatMoney } from './fees.ts';
-import { type SpendContext, SpendError, type SpendRequest } from './spend-request.ts';
+import { type SpendContext, SpendError, type SpendRequest, TX_VERSION } from './spend-request.ts';
 import type { Wallet } from './wallet.ts';
 
 export interface SpendGoal {
@@ -43,6 +43,7 @@ export function chooseCoins(
     ...(request.maxDepth !== undefined && { maxDepth: request.maxDepth }),
     ...(request.includeUnsafe !== undefined && { includeUnsafe: request.includeUnsafe }),
     includeUsed: request.avoidReuse === false,
+    spenderVersion: request.version ?? TX_VERSION,
     except: new Set(preset.map(({ coin }) => coin.key)),
   }).filter(coin => coin.weight > 0);
   let selection: Selection<AvailableCoin> | undefined;

@@ -21,18 +21,30 @@ import type { AvailableCoin } from './available.ts';
 import { valueOut } from './balance.ts';
 import { changeOf, type SelectionParams } from './coin-select.ts';
 import type { OutputType } from './descriptor-keeper.ts';
-import { discardFeeRate, type FeeEstimate, type FeeSource, formatFeeRate, minimumFeeRate } from './fees.ts';
+import {
+  discardFeeRate,
+  type FeeEstimate,
+  type FeeSource,
+  minimumFeeRate,
+  NO_ESTIMATE,
+  whyTooLow,
+} from './fees.ts';
 import { outputBytes, signedInputWeight, signedTxWeight } from './input-size.ts';
 import { KeyRingError } from './key-ring.ts';
-import { type Recipient, type SpendContext, SpendError, type SpendRequest } from './spend-request.ts';
+import {
+  type Recipient,
+  type SpendContext,
+  SpendError,
+  type SpendRequest,
+  TX_VERSION,
+} from './spend-request.ts';
 import { chooseCoins } from './spend-select.ts';
 import type { OwnCoin } from './tx-history.ts';
 import type { Wallet } from './wallet.ts';
 
 /** Highest sequences that signal replaceability (BIP125), and that leave lock times in force without it. */
-const SEQUENCE_RBF = 0xffff_fffd;
-const SEQUENCE_NONFINAL = 0xffff_fffe;
-const TX_VERSION = 2;
+export const SEQUENCE_RBF = 0xffff_fffd;
+export const SEQUENCE_NONFINAL = 0xffff_fffe;
 /** Weight of the smallest transaction that nodes relay: 65 bytes without witness (Core: MIN_STANDARD_TX_NONWITNESS_SIZE). */
 const STANDARD_WEIGHT_MIN = 65 * WITNESS_SCALE_FACTOR;
 /** Version, lock time, count of inputs, and a guess for marker and flag, in virtual bytes. */
@@ -159,7 +171,7 @@ function planSpend(wallet: Wallet, request: SpendRequest, context: SpendContext)
       witness: [],
     })),
     outputs,
-    lockTime: request.lockTime ?? antiFeeSnipingHeight(wallet, context),
+    lockTime: request.lockTime ?? lockTimeFor(wallet, context),
   });
   return { tx, fee, feeReason: estimate.reason, changePosition, coins, change };
 }
@@ -220,17 +232,10 @@ function rateFor(wallet: Wallet, request: SpendRequest, fees: FeeSource): FeeEst
     return { feeRate: request.feeRate, reason: 'None' };
   }
   const estimate = minimumFeeRate(options, fees, request);
-  if (estimate === undefined) {
-    throw new SpendError(
-      'Fee estimation failed. Fallbackfee is disabled. Wait a few blocks or enable -fallbackfee.',
-    );
-  }
-  const wanted = request.feeRate;
-  if (wanted === undefined || estimate.feeRate <= wanted) return estimate;
-  throw new SpendError(
-    `Fee rate (${formatFeeRate(wanted)}) is lower than the minimum fee rate setting (${formatFeeRate(estimate.feeRate)}).` +
-      `\nConsider modifying -mintxfee (${formatFeeRate(options.minFeeRate)}) or -minrelaytxfee (${formatFeeRate(fees.minRelayFeeRate)}).`,
-  );
+  if (estimate === undefined) throw new SpendError(NO_ESTIMATE);
+  const tooLow = whyTooLow(options, fees, request);
+  if (tooLow !== undefined) throw new SpendError(tooLow);
+  return estimate;
 }
 
 /** Virtual bytes of everything but inputs and change. */
@@ -325,7 +330,7 @@ function outputIndex(recipient: number, changePosition: number | undefined): num
  * The lock time: this transaction goes into the next block or a later one, so that nobody gains by mining the last block
  * again for its fees. Sometimes further back, for the privacy of those that are sent late.
  */
-function antiFeeSnipingHeight(wallet: Wallet, context: SpendContext): number {
+export function lockTimeFor(wallet: Wallet, context: SpendContext): number {
   const isCurrent = context.tipTime >= context.now - ANTI_FEE_SNIPING_TIP_AGE_S;
   if (context.isInitialBlockDownload || !isCurrent) return 0;
   const { height } = wallet.position;

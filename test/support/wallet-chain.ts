@@ -149,6 +149,7 @@ export function spendContext(seed = 1, now: Milliseconds = GENESIS_TIME): SpendC
       has: () => false,
       ancestorsOf: () => [],
       clusterCountOf: () => 0,
+      combinedBumpFee: () => 0,
       keepsClusterLimits: () => true,
       options: DEFAULT_MEMPOOL_OPTIONS,
     },

@@ -255,3 +255,34 @@ test('a cluster has a count, and room for more or none', () => {
   // The rest of what speaks against it does not count.
   expect(fits([change(other)], -FEE)).toBe(true);
 });
+
+describe('what a child pays for its parents, so that they are mined at its rate', () => {
+  const mine = new TestPool();
+  const poor = mine.add(pay([funds(0)], 200, { count: 2 }));
+  const rich = mine.add(pay([funds(1)], 20_000, { count: 2 }));
+  const both = mine.add(pay([change(poor), change(rich)], 300));
+  const helper = mine.add(pay([change(poor, 1)], 50_000));
+  const lone = mine.add(pay([funds(2)], 400));
+  const sizes = (...txs: readonly Transaction[]) => txs.reduce((sum, tx) => sum + tx.virtualSize, 0);
+  test.each([
+    ['of nobody here', [pay([funds(3)], FEE)], 10_000, 0],
+    ['of one alone', [lone], 10_000, sizes(lone) * 10 - 400],
+    ['at a rate that it pays itself', [lone], 1_000, 0],
+    ['of one that another child has paid for', [poor], 10_000, 0],
+    ['of one whose ancestors pay enough', [both], 10_000, sizes(both) * 10 - 300],
+    ['of two together', [both, lone, lone], 10_000, sizes(both, lone) * 10 - 700],
+    [
+      'where the dearest of them lifts nobody',
+      [helper, poor],
+      1_000_000,
+      sizes(helper, poor) * 1_000 - 50_200,
+    ],
+  ] as const)('%s', (_, txs, rate, fee) => {
+    expect(
+      mine.mempool.combinedBumpFee(
+        txs.map(tx => tx.txid),
+        rate,
+      ),
+    ).toBe(fee);
+  });
+});

@@ -3,6 +3,7 @@ import { copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { hashToHex } from '../../../src/base/bytes.ts';
 import { SILENT_LOG } from '../../../src/base/log.ts';
 import { SeededRandom } from '../../../src/base/random.ts';
 import { loadVerifierSync } from '../../../src/crypto/verifier.ts';
@@ -10,6 +11,7 @@ import { readSettings, startupWallets } from '../../../src/node/settings-file.ts
 import { Wallets } from '../../../src/node/wallets.ts';
 import { bindArguments } from '../../../src/rpc/bind-arguments.ts';
 import { RpcError } from '../../../src/rpc/codes.ts';
+import { decodeHexTx } from '../../../src/rpc/decode.ts';
 import { parseJson } from '../../../src/rpc/json-parse.ts';
 import { compactJson } from '../../../src/rpc/json-write.ts';
 import { walletMethods } from '../../../src/rpc/methods/wallet/wallet-methods.ts';
@@ -337,6 +339,114 @@ describe('a wallet', () => {
     await rig.call('unloadwallet', ['w']);
     await rig.call('loadwallet', ['w']);
     expect(await rig.call('listlockunspent')).toEqual([]);
+  });
+
+  describe('sendall', () => {
+    const OTHER = 'mjTkW3DjgyZck4KbiRusZsqTgaYTxdSz6z';
+    /** Two coins of 50 BTC. */
+    async function richRig() {
+      const rig = new Rig(folder);
+      await rig.call('createwallet', ['w']);
+      rig.mineTo(await rig.call('getnewaddress'), 2);
+      rig.mineTo(STRANGER, 100);
+      const coins = await rig.call<{ txid: string; vout: number }[]>('listunspent');
+      return { rig, coins: coins.map(({ txid, vout }) => ({ txid, vout })) };
+    }
+
+    test('leaves nothing, and shares what no recipient has claimed', async () => {
+      const { rig } = await richRig();
+      const mine = await rig.call<string>('getnewaddress');
+      const recipients = [STRANGER, { [OTHER]: 20 }, mine];
+      const sent = await rig.call<{ txid: string; complete: boolean }>('sendall', [
+        recipients,
+        null,
+        null,
+        1.5,
+      ]);
+      expect(sent.complete).toBe(true);
+      const { decoded, fee } = await rig.call<{
+        fee: number;
+        decoded: { vin: unknown[]; vsize: number; vout: { value: number }[]; locktime: number };
+      }>('gettransaction', [sent.txid, null, true]);
+      expect(decoded.vin).toHaveLength(2);
+      expect(Math.round((-fee * 1e8) / decoded.vsize)).toBe(2);
+      const [first, claimed, second] = decoded.vout.map(({ value }) => Math.round(value * 1e8));
+      expect(claimed).toBe(20e8);
+      expect(first! - second!).toBeOneOf([0, 1]);
+      expect(first! + second! + Math.round(-fee * 1e8)).toBe(80e8);
+      expect(await rig.call('getbalance')).toBe(second! / 1e8);
+    });
+
+    test('spends what is named, and is given instead of sent where that is wanted', async () => {
+      const { rig, coins } = await richRig();
+      const given = await rig.call<{ txid: string; hex: string; psbt: string; complete: boolean }>('sendall', [
+        [STRANGER], null, null, 1, { inputs: [coins[1]], add_to_wallet: false, lock_unspents: true, locktime: 7 },
+      ]); // biome-ignore format: one call
+      expect(Object.keys(given)).toEqual(['psbt', 'txid', 'hex', 'complete']);
+      expect(await rig.call('listlockunspent')).toEqual([coins[1]]);
+      expect(await rig.call('getbalance')).toBe(100);
+      // What is locked stays.
+      await rig.call('sendall', [[STRANGER], null, null, 1]);
+      expect(await rig.call('getbalance')).toBe(50);
+    });
+
+    test('pays for the parents of unconfirmed coins', async () => {
+      const { rig } = await richRig();
+      const own = await rig.call<string>('getnewaddress');
+      const { txid } = await rig.call<{ txid: string }>('sendall', [[own], null, null, 1]);
+      const [parent] = [...rig.node.mempool.entries()];
+      expect(hashToHex(parent!.tx.txid)).toBe(txid);
+      const paid = async (rate: number) => {
+        const options = { add_to_wallet: false };
+        const { hex } = await rig.call<{ hex: string }>('sendall', [[STRANGER], null, null, rate, options]);
+        return decodeHexTx(hex)!.outputs[0]!.value;
+      };
+      const left = await rig.call<number>('getbalance');
+      const [cheap, dear] = [await paid(1), await paid(10)].map(value => Math.round(left * 1e8) - value);
+      expect(cheap).toBe(110);
+      expect(dear).toBe(110 * 10 + parent!.virtualSize * 10 - parent!.fee);
+    });
+
+    const low = 'Fee rate (0.999 sat/vB) is lower than the minimum fee rate setting (1.000 sat/vB).';
+    type Coins = readonly { txid: string; vout: number }[];
+    const refusals: readonly [recipients: readonly unknown[], options: (coins: Coins) => object, code: number, message: string][] = [
+      [[{ [STRANGER]: 1 }], () => ({}), -8, 'Must provide at least one address without a specified amount'],
+      [[STRANGER, STRANGER], () => ({}), -8, `Invalid parameter, duplicated address: ${STRANGER}`],
+      [['nowhere'], () => ({}), -5, 'Invalid Bitcoin address: nowhere'],
+      [[STRANGER, { [OTHER]: 101 }], () => ({}), -6, 'Assigned more value to outputs than available funds.'],
+      [[STRANGER, { [OTHER]: 100 }], () => ({}), -6, 'Insufficient funds for fees after creating specified outputs.'],
+      [[STRANGER, { [OTHER]: 0.000001 }], () => ({}), -8, `Specified output amount to ${OTHER} is below dust threshold.`],
+      [[STRANGER, { [OTHER]: 99.999998 }], () => ({ fee_rate: 1 }), -6, 'Insufficient funds for fees after creating specified outputs.'],
+      [[STRANGER, { [OTHER]: 99.9999975 }], () => ({ fee_rate: 1 }), -6, 'Dynamically assigned remainder results in dust output.'],
+      [[STRANGER], () => ({ fee_rate: 0.999 }), -8, low],
+      [[STRANGER], () => ({ fee_rate: 100_000 }), -4, 'Fee exceeds maximum configured by user (e.g. -maxtxfee, maxfeerate)'],
+      [[STRANGER], () => ({ minconf: 1000 }), -6, "Total value of UTXO pool too low to pay for transaction. Try using lower feerate or excluding uneconomic UTXOs with 'send_max' option."],
+      [[STRANGER], () => ({ maxconf: 1, send_max: true }), -6, 'Total value of UTXO pool too low to pay for transaction, try using lower feerate.'],
+      [[STRANGER], () => ({ minconf: -1 }), -8, 'Invalid minconf (minconf cannot be negative): -1'],
+      [[STRANGER], () => ({ minconf: 2, maxconf: 1 }), -8, "maxconf can't be lower than minconf: 1 < 2"],
+      [[STRANGER], inputs => ({ inputs, minconf: 1 }), -8, 'Cannot combine minconf or maxconf with specific inputs.'],
+      [[STRANGER], inputs => ({ inputs, send_max: true }), -8, 'Cannot combine send_max with specific inputs.'],
+      [[STRANGER], ([coin]) => ({ inputs: [{ ...coin, vout: 9 }] }), -8, 'Input not found. UTXO ('],
+      [[STRANGER], () => ({ feeRate: 1 }), -8, 'Use fee_rate (sat/vB) instead of feeRate'],
+      [[STRANGER], () => ({ version: 4 }), -8, 'Invalid parameter, version out of range(1~3)'],
+      [[STRANGER], ([coin]) => ({ inputs: [{ ...coin, sequence: 0xffffffff }], replaceable: true }), -8, 'Invalid parameter combination: Sequence number(s) contradict replaceable option'],
+    ]; // biome-ignore format: a table
+    test('tells why not', async () => {
+      const { rig, coins } = await richRig();
+      for (const [recipients, options, code, message] of refusals) {
+        const call = rig.call('sendall', [recipients, null, null, null, options(coins)]);
+        const [actual, text] = await errorOf(call);
+        expect([actual, text.slice(0, message.length)]).toEqual([code, message]);
+      }
+      await rig.call('sendall', [[STRANGER], null, null, 1, { inputs: [coins[0]] }]);
+      const [code, message] = await errorOf(
+        rig.call('sendall', [[STRANGER], null, null, 1, { inputs: coins }]),
+      );
+      expect([code, message.slice(0, 32)]).toEqual([
+        -8,
+        `Input not available. UTXO (${coins[0]!.txid.slice(0, 5)}`,
+      ]);
+    });
   });
 
   test('finds coins of what it imports, and signs for it', async () => {

@@ -105,19 +105,25 @@ export const createrawtransaction: RpcMethod<NodeFacade> = {
 /** From arguments that `createParams` declares (Core: ConstructTransaction). */
 export function constructTransaction(args: Arguments, params: ChainParams): Transaction {
   const lockTime = lockTimeOf(args);
-  const version = args.integer('version', 'u32');
-  if (version < VERSION_MIN || version > VERSION_MAX) {
-    invalid(`Invalid parameter, version out of range(${VERSION_MIN}~${VERSION_MAX})`);
-  }
+  const version = toVersion(args);
   const isReplaceable = args.boolean('replaceable');
   const inputs = toInputs(args.array('inputs'), isReplaceable, lockTime);
   const outputs = toOutputs(args.get('outputs'), params);
   // Only what was asked for outright can be contradicted.
-  const isAsked = isReplaceable && args.isGiven('replaceable');
-  if (isAsked && inputs.length > 0 && !inputs.some(input => input.sequence <= SEQUENCE_REPLACEABLE)) {
-    invalid('Invalid parameter combination: Sequence number(s) contradict replaceable option');
-  }
+  if (isReplaceable && args.isGiven('replaceable')) checkReplaceable(inputs);
   return createTransaction({ version, inputs, outputs, lockTime });
+}
+
+export function toVersion(args: Arguments): number {
+  const version = args.integer('version', 'u32');
+  if (version >= VERSION_MIN && version <= VERSION_MAX) return version;
+  invalid(`Invalid parameter, version out of range(${VERSION_MIN}~${VERSION_MAX})`);
+}
+
+/** One input that says so is enough. */
+export function checkReplaceable(inputs: readonly TxInput[]): void {
+  if (inputs.length === 0 || inputs.some(input => input.sequence <= SEQUENCE_REPLACEABLE)) return;
+  invalid('Invalid parameter combination: Sequence number(s) contradict replaceable option');
 }
 
 export function lockTimeOf(args: Arguments): number {

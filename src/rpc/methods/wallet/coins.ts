@@ -191,7 +191,6 @@ export const listunspent = walletMethod({
       maxDepth,
       includeUnsafe: args.boolean('include_unsafe'),
       includeUsed: true,
-      includeTruc: true,
       ...toQuery(args.get('query_options')),
     };
     return availableCoins(wallet, host.node.mempool, { feeRate: 0, longTermFeeRate: 0 }, filter)

@@ -19,6 +19,7 @@ import {
 } from './received.ts'; // biome-ignore format: one list
 import { abortrescan, rescanblockchain } from './rescan.ts';
 import { sendmany, sendtoaddress } from './send.ts';
+import { sendall } from './send-all.ts';
 import { send } from './send-any.ts';
 import { signrawtransactionwithwallet } from './sign.ts';
 import { abandontransaction, gettransaction, listsinceblock, listtransactions } from './transactions.ts';
@@ -30,7 +31,7 @@ const ON_WALLETS: readonly RpcMethod<WalletHost>[] = [
   getreceivedbylabel, gettransaction, getwalletinfo, getwalletmnemonic, importdescriptors, keypoolrefill,
   listaddressgroupings, listdescriptors, listlabels, listlockunspent, listreceivedbyaddress, listreceivedbylabel,
   listsinceblock, listtransactions, listunspent, listwalletdir, listwallets, loadwallet, lockunspent,
-  rescanblockchain, restorewallet, send, sendmany, sendtoaddress, setlabel, setwalletflag, signrawtransactionwithwallet, unloadwallet,
+  rescanblockchain, restorewallet, send, sendall, sendmany, sendtoaddress, setlabel, setwalletflag, signrawtransactionwithwallet, unloadwallet,
   walletcreatefundedpsbt, walletlock, walletpassphrase, walletpassphrasechange, walletprocesspsbt,
 ]; // biome-ignore format: one list
 
