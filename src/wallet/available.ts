@@ -81,7 +81,7 @@ export function availableCoins(
 }
 
 /** The coin with what it costs to spend it. */
-export function describeCoin(
+function describeCoin(
   wallet: Wallet,
   mempool: Pool,
   { feeRate, longTermFeeRate }: CoinRates,
@@ -93,7 +93,7 @@ export function describeCoin(
   const { txid } = wtx.tx;
   const data = wallet.keys.spendData(output.scriptPubKey);
   const bytes = Math.ceil(
-    (signedInputWeight(output, data, { txHasWitness: true }) ?? 0) / WITNESS_SCALE_FACTOR,
+    (signedInputWeight({ output, data }, { txHasWitness: true }) ?? 0) / WITNESS_SCALE_FACTOR,
   );
   return {
     coin,

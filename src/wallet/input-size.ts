@@ -1,17 +1,65 @@
 /**
  * How large an input will be once it is signed, before it is (Core: CalculateMaximumSignedTxSize in
- * src/wallet/spend.cpp). Our ECDSA signatures have a small r, so they are never longer than 71 bytes with hash type.
+ * src/wallet/spend.cpp). Our ECDSA signatures have a small r, so they are never longer than 71 bytes with hash type; those of
+ * others may have 72.
  */
-import { solveScript } from '../script/templates.ts';
+import { ripemd160 } from '../crypto/hashes.ts';
+import type { SigningProvider } from '../script/signing-provider.ts';
+import { solveScript, witnessProgram } from '../script/templates.ts';
 import { compactSizeBytes } from '../wire/codec.ts';
 import { type TxOutput, WITNESS_SCALE_FACTOR } from '../wire/transaction.ts';
-import type { SpendData } from './key-ring.ts';
 
-/** With their length byte, as stack items. */
-const ECDSA_ITEM_BYTES = 1 + 71;
+/** With their length byte, as stack items; those of others may have a large r. */
+const ECDSA_ITEM_BYTES = { ours: 1 + 71, others: 1 + 72 } as const;
 const SCHNORR_ITEM_BYTES = 1 + 65;
 /** Outpoint and sequence. */
 const INPUT_BASE_BYTES = 36 + 4;
+
+/** What the hashes in a script stand for, as far as its size depends on that. */
+export interface SolvingData {
+  readonly keys: readonly { readonly publicKey: Uint8Array }[];
+  readonly redeemScript?: Uint8Array;
+  readonly witnessScript?: Uint8Array;
+}
+
+export interface SizedInput {
+  readonly output: TxOutput;
+  readonly data: SolvingData | undefined;
+  /** As somebody has told it, whatever the script needs. */
+  readonly weight?: number | undefined;
+  readonly signer?: keyof typeof ECDSA_ITEM_BYTES;
+}
+
+/** What `provider` knows of an output of somebody else; undefined when that does not suffice (Core: InferDescriptor, IsSolvable). */
+export function solvingDataOf(
+  script: Uint8Array,
+  provider: Pick<SigningProvider, 'publicKeyOf' | 'scriptOf'>,
+): SolvingData | undefined {
+  const template = solveScript(script);
+  switch (template.type) {
+    case 'pubkey':
+    case 'multisig':
+    case 'witness_v1_taproot':
+      return { keys: [] };
+    case 'pubkeyhash':
+    case 'witness_v0_keyhash': {
+      const publicKey = provider.publicKeyOf(template.hash);
+      return publicKey && { keys: [{ publicKey }] };
+    }
+    case 'scripthash': {
+      const redeemScript = provider.scriptOf(template.hash);
+      const inner = redeemScript && solvingDataOf(redeemScript, provider);
+      return inner && { ...inner, redeemScript };
+    }
+    case 'witness_v0_scripthash': {
+      const witnessScript = provider.scriptOf(ripemd160(template.hash));
+      const inner = witnessScript && solvingDataOf(witnessScript, provider);
+      return inner && { ...inner, witnessScript };
+    }
+    default:
+      return undefined;
+  }
+}
 
 interface Satisfaction {
   /** Bytes of the scriptSig without its length. */
@@ -20,13 +68,13 @@ interface Satisfaction {
   readonly witness?: { readonly bytes: number; readonly items: number };
 }
 
-/** Weight of the signed input; undefined when the wallet cannot tell how its output is spent. */
+/** Weight of the signed input; undefined when nobody can tell how its output is spent. */
 export function signedInputWeight(
-  output: TxOutput,
-  data: SpendData | undefined,
+  input: SizedInput,
   context: { readonly txHasWitness: boolean },
 ): number | undefined {
-  const satisfaction = data && satisfactionOf(output.scriptPubKey, data);
+  if (input.weight !== undefined) return input.weight;
+  const satisfaction = satisfy(input);
   if (satisfaction === undefined) return undefined;
   const { scriptSig, witness } = satisfaction;
   const bytes = INPUT_BASE_BYTES + compactSizeBytes(scriptSig) + scriptSig;
@@ -38,19 +86,18 @@ export function signedInputWeight(
 
 /** Weight of the transaction once all inputs are signed; undefined when one cannot be told. */
 export function signedTxWeight(
-  inputs: readonly { readonly output: TxOutput; readonly data: SpendData | undefined }[],
+  inputs: readonly SizedInput[],
   outputs: readonly TxOutput[],
 ): number | undefined {
   const txHasWitness = inputs.some(
-    ({ output, data }) =>
-      data !== undefined && satisfactionOf(output.scriptPubKey, data)?.witness !== undefined,
+    input => witnessProgram(input.output.scriptPubKey) || satisfy(input)?.witness !== undefined,
   );
   let weight =
     (8 + compactSizeBytes(inputs.length) + compactSizeBytes(outputs.length)) * WITNESS_SCALE_FACTOR;
   if (txHasWitness) weight += 2;
   for (const output of outputs) weight += outputBytes(output) * WITNESS_SCALE_FACTOR;
-  for (const { output, data } of inputs) {
-    const inputWeight = signedInputWeight(output, data, { txHasWitness });
+  for (const input of inputs) {
+    const inputWeight = signedInputWeight(input, { txHasWitness });
     if (inputWeight === undefined) return undefined;
     weight += inputWeight;
   }
@@ -61,20 +108,28 @@ export function outputBytes({ scriptPubKey }: Pick<TxOutput, 'scriptPubKey'>): n
   return 8 + compactSizeBytes(scriptPubKey.length) + scriptPubKey.length;
 }
 
-function satisfactionOf(script: Uint8Array, data: SpendData): Satisfaction | undefined {
+function satisfy({ output, data, signer = 'ours' }: SizedInput): Satisfaction | undefined {
+  return data && satisfactionOf(output.scriptPubKey, data, ECDSA_ITEM_BYTES[signer]);
+}
+
+function satisfactionOf(
+  script: Uint8Array,
+  data: SolvingData,
+  signatureBytes: number,
+): Satisfaction | undefined {
   const template = solveScript(script);
   switch (template.type) {
     case 'scripthash': {
       const { redeemScript } = data;
       if (redeemScript === undefined) return undefined;
-      const inner = satisfactionOf(redeemScript, data);
+      const inner = satisfactionOf(redeemScript, data, signatureBytes);
       return inner && { ...inner, scriptSig: inner.scriptSig + pushBytes(redeemScript.length) };
     }
     case 'witness_v0_keyhash':
-      return { scriptSig: 0, witness: { bytes: ECDSA_ITEM_BYTES + 34, items: 2 } };
+      return { scriptSig: 0, witness: { bytes: signatureBytes + 34, items: 2 } };
     case 'witness_v0_scripthash': {
       const { witnessScript } = data;
-      const inner = witnessScript && keyScriptItems(witnessScript, data);
+      const inner = witnessScript && keyScriptItems(witnessScript, data, signatureBytes);
       if (inner === undefined) return undefined;
       const bytes = inner.bytes + compactSizeBytes(witnessScript!.length) + witnessScript!.length;
       return { scriptSig: 0, witness: { bytes, items: inner.items + 1 } };
@@ -82,21 +137,25 @@ function satisfactionOf(script: Uint8Array, data: SpendData): Satisfaction | und
     case 'witness_v1_taproot':
       return { scriptSig: 0, witness: { bytes: SCHNORR_ITEM_BYTES, items: 1 } };
     default: {
-      const items = keyScriptItems(script, data);
+      const items = keyScriptItems(script, data, signatureBytes);
       return items && { scriptSig: items.bytes };
     }
   }
 }
 
 /** What a script of keys takes: bytes with a length byte for each item, and items. */
-function keyScriptItems(script: Uint8Array, data: SpendData): { bytes: number; items: number } | undefined {
+function keyScriptItems(
+  script: Uint8Array,
+  data: SolvingData,
+  signatureBytes: number,
+): { bytes: number; items: number } | undefined {
   const template = solveScript(script);
-  if (template.type === 'pubkey') return { bytes: ECDSA_ITEM_BYTES, items: 1 };
+  if (template.type === 'pubkey') return { bytes: signatureBytes, items: 1 };
   if (template.type === 'pubkeyhash') {
-    return { bytes: ECDSA_ITEM_BYTES + 1 + (data.keys[0]?.publicKey.length ?? 33), items: 2 };
+    return { bytes: signatureBytes + 1 + (data.keys[0]?.publicKey.length ?? 33), items: 2 };
   }
   if (template.type !== 'multisig') return undefined;
-  return { bytes: 1 + template.required * ECDSA_ITEM_BYTES, items: 1 + template.required };
+  return { bytes: 1 + template.required * signatureBytes, items: 1 + template.required };
 }
 
 function pushBytes(length: number): number {

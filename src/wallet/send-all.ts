@@ -106,8 +106,7 @@ export function createSendAll(wallet: Wallet, request: SendAllRequest, context: 
   if (claimed > effective) fail('funds', 'Insufficient funds for fees after creating specified outputs.');
   share(outputs, request, effective - claimed, context.fees.dustRelayFeeRate);
 
-  const isPlain = inputs.every(({ sequence }) => sequence === SEQUENCE_NONFINAL || sequence === SEQUENCE_RBF);
-  const lockTime = request.lockTime ?? (isPlain ? lockTimeFor(wallet, context) : 0);
+  const lockTime = request.lockTime ?? lockTimeFor(wallet, inputs, context);
   return createTransaction({ version, inputs, outputs, lockTime });
 }
 

@@ -1,9 +1,10 @@
 /** What a transaction is asked to do, and what it is made with. */
 import type { UnixSeconds } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
-import type { OutPointKey } from '../chain/coin.ts';
 import type { SignatureVerifier } from '../crypto/verifier.ts';
 import type { MempoolView } from '../mempool/mempool-view.ts';
+import type { SigningProvider } from '../script/signing-provider.ts';
+import type { TxInput } from '../wire/transaction.ts';
 import type { OutputType } from './descriptor-keeper.ts';
 import type { FeeSource, FeeWishes } from './fees.ts';
 import type { OwnCoin } from './tx-history.ts';
@@ -24,10 +25,22 @@ export interface Recipient {
   readonly subtractsFee: boolean;
 }
 
+/** A coin of the wallet, or an output of others. */
+export interface PresetInput extends Omit<OwnCoin, 'wtx'> {
+  /** Undefined: it is not the wallet's. */
+  readonly wtx?: OwnCoin['wtx'] | undefined;
+  /** Of the signed input; otherwise it is worked out. */
+  readonly weight?: number | undefined;
+  /** As it was before; otherwise there is nothing yet. */
+  readonly input?: Pick<TxInput, 'sequence' | 'scriptSig' | 'witness'>;
+}
+
 export interface SpendRequest extends FeeWishes {
   readonly recipients: readonly Recipient[];
   /** Spent in any case; others are added as needed. */
-  readonly preset?: readonly OwnCoin[];
+  readonly preset?: readonly PresetInput[];
+  /** Keys and scripts of those that are not the wallet's. */
+  readonly solving?: SigningProvider;
   /** Confirmations of the coins that are added. */
   readonly minDepth?: number;
   /** With these, in this order, before others that are added; otherwise the order is random. */
@@ -49,8 +62,6 @@ export interface SpendRequest extends FeeWishes {
   readonly weightMax?: number;
   /** Otherwise one that discourages fee sniping. */
   readonly lockTime?: number;
-  /** Of inputs that have one of their own. */
-  readonly sequences?: ReadonlyMap<OutPointKey, number>;
 }
 
 /** What of the mempool counts for who builds on its transactions. */

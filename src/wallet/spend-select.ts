@@ -1,7 +1,13 @@
 /** Which of the wallet's coins a transaction spends (Core: SelectCoins, AutomaticCoinSelection in src/wallet/spend.cpp). */
-import { type AvailableCoin, availableCoins, describeCoin } from './available.ts';
+import { hashToHex } from '../base/bytes.ts';
+import { feeAt } from '../mempool/fee-rate.ts';
+import { TRUC_VERSION } from '../mempool/topology.ts';
+import type { SigningProvider } from '../script/signing-provider.ts';
+import { WITNESS_SCALE_FACTOR } from '../wire/transaction.ts';
+import { type AvailableCoin, availableCoins, type CoinRates } from './available.ts';
 import {
   amountOf,
+  type Candidate,
   leastWaste,
   type Selection,
   type SelectionParams,
@@ -9,7 +15,14 @@ import {
   TooHeavyError,
 } from './coin-select.ts';
 import { formatMoney } from './fees.ts';
-import { type SpendContext, SpendError, type SpendRequest, TX_VERSION } from './spend-request.ts';
+import { type SizedInput, signedInputWeight, solvingDataOf } from './input-size.ts';
+import {
+  type PresetInput,
+  type SpendContext,
+  SpendError,
+  type SpendRequest,
+  TX_VERSION,
+} from './spend-request.ts';
 import type { Wallet } from './wallet.ts';
 
 export interface SpendGoal {
@@ -20,16 +33,63 @@ export interface SpendGoal {
   readonly params: SelectionParams;
 }
 
+/** A coin that was chosen, be it by the user. */
+export interface SelectedCoin extends Candidate {
+  readonly coin: PresetInput;
+}
+
+/** What tells the size of an input, of ours or of others. */
+export function sizedInput(
+  wallet: Wallet,
+  { wtx, output, weight }: PresetInput,
+  solving: SigningProvider | undefined,
+): SizedInput {
+  if (wtx !== undefined) return { output, weight, data: wallet.keys.spendData(output.scriptPubKey) };
+  const data = solving && solvingDataOf(output.scriptPubKey, solving);
+  return { output, weight, data, signer: 'others' };
+}
+
+/** Throws SpendError when its size cannot be told, or when it must not be spent by this version (BIP431). */
+function describePreset(
+  wallet: Wallet,
+  { solving, version = TX_VERSION }: SpendRequest,
+  { feeRate, longTermFeeRate }: CoinRates,
+  coin: PresetInput,
+): SelectedCoin {
+  const { wtx, outPoint, output } = coin;
+  if (wtx !== undefined && wallet.history.depthOf(wtx) === 0) {
+    const made = wtx.tx.version;
+    if ((made === TRUC_VERSION) !== (version === TRUC_VERSION)) {
+      throw new SpendError(
+        `Can't spend unconfirmed version ${made} pre-selected input with a version ${version} tx`,
+      );
+    }
+  }
+  const weight = signedInputWeight(sizedInput(wallet, coin, solving), { txHasWitness: true });
+  if (weight === undefined) {
+    const txid = hashToHex(outPoint.txid).slice(0, 10);
+    throw new SpendError(`Not solvable pre-selected input COutPoint(${txid}, ${outPoint.index})`);
+  }
+  const bytes = Math.ceil(weight / WITNESS_SCALE_FACTOR);
+  return {
+    coin,
+    value: output.value,
+    fee: feeAt(feeRate, bytes),
+    longTermFee: feeAt(longTermFeeRate, bytes),
+    weight: bytes * WITNESS_SCALE_FACTOR,
+  };
+}
+
 /** Coins that reach the goal, those that must be spent first. Throws SpendError when the wallet has none. */
 export function chooseCoins(
   wallet: Wallet,
   request: SpendRequest,
   context: SpendContext,
   { target, sum, feeRate, params }: SpendGoal,
-): readonly AvailableCoin[] {
+): readonly SelectedCoin[] {
   const rates = { feeRate, longTermFeeRate: wallet.options.consolidateFeeRate };
-  const preset = (request.preset ?? []).map(coin => describeCoin(wallet, context.mempool, rates, coin, true));
-  const total = (coins: readonly AvailableCoin[]) =>
+  const preset = (request.preset ?? []).map(coin => describePreset(wallet, request, rates, coin));
+  const total = (coins: readonly SelectedCoin[]) =>
     coins.reduce((all, coin) => all + amountOf(coin, params), 0);
   const rest = target - total(preset);
   if (rest <= 0) return preset;

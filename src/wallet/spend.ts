@@ -7,6 +7,7 @@ import { assert } from '../base/assert.ts';
 import { randomBelow, shuffle } from '../base/random.ts';
 import { feeAt } from '../mempool/fee-rate.ts';
 import { dustThreshold, STANDARD_WEIGHT_MAX } from '../mempool/policy.ts';
+import { TRUC_SIZE_MAX, TRUC_VERSION } from '../mempool/topology.ts';
 import { SIGHASH_DEFAULT } from '../script/encoding.ts';
 import { signTransaction } from '../script/sign-transaction.ts';
 import { solveScript } from '../script/templates.ts';
@@ -14,10 +15,10 @@ import { compactSizeBytes } from '../wire/codec.ts';
 import {
   createTransaction,
   type Transaction,
+  type TxInput,
   type TxOutput,
   WITNESS_SCALE_FACTOR,
 } from '../wire/transaction.ts';
-import type { AvailableCoin } from './available.ts';
 import { valueOut } from './balance.ts';
 import { changeOf, type SelectionParams } from './coin-select.ts';
 import type { OutputType } from './descriptor-keeper.ts';
@@ -32,14 +33,14 @@ import {
 import { outputBytes, signedInputWeight, signedTxWeight } from './input-size.ts';
 import { KeyRingError } from './key-ring.ts';
 import {
+  type PresetInput,
   type Recipient,
   type SpendContext,
   SpendError,
   type SpendRequest,
   TX_VERSION,
 } from './spend-request.ts';
-import { chooseCoins } from './spend-select.ts';
-import type { OwnCoin } from './tx-history.ts';
+import { chooseCoins, type SelectedCoin, sizedInput } from './spend-select.ts';
 import type { Wallet } from './wallet.ts';
 
 /** Highest sequences that signal replaceability (BIP125), and that leave lock times in force without it. */
@@ -92,7 +93,7 @@ function checkChainLimits({ options }: Wallet, tx: Transaction, { mempool }: Spe
 }
 
 interface UnsignedPlan extends SpendPlan {
-  readonly coins: readonly OwnCoin[];
+  readonly coins: readonly PresetInput[];
   readonly change: ChangeTarget;
 }
 
@@ -134,7 +135,7 @@ function planSpend(wallet: Wallet, request: SpendRequest, context: SpendContext)
   }
   const coins = inputOrder(selected, request, context).map(({ coin }) => coin);
   const weight = signedTxWeight(
-    coins.map(({ output }) => ({ output, data: wallet.keys.spendData(output.scriptPubKey) })),
+    coins.map(coin => sizedInput(wallet, coin, request.solving)),
     outputs,
   );
   if (weight === undefined) throw new SpendError('Missing solving data for estimating transaction size');
@@ -158,34 +159,36 @@ function planSpend(wallet: Wallet, request: SpendRequest, context: SpendContext)
 
   const signalsRbf = request.signalsRbf ?? wallet.options.signalsRbf;
   const sequence = signalsRbf ? SEQUENCE_RBF : SEQUENCE_NONFINAL;
-  if (weight > (request.weightMax ?? STANDARD_WEIGHT_MAX)) throw new SpendError('Transaction too large');
+  if (weight > weightMaxOf(request)) throw new SpendError('Transaction too large');
   if (fee > wallet.options.maxTxFee) {
     throw new SpendError('Fee exceeds maximum configured by user (e.g. -maxtxfee, maxfeerate)');
   }
+  const inputs = coins.map(({ outPoint, input }) => ({
+    prevout: outPoint,
+    scriptSig: new Uint8Array(0),
+    witness: [],
+    sequence,
+    ...input,
+  }));
   const tx = createTransaction({
     version: request.version ?? TX_VERSION,
-    inputs: coins.map(({ outPoint, key }) => ({
-      prevout: outPoint,
-      scriptSig: new Uint8Array(0),
-      sequence: request.sequences?.get(key) ?? sequence,
-      witness: [],
-    })),
+    inputs,
     outputs,
-    lockTime: request.lockTime ?? lockTimeFor(wallet, context),
+    lockTime: request.lockTime ?? lockTimeFor(wallet, inputs, context),
   });
   return { tx, fee, feeReason: estimate.reason, changePosition, coins, change };
 }
 
 /** At random, so that the order tells nothing; or what was asked for first. */
 function inputOrder(
-  selected: readonly AvailableCoin[],
+  selected: readonly SelectedCoin[],
   { keepsOrder, preset = [] }: SpendRequest,
   { random }: SpendContext,
-): readonly AvailableCoin[] {
+): readonly SelectedCoin[] {
   const shuffled = shuffle(random, [...selected]);
   if (!keepsOrder) return shuffled;
   const places = new Map(preset.map(({ key }, i) => [key, i]));
-  const place = ({ coin }: AvailableCoin) => places.get(coin.key) ?? places.size;
+  const place = ({ coin }: SelectedCoin) => places.get(coin.key) ?? places.size;
   return shuffled.sort((a, b) => place(a) - place(b));
 }
 
@@ -253,15 +256,14 @@ function selectionParams(
 ): SelectionParams {
   const output: TxOutput = { value: 0, scriptPubKey: changeScript ?? new Uint8Array(0) };
   const bytes = outputBytes(output);
-  const spendWeight = signedInputWeight(output, wallet.keys.spendData(output.scriptPubKey), {
-    txHasWitness: true,
-  });
+  const data = wallet.keys.spendData(output.scriptPubKey);
+  const spendWeight = signedInputWeight({ output, data }, { txHasWitness: true });
   const spendBytes =
     spendWeight === undefined ? UNKNOWN_CHANGE_SPEND_BYTES : Math.ceil(spendWeight / WITNESS_SCALE_FACTOR);
   const discardRate = discardFeeRate(wallet.options, fees);
   const changeFee = feeAt(feeRate, bytes);
   const spendFee = feeAt(discardRate, spendBytes);
-  const weightMax = request.weightMax ?? STANDARD_WEIGHT_MAX;
+  const weightMax = weightMaxOf(request);
   if (weightMax < STANDARD_WEIGHT_MIN || weightMax > STANDARD_WEIGHT_MAX) {
     throw new SpendError(
       `Maximum transaction weight must be between ${STANDARD_WEIGHT_MIN} and ${STANDARD_WEIGHT_MAX}`,
@@ -279,6 +281,10 @@ function selectionParams(
     maxInputsWeight,
     changeWeight: bytes * WITNESS_SCALE_FACTOR,
   };
+}
+
+function weightMaxOf({ version, weightMax = STANDARD_WEIGHT_MAX }: SpendRequest): number {
+  return version === TRUC_VERSION ? Math.min(weightMax, TRUC_SIZE_MAX * WITNESS_SCALE_FACTOR) : weightMax;
 }
 
 function addToOutput(outputs: TxOutput[], index: number, satoshi: number): void {
@@ -328,9 +334,15 @@ function outputIndex(recipient: number, changePosition: number | undefined): num
 
 /**
  * The lock time: this transaction goes into the next block or a later one, so that nobody gains by mining the last block
- * again for its fees. Sometimes further back, for the privacy of those that are sent late.
+ * again for its fees. Sometimes further back, for the privacy of those that are sent late. None where an input has a sequence
+ * of its own.
  */
-export function lockTimeFor(wallet: Wallet, context: SpendContext): number {
+export function lockTimeFor(
+  wallet: Wallet,
+  inputs: readonly Pick<TxInput, 'sequence'>[],
+  context: SpendContext,
+): number {
+  if (inputs.some(({ sequence }) => sequence !== SEQUENCE_NONFINAL && sequence !== SEQUENCE_RBF)) return 0;
   const isCurrent = context.tipTime >= context.now - ANTI_FEE_SNIPING_TIP_AGE_S;
   if (context.isInitialBlockDownload || !isCurrent) return 0;
   const { height } = wallet.position;

@@ -449,6 +449,77 @@ describe('a wallet', () => {
     });
   });
 
+  describe('funding', () => {
+    const KEY = '0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798';
+    /** The wallet `w` has 50 BTC, and `other` another 50, not of `w`. */
+    async function fundingRig() {
+      const rig = new Rig(folder);
+      for (const name of ['w', 'other']) {
+        await rig.call('createwallet', [name]);
+        rig.mineTo(await rig.call('getnewaddress', [], name));
+      }
+      rig.mineTo(STRANGER, 100);
+      const coinOf = async (name: string) => {
+        const [coin] = await rig.call<{ txid: string; vout: number; desc: string }[]>(
+          'listunspent',
+          [],
+          name,
+        );
+        return { outPoint: { txid: coin!.txid, vout: coin!.vout }, desc: coin!.desc };
+      };
+      return { rig, own: await coinOf('w'), theirs: await coinOf('other') };
+    }
+
+    test('takes inputs of others, and both sign', async () => {
+      const { rig, theirs } = await fundingRig();
+      const options = { add_inputs: true, solving_data: { descriptors: [theirs.desc] }, fee_rate: 1 };
+      const args = [[theirs.outPoint], { [STRANGER]: 80 }, 0, options];
+      const { psbt } = await rig.call<{ psbt: string }>('walletcreatefundedpsbt', args, 'w');
+      const once = await rig.call<{ psbt: string; complete: boolean }>('walletprocesspsbt', [psbt], 'w');
+      expect(once.complete).toBe(false);
+      const twice = await rig.call<{ complete: boolean }>('walletprocesspsbt', [once.psbt], 'other');
+      expect(twice.complete).toBe(true);
+      const sent = await rig.call('send', [{ [STRANGER]: 80 }, null, null, null, { ...options, inputs: [theirs.outPoint] }], 'w'); // biome-ignore format: one call
+      expect(sent).toMatchObject({ complete: false });
+    });
+
+    test('adds inputs to those of a transaction; weights that are told count, and choose', async () => {
+      const { rig, own, theirs } = await fundingRig();
+      const feeOf = async (weights: readonly object[]) => {
+        const options = { input_weights: weights, fee_rate: 1 };
+        const raw = '02000000000180de800200000000160014aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa00000000';
+        return (await rig.call<{ fee: number }>('fundrawtransaction', [raw, options, false], 'w')).fee * 1e8;
+      };
+      const plain = await feeOf([]);
+      expect(await feeOf([{ ...own.outPoint, weight: 1000 }])).toBeCloseTo(
+        plain + (1000 - (41 * 4 + 107)) / 4,
+        0,
+      );
+      const [code, message] = await errorOf(feeOf([{ ...theirs.outPoint, weight: 1000 }]));
+      expect([code, message.slice(0, 38)]).toEqual([-4, 'Not found pre-selected input COutPoint']);
+    });
+
+    const weigh = (more: object) => (outPoint: object) => ({ inputs: [{ ...outPoint, ...more }] });
+    test.each<[name: string, options: (theirs: object) => object, code: number, message: string]>([
+      ['an input without what solves it', inputs => ({ inputs: [inputs] }), -4, 'Not solvable pre-selected input COutPoint('],
+      ['an input that nobody has', outPoint => ({ inputs: [{ ...outPoint, vout: 7 }] }), -4, 'Unable to find UTXO for external input'],
+      ['no key', () => ({ solving_data: { pubkeys: ['no'] } }), -5, 'Pubkey "no" must be a hex string'],
+      ['a key that is too short', () => ({ solving_data: { pubkeys: [KEY.slice(2)] } }), -5, `Pubkey "${KEY.slice(2)}" must have a length of either 33 or 65 bytes`],
+      ['no script', () => ({ solving_data: { scripts: ['no'] } }), -5, "'no' is not hex"],
+      ['no descriptor', () => ({ solving_data: { descriptors: ['no'] } }), -8, "Unable to parse descriptor 'no': "],
+      ['a type of change that is null', () => ({ change_type: null }), -3, 'JSON value of type null is not of expected type string'],
+      ['a weight below the least', weigh({ weight: 164 }), -8, 'Invalid parameter, weight cannot be less than 165 (41 bytes'],
+      ['a weight above the greatest', weigh({ weight: 400_001 }), -8, 'Invalid parameter, weight cannot be greater than the maximum standard tx weight of 400000'],
+      ['a weight that is no number', weigh({ weight: 'x' }), -8, 'Invalid parameter, missing weight key'],
+      ['weights in the wrong place', () => ({ input_weights: [] }), -8, 'Input weights should be specified in inputs rather than in options.'],
+    ])('%s is refused', async (_, options, code, message) => {
+      const { rig, theirs } = await fundingRig();
+      const call = rig.call('send', [{ [STRANGER]: 1 }, null, null, null, options(theirs.outPoint)], 'w');
+      const [actual, text] = await errorOf(call);
+      expect([actual, text.slice(0, message.length)]).toEqual([code, message]);
+    }); // biome-ignore format: a table
+  });
+
   test('finds coins of what it imports, and signs for it', async () => {
     const rig = new Rig(folder);
     await rig.call('createwallet', ['w', false, true]);

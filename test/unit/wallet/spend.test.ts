@@ -8,7 +8,7 @@ import { createBump } from '../../../src/wallet/bump-fee.ts';
 import { OUTPUT_TYPES, type OutputType } from '../../../src/wallet/descriptor-keeper.ts';
 import type { FeeSource } from '../../../src/wallet/fees.ts';
 import type { WalletOptions } from '../../../src/wallet/options.ts';
-import { createSpend, type SpendPlan } from '../../../src/wallet/spend.ts';
+import { createSpend, fundTransaction, type SpendPlan } from '../../../src/wallet/spend.ts';
 import type { Recipient, SpendRequest } from '../../../src/wallet/spend-request.ts';
 import type { Wallet } from '../../../src/wallet/wallet.ts';
 import type { TxOutput } from '../../../src/wire/transaction.ts';
@@ -32,9 +32,10 @@ function fundedWallet(
   values: readonly number[],
   type: OutputType = 'bech32',
   options: Partial<WalletOptions> = {},
+  seed = 1,
 ): { wallet: Wallet; chain: TestChain } {
   const chain = new TestChain();
-  const wallet = newWallet(chain, { fallbackFeeRate: 20_000, ...options });
+  const wallet = newWallet(chain, { fallbackFeeRate: 20_000, ...options }, seed);
   const outputs = values.map(value => ({ value, scriptPubKey: wallet.newAddress(type, '') }));
   for (let i = 0; i < 7; i += 1) {
     const txs = i === 0 ? [plainTx([strangeOutPoint(1)], outputs)] : [];
@@ -159,6 +160,49 @@ describe('a spend', () => {
     expect(() => spend(wallet, { recipients: [pay(2.5 * BTC)] })).toThrow('Insufficient funds');
     wallet.locks.unlock(first!.key);
     expect(spend(wallet, { recipients: [pay(2.5 * BTC)] }).tx.inputs).toHaveLength(2);
+  });
+});
+
+describe('an input of others', () => {
+  const others = fundedWallet([BTC], 'bech32', {}, 2).wallet;
+  const [theirs] = [...others.history.coins()];
+  const preset = [{ key: theirs!.key, outPoint: theirs!.outPoint, output: theirs!.output }];
+  const solving = others.keys.providerFor([theirs!.output.scriptPubKey]);
+  const fundWith = (request: Partial<SpendRequest>) => {
+    const { wallet } = fundedWallet([BTC]);
+    const all = {
+      recipients: [pay(1.5 * BTC)],
+      preset,
+      keepsOrder: true as const,
+      feeRate: 10_000,
+      ...request,
+    };
+    return fundTransaction(wallet, all, spendContext());
+  };
+
+  test('is spent like those of the wallet, which come after it', () => {
+    const plan = fundWith({ solving });
+    expect(plan.tx.inputs).toHaveLength(2);
+    expect(keyOf(plan.tx.inputs[0]!.prevout)).toBe(theirs!.key);
+    // Two inputs of P2WPKH, one with a signature of 71 bytes, the other of 72; two outputs.
+    expect(plan.fee).toBe(10 * Math.ceil(10 + 41 * 2 + 31 * 2 + (2 + 107 + 108) / 4));
+  });
+
+  test('pays for the weight that the user tells, and keeps what it was given with', () => {
+    const input = { sequence: 7, scriptSig: Uint8Array.of(), witness: [Uint8Array.of(1)] };
+    const plan = fundWith({ preset: [{ ...preset[0]!, weight: 1000, input }], lockTime: 5 });
+    expect(plan.fee).toBe(10 * Math.ceil(10 + 41 + 31 * 2 + (2 + 107 + 1000) / 4));
+    expect(plan.tx.inputs[0]).toMatchObject(input);
+  });
+
+  test('of which nothing is known is refused', () => {
+    expect(() => fundWith({})).toThrow(/^Not solvable pre-selected input COutPoint\([0-9a-f]{10}, 0\)$/);
+  });
+
+  test('with a sequence of its own leaves the lock time alone', () => {
+    const input = { sequence: 0xffff_ffff, scriptSig: Uint8Array.of(), witness: [] };
+    expect(fundWith({ solving }).tx.lockTime).toBeGreaterThan(0);
+    expect(fundWith({ solving, preset: [{ ...preset[0]!, input }] }).tx.lockTime).toBe(0);
   });
 });
 

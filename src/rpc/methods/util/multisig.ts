@@ -101,7 +101,7 @@ export const createmultisig: RpcMethod<NodeFacade> = {
 };
 
 /** Throws RpcError −5 (Core: HexToPubKey). */
-function toPublicKey(value: JsonValue): Uint8Array {
+export function toPublicKey(value: JsonValue): Uint8Array {
   const hex = expectType(value, 'string');
   if (hex === '' || !isHex(hex)) badKey(hex, 'must be a hex string');
   if (!PUBLIC_KEY_DIGITS.has(hex.length)) badKey(hex, 'must have a length of either 33 or 65 bytes');

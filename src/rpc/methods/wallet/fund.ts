@@ -1,23 +1,34 @@
 /** Adding coins and change to a transaction (Core: FundTransaction in wallet/rpc/spend.cpp). */
-import { bytesToHex, hashToHex } from '../../../base/bytes.ts';
-import { keyOf, type OutPointKey } from '../../../chain/coin.ts';
+import { bytesToHex, hashToHex, hexToBytes, isHex, type Txid } from '../../../base/bytes.ts';
+import { keyOf, type OutPointKey, outPointKey } from '../../../chain/coin.ts';
+import type { ChainParams } from '../../../consensus/params.ts';
+import { hash160 } from '../../../crypto/hashes.ts';
+import { STANDARD_WEIGHT_MAX } from '../../../mempool/policy.ts';
 import { encodeAddress } from '../../../script/address.ts';
+import type { Descriptor } from '../../../script/descriptor.ts';
+import { KeyStore } from '../../../script/signing-provider.ts';
+import { payToWitness } from '../../../script/templates.ts';
 import { OUTPUT_TYPES } from '../../../wallet/descriptor-keeper.ts';
 import { fundTransaction, type SpendPlan } from '../../../wallet/spend.ts';
-import { SpendError, type SpendRequest } from '../../../wallet/spend-request.ts';
-import type { OwnCoin } from '../../../wallet/tx-history.ts';
+import { type PresetInput, SpendError, type SpendRequest } from '../../../wallet/spend-request.ts';
 import type { Wallet } from '../../../wallet/wallet.ts';
-import type { TxInput, TxOutput } from '../../../wire/transaction.ts';
-import { Arguments, checkFields, type FieldTypes, toAmount } from '../../arguments.ts';
+import type { OutPoint, TxInput, TxOutput } from '../../../wire/transaction.ts';
+import { Arguments, checkFields, type FieldTypes, toAmount, toHash } from '../../arguments.ts';
 import { RpcCode, RpcError } from '../../codes.ts';
 import { BOTH_TX_FORMATS, decodeHexTx } from '../../decode.ts';
-import { requireScriptOfAddress } from '../../destinations.ts';
-import { amount, expectType, type JsonValue, ParsedObject, toInteger } from '../../json.ts';
+import { requireScriptOfAddress, toDescriptors } from '../../destinations.ts';
+import { amount, expectType, JsonNumber, type JsonValue, ParsedObject, toInteger } from '../../json.ts';
 import type { Param } from '../../param.ts';
+import { spendableOutputs } from '../../raw-signing.ts';
 import { res } from '../../result-doc.ts';
 import type { WalletHost } from '../../wallet-host.ts';
+import { createParams } from '../rawtransactions/create.ts';
+import { toPublicKey } from '../util/multisig.ts';
 import { walletMethod } from './common.ts';
 import { feeParams, feeRateParam, replaceableParam, toFeeWishes, toSubtracting } from './send.ts';
+
+/** Outpoint, sequence, and lengths of an empty scriptSig and witness. */
+const INPUT_WEIGHT_MIN = 165;
 
 const OPTION_TYPES: FieldTypes = {
   add_inputs: 'bool',
@@ -53,7 +64,7 @@ const solvingDataParam: Param = {
   name: 'solving_data',
   type: 'object',
   optional: true,
-  doc: 'Keys and scripts of inputs that are not of the wallet. Such inputs are not supported: they are refused.',
+  doc: 'Keys and scripts of inputs that are not of the wallet, so that their size can be told.',
   fields: [
     {
       name: 'pubkeys',
@@ -72,6 +83,34 @@ const solvingDataParam: Param = {
       type: 'array',
       optional: true,
       fields: [{ name: 'descriptor', type: 'string', optional: true }],
+    },
+  ],
+};
+
+export const fundInputsParam: Param = {
+  ...createParams[0]!,
+  optional: true,
+  doc: 'Coins to spend; without any, coins of the wallet are added. See add_inputs.',
+  fields: [
+    {
+      name: '',
+      type: 'object',
+      optional: true,
+      fields: [
+        ...createParams[0]!.fields![0]!.fields!.slice(0, 2),
+        {
+          name: 'sequence',
+          type: 'number',
+          defaultHint: "depends on the value of the 'locktime' and 'options.replaceable' arguments",
+          doc: 'The sequence number',
+        },
+        {
+          name: 'weight',
+          type: 'number',
+          defaultHint: 'Calculated from wallet and solving data',
+          doc: 'The weight of the signed input',
+        },
+      ],
     },
   ],
 };
@@ -128,6 +167,10 @@ export interface FundRequest {
   /** Undefined: one that discourages fee sniping. */
   readonly lockTime: number | undefined;
   readonly version: number;
+  /** Whether coins are added when the caller does not say: always, or only where no inputs are given. */
+  readonly addsInputs: 'always' | 'withoutInputs';
+  /** Objects with txid, vout and weight. */
+  readonly inputWeights: readonly JsonValue[];
   /** `any`: also those that nodes do not take. */
   readonly feeRates: 'any' | 'sufficient';
   /** As given, checked here. */
@@ -137,7 +180,7 @@ export interface FundRequest {
 }
 
 /** Throws RpcError −3, −4, −5, −8. The wallet is not asked to sign. */
-export function fund(wallet: Wallet, host: WalletHost, request: FundRequest): SpendPlan {
+export async function fund(wallet: Wallet, host: WalletHost, request: FundRequest): Promise<SpendPlan> {
   const { inputs, outputs, options, args } = request;
   checkFields(options, OPTION_TYPES, { nulls: 'allowed', strict: true });
   const given = (...names: readonly string[]): JsonValue | undefined => {
@@ -145,7 +188,12 @@ export function fund(wallet: Wallet, host: WalletHost, request: FundRequest): Sp
     return undefined;
   };
   const { params } = host.node.chain;
-  const changeAddress = given('change_address', 'changeAddress') as string | undefined;
+  /** A null was given, and is no text. */
+  const text = (...names: readonly string[]): string | undefined => {
+    const value = given(...names);
+    return value === undefined ? undefined : expectType(value, 'string');
+  };
+  const changeAddress = text('change_address', 'changeAddress');
   const changeScript =
     changeAddress === undefined
       ? undefined
@@ -155,7 +203,7 @@ export function fund(wallet: Wallet, host: WalletHost, request: FundRequest): Sp
   if (changePosition !== undefined && (changePosition < 0 || changePosition > outputs.length)) {
     invalid('changePosition out of bounds');
   }
-  const changeType = toChangeType(given('change_type') as string | undefined, changeScript);
+  const changeType = toChangeType(text('change_type'), changeScript);
   const minDepth = args.optionalInteger('minconf') ?? 0;
   if (minDepth < 0) invalid('Negative minconf');
   const maxDepth = args.optionalInteger('maxconf');
@@ -163,14 +211,17 @@ export function fund(wallet: Wallet, host: WalletHost, request: FundRequest): Sp
     invalid(`maxconf can't be lower than minconf: ${maxDepth} < ${minDepth}`);
   }
   const wishes = toFundWishes(options, args);
+  const solving = toSolvingData(given('solving_data'), params);
+  const weights = toInputWeights(request.inputWeights);
   if (outputs.length === 0) invalid('TX must have at least one output');
   const subtracting = toSubtracting(
     expectType(given('subtract_fee_from_outputs', 'subtractFeeFromOutputs') ?? [], 'array'),
     outputs.map(output => encodeAddress(output.scriptPubKey, params.address) ?? ''),
   );
   const weightMax = args.optionalInteger('max_tx_weight');
-  const preset = inputs.map(input => ownCoin(wallet, input));
-  const addsInputs = args.optionalBoolean('add_inputs') ?? inputs.length === 0;
+  const preset = await toPreset(wallet, host, inputs, weights);
+  const addsInputs =
+    args.optionalBoolean('add_inputs') ?? (request.addsInputs === 'always' || inputs.length === 0);
   const spend: SpendRequest = {
     ...wishes,
     recipients: outputs.map(({ scriptPubKey, value }, i) => ({
@@ -179,6 +230,7 @@ export function fund(wallet: Wallet, host: WalletHost, request: FundRequest): Sp
       subtractsFee: subtracting.has(i),
     })),
     preset,
+    solving,
     keepsOrder: true,
     ...(request.feeRates === 'any' && { overridesMinFeeRate: true as const }),
     ...(!addsInputs && { onlyPreset: true as const }),
@@ -191,7 +243,6 @@ export function fund(wallet: Wallet, host: WalletHost, request: FundRequest): Sp
     version: request.version,
     ...(request.lockTime !== undefined && { lockTime: request.lockTime }),
     ...(weightMax !== undefined && { weightMax }),
-    sequences: new Map(inputs.map(({ prevout, sequence }) => [keyOf(prevout), sequence])),
   };
   const plan = planOrFail(() => fundTransaction(wallet, spend, host.spendContext(wallet)));
   if (given('lock_unspents', 'lockUnspents') === true) {
@@ -221,7 +272,7 @@ export const fundrawtransaction = walletMethod({
           name: 'input_weights',
           type: 'array',
           optional: true,
-          doc: 'Weights of inputs that are not of the wallet. Such inputs are not supported: they are refused.',
+          doc: 'Weights of signed inputs, where they cannot be told or are known better. They are spent in any case.',
           fields: [
             {
               name: '',
@@ -255,19 +306,22 @@ export const fundrawtransaction = walletMethod({
   ],
   examples: [['rawtransactionhex']],
   runs: 'exclusive',
-  run(wallet, args, host) {
+  async run(wallet, args, host) {
     const isWitness = args.optionalBoolean('iswitness');
     const formats = isWitness === undefined ? BOTH_TX_FORMATS : ([isWitness ? 'witness' : 'basic'] as const);
     const tx = decodeHexTx(args.string('hexstring'), formats);
     if (tx === undefined) throw new RpcError(RpcCode.DESERIALIZATION_ERROR, 'TX decode failed');
     const options = args.get('options');
     const isObject = options instanceof ParsedObject;
-    const plan = fund(wallet, host, {
+    const weights = isObject ? (options.get('input_weights') ?? []) : [];
+    const plan = await fund(wallet, host, {
       inputs: tx.inputs,
       outputs: tx.outputs,
       lockTime: tx.lockTime,
       version: tx.version,
       feeRates: 'any',
+      addsInputs: 'always',
+      inputWeights: expectType(weights, 'array'),
       options: isObject ? options : new ParsedObject([]),
       args: optionsOf(isObject ? options : new ParsedObject([])),
     });
@@ -293,14 +347,116 @@ export function optionsOf(given: ParsedObject): Arguments {
   ).options('options');
 }
 
-function ownCoin(wallet: Wallet, { prevout }: TxInput): OwnCoin {
-  const key: OutPointKey = keyOf(prevout);
-  const coin = wallet.history.coin(key);
-  if (coin !== undefined) return coin;
-  throw new RpcError(
-    RpcCode.WALLET_ERROR,
-    `Not solvable pre-selected input COutPoint(${hashToHex(prevout.txid).slice(0, 10)}, ${prevout.index})`,
-  );
+/** What the inputs spend: coins of the wallet, else outputs that anybody can see; and coins of which a weight is told. */
+async function toPreset(
+  wallet: Wallet,
+  { node }: WalletHost,
+  inputs: readonly TxInput[],
+  weights: ReadonlyMap<OutPointKey, InputWeight>,
+): Promise<PresetInput[]> {
+  const outputs = await spendableOutputs(node, { inputs });
+  const preset = inputs.map(input => {
+    const { prevout, sequence, scriptSig, witness } = input;
+    const key = keyOf(prevout);
+    const own = wallet.history.coin(key);
+    const output = own?.output ?? outputs.get(key);
+    if (output === undefined) {
+      throw new RpcError(RpcCode.WALLET_ERROR, 'Unable to find UTXO for external input');
+    }
+    const given = { sequence, scriptSig, witness };
+    return { key, outPoint: prevout, output, wtx: own?.wtx, weight: weights.get(key)?.weight, input: given };
+  });
+  const known = new Set<OutPointKey>(preset.map(({ key }) => key));
+  const weighed = [...weights].flatMap(([key, { outPoint, weight }]): PresetInput[] => {
+    if (known.has(key)) return [];
+    const own = wallet.history.coin(key);
+    if (own !== undefined) return [{ ...own, weight }];
+    const name = `COutPoint(${hashToHex(outPoint.txid).slice(0, 10)}, ${outPoint.index})`;
+    throw new RpcError(RpcCode.WALLET_ERROR, `Not found pre-selected input ${name}`);
+  });
+  return [...preset, ...weighed];
+}
+
+/** Throws RpcError −5, −8. */
+function toSolvingData(given: JsonValue | undefined, params: ChainParams): KeyStore {
+  const store = new KeyStore();
+  if (given === undefined) return store;
+  const data = expectType(given, 'object');
+  const list = (name: string) => expectType(data.get(name) ?? [], 'array');
+  for (const value of list('pubkeys')) {
+    const publicKey = toPublicKey(value);
+    store.addKey(publicKey);
+    // It may lie behind P2SH.
+    store.addScript(payToWitness(0, hash160(publicKey)));
+  }
+  for (const value of list('scripts')) {
+    const text = expectType(value, 'string');
+    if (text === '' || !isHex(text)) {
+      throw new RpcError(RpcCode.INVALID_ADDRESS_OR_KEY, `'${text}' is not hex`);
+    }
+    store.addScript(hexToBytes(text));
+  }
+  for (const value of list('descriptors')) {
+    for (const descriptor of toSolvingDescriptors(expectType(value, 'string'), params)) {
+      const expansion = descriptor.expand(0);
+      if (expansion !== undefined) store.addExpansion(expansion);
+    }
+  }
+  return store;
+}
+
+function toSolvingDescriptors(text: string, params: ChainParams): readonly Descriptor[] {
+  try {
+    return toDescriptors(text, params, { requireChecksum: true });
+  } catch (error) {
+    if (!(error instanceof RpcError)) throw error;
+    invalid(`Unable to parse descriptor '${text}': ${error.message}`);
+  }
+}
+
+interface InputWeight {
+  readonly outPoint: OutPoint;
+  readonly weight: number;
+}
+
+/** Throws RpcError −8. */
+function toInputWeights(given: readonly JsonValue[]): Map<OutPointKey, InputWeight> {
+  const weights = new Map<OutPointKey, InputWeight>();
+  for (const value of given) {
+    const input = expectType(value, 'object');
+    const txid = toHash<Txid>(input.get('txid'), 'txid');
+    const integer = (name: string) => {
+      const number = input.get(name);
+      if (!(number instanceof JsonNumber)) invalid(`Invalid parameter, missing ${name} key`);
+      return toInteger(number);
+    };
+    const index = integer('vout');
+    if (index < 0) invalid('Invalid parameter, vout cannot be negative');
+    const weight = integer('weight');
+    if (weight < INPUT_WEIGHT_MIN) {
+      invalid(
+        `Invalid parameter, weight cannot be less than ${INPUT_WEIGHT_MIN} (41 bytes (size of outpoint + sequence + empty scriptSig) * 4 (witness scaling factor)) + 1 (empty witness)`,
+      );
+    }
+    if (weight > STANDARD_WEIGHT_MAX) {
+      invalid(
+        `Invalid parameter, weight cannot be greater than the maximum standard tx weight of ${STANDARD_WEIGHT_MAX}`,
+      );
+    }
+    weights.set(outPointKey(txid, index), { outPoint: { txid, index }, weight });
+  }
+  return weights;
+}
+
+/** Of calls whose inputs are objects: those that have a weight. */
+export function weightsInInputs(
+  inputs: readonly JsonValue[],
+  options: ParsedObject | undefined,
+): readonly JsonValue[] {
+  if (options?.has('input_weights')) {
+    invalid('Input weights should be specified in inputs rather than in options.');
+  }
+  return inputs.filter(input => input instanceof ParsedObject && input.has('weight'));
 }
 
 function toChangeType(text: string | undefined, changeScript: Uint8Array | undefined) {

@@ -10,7 +10,7 @@ import { res } from '../../result-doc.ts';
 import { createParams, lockTimeOf, toInputs, toOutputs } from '../rawtransactions/create.ts';
 import { psbtParam, psbtVersionParam } from '../rawtransactions/psbt.ts';
 import { NEEDS_PASSPHRASE, requireUnlocked, walletMethod } from './common.ts';
-import { fund, fundParams, fundTailParams } from './fund.ts';
+import { fund, fundInputsParam, fundParams, fundTailParams, weightsInInputs } from './fund.ts';
 
 const derivationsParam = {
   name: 'bip32derivs',
@@ -77,33 +77,7 @@ export const walletcreatefundedpsbt = walletMethod({
     'Makes a PSBT that pays to addresses and that the wallet pays for: the roles of creator and updater.\n' +
     'It is not signed; walletprocesspsbt does that.',
   params: [
-    {
-      ...createParams[0]!,
-      optional: true,
-      doc: 'Coins of the wallet to spend; without any, coins are added. See add_inputs.',
-      fields: [
-        {
-          name: '',
-          type: 'object',
-          optional: true,
-          fields: [
-            ...createParams[0]!.fields![0]!.fields!.slice(0, 2),
-            {
-              name: 'sequence',
-              type: 'number',
-              defaultHint: "depends on the value of the 'locktime' and 'options.replaceable' arguments",
-              doc: 'The sequence number',
-            },
-            {
-              name: 'weight',
-              type: 'number',
-              defaultHint: 'Calculated from wallet and solving data',
-              doc: 'The weight of an input that is not of the wallet',
-            },
-          ],
-        },
-      ],
-    },
+    fundInputsParam,
     createParams[1]!,
     createParams[2]!,
     {
@@ -126,18 +100,21 @@ export const walletcreatefundedpsbt = walletMethod({
   ],
   examples: [[[], [{ data: '00010203' }]]],
   runs: 'exclusive',
-  run(wallet, args, host) {
+  async run(wallet, args, host) {
     const options = args.options('options');
     const isReplaceable = options.optionalBoolean('replaceable') ?? wallet.options.signalsRbf;
     const lockTime = lockTimeOf(args);
-    const inputs = toInputs(args.has('inputs') ? args.array('inputs') : [], isReplaceable, lockTime);
+    const given = args.has('inputs') ? args.array('inputs') : [];
+    const inputs = toInputs(given, isReplaceable, lockTime);
     const outputs = toOutputs(args.get('outputs'), host.node.chain.params);
-    const plan = fund(wallet, host, {
+    const plan = await fund(wallet, host, {
       inputs,
       outputs,
       lockTime,
       version: args.integer('version', 'u32'),
       feeRates: 'any',
+      addsInputs: 'withoutInputs',
+      inputWeights: weightsInInputs(given, args.has('options') ? args.object('options') : undefined),
       options: args.has('options') ? expectType(args.get('options'), 'object') : new ParsedObject([]),
       args: options,
     });

@@ -14,7 +14,15 @@ import { res } from '../../result-doc.ts';
 import type { WalletHost } from '../../wallet-host.ts';
 import { createParams, lockTimeOf, toInputs, toOutputs } from '../rawtransactions/create.ts';
 import { walletMethod } from './common.ts';
-import { fund, fundParams, fundTailParams, optionsOf, sendOnlyParams } from './fund.ts';
+import {
+  fund,
+  fundInputsParam,
+  fundParams,
+  fundTailParams,
+  optionsOf,
+  sendOnlyParams,
+  weightsInInputs,
+} from './fund.ts';
 import { feeParams, feeRateParam } from './send.ts';
 
 /** Names that other calls have for the same options. */
@@ -47,7 +55,7 @@ const optionParams: readonly Param[] = [
   named('change_type', 'change_type'),
   { ...feeRateParam, alsoPositional: true },
   named('includeWatching', 'include_watching'),
-  { ...createParams[0]!, doc: 'Coins of the wallet to spend.', optional: true },
+  fundInputsParam,
   sendOnlyParams[2]!,
   named('lockUnspents', 'lock_unspents'),
   sendOnlyParams[1]!,
@@ -84,15 +92,17 @@ export const send = walletMethod({
     const read = optionsOf(options);
     const isReplaceable = read.optionalBoolean('replaceable') ?? wallet.options.signalsRbf;
     const lockTime = lockTimeOf(read);
-    const given = options.get('inputs') ?? [];
-    const inputs = toInputs(expectType(given, 'array'), isReplaceable, lockTime);
+    const given = expectType(options.get('inputs') ?? [], 'array');
+    const inputs = toInputs(given, isReplaceable, lockTime);
     const outputs = toOutputs(args.get('outputs'), host.node.chain.params);
-    const plan = fund(wallet, host, {
+    const plan = await fund(wallet, host, {
       inputs,
       outputs,
       lockTime: options.has('locktime') ? lockTime : undefined,
       version: args.integer('version', 'u32'),
       feeRates: 'sufficient',
+      addsInputs: 'withoutInputs',
+      inputWeights: weightsInInputs(given, options),
       options,
       args: read,
     });
