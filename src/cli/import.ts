@@ -18,6 +18,7 @@ import { SystemRandom } from '../node/entropy.ts';
 import { type ImportProgress, type ImportReport, importFiles } from '../node/import.ts';
 import { workerCount } from '../node/script-workers.ts';
 import type { SettingSource } from '../node/settings.ts';
+import { dieAtOnce } from '../node/simulated-crash.ts';
 
 const PROGRESS_MS = SECOND_MS;
 /** Problems shown; the rest is counted. */
@@ -44,6 +45,7 @@ export async function runImport(commandLine: SettingSource, files: readonly stri
         fatal = error;
         stop.abort();
       },
+      die: () => dieAtOnce(log),
     },
     {
       params,

@@ -25,6 +25,7 @@ import { adoptTail } from './block-tail.ts';
 import { type ChainDirectories, chainFolders, refuseForeign } from './chain-folders.ts';
 import { type CoinStats, countCoins, hashCoins } from './coin-totals.ts';
 import { openMarked, wipeDatabase } from './marked-store.ts';
+import { maybeCrash, type SimulatedCrash } from './simulated-crash.ts';
 import { type OpenSnapshot, SnapshotFolder } from './snapshot-folder.ts';
 import type { Writer } from './writer.ts';
 
@@ -42,17 +43,22 @@ export interface ChainHostOptions extends ChainDirectories {
   readonly rebuild?: 'index' | 'coins';
   /** With `rebuild`: block files behind a gap cannot be used and go (`-prune`). */
   readonly prunes?: boolean;
+  /** Dies at one in so many batches of coins that others follow (`-dbcrashratio`). */
+  readonly crashRatio?: number;
 }
 
 export interface ChainHostDeps {
   readonly log: Log;
   readonly random: Random;
+  /** Ends the process at once, for `crashRatio`. */
+  readonly die?: () => void;
 }
 
 /** Opens what is in the directory, or makes it. Throws StoreError; a directory of another program is not touched. */
 export async function openChainHost(deps: ChainHostDeps, options: ChainHostOptions): Promise<ChainHost> {
   const { blocks, index, chainstate } = chainFolders(options);
-  const { log } = deps;
+  const { log, die } = deps;
+  const { crashRatio } = options;
   refuseForeign(options);
   // First of all: in a new folder it makes the key.
   const files = openBlockFiles(blocks, deps, options);
@@ -80,7 +86,7 @@ export async function openChainHost(deps: ChainHostDeps, options: ChainHostOptio
     return new ChainHost(
       deps,
       { files, index: indexStore, coins, folder, snapshot },
-      { isReindexing, isImporting },
+      { isReindexing, isImporting, ...(crashRatio && die && { crash: { ratio: crashRatio, die } }) },
     );
   } catch (error) {
     await indexStore.close();
@@ -97,7 +103,9 @@ function openBlockFiles(folder: string, { random }: ChainHostDeps, options: Chai
 }
 
 export class ChainHost {
+  readonly #deps: ChainHostDeps;
   readonly #log: Log;
+  readonly #crash: SimulatedCrash | undefined;
   readonly #files: BlockFiles;
   readonly #index: LevelStore;
   readonly #coins: LevelStore;
@@ -111,7 +119,7 @@ export class ChainHost {
   readonly isImporting: boolean;
 
   constructor(
-    { log }: ChainHostDeps,
+    deps: ChainHostDeps,
     stores: {
       readonly files: BlockFiles;
       readonly index: LevelStore;
@@ -119,9 +127,15 @@ export class ChainHost {
       readonly folder: SnapshotFolder;
       readonly snapshot: OpenSnapshot | undefined;
     },
-    work: { readonly isReindexing: boolean; readonly isImporting: boolean },
+    work: {
+      readonly isReindexing: boolean;
+      readonly isImporting: boolean;
+      readonly crash?: SimulatedCrash;
+    },
   ) {
-    this.#log = log;
+    this.#deps = deps;
+    this.#log = deps.log;
+    this.#crash = work.crash;
     this.isReindexing = work.isReindexing;
     this.isImporting = work.isImporting;
     this.#files = stores.files;
@@ -153,7 +167,7 @@ export class ChainHost {
       case 'writeIndex':
         return this.#index.batch(effect.ops, effect);
       case 'writeCoins':
-        return this.#coinsOf(effect.store).batch(effect.ops, effect);
+        return this.#writeCoins(effect);
       case 'hashCoins':
         return hashCoins(this.#coinsOf(effect.store));
       case 'judgeSnapshot':
@@ -161,6 +175,12 @@ export class ChainHost {
       case 'pause':
         return new Promise(resolve => setImmediate(resolve));
     }
+  }
+
+  async #writeCoins(effect: StorageEffect & { readonly kind: 'writeCoins' }): Promise<void> {
+    await this.#coinsOf(effect.store).batch(effect.ops, effect);
+    // The last batch, which makes the coins whole again, is the durable one.
+    if (this.#crash !== undefined && !effect.durable) maybeCrash(this.#crash, this.#deps);
   }
 
   /** Brings `chain`, new and empty, to where it stood; the last step goes through `writer`. */

@@ -102,6 +102,7 @@ export function storageOptions({ settings, directory, blocksDirectory }: NodeCon
     blocksDirectory,
     blocksXor: settings.flag('blocksxor', true),
     prunes: settings.number('prune', 0) !== 0,
+    ...(settings.number('dbcrashratio', 0) > 0 && { crashRatio: settings.number('dbcrashratio', 0) }),
     ...(settings.flag('fastprune', false) && { blockFileBytesMax: FAST_PRUNE_FILE_BYTES }),
   };
 }

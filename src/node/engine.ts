@@ -53,6 +53,8 @@ export interface EngineDeps {
   readonly now: () => Milliseconds;
   /** Storage failed, or a bug surfaced: the writer has stopped for good. */
   readonly onFatal: (error: Error) => void;
+  /** Ends the process at once. */
+  readonly die?: () => void;
 }
 
 export class Engine {

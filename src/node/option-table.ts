@@ -134,6 +134,9 @@ export const OPTIONS = {
   // Validation and storage
   dbcache: number('Megabytes of coins kept in memory (default 450)'),
   maxsigcachesize: number('Megabytes that remember verified signatures and scripts (default 32)'),
+  dbcrashratio: number(
+    'Die at one in N batches of coins that are not the last of their flush, to try what a start makes of it (default 0: never)',
+  ),
   dbbatchsize: number('Bytes of one batch to the databases (default 4194304)'),
   par: number('Threads that check scripts (default: one less than processors)'),
   assumevalid: text('Hash of a block whose ancestors’ scripts need no check; 0 checks all'),

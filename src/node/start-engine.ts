@@ -19,6 +19,7 @@ import {
   verifierChoice,
 } from './engine-options.ts';
 import { workerCount } from './script-workers.ts';
+import { dieAtOnce } from './simulated-crash.ts';
 import { FatalStorageError } from './writer.ts';
 
 /** Index, coins or blocks on disk are not what was written. */
@@ -73,6 +74,7 @@ async function openEngine(
       onFatal: error => {
         if (isUp) onFatal(error);
       },
+      die: () => dieAtOnce(log),
     },
     {
       params,

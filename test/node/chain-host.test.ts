@@ -11,10 +11,12 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { SILENT_LOG } from '../../src/base/log.ts';
+import { BEST_BLOCK_KEY, HEAD_BLOCKS_KEY } from '../../src/chain/coin-records.ts';
 import { ROW_WORDS } from '../../src/chain/header-tree.ts';
 import { openLevelStore } from '../../src/store/level.ts';
 import type { Block } from '../../src/wire/block.ts';
-import { type DiskChain, openDiskChain } from '../support/disk-chain.ts';
+import { type DiskChain, type DiskChainOptions, Killed, openDiskChain } from '../support/disk-chain.ts';
 import { coinbaseOf, mineBlock, mineBlocks, NOW, REGTEST, spend, TestChain } from '../support/test-chain.ts';
 
 const base = mineBlocks(REGTEST.genesis, 0, 120);
@@ -83,6 +85,37 @@ describe('the chain on disk', () => {
       expect(again.chain.height).toBe(121);
       await again.kill();
     }
+  });
+
+  test('-dbcrashratio kills between batches of one flush, and the next start finishes it', async () => {
+    const memory = new TestChain();
+    for (const block of base) memory.submit(block);
+    const directory = next();
+    const lines: string[] = [];
+    const log = { ...SILENT_LOG, warn: (line: string) => void lines.push(line) };
+    const openSmall = (more: Partial<DiskChainOptions>) =>
+      openDiskChain(REGTEST, directory, { now: NOW, log, ...more });
+    // A flush of a single batch is whole: nobody dies.
+    const whole = await openSmall({ crashRatio: 1 });
+    await submit(whole, base.slice(0, 20));
+    await whole.stop();
+    expect(lines).toEqual([]);
+    const cut = await openSmall({ crashRatio: 1, batchBytesMax: 400 });
+    await submit(cut, base.slice(20));
+    await expect(cut.stop()).rejects.toThrow(Killed);
+    await cut.kill();
+    expect(lines).toEqual(['Simulating a crash. Goodbye.']);
+    const chainstate = await openLevelStore(join(directory, 'chainstate'));
+    expect(chainstate.get(HEAD_BLOCKS_KEY)).toBeDefined();
+    expect(chainstate.get(BEST_BLOCK_KEY)).toBeUndefined();
+    await chainstate.close();
+    // Finishing is a flush like any other, and can be cut as well.
+    await expect(openSmall({ crashRatio: 1, batchBytesMax: 400 })).rejects.toThrow(Killed);
+    const again = await openSmall({ crashRatio: 3, batchBytesMax: 4_000_000 });
+    expect(again.host.recovered).toContain('a flush of the coins that was cut is finished');
+    const { hash, outputs, totalAmount } = await statsOf(again);
+    expect(`${hash} ${outputs} ${totalAmount}`).toBe(memory.coinsFingerprint());
+    await again.stop();
   });
 
   test('a reorganisation over a restart reads blocks and undo data back', async () => {

@@ -33,6 +33,8 @@ export interface DiskChainOptions extends ChainOptions {
   readonly signal?: AbortSignal;
   /** Effects of storage that are performed before the process is killed: none after them. */
   readonly effectsUntilKill?: number;
+  /** Is killed so at one in so many batches of coins that others follow. */
+  readonly crashRatio?: number;
 }
 
 export class Killed extends Error {
@@ -46,20 +48,28 @@ export async function openDiskChain(
 ): Promise<DiskChain> {
   const { now, blocksXor = true, blockFileBytesMax, rebuild, checkScripts = verifyHere } = options;
   const { log = SILENT_LOG } = options;
+  let effects = options.effectsUntilKill ?? Number.POSITIVE_INFINITY;
   const host = await openChainHost(
-    { log, random: new SeededRandom(1) },
+    {
+      log,
+      random: new SeededRandom(1),
+      die() {
+        effects = 0;
+        throw new Killed();
+      },
+    },
     {
       directory,
       magic: params.magic,
       blocksXor,
       prunes: options.prune !== undefined,
       ...(rebuild === undefined ? {} : { rebuild }),
+      ...(options.crashRatio === undefined ? {} : { crashRatio: options.crashRatio }),
       ...(blockFileBytesMax === undefined ? {} : { blockFileBytesMax }),
     },
   );
   const chain = new Chain({ params, log }, options);
   const notices: ChainNotice[] = [];
-  let effects = options.effectsUntilKill ?? Number.POSITIVE_INFINITY;
   const perform = (effect: WriterEffect): unknown => {
     if (isScriptEffect(effect)) return performScripts(effect, checkScripts);
     if (effect.kind === 'notify') {
