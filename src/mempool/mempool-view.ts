@@ -61,6 +61,8 @@ export interface MempoolView {
   compareMiningOrder(a: Txid, b: Txid): number;
   /** Satoshi per 1000 virtual bytes that a transaction must pay now: relay floor or what the full pool demands. */
   minFeeRate(now: Milliseconds): number;
+  /** What the full pool alone demands: 0 while it never was (Core: GetMinFee). */
+  poolMinFeeRate(now: Milliseconds): number;
   /** Sent to nobody yet that has echoed it: handed to peers again from time to time. */
   unbroadcast(): ReadonlySet<Txid>;
 }

@@ -27,7 +27,7 @@ export function spendContext(
       minRelayFeeRate: pool.options.minRelayFeeRate,
       incrementalRelayFeeRate: pool.options.incrementalRelayFeeRate,
       dustRelayFeeRate,
-      mempoolMinFeeRate: () => mempool.minFeeRate(clock.now()),
+      mempoolMinFeeRate: () => mempool.poolMinFeeRate(clock.now()),
       estimate(target, mode) {
         const estimate = fees?.estimateSmart(target, { conservative: mode === 'conservative' });
         if (estimate?.feeRate === undefined) return undefined;

@@ -10,9 +10,10 @@ import { type TxOutput, WITNESS_SCALE_FACTOR } from '../wire/transaction.ts';
 import { valueOut } from './balance.ts';
 import { type FeeWishes, formatMoney, minimumFeeRate, requiredFeeRate } from './fees.ts';
 import { signedTxWeight } from './input-size.ts';
-import { createSpend, type SpendPlan } from './spend.ts';
-import { type Recipient, type SpendContext, SpendError } from './spend-request.ts';
-import type { OwnCoin } from './tx-history.ts';
+import { seenWeightMax } from './seen-weight.ts';
+import { createSpend, fundTransaction, type SpendPlan } from './spend.ts';
+import { type PresetInput, type Recipient, type SpendContext, SpendError } from './spend-request.ts';
+import { sizedInput } from './spend-select.ts';
 import type { Wallet } from './wallet.ts';
 import type { WalletTx } from './wallet-tx.ts';
 
@@ -38,6 +39,8 @@ export interface BumpRequest extends FeeWishes {
   readonly outputs?: readonly TxOutput[];
   /** Which output is change; undefined: the wallet knows. */
   readonly changeIndex?: number;
+  /** For others to sign: inputs need not be the wallet's, and the result is not signed. */
+  readonly isForOthers?: true;
 }
 
 export interface BumpContext extends SpendContext {
@@ -50,7 +53,7 @@ export interface Bump extends SpendPlan {
   readonly oldFee: number;
 }
 
-/** Throws BumpError. The wallet must be unlocked; commit the result and mark the old transaction as replaced. */
+/** Throws BumpError. The wallet must be unlocked. What is signed is to be committed, and the old transaction marked as replaced. */
 export function createBump(wallet: Wallet, request: BumpRequest, context: BumpContext): Bump {
   const { outputs, changeIndex } = request;
   if (outputs !== undefined && changeIndex !== undefined) {
@@ -74,7 +77,7 @@ export function createBump(wallet: Wallet, request: BumpRequest, context: BumpCo
     }
     valueIn += output.value;
   }
-  const coins = checkReplaceable(wallet, wtx, context);
+  const coins = checkReplaceable(wallet, wtx, request, context);
   const oldFee = valueIn - valueOut(tx.outputs);
   const wanted = outputs ?? tx.outputs;
 
@@ -99,7 +102,8 @@ export function createBump(wallet: Wallet, request: BumpRequest, context: BumpCo
   const feeRate = request.feeRate ?? nextFeeRate(wallet, wtx, oldFee, request, context);
   if (request.feeRate !== undefined) checkFeeRate(wallet, coins, wanted, feeRate, oldFee, context);
   try {
-    const plan = createSpend(
+    const make = request.isForOthers ? fundTransaction : createSpend;
+    const plan = make(
       wallet,
       {
         recipients,
@@ -123,11 +127,12 @@ export function createBump(wallet: Wallet, request: BumpRequest, context: BumpCo
 function checkReplaceable(
   wallet: Wallet,
   wtx: WalletTx,
-  context: Pick<BumpContext, 'hasMempoolDescendants'>,
-): OwnCoin[] {
+  { isForOthers }: BumpRequest,
+  context: BumpContext,
+): PresetInput[] {
   const { history } = wallet;
   const { tx } = wtx;
-  if (tx.outputs.some((_, index) => history.spendersOf(outPointKey(tx.txid, index)).length > 0)) {
+  if (tx.outputs.some((_, index) => history.howSpent(outPointKey(tx.txid, index)) !== 'unspent')) {
     throw new BumpError('parameter', 'Transaction has descendants in the wallet');
   }
   if (context.hasMempoolDescendants(tx.txid)) {
@@ -143,11 +148,17 @@ function checkReplaceable(
       `Cannot bump transaction ${own} which was already bumped by transaction ${other}`,
     );
   }
-  const coins = tx.inputs.map(({ prevout }) => history.coin(keyOf(prevout)));
-  if (!coins.every(coin => coin !== undefined)) {
-    throw new BumpError('wallet', "Transaction contains inputs that don't belong to this wallet");
-  }
-  return coins;
+  const spent = tx.inputs.map(({ prevout }) => context.spendable.get(keyOf(prevout))!);
+  return tx.inputs.map(({ prevout }, i) => {
+    const key = keyOf(prevout);
+    const coin = history.coin(key);
+    if (coin !== undefined) return coin;
+    if (!isForOthers) {
+      throw new BumpError('wallet', "Transaction contains inputs that don't belong to this wallet");
+    }
+    const weight = seenWeightMax(tx, i, spent, context.verifier);
+    return { key, outPoint: prevout, output: spent[i]!, weight };
+  });
 }
 
 /** A little above what the node asks of a replacement, and no less than a new transaction would pay. */
@@ -166,11 +177,11 @@ function nextFeeRate(
 /** Whether a rate that the user chose makes a valid replacement. */
 function checkFeeRate(
   wallet: Wallet,
-  coins: readonly OwnCoin[],
+  coins: readonly PresetInput[],
   outputs: readonly TxOutput[],
   feeRate: number,
   oldFee: number,
-  { fees }: BumpContext,
+  { fees, mempool }: BumpContext,
 ): void {
   const mempoolMin = fees.mempoolMinFeeRate();
   if (feeRate < mempoolMin) {
@@ -180,11 +191,12 @@ function checkFeeRate(
     );
   }
   const weight = signedTxWeight(
-    coins.map(({ output }) => ({ output, data: wallet.keys.spendData(output.scriptPubKey) })),
+    coins.map(coin => sizedInput(wallet, coin, undefined)),
     outputs,
   );
   const size = Math.ceil((weight ?? 0) / WITNESS_SCALE_FACTOR);
-  const total = feeAt(feeRate, size);
+  const parents = coins.map(({ outPoint }) => outPoint.txid);
+  const total = feeAt(feeRate, size) + mempool.combinedBumpFee(parents, feeRate);
   const increment = feeAt(fees.incrementalRelayFeeRate, size);
   if (total < oldFee + increment) {
     throw new BumpError(

@@ -9,7 +9,7 @@ export interface FeeSource {
   readonly minRelayFeeRate: number;
   readonly dustRelayFeeRate: number;
   readonly incrementalRelayFeeRate: number;
-  /** What the mempool takes now: more than the relay fee while it is full. */
+  /** What the mempool demands because it is full; 0 while it is not. */
   mempoolMinFeeRate(): number;
   /** Undefined while there is too little data. */
   estimate(confirmTarget: number, mode: 'conservative' | 'economical'): FeeEstimate | undefined;

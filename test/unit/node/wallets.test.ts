@@ -449,6 +449,33 @@ describe('a wallet', () => {
     });
   });
 
+  test('psbtbumpfee gives the replacement to be signed, and nothing is replaced yet', async () => {
+    const rig = new Rig(folder);
+    await rig.call('createwallet', ['w']);
+    rig.mineTo(await rig.call('getnewaddress'));
+    rig.mineTo(STRANGER, 100);
+    const txid = await rig.call<string>('sendtoaddress', [STRANGER, 1]);
+    for (const options of [{}, { fee_rate: 50 }, { psbt_version: 0 }, { confTarget: 3 }]) {
+      const bump = await rig.call<{ psbt: string; origfee: number; fee: number }>('psbtbumpfee', [
+        txid,
+        options,
+      ]);
+      expect(bump.fee).toBeGreaterThan(bump.origfee);
+      const signed = await rig.call<{ complete: boolean }>('walletprocesspsbt', [bump.psbt]);
+      expect(signed.complete).toBe(true);
+    }
+    expect(await rig.call('gettransaction', [txid])).not.toHaveProperty('replaced_by_txid');
+    for (const [name, options, code, message] of [
+      ['psbtbumpfee', { psbt_version: 1 }, -8, 'The PSBT version can only be 2 or 0'],
+      ['bumpfee', { confTarget: 1, conf_target: 2 }, -8, 'confTarget and conf_target options should not both be set. Use conf_target (confTarget is deprecated).'],
+      ['bumpfee', { totalFee: 1 }, -3, 'Unexpected key totalFee'],
+      ['bumpfee', { fee_rate: 0 }, -8, 'Insufficient total fee 0.00, must be at least '],
+    ] as const) {
+      const [actual, text] = await errorOf(rig.call(name, [txid, options]));
+      expect([actual, text.slice(0, message.length)]).toEqual([code, message]);
+    } // biome-ignore format: a table
+  });
+
   describe('funding', () => {
     const KEY = '0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798';
     /** The wallet `w` has 50 BTC, and `other` another 50, not of `w`. */

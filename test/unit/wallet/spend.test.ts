@@ -1,17 +1,20 @@
 import { describe, expect, test } from 'vitest';
 import { equalBytes, type Txid } from '../../../src/base/bytes.ts';
 import { keyOf } from '../../../src/chain/coin.ts';
+import { SIGHASH_ALL } from '../../../src/script/encoding.ts';
 import { STANDARD_SCRIPT_FLAGS } from '../../../src/script/flags.ts';
+import { signTransaction } from '../../../src/script/sign-transaction.ts';
 import { verifyInputs } from '../../../src/script/verify.ts';
 import { balanceOf, valueOut } from '../../../src/wallet/balance.ts';
 import { createBump } from '../../../src/wallet/bump-fee.ts';
 import { OUTPUT_TYPES, type OutputType } from '../../../src/wallet/descriptor-keeper.ts';
 import type { FeeSource } from '../../../src/wallet/fees.ts';
 import type { WalletOptions } from '../../../src/wallet/options.ts';
+import { seenWeightMax } from '../../../src/wallet/seen-weight.ts';
 import { createSpend, fundTransaction, type SpendPlan } from '../../../src/wallet/spend.ts';
 import type { Recipient, SpendRequest } from '../../../src/wallet/spend-request.ts';
 import type { Wallet } from '../../../src/wallet/wallet.ts';
-import type { TxOutput } from '../../../src/wire/transaction.ts';
+import { createTransaction, type TxOutput } from '../../../src/wire/transaction.ts';
 import {
   GENESIS_TIME,
   newWallet,
@@ -305,6 +308,65 @@ describe('a fee bump', () => {
     expect(() => createBump(wallet, { txid, feeRate: 100_000_000 }, context)).toThrow(
       /^Specified or calculated fee 0\.\d+ is too high \(cannot be higher than -maxtxfee 0\.10\)$/,
     );
+  });
+
+  describe('of what others have paid for, too', () => {
+    /** Two coins of two wallets together, signed by both. */
+    function joint() {
+      const mine = fundedWallet([BTC]);
+      const theirs = fundedWallet([BTC], 'bech32', {}, 2).wallet;
+      const coins = [mine.wallet, theirs].map(wallet => [...wallet.history.coins()][0]!);
+      const spent = coins.map(({ output }) => output);
+      const unsigned = plainTx(
+        coins.map(({ outPoint }) => outPoint),
+        [{ value: 2 * BTC - 1_000, scriptPubKey: OTHERS }],
+      );
+      const { verifier } = spendContext();
+      let tx = unsigned;
+      for (const wallet of [mine.wallet, theirs]) {
+        const provider = wallet.keys.providerFor(spent.map(({ scriptPubKey }) => scriptPubKey));
+        tx = signTransaction({ tx, spent, provider, hashType: SIGHASH_ALL, verifier }).tx;
+      }
+      mine.wallet.commit(tx, {}, NOW);
+      mine.wallet.transactionAdded(tx, NOW);
+      const spendable = new Map(coins.map(({ key, output }) => [key, output]));
+      const context = { ...spendContext(), spendable, hasMempoolDescendants: () => false };
+      return { wallet: mine.wallet, tx, spent, context };
+    }
+
+    test('is not signed, and leaves room for the longest signature', () => {
+      const { wallet, tx, context } = joint();
+      const { txid } = tx;
+      expect(() => createBump(wallet, { txid }, context)).toThrow(
+        "Transaction contains inputs that don't belong to this wallet",
+      );
+      const recipients = [{ value: BTC, scriptPubKey: OTHERS }];
+      const request = { txid, feeRate: 50_000, outputs: recipients, isForOthers: true } as const;
+      const bump = createBump(wallet, request, context);
+      expect(bump.oldFee).toBe(1_000);
+      expect(bump.tx.inputs.map(({ witness }) => witness.length)).toEqual([0, 0]);
+      expect(bump.fee).toBe(50 * Math.ceil(10 + 41 * 2 + 31 * 2 + (2 + 107 + 108) / 4));
+    });
+
+    test('the weight of a signed input counts each signature as the longest', () => {
+      const { tx, spent, context } = joint();
+      expect(seenWeightMax(tx, 1, spent, context.verifier)).toBe(41 * 4 + 1 + 1 + 72 + 34);
+      // What is no signature counts as it is.
+      const [first, second] = tx.inputs;
+      const inputs = [first!, { ...second!, witness: [Uint8Array.of(7), second!.witness[1]!] }];
+      const broken = createTransaction({ version: tx.version, inputs, outputs: tx.outputs, lockTime: 0 });
+      expect(seenWeightMax(broken, 1, spent, context.verifier)).toBe(41 * 4 + 1 + 2 + 34);
+    });
+  });
+
+  test('is possible again when what spent its change was abandoned', () => {
+    const { wallet, plan, context } = sent();
+    const { txid } = plan.tx;
+    const child = plainTx([{ txid, index: plan.changePosition! }], [{ value: 1_000, scriptPubKey: OTHERS }]);
+    wallet.commit(child, {}, NOW);
+    expect(() => createBump(wallet, { txid }, context)).toThrow('Transaction has descendants in the wallet');
+    wallet.history.abandon(child.txid);
+    expect(createBump(wallet, { txid }, context).fee).toBeGreaterThan(plan.fee);
   });
 
   test('is refused when nobody needs it', () => {

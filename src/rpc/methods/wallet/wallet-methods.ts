@@ -5,7 +5,7 @@ import { getaddressinfo } from './address-info.ts';
 import {
   getaddressesbylabel, getnewaddress, getrawchangeaddress, keypoolrefill, listlabels, setlabel,
 } from './addresses.ts'; // biome-ignore format: one list
-import { bumpfee } from './bump-fee.ts';
+import { bumpfee, psbtbumpfee } from './bump-fee.ts';
 import { getbalance, getbalances, listlockunspent, listunspent, lockunspent } from './coins.ts';
 import { getwalletmnemonic, importdescriptors, listdescriptors } from './descriptors.ts';
 import { encryptwallet, walletlock, walletpassphrase, walletpassphrasechange } from './encryption.ts';
@@ -30,7 +30,7 @@ const ON_WALLETS: readonly RpcMethod<WalletHost>[] = [
   getaddressinfo, getbalance, getbalances, getnewaddress, getrawchangeaddress, getreceivedbyaddress,
   getreceivedbylabel, gettransaction, getwalletinfo, getwalletmnemonic, importdescriptors, keypoolrefill,
   listaddressgroupings, listdescriptors, listlabels, listlockunspent, listreceivedbyaddress, listreceivedbylabel,
-  listsinceblock, listtransactions, listunspent, listwalletdir, listwallets, loadwallet, lockunspent,
+  listsinceblock, listtransactions, listunspent, listwalletdir, listwallets, loadwallet, lockunspent, psbtbumpfee,
   rescanblockchain, restorewallet, send, sendall, sendmany, sendtoaddress, setlabel, setwalletflag, signrawtransactionwithwallet, unloadwallet,
   walletcreatefundedpsbt, walletlock, walletpassphrase, walletpassphrasechange, walletprocesspsbt,
 ]; // biome-ignore format: one list
