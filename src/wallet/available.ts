@@ -49,7 +49,7 @@ export interface CoinRates {
   readonly longTermFeeRate: number;
 }
 
-type Pool = Pick<MempoolView, 'ancestorsOf' | 'clusterCountOf' | 'has'>;
+type Pool = Pick<MempoolView, 'ancestorsOf' | 'clusterCountOf' | 'combinedBumpFee' | 'has'>;
 
 export function availableCoins(
   wallet: Wallet,
@@ -98,7 +98,7 @@ function describeCoin(
   return {
     coin,
     value: output.value,
-    fee: feeAt(feeRate, bytes),
+    fee: feeAt(feeRate, bytes) + mempool.combinedBumpFee([txid], feeRate),
     longTermFee: feeAt(longTermFeeRate, bytes),
     weight: bytes * WITNESS_SCALE_FACTOR,
     depth: history.depthOf(wtx),

@@ -18,7 +18,7 @@ const CHANGE_LOWER = 50_000;
 export interface Candidate {
   /** Satoshi. */
   readonly value: number;
-  /** What it costs to spend the coin, at the rate of the transaction and in the long term. */
+  /** What it costs to spend the coin, at the rate of the transaction, with what its parents lack of it, and in the long term. */
   readonly fee: number;
   readonly longTermFee: number;
   /** Of the input with its signatures. */

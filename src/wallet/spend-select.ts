@@ -55,6 +55,7 @@ function describePreset(
   { solving, version = TX_VERSION }: SpendRequest,
   { feeRate, longTermFeeRate }: CoinRates,
   coin: PresetInput,
+  { mempool }: SpendContext,
 ): SelectedCoin {
   const { wtx, outPoint, output } = coin;
   if (wtx !== undefined && wallet.history.depthOf(wtx) === 0) {
@@ -74,7 +75,7 @@ function describePreset(
   return {
     coin,
     value: output.value,
-    fee: feeAt(feeRate, bytes),
+    fee: feeAt(feeRate, bytes) + mempool.combinedBumpFee([outPoint.txid], feeRate),
     longTermFee: feeAt(longTermFeeRate, bytes),
     weight: bytes * WITNESS_SCALE_FACTOR,
   };
@@ -88,7 +89,7 @@ export function chooseCoins(
   { target, sum, feeRate, params }: SpendGoal,
 ): readonly SelectedCoin[] {
   const rates = { feeRate, longTermFeeRate: wallet.options.consolidateFeeRate };
-  const preset = (request.preset ?? []).map(coin => describePreset(wallet, request, rates, coin));
+  const preset = (request.preset ?? []).map(coin => describePreset(wallet, request, rates, coin, context));
   const total = (coins: readonly SelectedCoin[]) =>
     coins.reduce((all, coin) => all + amountOf(coin, params), 0);
   const rest = target - total(preset);

@@ -139,7 +139,10 @@ function planSpend(wallet: Wallet, request: SpendRequest, context: SpendContext)
     outputs,
   );
   if (weight === undefined) throw new SpendError('Missing solving data for estimating transaction size');
-  const feeNeeded = feeAt(feeRate, Math.ceil(weight / WITNESS_SCALE_FACTOR));
+  const parents = coins.map(({ outPoint }) => outPoint.txid);
+  const feeNeeded =
+    feeAt(feeRate, Math.ceil(weight / WITNESS_SCALE_FACTOR)) +
+    context.mempool.combinedBumpFee(parents, feeRate);
   const valueIn = coins.reduce((total, { output }) => total + output.value, 0);
   // What was paid too much goes to the change; where recipients pay, that is what they pay less.
   const surplus = valueIn - valueOut(outputs) - feeNeeded;

@@ -256,6 +256,20 @@ describe('coins that are not confirmed', () => {
     },
   );
 
+  test('pay what their parents lack, once for parents that they share', () => {
+    const { wallet } = fundedWallet([BTC, BTC]);
+    const mempool = {
+      ...spendContext().mempool,
+      // Each lacks 1000, both together 1500.
+      combinedBumpFee: (txids: Iterable<Txid>) => [0, 1_000, 1_500][[...txids].length]!,
+    };
+    const feeOf = (amount: number, context = spendContext()) =>
+      createSpend(wallet, { recipients: [pay(amount)] }, context).fee;
+    const bumped = { ...spendContext(), mempool };
+    expect(feeOf(BTC / 2, bumped) - feeOf(BTC / 2)).toBe(1_000);
+    expect(feeOf(1.5 * BTC, bumped) - feeOf(1.5 * BTC)).toBe(1_500);
+  });
+
   test.each([true, false])(
     'of a cluster that is too large, with -walletrejectlongchains=%s',
     rejectsLongChains => {
