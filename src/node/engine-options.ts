@@ -27,6 +27,12 @@ const PRUNE_MANUALLY = 1;
 const PRUNE_AFTER_HEIGHT = { main: 100_000, others: 1_000, fast: 100 } as const;
 /** Core: the CTxMemPool constructor's limit of check_ratio. */
 const CHECK_RATIO_MAX = 1_000_000;
+/** Core: MIN_DB_CACHE, DEFAULT_DB_CACHE. */
+const DB_CACHE_MIN_MIB = 4;
+const DB_CACHE_MIB = 450;
+/** Core: MAX_BLOCK_DB_CACHE, MAX_COINS_DB_CACHE. */
+const INDEX_CACHE_MAX_BYTES = 2 * MEBIBYTE;
+const COINS_DB_CACHE_MAX_BYTES = 8 * MEBIBYTE;
 /** Core: MAX_CLUSTER_COUNT_LIMIT. */
 const CLUSTER_COUNT_LIMIT_MAX = 64;
 /** Bytes of a block file with `-fastprune` (Core: FindNextBlockPos). */
@@ -52,7 +58,7 @@ export function chainOptions(settings: Settings, params: ChainParams): ChainOpti
     minimumChainWork:
       minimumWork === undefined ? params.minimumChainWork : BigInt(`0x${minimumWork.replace(/^0x/, '')}`),
     tipAgeMaxSeconds: settings.number('maxtipage', 24 * 60 * 60),
-    coinsCacheBytes: Math.max(4, settings.number('dbcache', 450)) * MEBIBYTE,
+    coinsCacheBytes: coinsCacheBytes(settings),
     ...(prune !== undefined && { prune }),
     ...(settings.number('dbbatchsize', 0) > 0 && { batchBytesMax: settings.number('dbbatchsize', 0) }),
     startupCheck: {
@@ -63,6 +69,16 @@ export function chainOptions(settings: Settings, params: ChainParams): ChainOpti
     checkRatio: checkRatio(settings, 'checkblockindex', params),
     ...(settings.number('stopatheight', 0) > 0 && { stopAtHeight: settings.number('stopatheight', 0) }),
   };
+}
+
+/**
+ * What `-dbcache` leaves for coins: the databases of the index and of the coins have their part of it, for their own caches
+ * (Core: kernel::CacheSizes).
+ */
+function coinsCacheBytes(settings: Settings): number {
+  const all = Math.max(DB_CACHE_MIN_MIB, settings.number('dbcache', DB_CACHE_MIB)) * MEBIBYTE;
+  const rest = all - Math.min(all / 8, INDEX_CACHE_MAX_BYTES);
+  return rest - Math.min(rest / 2, COINS_DB_CACHE_MAX_BYTES);
 }
 
 /** On regtest every chance is taken unless the user says otherwise (Core: DefaultConsistencyChecks). */

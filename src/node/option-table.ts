@@ -132,7 +132,7 @@ export const OPTIONS = {
   rpcworkqueue: number('Requests that may wait (default 64)'),
 
   // Validation and storage
-  dbcache: number('Megabytes of coins kept in memory (default 450)'),
+  dbcache: number('Megabytes of memory for coins and the databases’ caches (default 450, at least 4)'),
   maxsigcachesize: number('Megabytes that remember verified signatures and scripts (default 32)'),
   dbcrashratio: number(
     'Die at one in N batches of coins that are not the last of their flush, to try what a start makes of it (default 0: never)',

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { loadVerifier } from '../../../src/crypto/verifier.ts';
 import {
+  chainOptions,
   mempoolOptions,
   mempoolWarnings,
   templateOptions,
@@ -75,6 +76,16 @@ test.each([
   const options = mempoolOptions(settings(...args), REGTEST);
   const { clusterCountMax, clusterSizeMax, ancestorCountMax, descendantCountMax } = options;
   expect([clusterCountMax, clusterSizeMax, ancestorCountMax, descendantCountMax]).toEqual(limits);
+});
+
+test.each([
+  [[], 440],
+  [['-dbcache=4'], 1.75],
+  [['-dbcache=1'], 1.75],
+  [['-dbcache=16'], 7],
+  [['-dbcache=1000'], 990],
+] as const)('%o leaves %d MiB for coins', (args, mebibytes) => {
+  expect(chainOptions(settings(...args), REGTEST).coinsCacheBytes).toBe(mebibytes * 2 ** 20);
 });
 
 test.each(['65', '-1'])('-limitclustercount=%s is refused', count => {
