@@ -50,7 +50,7 @@ describeBitcoind('bootstrap', () => {
     const port = await freePort(hosts);
     const cores: SandboxNode[] = [];
     for (const [i, host] of hosts.entries())
-      cores.push(await bitcoind(sandbox, `seeded${i}`, ['-connect=0', `-bind=${host}:${port}`]));
+      cores.push(await bitcoind(sandbox, `seeded${i}`, [`-bind=${host}:${port}`]));
     for (const core of cores) await core.start();
     for (const core of cores.slice(1)) await core.rpc('addnode', cores[0]!.address, 'onetry');
     await cores[0]!.rpc('generatetoaddress', 3, ADDRESS);

@@ -19,7 +19,7 @@ describeBitcoind('files of bitcoind and ours', () => {
   let ours: SandboxNode;
 
   beforeAll(async () => {
-    core = await bitcoind(sandbox, 'core', ['-connect=0', '-cjdnsreachable']);
+    core = await bitcoind(sandbox, 'core', ['-cjdnsreachable']);
     ours = await sandbox.hearsay('ours', [ALONE]);
     for (const node of [core, ours]) {
       await node.start();
@@ -76,7 +76,7 @@ describeBitcoind('files of bitcoind and ours', () => {
       const reader =
         from === core
           ? await sandbox.hearsay(`reads-${name}`, [ALONE])
-          : await bitcoind(sandbox, `reads-${name}`, ['-connect=0']);
+          : await bitcoind(sandbox, `reads-${name}`);
       await reader.start();
       await from.start();
       for (let height = 1; height <= BLOCKS + 101; height += 1) {
@@ -105,7 +105,7 @@ describeBitcoind('files of bitcoind and ours', () => {
     await fillChain(source);
     const expected = await coinSet(source);
     await source.stop();
-    const reader = await bitcoind(sandbox, `reindex-${name}`, ['-connect=0', '-reindex']);
+    const reader = await bitcoind(sandbox, `reindex-${name}`, ['-reindex']);
     const blocks = path.join(reader.directory, 'blocks');
     fs.mkdirSync(blocks, { recursive: true });
     for (const file of fs
@@ -132,7 +132,6 @@ describeBitcoind('files of bitcoind and ours', () => {
     const expected = await coinSet(plain);
     await plain.stop();
     const reader = await bitcoind(sandbox, 'loadblock', [
-      '-connect=0',
       `-loadblock=${path.join(plain.directory, 'blocks/blk00000.dat')}`,
     ]);
     await reader.start();

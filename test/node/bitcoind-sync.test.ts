@@ -110,7 +110,7 @@ describeBitcoind('100,000 signed inputs', () => {
     async () => {
       const file = path.join(sandbox.root, 'chain.dat');
       writeFileSync(file, readShared(HEAVY_CHAIN));
-      const loader = await bitcoind(sandbox, 'core', ['-connect=0', `-loadblock=${file}`]);
+      const loader = await bitcoind(sandbox, 'core', [`-loadblock=${file}`]);
       await loader.start();
       const reached = (node: SandboxNode, goal: number) =>
         eventually(`height ${goal}`, async () => {

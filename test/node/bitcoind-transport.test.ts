@@ -30,7 +30,7 @@ describeBitcoind('transport with bitcoind', () => {
       test(`${dialer} dials, v2 of ours ${oursV2}, of bitcoind ${coreV2}`, async () => {
         const name = `${dialer}${oursV2}${coreV2}`;
         const ours = await sandbox.hearsay(`h${name}`, ['--connect', '0', `--v2transport=${oursV2 === 1}`]);
-        const core = await bitcoind(sandbox, `c${name}`, ['-connect=0', `-v2transport=${coreV2}`]);
+        const core = await bitcoind(sandbox, `c${name}`, [`-v2transport=${coreV2}`]);
         await Promise.all([ours.start(), core.start()]);
         const [from, to] = dialer === 'ours' ? [ours, core] : [core, ours];
         await from.rpc('addnode', to.address, 'onetry');

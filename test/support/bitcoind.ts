@@ -16,13 +16,17 @@ export function describeBitcoind(name: string, body: () => void): void {
   else describe(name, () => test.skip('skipped: the variable BITCOIND names no bitcoind', () => {}));
 }
 
-/** A bitcoind that finds no peers by itself; not started yet. */
+/** What lets it dial: peers that are named, or a proxy that leads wherever the test says. */
+const DIALS = /^-(connect|proxy)=/;
+
+/** A bitcoind that dials nobody by itself, unless `args` have something of `DIALS`; not started yet. */
 export async function bitcoind(
   sandbox: Sandbox,
   name: string,
   args: readonly string[] = [],
   chain = 'regtest',
 ): Promise<SandboxNode> {
+  const alone = args.some(arg => DIALS.test(arg)) ? [] : ['-connect=0'];
   return sandbox.add(
     name,
     ({ directory, port, rpcPort }) => [
@@ -34,7 +38,7 @@ export async function bitcoind(
         '-listen=1',
       ],
       ...['-dnsseed=0', '-fixedseeds=0', '-listenonion=0', '-discover=0', '-natpmp=0', '-printtoconsole=0'],
-      ...['-fallbackfee=0.0002', '-keypool=20', '-unsafesqlitesync', ...args],
+      ...['-fallbackfee=0.0002', '-keypool=20', '-unsafesqlitesync', ...alone, ...args],
     ],
     [BITCOIND!],
     chain,
