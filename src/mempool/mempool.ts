@@ -41,7 +41,7 @@ export interface SubmitOptions {
   readonly origin: 'local' | 'peer';
   /** Satoshi; a higher fee is taken for a mistake of the user. */
   readonly maxFee?: number;
-  /** When it came, if it is read from disk. */
+  /** When it came, if it is read from disk: peers are not told of it. */
   readonly entryTime?: Milliseconds;
 }
 

@@ -26,7 +26,8 @@ export interface ResendDeps {
 
 export interface ResendTarget {
   wallets(): readonly Wallet[];
-  broadcast(wallet: Wallet, tx: Transaction): Promise<void>;
+  /** To the mempool; unless `announces`, peers are not told of it. */
+  broadcast(wallet: Wallet, tx: Transaction, how: { readonly announces: boolean }): Promise<void>;
 }
 
 export class WalletResender {
@@ -50,7 +51,7 @@ export class WalletResender {
     });
   }
 
-  /** `announces`: what is in the mempool already, too. */
+  /** `announces`: peers are told, of what is in the mempool already, too. When a wallet is loaded they are not (as in Core). */
   async resubmit(
     wallet: Wallet,
     applies: (timeReceived: UnixSeconds) => boolean,
@@ -59,7 +60,7 @@ export class WalletResender {
     const { mempool, pool } = this.#deps.node;
     for (const { state, tx, timeReceived } of [...wallet.history.ordered]) {
       if (state.kind !== 'inactive' || state.abandoned || tx.isCoinbase || !applies(timeReceived)) continue;
-      if (!mempool.has(tx.txid)) await this.#target.broadcast(wallet, tx);
+      if (!mempool.has(tx.txid)) await this.#target.broadcast(wallet, tx, { announces });
       else if (announces && wallet.options.broadcasts) pool.announce(tx.txid);
     }
   }

@@ -103,7 +103,7 @@ export class Wallets implements WalletHost {
     };
     this.#resender = new WalletResender(deps, {
       wallets: () => this.wallets(),
-      broadcast: (wallet, tx) => this.broadcast(wallet, tx),
+      broadcast: (wallet, tx, how) => this.broadcast(wallet, tx, how),
     });
     this.#resender.start();
   }
@@ -252,9 +252,13 @@ export class Wallets implements WalletHost {
     return spendContext(wallet, this.#deps, this.#options);
   }
 
-  async broadcast(wallet: Wallet, tx: Transaction): Promise<void> {
+  async broadcast(
+    wallet: Wallet,
+    tx: Transaction,
+    { announces }: { readonly announces: boolean } = { announces: true },
+  ): Promise<void> {
     if (!wallet.options.broadcasts) return;
-    const result = await this.node.pool.submit(tx, { maxFee: wallet.options.maxTxFee });
+    const result = await this.node.pool.submit(tx, { maxFee: wallet.options.maxTxFee, announces });
     if (result.status === 'rejected') {
       const { message } = result.reject;
       this.#deps.log.info(`[${wallet.name}] Transaction cannot be broadcast immediately, ${message}`);

@@ -139,10 +139,13 @@ export interface PoolAccess {
   /** The stored pool was read back. */
   readonly isLoaded: boolean;
   /**
-   * Takes it, announces it and keeps it among the unbroadcast. A fee above `maxFee` (satoshi; undefined: none) is refused
-   * as 'max-fee-exceeded' before it enters.
+   * Takes it, announces it and keeps it among the unbroadcast; with `announces` false it only takes it. A fee above
+   * `maxFee` (satoshi; undefined: none) is refused as 'max-fee-exceeded' before it enters.
    */
-  submit(tx: Transaction, options: { readonly maxFee: number | undefined }): Promise<TxResult>;
+  submit(
+    tx: Transaction,
+    options: { readonly maxFee: number | undefined; readonly announces?: boolean },
+  ): Promise<TxResult>;
   /** Announces to all peers again what is in the mempool. */
   announce(txid: Txid): void;
   /** Takes a child and its parents; a transaction of a higher fee rate (satoshi per 1000 virtual bytes) is refused. */

@@ -294,11 +294,11 @@ export class MemoryNode {
       pool: {
         options: this.mempool.options,
         isLoaded: true,
-        submit: async (tx, { maxFee }) =>
+        submit: async (tx, { maxFee, announces = true }) =>
           this.run(
             this.mempool.submit(tx, {
               now: this.#now(),
-              origin: 'local',
+              origin: announces ? 'local' : 'peer',
               ...(maxFee !== undefined && { maxFee }),
             }),
           ),

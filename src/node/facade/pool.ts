@@ -28,8 +28,12 @@ export function poolAccess(deps: {
     },
     save: () => store.save(),
     import: (file, options) => store.import(file, options),
-    submit: (tx, { maxFee }) =>
-      engine.submitTx(tx, { origin: 'local', ...(maxFee !== undefined && { maxFee }) }),
+    submit(tx, { maxFee, announces = true }) {
+      const how = announces
+        ? { origin: 'local' as const }
+        : { origin: 'peer' as const, entryTime: clock.now() };
+      return engine.submitTx(tx, { ...how, ...(maxFee !== undefined && { maxFee }) });
+    },
     announce,
     submitPackage: (txs, { maxFeeRate }) =>
       engine.submitPackage(txs, maxFeeRate === undefined ? {} : { maxFeeRate }),

@@ -39,8 +39,8 @@ function start(broadcasts: boolean) {
     { node, random: new SeededRandom(1), log: SILENT_LOG, after: (_, job) => jobs.push(job) },
     {
       wallets: () => [wallet],
-      broadcast: async (_, tx) => {
-        said.push(`broadcast ${names.get(tx.txid)}`);
+      broadcast: async (_, tx, { announces }) => {
+        said.push(`${announces ? 'broadcast' : 'submit'} ${names.get(tx.txid)}`);
       },
     },
   );
@@ -69,8 +69,8 @@ test('a wallet that broadcasts nothing announces nothing', async () => {
   expect(said.filter(each => each.startsWith('announce'))).toEqual([]);
 });
 
-test('what the mempool has when the wallet is loaded is announced to nobody', async () => {
+test('when the wallet is loaded nothing is announced, whether the mempool has it or not', async () => {
   const { resender, wallet, said } = start(true);
   await resender.resubmit(wallet, () => true, { announces: false });
-  expect(said).toEqual(['broadcast waiting']);
+  expect(said).toEqual(['submit waiting']);
 });
