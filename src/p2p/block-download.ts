@@ -54,6 +54,7 @@ export class BlockDownload implements Concern {
   readonly #dirty = new Few<Peer>();
   #isAllDirty = false;
   #releasedBefore = 0;
+  #sparedBefore = 0;
 
   constructor(
     context: P2pContext,
@@ -104,6 +105,10 @@ export class BlockDownload implements Concern {
   }
 
   onSettled(now: Milliseconds): void {
+    const { spared } = this.#requests;
+    // Those who wait for it have nothing else to be looked at for.
+    if (spared !== this.#sparedBefore) this.#isAllDirty = true;
+    this.#sparedBefore = spared;
     const isDirty = this.#isAllDirty || this.#dirty.size > 0;
     if (!isDirty && this.#requests.isEmpty && this.#check.at === undefined) return;
     if (isDirty) this.#fillDirty(now);

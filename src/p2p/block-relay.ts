@@ -180,7 +180,8 @@ export class BlockRelay implements Concern {
     const id = chain.headers.find(hash);
     if (this.#isMutated(peer, block)) {
       if (id !== undefined) this.#requests.remove(id, now, peer);
-      this.#download.changed(peer);
+      // Whoever else has it can be asked for it.
+      this.#download.changed(undefined);
       return;
     }
     const requested = id !== undefined && this.#requests.holdersOf(id).length > 0;

@@ -33,6 +33,7 @@ export class BlockRequests implements Concern {
   /** Blocks that came and that the chain has not decided on yet. */
   readonly #processing = new Set<HeaderId>();
   #released = 0;
+  #spared = 0;
 
   constructor({ chain, peers }: P2pContext) {
     this.#chain = chain;
@@ -53,6 +54,11 @@ export class BlockRequests implements Concern {
   /** Grows when a peer leaves that owed us blocks: others can be asked for them. */
   get released(): number {
     return this.#released;
+  }
+
+  /** Grows when a peer that held up the window delivers another block: whether it still does is to be found out anew. */
+  get spared(): number {
+    return this.#spared;
   }
 
   /** Peers that owe us a block. */
@@ -119,6 +125,7 @@ export class BlockRequests implements Concern {
       const [first] = owed.blocks.keys();
       if (first === id) owed.since = Math.max(owed.since, now);
       owed.blocks.delete(id);
+      if (owed.stallingSince !== undefined) this.#spared += 1;
       owed.stallingSince = undefined;
       if (owed.blocks.size === 0) this.#owed.delete(holder);
     }

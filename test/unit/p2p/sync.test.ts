@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { DAY_MS, MINUTE_MS, SECOND_MS } from '../../../src/base/clock.ts';
-import type { Block } from '../../../src/wire/block.ts';
+import { type Block, createBlock } from '../../../src/wire/block.ts';
 import {
   INV,
   INV_COUNT_MAX,
@@ -176,6 +176,54 @@ describe('synchronisation', () => {
     ]);
     expect(world.now - first).toBeGreaterThan(1_500);
     world.runUntil('synced', () => node.height === 1_100);
+  });
+
+  test('who holds up the window is not saved by a block from further on', () => {
+    const world = new World(36);
+    const blocks = chainOf(1_100, 600);
+    const node = world.addNode();
+    const staller = world.attach(node, { type: 'manual' });
+    serveFrom(staller, blocks, () => false);
+    staller.shakeHands();
+    world.runUntil('asked', () => staller.all('getdata').length > 0);
+    const source = world.addNode();
+    source.submit(...blocks);
+    const served = world.connect(node, source);
+    world.runUntil('the others are here', () => {
+      const { inflightHeights, syncedHeaders } = node.peer(served)!;
+      return syncedHeaders === 1_100 && inflightHeights!.length === 0;
+    });
+    world.runFor(SECOND_MS);
+    staller.send({ command: 'block', block: blocks[15]! });
+    world.runFor(SECOND_MS + 500);
+    expect(staller.isOpen).toBe(true);
+    world.runFor(SECOND_MS);
+    expect(node.disconnects.map(each => each.reason)).toEqual(['stalling block download']);
+    world.runUntil('synced', () => node.height === 1_100);
+  });
+
+  test('of who sent a mutated block another is asked for it at once', () => {
+    const world = new World(37);
+    const blocks = chainOf(5);
+    const node = world.addNode();
+    node.submit(...blocks);
+    const peers = [0, 1].map(() => world.attach(node));
+    const next = mineBlock(blocks.at(-1)!, 5, { time: blocks.at(-1)!.header.time + 1 });
+    for (const peer of peers) {
+      peer.shakeHands();
+      world.runFor(SECOND_MS);
+      peer.send({ command: 'headers', headers: [next.header] });
+      world.runFor(SECOND_MS);
+    }
+    expect(peers.map(peer => peer.all('getdata').length)).toEqual([1, 0]);
+    const { header, transactions } = next;
+    peers[0]!.send({
+      command: 'block',
+      block: createBlock(header, [...transactions, spend([coinbaseOf(blocks[0]!)], [1])]),
+    });
+    world.runFor(SECOND_MS);
+    expect(peers.map(peer => peer.isOpen)).toEqual([false, true]);
+    expect(peers[1]!.all('getdata').flatMap(({ items }) => items)).toMatchObject([{ hash: header.hash }]);
   });
 
   test('a block that does not come in time ends the connection', () => {
