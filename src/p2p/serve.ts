@@ -51,6 +51,9 @@ const COMPACT_DEPTH_MAX = 5;
 const BLOCKTXN_DEPTH_MAX = 10;
 /** Depth to which a limited node serves blocks: what BIP159 promises, and two for races. */
 const LIMITED_DEPTH = 288 + 2;
+/** Depth to which a node that deletes blocks tells of them: they shall be there for one more hour (Core: MIN_BLOCKS_TO_KEEP). */
+const TOLD_DEPTH = 288;
+const TOLD_FOR_S = 3_600;
 /** Bytes of transactions handed out in one turn; the shell says only after it whether the peer takes them. */
 const TX_BYTES_PER_TURN = 1_000_000;
 
@@ -281,8 +284,14 @@ export class Serve implements Concern {
     return this.#depthOf(id) <= COMPACT_DEPTH_MAX && this.#download.isNearTip(now);
   }
 
+  /** Older blocks may be deleted. */
+  get #keepsRecentOnly(): boolean {
+    const { services } = this.#context.options;
+    return (services & (SERVICES.network | SERVICES.networkLimited)) === SERVICES.networkLimited;
+  }
+
   #serveBlock(peer: Peer, state: ServeState, item: Wanted, now: Milliseconds): void {
-    const { chain, options, outbox } = this.#context;
+    const { chain, outbox } = this.#context;
     const hash = item.hash as BlockHash;
     const id = chain.headers.find(hash);
     if (item.indexes !== undefined) {
@@ -295,9 +304,7 @@ export class Serve implements Concern {
       outbox.disconnect(peer, 'historical block serving limit reached');
       return;
     }
-    const isLimitedNode =
-      (options.services & (SERVICES.network | SERVICES.networkLimited)) === SERVICES.networkLimited;
-    if (isLimitedNode && this.#depthOf(id) > LIMITED_DEPTH && !peer.permissions.has('noban')) {
+    if (this.#keepsRecentOnly && this.#depthOf(id) > LIMITED_DEPTH && !peer.permissions.has('noban')) {
       // It would wait for the block otherwise.
       outbox.disconnect(peer, 'asked for a block below the limit of NODE_NETWORK_LIMITED');
       return;
@@ -370,10 +377,13 @@ export class Serve implements Concern {
     const { chain, outbox } = this.#context;
     const { headers } = chain;
     const items: InventoryItem[] = [];
+    const toldFor = Math.floor(TOLD_FOR_S / chain.params.powTargetSpacing);
+    const lastDepth = this.#keepsRecentOnly ? TOLD_DEPTH - toldFor : undefined;
     const start = headers.heightOf(findFork(chain, locator)) + 1;
     for (let id = chain.atHeight(start); id !== undefined; id = chain.atHeight(start + items.length)) {
       const hash = headers.hashOf(id);
       if (hash === stopHash) break;
+      if (lastDepth !== undefined && (this.#depthOf(id) >= lastDepth || !headers.hasData(id))) break;
       items.push({ type: INV.block, hash });
       if (items.length < GETBLOCKS_COUNT_MAX) continue;
       this.#stateOf(peer).continuation = hash;

@@ -7,6 +7,7 @@ import {
   INV_WITNESS_BLOCK,
   type Message,
   NO_STOP_HASH,
+  SERVICES,
 } from '../../../src/wire/messages.ts';
 import { ip, type ScriptedPeer, World, type WorldNode } from '../../support/p2p-world.ts';
 import { coinbaseOf, mineBlock, mineBlocks, NOW, REGTEST, spend } from '../../support/test-chain.ts';
@@ -361,6 +362,25 @@ describe('serving', () => {
     ask(chainOf(1, 600, 9));
     world.runFor(SECOND_MS);
     expect(peer.all('headers').map(({ headers }) => headers.length)).toEqual([500, 5, 0, 1, 600]);
+  });
+
+  test('of a node that keeps recent blocks only, getblocks tells nothing that it may delete soon', () => {
+    const { world, peer, blocks } = serving(63, { services: SERVICES.networkLimited | SERVICES.witness });
+    const ask = (last: number) =>
+      peer.send({
+        command: 'getblocks',
+        version: 1,
+        locator: [blocks[last]!.header.hash],
+        stopHash: NO_STOP_HASH,
+      });
+    // Of 600: those above 318.
+    ask(316);
+    world.runFor(SECOND_MS);
+    expect(peer.all('inv')).toEqual([]);
+    ask(317);
+    world.runFor(SECOND_MS);
+    const [inv] = peer.all('inv');
+    expect(inv!.items.map(item => item.hash)).toEqual(blocks.slice(318).map(block => block.header.hash));
   });
 
   test('getblocks by five hundreds, and the tip when the last of them is asked for', () => {
