@@ -12,7 +12,7 @@ import { type Hash256, hashToHex } from '../base/bytes.ts';
 import { MINUTE_MS, type Milliseconds, SECOND_MS } from '../base/clock.ts';
 import { LateMap } from '../base/late-map.ts';
 import { randomBelow, randomU64 } from '../base/random.ts';
-import { INV, INV_WITNESS_TX, type InventoryItem } from '../wire/messages.ts';
+import { INV, type InventoryItem } from '../wire/messages.ts';
 import type { AddressNetwork, TimedAddress } from '../wire/net-address.ts';
 import type { Transaction } from '../wire/transaction.ts';
 import type { Concern, Handlers, P2pContext } from './concern.ts';
@@ -188,8 +188,8 @@ export class PrivateBroadcast implements Concern {
       return;
     }
     const [item, ...others] = items;
-    const isByTxid = item?.type === INV.tx || item?.type === INV_WITNESS_TX;
-    if (others.length > 0 || !isByTxid || item.hash !== tx.txid) {
+    // As announced: who asks for witnesses by name, of somebody that offers none, is let go by others too.
+    if (others.length > 0 || item?.type !== INV.tx || item.hash !== tx.txid) {
       this.#end(peer, 'got an unexpected GETDATA message');
       return;
     }

@@ -153,7 +153,7 @@ describe('a private broadcast', () => {
       ]);
       const [tx, ping, ...others] = scene.say(peer, {
         command: 'getdata',
-        items: [{ type: INV_WITNESS_TX, hash: TX.txid }],
+        items: [{ type: INV.tx, hash: TX.txid }],
       });
       expect([tx?.command, ping?.command, others]).toEqual(['tx', 'ping', []]);
       scene.tell({ kind: 'message', peer, message: { command: 'pong', nonce: 1n }, size: 32 });
@@ -202,6 +202,13 @@ describe('a private broadcast', () => {
       },
     ],
     [
+      'asks for it in another way than it was announced',
+      (scene, peer) => {
+        scene.greet(peer);
+        scene.tell({ kind: 'message', peer, message: { command: 'getdata', items: [{ type: INV_WITNESS_TX, hash: TX.txid }] }, size: 61 }); // biome-ignore format: one event
+      },
+    ],
+    [
       'asks for more',
       (scene, peer) => {
         scene.greet(peer);
@@ -224,6 +231,7 @@ describe('a private broadcast', () => {
     for (let i = 0; i < 2; i += 1) scene.connected(scene.dial()!);
     act(scene, peer);
     const ended = [...scene.take()];
+    expect(scene.manager.peers(scene.now).map(({ id }) => id)).not.toContain(peer);
     scene.leave(peer);
     scene.pass(SECOND_MS);
     ended.push(...scene.take());
