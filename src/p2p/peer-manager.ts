@@ -1,7 +1,7 @@
 /**
  * The gossip layer as one machine: events in, effects out (events.ts). This file only routes; what is decided, the concerns
  * decide. Before a peer's version nothing but that is listened to, and before its verack only what the
- * handshake needs (Core: ProcessMessage).
+ * handshake needs, and how the peer wants blocks announced (Core: ProcessMessage).
  */
 import { unreachable } from '../base/assert.ts';
 import type { BlockHash } from '../base/bytes.ts';
@@ -47,6 +47,9 @@ export type PeerManagerOptions = P2pOptions & ConcernOptions;
 const IGNORED_WHILE_LOADING: ReadonlySet<Command> = new Set([
   'getheaders', 'headers', 'cmpctblock', 'block', 'blocktxn',
 ]); // biome-ignore format: one list
+
+/** Wishes that some peers tell before their verack. */
+const HEARD_BEFORE_VERACK: ReadonlySet<Command> = new Set(['sendheaders', 'sendcmpct']);
 
 export class PeerManager {
   readonly #context: P2pContext;
@@ -298,7 +301,9 @@ export class PeerManager {
       log.debug('net', () => `non-version message before version handshake. Message "${command}" from peer=${peer.id}`); // biome-ignore format: one line of the log
       return;
     }
-    if (peer.phase !== 'ready' && !Object.hasOwn(this.#concerns.handshake.handlers, command)) {
+    const { handshake } = this.#concerns;
+    const isHeard = peer.phase === 'ready' || Object.hasOwn(handshake.handlers, command) || HEARD_BEFORE_VERACK.has(command); // biome-ignore format: one condition
+    if (!isHeard) {
       log.debug('net', () => `Unsupported message "${command}" prior to verack from peer=${peer.id}`);
       return;
     }

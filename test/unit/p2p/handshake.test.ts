@@ -3,7 +3,7 @@ import { MINUTE_MS, SECOND_MS } from '../../../src/base/clock.ts';
 import type { ConnectionType } from '../../../src/p2p/events.ts';
 import { type Message, type MessageOf, SERVICES } from '../../../src/wire/messages.ts';
 import { ip, SCRIPTED_VERSION, World } from '../../support/p2p-world.ts';
-import { mineBlocks, REGTEST } from '../../support/test-chain.ts';
+import { mineBlock, mineBlocks, REGTEST } from '../../support/test-chain.ts';
 
 const VERACK: Message = { command: 'verack' };
 const FEATURE: Message = { command: 'feature', id: 'some', data: new Uint8Array(3) };
@@ -73,6 +73,22 @@ describe('handshake', () => {
     world.runFor(SECOND_MS);
     expect(peer.commands).toEqual(['version', 'wtxidrelay', 'sendaddrv2', 'verack']);
     expect(peer.isOpen).toBe(true);
+  });
+
+  test.each<[Message, Message['command']]>([
+    [{ command: 'sendheaders' }, 'headers'],
+    [{ command: 'sendcmpct', announce: 1, version: 2n }, 'cmpctblock'],
+  ])('how blocks are to be announced may be said before the verack: %o', (wish, announcement) => {
+    const { world, node, peer } = setUp();
+    const start = Math.floor(world.now / SECOND_MS) - 60;
+    const first = mineBlock(REGTEST.genesis, 0, { time: start });
+    node.submit(first);
+    peer.send(version(), wish, VERACK);
+    peer.send({ command: 'headers', headers: [first.header] });
+    world.runFor(SECOND_MS);
+    node.submit(mineBlock(first, 1, { time: start + 1 }));
+    world.runFor(SECOND_MS);
+    expect(peer.commands.at(-1)).toBe(announcement);
   });
 
   test.each<[string, ConnectionType, Message[], boolean, string]>([
