@@ -50,7 +50,9 @@ export class RecentBlock implements Concern {
         if (!chain.isInitialBlockDownload(now)) this.#keep(notice.block);
         return;
       case 'blockInvalid':
-        if (notice.hash === this.#block?.header.hash) this.#block = undefined;
+        // Anybody can have another block refused while this one is decided on.
+        if (notice.hash !== this.#block?.header.hash) return;
+        this.#block = undefined;
         this.#isUndecided = false;
         return;
       case 'tipChanged':

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
+import { Reject } from '../../../src/consensus/reject.ts';
 import { compactOf } from '../../../src/p2p/compact-block.ts';
 import type { Block } from '../../../src/wire/block.ts';
-import { INV } from '../../../src/wire/messages.ts';
+import { INV, INV_WITNESS_BLOCK } from '../../../src/wire/messages.ts';
 import { type ScriptedPeer, World, type WorldNode } from '../../support/p2p-world.ts';
 import { coinbaseOf, mineBlock, NOW, REGTEST, spend } from '../../support/test-chain.ts';
 
@@ -159,6 +160,26 @@ test('who wants blocks at once gets them while we validate, and may ask for tran
   eager.send({ command: 'getblocktxn', blockHash: block.header.hash, indexes: [4] });
   world.runFor(500);
   expect(eager.isOpen).toBe(false);
+});
+
+test('who asks for a block that is being validated gets it, though another is refused meanwhile', () => {
+  const { world, node } = scene(10);
+  const eager = join(world, node);
+  eager.send({ command: 'sendcmpct', announce: 1, version: 2n });
+  world.runFor(300);
+  const block = nextBlock();
+  const id = node.chain.acceptHeader(block.header, world.now);
+  node.handle({ kind: 'chain', notice: { kind: 'blockStored', id, block } });
+  world.runFor(300);
+  expect(eager.all('cmpctblock').length).toBe(1);
+  eager.send({ command: 'getdata', items: [{ type: INV_WITNESS_BLOCK, hash: block.header.hash }] });
+  world.runFor(300);
+  const { hash } = mineBlock(block, 111, { coinbaseValue: 51_0000_0000 }).header;
+  node.handle({ kind: 'chain', notice: { kind: 'blockInvalid', hash, reason: new Reject('bad-cb-amount') } });
+  world.runFor(300);
+  node.submit(block);
+  world.runFor(300);
+  expect(eager.all('block').map(each => each.block.header.hash)).toEqual([block.header.hash]);
 });
 
 test('compact blocks are given five deep, transactions ten deep; behind that the whole block', () => {
