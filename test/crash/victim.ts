@@ -13,10 +13,13 @@ const START_MS = 700;
 /** How long work without a kill may take on a busy machine. */
 const WORK_MS = 180_000;
 
-/** What no node does unless it is asked: peers, and a clock by which the blocks of tests are old. */
+/**
+ * What no node does unless it is asked: peers, and a clock by which the blocks of tests are old. Of the cache, coins have
+ * four megabytes: with less, there would be no room to verify the chain in.
+ */
 const QUIET = [
   '--connect=0', '--dnsseed=0', '--fixedseeds=0', '--listenonion=0', '--maxtipage=4000000000', '--printtoconsole=0',
-  '--dbcache=4', '--dbbatchsize=4096', '--fallbackfee=0.0002', '--keypool=20',
+  '--dbcache=10', '--dbbatchsize=4096', '--fallbackfee=0.0002', '--keypool=20',
 ] as const; // biome-ignore format: one list
 
 export async function newNode(
