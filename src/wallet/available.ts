@@ -6,7 +6,7 @@ import { TRUC_VERSION } from '../mempool/topology.ts';
 import { solveScript, witnessProgram } from '../script/templates.ts';
 import { WITNESS_SCALE_FACTOR } from '../wire/transaction.ts';
 import { isTrusted } from './balance.ts';
-import type { Candidate } from './coin-select.ts';
+import type { Candidate } from './coin-candidate.ts';
 import type { OutputType } from './descriptor-keeper.ts';
 import { signedInputWeight } from './input-size.ts';
 import type { OwnCoin } from './tx-history.ts';
@@ -15,6 +15,8 @@ import type { WalletTx } from './wallet-tx.ts';
 
 export interface AvailableCoin extends Candidate {
   readonly coin: OwnCoin;
+  /** What of its fee is for parents that pay too little. */
+  readonly bumpFee: number;
   readonly depth: number;
   /** Confirmed, or from us and sure to confirm. */
   readonly isSafe: boolean;
@@ -95,10 +97,12 @@ function describeCoin(
   const bytes = Math.ceil(
     (signedInputWeight({ output, data }, { txHasWitness: true }) ?? 0) / WITNESS_SCALE_FACTOR,
   );
+  const bumpFee = mempool.combinedBumpFee([txid], feeRate);
   return {
     coin,
     value: output.value,
-    fee: feeAt(feeRate, bytes) + mempool.combinedBumpFee([txid], feeRate),
+    bumpFee,
+    fee: feeAt(feeRate, bytes) + bumpFee,
     longTermFee: feeAt(longTermFeeRate, bytes),
     weight: bytes * WITNESS_SCALE_FACTOR,
     depth: history.depthOf(wtx),

@@ -8,12 +8,11 @@ import { type AvailableCoin, availableCoins, type CoinRates } from './available.
 import {
   amountOf,
   type Candidate,
-  leastWaste,
-  type Selection,
+  type ChosenCoins,
   type SelectionParams,
-  selectCoins,
   TooHeavyError,
-} from './coin-select.ts';
+} from './coin-candidate.ts';
+import { leastWaste, type Selection, selectCoins } from './coin-select.ts';
 import { formatMoney } from './fees.ts';
 import { type SizedInput, signedInputWeight, solvingDataOf } from './input-size.ts';
 import {
@@ -36,6 +35,10 @@ export interface SpendGoal {
 /** A coin that was chosen, be it by the user. */
 export interface SelectedCoin extends Candidate {
   readonly coin: PresetInput;
+}
+
+export interface SelectedCoins extends ChosenCoins {
+  readonly coins: readonly SelectedCoin[];
 }
 
 /** What tells the size of an input, of ours or of others. */
@@ -87,13 +90,13 @@ export function chooseCoins(
   request: SpendRequest,
   context: SpendContext,
   { target, sum, feeRate, params }: SpendGoal,
-): readonly SelectedCoin[] {
+): SelectedCoins {
   const rates = { feeRate, longTermFeeRate: wallet.options.consolidateFeeRate };
   const preset = (request.preset ?? []).map(coin => describePreset(wallet, request, rates, coin, context));
   const total = (coins: readonly SelectedCoin[]) =>
     coins.reduce((all, coin) => all + amountOf(coin, params), 0);
   const rest = target - total(preset);
-  if (rest <= 0) return preset;
+  if (rest <= 0) return { coins: preset, bumpFeeDiscount: 0 };
   if (request.onlyPreset) {
     throw new SpendError(
       'The preselected coins total amount does not cover the transaction target. Please allow other inputs to be automatically selected or include more coins manually',
@@ -110,7 +113,7 @@ export function chooseCoins(
   let selection: Selection<AvailableCoin> | undefined;
   if (rest <= total(available)) {
     try {
-      selection = selectByEligibility(wallet, available, rest, params, request, context);
+      selection = selectByEligibility(wallet, available, { target: rest, feeRate, params }, request, context);
     } catch (error) {
       if (!(error instanceof TooHeavyError)) throw error;
       if (error.what === 'change') {
@@ -131,7 +134,7 @@ export function chooseCoins(
         "The combination of the pre-selected inputs and the wallet automatic inputs selection exceeds the transaction maximum weight. Please try sending a smaller amount or manually consolidating your wallet's UTXOs",
       );
     }
-    return chosen;
+    return { coins: chosen, bumpFeeDiscount: selection.bumpFeeDiscount };
   }
   const all = [...preset, ...available];
   const value = all.reduce((whole, coin) => whole + coin.value, 0);
@@ -192,8 +195,7 @@ function isEligible(coin: AvailableCoin, { mine, others, ancestors, clusterCount
 function selectByEligibility(
   wallet: Wallet,
   available: readonly AvailableCoin[],
-  target: number,
-  params: SelectionParams,
+  { target, feeRate, params }: Pick<SpendGoal, 'target' | 'feeRate' | 'params'>,
   request: SpendRequest,
   { random, mempool }: SpendContext,
 ): Selection<AvailableCoin> | undefined {
@@ -203,10 +205,17 @@ function selectByEligibility(
   };
   const steps = eligibilitySteps(wallet, request, limits);
   checkEligible(available, steps, limits, target, params);
+  const bumpFeeDiscount = (coins: readonly AvailableCoin[]) => {
+    const alone = coins.reduce((sum, { bumpFee }) => sum + bumpFee, 0);
+    if (alone === 0) return 0;
+    const parents = coins.map(({ coin }) => coin.outPoint.txid);
+    return Math.max(0, alone - mempool.combinedBumpFee(parents, feeRate));
+  };
   let failure: TooHeavyError | undefined;
   const attempt = (coins: readonly AvailableCoin[]) => {
     try {
-      return selectCoins(coins, target, params, random);
+      const groups = coins.map(coin => ({ ...coin, coins: [coin] }));
+      return selectCoins(groups, target, params, { random, bumpFeeDiscount });
     } catch (error) {
       if (!(error instanceof TooHeavyError)) throw error;
       failure = error;

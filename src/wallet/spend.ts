@@ -20,7 +20,8 @@ import {
   WITNESS_SCALE_FACTOR,
 } from '../wire/transaction.ts';
 import { valueOut } from './balance.ts';
-import { changeOf, type SelectionParams } from './coin-select.ts';
+import { changeOf, type SelectionParams } from './coin-candidate.ts';
+import { drawChangeTarget } from './coin-draw.ts';
 import type { OutputType } from './descriptor-keeper.ts';
 import {
   discardFeeRate,
@@ -110,7 +111,7 @@ function planSpend(wallet: Wallet, request: SpendRequest, context: SpendContext)
   const change = changeFor(wallet, request);
   const estimate = rateFor(wallet, request, context.fees);
   const { feeRate } = estimate;
-  const params = selectionParams(wallet, request, context.fees, change.script, feeRate);
+  const params = selectionParams(wallet, request, context, change.script, feeRate);
 
   const sum = recipients.reduce((total, { amount }) => total + amount, 0);
   const fixedBytes = fixedSize(recipients);
@@ -133,7 +134,7 @@ function planSpend(wallet: Wallet, request: SpendRequest, context: SpendContext)
     changePosition = request.changePosition ?? randomBelow(context.random, outputs.length + 1);
     outputs.splice(changePosition, 0, { value: changeAmount, scriptPubKey: change.script });
   }
-  const coins = inputOrder(selected, request, context).map(({ coin }) => coin);
+  const coins = inputOrder(selected.coins, request, context).map(({ coin }) => coin);
   const weight = signedTxWeight(
     coins.map(coin => sizedInput(wallet, coin, request.solving)),
     outputs,
@@ -253,7 +254,7 @@ function fixedSize(recipients: readonly Recipient[]): number {
 function selectionParams(
   wallet: Wallet,
   request: SpendRequest,
-  fees: FeeSource,
+  { fees, random }: SpendContext,
   changeScript: Uint8Array | undefined,
   feeRate: number,
 ): SelectionParams {
@@ -276,11 +277,14 @@ function selectionParams(
   if (maxInputsWeight <= 0) {
     throw new SpendError('Maximum transaction weight is less than transaction weight without inputs');
   }
+  const sum = request.recipients.reduce((total, { amount }) => total + amount, 0);
+  const payment = Math.floor(sum / request.recipients.length);
   return {
     subtractsFee: request.recipients.some(recipient => recipient.subtractsFee),
     changeFee,
     costOfChange: spendFee + changeFee,
     minViableChange: Math.max(spendFee + 1, dustThreshold(output, discardRate)),
+    minChangeTarget: drawChangeTarget(payment, changeFee, random),
     maxInputsWeight,
     changeWeight: bytes * WITNESS_SCALE_FACTOR,
   };
