@@ -252,6 +252,8 @@ export function walletOptions(settings: Settings, params: ChainParams): WalletOp
     maxTxFee: feeRate(settings, 'maxtxfee', defaults.maxTxFee),
     signalsRbf: settings.flag('walletrbf', defaults.signalsRbf),
     confirmTarget: settings.number('txconfirmtarget', defaults.confirmTarget),
+    avoidsPartialSpends: settings.flag('avoidpartialspends', defaults.avoidsPartialSpends),
+    maxApsFee: settings.text('maxapsfee') === '-1' ? -1 : feeRate(settings, 'maxapsfee', defaults.maxApsFee),
     rejectsLongChains: settings.flag('walletrejectlongchains', defaults.rejectsLongChains),
     broadcasts: settings.flag('walletbroadcast', defaults.broadcasts),
   };

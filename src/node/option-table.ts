@@ -213,6 +213,12 @@ export const OPTIONS = {
   fallbackfee: text('Fee rate when none can be estimated; 0 refuses to send'),
   mintxfee: text('Fee rate below which the wallet makes no transaction'),
   maxtxfee: text('Fee above which the wallet makes no transaction (default 0.10)'),
+  avoidpartialspends: flag(
+    'Spend all coins of an address together, up to 100, or none of them (default: no; always with avoid_reuse)',
+  ),
+  maxapsfee: text(
+    'Fee that -avoidpartialspends may cost more where it is not set; -1 does not try (default 0.00)',
+  ),
   addresstype: text('legacy, p2sh-segwit or bech32 (default)'),
   changetype: text('As addresstype, for change'),
   walletrejectlongchains: flag(

@@ -7,7 +7,6 @@
  */
 import type { Random } from '../base/random.ts';
 import {
-  amountOf,
   type Candidate,
   type ChosenCoins,
   type CoinGroup,
@@ -30,14 +29,19 @@ export interface SelectionContext<C extends Candidate> {
   bumpFeeDiscount(coins: readonly C[]): number;
 }
 
+/** What may be chosen: of what brings more than it costs, and of all. */
+export interface CoinPools<C extends Candidate> {
+  readonly positive: readonly CoinGroup<C>[];
+  readonly mixed: readonly CoinGroup<C>[];
+}
+
 /** The least wasteful selection that reaches `target`; undefined when there is none. Throws TooHeavyError. */
 export function selectCoins<C extends Candidate>(
-  groups: readonly CoinGroup<C>[],
+  { positive, mixed }: CoinPools<C>,
   target: number,
   params: SelectionParams,
   { random, bumpFeeDiscount }: SelectionContext<C>,
 ): Selection<C> | undefined {
-  const positive = groups.filter(group => amountOf(group, params) > 0);
   const maxWeight = params.maxInputsWeight;
   const maxWithChange = maxWeight - params.changeWeight;
   const found: Selection<C>[] = [];
@@ -62,7 +66,7 @@ export function selectCoins<C extends Candidate>(
   }
   if (maxWithChange < 0 && found.length === 0) throw new TooHeavyError('change');
   // Coins that cost more than they bring are not left out here: when they belong to a sum that fits, they are cleared away.
-  attempt('knapsack', () => knapsack(groups, target, params, maxWithChange, random));
+  attempt('knapsack', () => knapsack(mixed, target, params, maxWithChange, random));
   attempt('srd', () => singleRandomDraw(positive, target, params, maxWithChange, random));
   if (found.length === 0 && tooHeavy) throw new TooHeavyError();
   return leastWaste(found);

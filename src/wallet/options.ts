@@ -24,6 +24,10 @@ export interface WalletOptions {
   readonly consolidateFeeRate: number;
   /** Satoshi a transaction (`-maxtxfee`). */
   readonly maxTxFee: number;
+  /** All coins of an address are spent together (`-avoidpartialspends`). */
+  readonly avoidsPartialSpends: boolean;
+  /** Satoshi that this may cost more where it is not asked for (`-maxapsfee`); negative: it is not tried. */
+  readonly maxApsFee: number;
   /** Refuse to build on chains that the mempool would refuse (`-walletrejectlongchains`). */
   readonly rejectsLongChains: boolean;
   /** `-walletbroadcast`. */
@@ -42,6 +46,8 @@ export const DEFAULT_WALLET_OPTIONS: Omit<WalletOptions, 'prefixes' | 'coinType'
   discardFeeRate: 10_000,
   consolidateFeeRate: 10_000,
   maxTxFee: 10_000_000,
+  avoidsPartialSpends: false,
+  maxApsFee: 0,
   rejectsLongChains: true,
   broadcasts: true,
 };

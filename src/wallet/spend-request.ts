@@ -56,7 +56,10 @@ export interface SpendRequest extends FeeWishes {
   readonly changeType?: OutputType;
   /** Its index among the outputs; otherwise a random one. */
   readonly changePosition?: number;
+  /** No coins of addresses that were spent from before, in a wallet that tells them apart. */
   readonly avoidReuse?: boolean;
+  /** All coins of an address or none; otherwise as the wallet's options say. */
+  readonly avoidsPartialSpends?: boolean;
   readonly version?: number;
   /** Of the signed transaction; otherwise what nodes relay. */
   readonly weightMax?: number;

@@ -12,9 +12,10 @@ import {
   type SelectionParams,
   TooHeavyError,
 } from './coin-candidate.ts';
-import { leastWaste, type Selection, selectCoins } from './coin-select.ts';
+import { type CoinPools, leastWaste, type Selection, selectCoins } from './coin-select.ts';
 import { formatMoney } from './fees.ts';
 import { type SizedInput, signedInputWeight, solvingDataOf } from './input-size.ts';
+import { type Eligibility, OutputGroups } from './output-groups.ts';
 import {
   type PresetInput,
   type SpendContext,
@@ -106,7 +107,7 @@ export function chooseCoins(
     minDepth: request.minDepth ?? 0,
     ...(request.maxDepth !== undefined && { maxDepth: request.maxDepth }),
     ...(request.includeUnsafe !== undefined && { includeUnsafe: request.includeUnsafe }),
-    includeUsed: request.avoidReuse === false,
+    includeUsed: request.avoidReuse !== true,
     spenderVersion: request.version ?? TX_VERSION,
     except: new Set(preset.map(({ coin }) => coin.key)),
   }).filter(coin => coin.weight > 0);
@@ -146,13 +147,7 @@ export function chooseCoins(
   throw new SpendError('Insufficient funds');
 }
 
-interface Eligibility {
-  /** Confirmations of coins that are ours, and of others'. */
-  readonly mine: number;
-  readonly others: number;
-  /** Unconfirmed ancestors, and members of the cluster, at most; with the coin's own transaction. */
-  readonly ancestors: number;
-  readonly clusterCount: number;
+interface EligibilityStep extends Eligibility {
   /** Types of addresses together. */
   readonly mixed: boolean;
 }
@@ -162,7 +157,7 @@ function eligibilitySteps(
   { options }: Wallet,
   { includeUnsafe }: SpendRequest,
   limits: { readonly ancestors: number; readonly clusterCount: number },
-): Eligibility[] {
+): EligibilityStep[] {
   const confirmed = { mine: 1, ancestors: 0, clusterCount: 0 };
   const steps = [
     { ...confirmed, others: 6, mixed: false },
@@ -171,7 +166,8 @@ function eligibilitySteps(
   if (!options.spendsZeroConfChange) return steps;
   const ours = { mine: 0, others: 1, mixed: true };
   const { ancestors, clusterCount } = limits;
-  const most = { ...ours, ancestors: ancestors - 1, clusterCount: clusterCount - 1 };
+  const partial = { includesPartialGroups: true } as const;
+  const most = { ...ours, ...partial, ancestors: ancestors - 1, clusterCount: clusterCount - 1 };
   const third = (limit: number) => Math.min(4, Math.trunc(limit / 3));
   steps.push(
     { ...ours, ancestors: 2, clusterCount: 2 },
@@ -182,13 +178,10 @@ function eligibilitySteps(
   if (includeUnsafe) steps.push({ ...most, others: 0 });
   // Other nodes, or our own, may refuse it then: the user wants to see.
   const unlimited = Number.POSITIVE_INFINITY;
-  if (!options.rejectsLongChains) steps.push({ ...ours, ancestors: unlimited, clusterCount: unlimited });
+  if (!options.rejectsLongChains) {
+    steps.push({ ...ours, ...partial, ancestors: unlimited, clusterCount: unlimited });
+  }
   return steps;
-}
-
-function isEligible(coin: AvailableCoin, { mine, others, ancestors, clusterCount }: Eligibility): boolean {
-  const depth = coin.isFromMe ? mine : others;
-  return coin.depth >= depth && coin.ancestors <= ancestors && coin.clusterCount <= clusterCount;
 }
 
 /** Of one type of address if that is possible, so that types tell nothing. */
@@ -204,7 +197,10 @@ function selectByEligibility(
     clusterCount: Math.max(1, mempool.options.descendantCountMax),
   };
   const steps = eligibilitySteps(wallet, request, limits);
-  checkEligible(available, steps, limits, target, params);
+  const avoidsPartialSpends = request.avoidsPartialSpends ?? wallet.options.avoidsPartialSpends;
+  const groups = new OutputGroups(available, params, avoidsPartialSpends, random);
+  const discarded = groups.discarded(steps);
+  checkEligible(available, discarded, limits, target, params);
   const bumpFeeDiscount = (coins: readonly AvailableCoin[]) => {
     const alone = coins.reduce((sum, { bumpFee }) => sum + bumpFee, 0);
     if (alone === 0) return 0;
@@ -212,10 +208,9 @@ function selectByEligibility(
     return Math.max(0, alone - mempool.combinedBumpFee(parents, feeRate));
   };
   let failure: TooHeavyError | undefined;
-  const attempt = (coins: readonly AvailableCoin[]) => {
+  const attempt = (pools: CoinPools<AvailableCoin>) => {
     try {
-      const groups = coins.map(coin => ({ ...coin, coins: [coin] }));
-      return selectCoins(groups, target, params, { random, bumpFeeDiscount });
+      return selectCoins(pools, target, params, { random, bumpFeeDiscount });
     } catch (error) {
       if (!(error instanceof TooHeavyError)) throw error;
       failure = error;
@@ -223,44 +218,39 @@ function selectByEligibility(
     }
   };
   for (const step of steps) {
-    const eligible = available.filter(coin => isEligible(coin, step));
-    const byType = groupByType(eligible);
-    const found = [...byType.values()].map(attempt).filter(selection => selection !== undefined);
-    const best = leastWaste(found) ?? (step.mixed && byType.size > 1 ? attempt(eligible) : undefined);
+    const byType = [...groups.eligible(step).values()];
+    const found = byType.map(attempt).filter(selection => selection !== undefined);
+    const best = leastWaste(found) ?? (step.mixed && byType.length > 1 ? attempt(joined(byType)) : undefined);
     if (best !== undefined) return best;
   }
   if (failure !== undefined) throw failure;
   return undefined;
 }
 
+function joined(pools: readonly CoinPools<AvailableCoin>[]): CoinPools<AvailableCoin> {
+  return {
+    positive: pools.flatMap(({ positive }) => positive),
+    mixed: pools.flatMap(({ mixed }) => mixed),
+  };
+}
+
 /** Throws SpendError when it is for the length of their chains alone that coins do not suffice. */
 function checkEligible(
   available: readonly AvailableCoin[],
-  steps: readonly Eligibility[],
+  discarded: readonly (Candidate & Pick<Eligibility, 'ancestors' | 'clusterCount'>)[],
   limits: { readonly ancestors: number; readonly clusterCount: number },
   target: number,
   params: SelectionParams,
 ): void {
-  let eligible = 0;
-  let inLongChains = 0;
-  for (const coin of available) {
-    const amount = amountOf(coin, params);
-    if (steps.some(step => isEligible(coin, step))) eligible += amount;
-    else if (coin.ancestors >= limits.ancestors || coin.clusterCount >= limits.clusterCount)
-      inLongChains += amount;
-  }
-  if (eligible >= target || eligible + inLongChains <= target) return;
+  const total = (groups: readonly Candidate[]) =>
+    groups.reduce((sum, group) => sum + amountOf(group, params), 0);
+  const eligible = available.reduce((sum, { value }) => sum + value, 0) - total(discarded);
+  if (eligible >= target) return;
+  const inLongChains = discarded.filter(
+    group => group.ancestors >= limits.ancestors || group.clusterCount >= limits.clusterCount,
+  );
+  if (eligible + total(inLongChains) <= target) return;
   throw new SpendError(
     'Unconfirmed UTXOs are available, but spending them creates a chain of transactions that will be rejected by the mempool',
   );
-}
-
-function groupByType(coins: readonly AvailableCoin[]): Map<string, AvailableCoin[]> {
-  const groups = new Map<string, AvailableCoin[]>();
-  for (const coin of coins) {
-    const group = groups.get(coin.outputType);
-    if (group === undefined) groups.set(coin.outputType, [coin]);
-    else group.push(coin);
-  }
-  return groups;
 }

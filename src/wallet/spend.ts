@@ -65,25 +65,54 @@ export interface SpendPlan {
 
 /** Signed. Throws SpendError. The wallet must be unlocked. */
 export function createSpend(wallet: Wallet, request: SpendRequest, context: SpendContext): SpendPlan {
-  const { coins, change, ...plan } = planSpend(wallet, request, context);
-  const { tx, errors } = signTransaction({
-    tx: plan.tx,
-    spent: coins.map(({ output }) => output),
-    provider: wallet.keys.providerFor(coins.map(({ output }) => output.scriptPubKey)),
-    hashType: SIGHASH_DEFAULT,
-    verifier: context.verifier,
+  return makeSpend(wallet, request, context, ({ tx, coins }) => {
+    const signed = signTransaction({
+      tx,
+      spent: coins.map(({ output }) => output),
+      provider: wallet.keys.providerFor(coins.map(({ output }) => output.scriptPubKey)),
+      hashType: SIGHASH_DEFAULT,
+      verifier: context.verifier,
+    });
+    if (signed.errors.size > 0) throw new SpendError('Signing transaction failed');
+    return signed.tx;
   });
-  if (errors.size > 0) throw new SpendError('Signing transaction failed');
-  checkChainLimits(wallet, tx, context);
-  change.keep();
-  return { ...plan, tx };
 }
 
 /** Not signed, for others to sign; its change address counts as used. Throws SpendError. */
 export function fundTransaction(wallet: Wallet, request: SpendRequest, context: SpendContext): SpendPlan {
-  const { coins: _, change, ...plan } = planSpend(wallet, request, context);
-  checkChainLimits(wallet, plan.tx, context);
-  change.keep();
+  return makeSpend(wallet, request, context, ({ tx }) => tx);
+}
+
+/** As asked for, and once more without partial spends: that one counts where it costs no more than `-maxapsfee` allows. */
+function makeSpend(
+  wallet: Wallet,
+  request: SpendRequest,
+  context: SpendContext,
+  finish: (plan: UnsignedPlan) => Transaction,
+): SpendPlan {
+  const make = (asked: SpendRequest): SpendPlan => {
+    const plan = planSpend(wallet, asked, context);
+    const tx = finish(plan);
+    checkChainLimits(wallet, tx, context);
+    plan.change.keep();
+    const { fee, feeReason, changePosition } = plan;
+    return { tx, fee, feeReason, changePosition };
+  };
+  const { maxApsFee, avoidsPartialSpends } = wallet.options;
+  const plan = make(request);
+  if (plan.fee === 0 || maxApsFee < 0 || (request.avoidsPartialSpends ?? avoidsPartialSpends)) return plan;
+  // To the same address, so that none is skipped.
+  const change = plan.changePosition === undefined ? undefined : plan.tx.outputs[plan.changePosition];
+  try {
+    const grouped = make({
+      ...request,
+      ...(change && { changeScript: change.scriptPubKey }),
+      avoidsPartialSpends: true,
+    });
+    if (grouped.fee <= plan.fee + maxApsFee) return grouped;
+  } catch (error) {
+    if (!(error instanceof SpendError)) throw error;
+  }
   return plan;
 }
 

@@ -114,6 +114,7 @@ export function newWallet(
   options: Partial<WalletOptions> = {},
   seed = 1,
   name = 'test',
+  { avoidsReuse = false }: { readonly avoidsReuse?: boolean } = {},
 ): Wallet {
   const random = new SeededRandom(seed);
   const wallet = new Wallet(
@@ -124,7 +125,7 @@ export function newWallet(
   wallet.initialize({
     disablesPrivateKeys: false,
     isBlank: false,
-    avoidsReuse: false,
+    avoidsReuse,
     position: { height: chain.height, hash: chain.tip.header.hash },
     now: GENESIS_TIME,
   });

@@ -8,6 +8,7 @@ import {
   templateOptions,
   validationCacheBytes,
   verifierChoice,
+  walletOptions,
 } from '../../../src/node/engine-options.ts';
 import { ConfigError, parseDashArguments, Settings } from '../../../src/node/settings.ts';
 import { enginesHere } from '../../support/engines.ts';
@@ -100,4 +101,18 @@ test('limits by size of ancestors and descendants are of the past', () => {
     "Option '-limitancestorsize' is given but ancestor size limits have been replaced with cluster size limits (see -limitclustersize). This option has no effect.",
     "Option '-limitdescendantsize' is given but descendant size limits have been replaced with cluster size limits (see -limitclustersize). This option has no effect.",
   ]);
+});
+
+test.each([
+  [[], false, 0],
+  [['-avoidpartialspends'], true, 0],
+  [['-maxapsfee=-1'], false, -1],
+  [['-maxapsfee=0.0001'], false, 10_000],
+] as const)('%o groups coins: %s, for %i satoshi', (args, avoidsPartialSpends, maxApsFee) => {
+  expect(walletOptions(settings(...args), REGTEST)).toMatchObject({ avoidsPartialSpends, maxApsFee });
+});
+
+test('-maxapsfee is an amount', () => {
+  const options = () => walletOptions(settings('-maxapsfee=-2'), REGTEST);
+  expect(options).toThrow("Invalid amount for -maxapsfee=<amount>: '-2'");
 });

@@ -35,8 +35,9 @@ function select(
   random: SeededRandom,
   discount = (_coins: readonly Candidate[]) => 0,
 ): Selection<Candidate> | undefined {
-  const groups: CoinGroup<Candidate>[] = pool.map(single => ({ ...single, coins: [single] }));
-  return selectCoins(groups, target, params, { random, bumpFeeDiscount: discount });
+  const mixed: CoinGroup<Candidate>[] = pool.map(single => ({ ...single, coins: [single] }));
+  const positive = mixed.filter(group => amountOf(group, params) > 0);
+  return selectCoins({ positive, mixed }, target, params, { random, bumpFeeDiscount: discount });
 }
 
 /** All sets of coins. */

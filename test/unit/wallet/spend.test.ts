@@ -166,6 +166,59 @@ describe('a spend', () => {
   });
 });
 
+describe('coins of one address', () => {
+  /** Two addresses, one of two coins, of which each suffices for a quarter; the other's does not. */
+  function wallet(options: Partial<WalletOptions> = {}, flags: { readonly avoidsReuse?: boolean } = {}) {
+    const chain = new TestChain();
+    const made = newWallet(chain, { fallbackFeeRate: 20_000, ...options }, 1, 'test', flags);
+    const [first, second] = [made.newAddress('bech32', ''), made.newAddress('bech32', '')];
+    const outputs = [
+      { value: BTC, scriptPubKey: first },
+      { value: BTC / 10, scriptPubKey: second },
+      { value: BTC, scriptPubKey: first },
+    ];
+    made.blockConnected(chain.connect([plainTx([strangeOutPoint(1)], outputs)]), chain.height, NOW);
+    const spender = (requested: Omit<SpendRequest, 'recipients'> = {}) =>
+      Array.from({ length: 20 }, (_, seed) => {
+        const request = { recipients: [pay(BTC / 4)], ...requested };
+        const plan = createSpend(made, request, spendContext(seed));
+        return spentOutputs(made, plan).map(output => (equalBytes(output.scriptPubKey, first) ? 1 : 2));
+      });
+    return { made, chain, first, spender };
+  }
+  const together = (spent: number[][]) =>
+    spent.every(numbers => numbers.filter(number => number === 1).length === 2);
+
+  test.each<[options: Partial<WalletOptions>, request: Omit<SpendRequest, 'recipients'>]>([
+    [{ avoidsPartialSpends: true }, {}],
+    [{}, { avoidsPartialSpends: true }],
+    // An input more has 68 bytes, at 20 satoshi each.
+    [{ maxApsFee: 1_360 }, {}],
+  ])('are spent together with %o, %o', (options, request) => {
+    expect(together(wallet(options).spender(request))).toBe(true);
+  });
+
+  test.each<[options: Partial<WalletOptions>, request: Omit<SpendRequest, 'recipients'>]>([
+    [{ maxApsFee: -1 }, {}],
+    [{ maxApsFee: 1_339 }, {}],
+    [{ avoidsPartialSpends: true }, { avoidsPartialSpends: false }],
+  ])('are spent one by one with %o, %o', (options, request) => {
+    const asked = { maxApsFee: -1, ...options };
+    expect(together(wallet(asked).spender(request))).toBe(false);
+  });
+
+  test('that was spent from before are left alone on demand only', () => {
+    const { made, chain, first } = wallet({}, { avoidsReuse: true });
+    const coins = [...made.history.coins()].filter(({ output }) => equalBytes(output.scriptPubKey, first));
+    const { tx } = spend(made, { recipients: [pay(BTC / 4)], preset: [coins[0]!], onlyPreset: true });
+    made.blockConnected(chain.connect([tx]), chain.height, NOW);
+    // One address and the change are clean.
+    const most = { recipients: [pay(1.5 * BTC)] };
+    expect(() => spend(made, { ...most, avoidReuse: true })).toThrow('Insufficient funds');
+    expect(spend(made, most).tx.inputs.length).toBeGreaterThanOrEqual(2);
+  });
+});
+
 describe('an input of others', () => {
   const others = fundedWallet([BTC], 'bech32', {}, 2).wallet;
   const [theirs] = [...others.history.coins()];

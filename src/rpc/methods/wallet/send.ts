@@ -82,7 +82,7 @@ export const sendtoaddress = walletMethod({
       name: 'avoid_reuse',
       type: 'boolean',
       defaultHint: 'true',
-      doc: 'Spends no coins of addresses that were spent from before; only in a wallet with that flag.',
+      doc: 'Spends no coins of addresses that were spent from before, and of others all coins or none; only in a wallet with that flag.',
     },
     feeRateParam,
     verboseParam,
@@ -105,7 +105,9 @@ export const sendtoaddress = walletMethod({
       ...note('comment', args.optionalString('comment')),
       ...note('commentTo', args.optionalString('comment_to')),
     };
-    return send(wallet, host, { ...wishes, recipients, avoidReuse }, notes, args.boolean('verbose'));
+    // Who avoids to be known by addresses leaves none behind that was half spent.
+    const avoids = avoidReuse ? { avoidReuse, avoidsPartialSpends: true } : {};
+    return send(wallet, host, { ...wishes, ...avoids, recipients }, notes, args.boolean('verbose'));
   },
 });
 
