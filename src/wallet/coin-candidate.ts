@@ -30,6 +30,8 @@ export interface SelectionParams {
   readonly minViableChange: number;
   /** What is aimed at where there is change, with its fee: drawn anew for each transaction. */
   readonly minChangeTarget: number;
+  /** Fees are so high that inputs should weigh as little as possible. */
+  readonly savesWeight: boolean;
   /** Weight that inputs may have together, and what a change output takes of it. */
   readonly maxInputsWeight: number;
   readonly changeWeight: number;

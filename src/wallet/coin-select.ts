@@ -2,8 +2,8 @@
  * Which coins pay for a transaction (Core: ChooseSelectionResult in src/wallet/spend.cpp).
  *
  * Branch and bound looks for coins that need no change output, the knapsack solver for a sum next to the target or to the
- * change that is aimed at; a single random draw takes coins in random order until they leave a useful change. Of what was
- * found the least wasteful counts.
+ * change that is aimed at, CoinGrinder while fees are high for the lightest coins; a single random draw takes coins in random
+ * order until they leave a useful change. Of what was found the least wasteful counts.
  */
 import type { Random } from '../base/random.ts';
 import {
@@ -15,10 +15,10 @@ import {
   wasteOf,
 } from './coin-candidate.ts';
 import { knapsack, singleRandomDraw } from './coin-draw.ts';
-import { branchAndBound } from './coin-search.ts';
+import { branchAndBound, coinGrinder } from './coin-search.ts';
 
 export interface Selection<C extends Candidate> extends ChosenCoins {
-  readonly algorithm: 'bnb' | 'knapsack' | 'srd';
+  readonly algorithm: 'bnb' | 'knapsack' | 'cg' | 'srd';
   readonly coins: readonly C[];
   readonly waste: number;
 }
@@ -67,6 +67,7 @@ export function selectCoins<C extends Candidate>(
   if (maxWithChange < 0 && found.length === 0) throw new TooHeavyError('change');
   // Coins that cost more than they bring are not left out here: when they belong to a sum that fits, they are cleared away.
   attempt('knapsack', () => knapsack(mixed, target, params, maxWithChange, random));
+  if (params.savesWeight) attempt('cg', () => coinGrinder(positive, target, params, maxWithChange));
   attempt('srd', () => singleRandomDraw(positive, target, params, maxWithChange, random));
   if (found.length === 0 && tooHeavy) throw new TooHeavyError();
   return leastWaste(found);

@@ -53,6 +53,8 @@ const STANDARD_WEIGHT_MIN = 65 * WITNESS_SCALE_FACTOR;
 const TX_OVERHEAD_BYTES = 10;
 /** Virtual bytes that spending a nested P2WPKH output takes: the guess for change that the wallet does not own. */
 const UNKNOWN_CHANGE_SPEND_BYTES = 91;
+/** Fees are high above so many times the rate of the long term (Core: ChooseSelectionResult). */
+const HIGH_FEE_FACTOR = 3;
 /** A tip older than this tells nothing about the next block's height (Core: MAX_ANTI_FEE_SNIPING_TIP_AGE). */
 const ANTI_FEE_SNIPING_TIP_AGE_S = 8 * 60 * 60;
 
@@ -314,6 +316,7 @@ function selectionParams(
     costOfChange: spendFee + changeFee,
     minViableChange: Math.max(spendFee + 1, dustThreshold(output, discardRate)),
     minChangeTarget: drawChangeTarget(payment, changeFee, random),
+    savesWeight: feeRate > HIGH_FEE_FACTOR * wallet.options.consolidateFeeRate,
     maxInputsWeight,
     changeWeight: bytes * WITNESS_SCALE_FACTOR,
   };

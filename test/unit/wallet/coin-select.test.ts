@@ -10,7 +10,7 @@ import {
   wasteOf,
 } from '../../../src/wallet/coin-candidate.ts';
 import { drawChangeTarget, knapsack, singleRandomDraw } from '../../../src/wallet/coin-draw.ts';
-import { branchAndBound } from '../../../src/wallet/coin-search.ts';
+import { branchAndBound, coinGrinder } from '../../../src/wallet/coin-search.ts';
 import { type Selection, selectCoins } from '../../../src/wallet/coin-select.ts';
 
 const PARAMS: SelectionParams = {
@@ -19,6 +19,7 @@ const PARAMS: SelectionParams = {
   costOfChange: 990,
   minViableChange: 681,
   minChangeTarget: 50_310,
+  savesWeight: false,
   maxInputsWeight: 399_000,
   changeWeight: 124,
 };
@@ -113,6 +114,43 @@ describe('single random draw', () => {
     const chosen = singleRandomDraw(pool, 140_000, PARAMS, 3 * 272, random)!;
     expect(chosen.filter(({ value }) => value === 100_000)).toHaveLength(2);
     expect(() => singleRandomDraw(pool, 205_000, PARAMS, 3 * 272, random)).toThrow(TooHeavyError);
+  });
+});
+
+const weightOf = (coins: readonly Candidate[]) => coins.reduce((total, { weight }) => total + weight, 0);
+
+describe('CoinGrinder', () => {
+  const params = { subtractsFee: false, minChangeTarget: 50 };
+
+  test.each(['many', 'few'] as const)('finds the least weight there is, with %s equal coins', equal => {
+    for (let seed = 0; seed < 250; seed += 1) {
+      const random = new SeededRandom(seed);
+      const of = (bound: number) => randomBelow(random, equal === 'many' ? Math.min(bound, 4) : bound);
+      const pool = Array.from({ length: 1 + randomBelow(random, 10) }, () =>
+        coin(100 + of(900), 10, 10, 100 + 100 * of(5)),
+      );
+      const target = 1 + randomBelow(random, Math.ceil(sumOf(pool) * 0.8));
+      const maxWeight = seed % 3 === 0 ? randomBelow(random, 2000) : 400_000;
+      const reaching = [...subsets(pool)].filter(set => sumOf(set) >= target + 50);
+      const light = reaching.filter(set => weightOf(set) <= maxWeight);
+      const find = () => coinGrinder(pool, target, params, maxWeight);
+      if (light.length === 0 && reaching.length > 0) {
+        expect(find, `seed ${seed}`).toThrow(TooHeavyError);
+        continue;
+      }
+      const least = Math.min(...light.map(weightOf));
+      const amount = Math.min(...light.filter(set => weightOf(set) === least).map(set => sumOf(set)));
+      const found = find();
+      expect(found && weightOf(found), `seed ${seed}`).toBe(light.length === 0 ? undefined : least);
+      if (found) expect(sumOf(found), `seed ${seed}`).toBe(amount);
+    }
+  });
+
+  test('takes equal coins without trying all of them', () => {
+    const pool = Array.from({ length: 300 }, (_, i) => coin(i % 2 === 0 ? 1_000 : 999, 0, 0, 272));
+    const found = coinGrinder(pool, 100_000, { ...params, minChangeTarget: 1_000 }, 400_000)!;
+    expect(found).toHaveLength(101);
+    expect(sumOf(found)).toBe(101_000);
   });
 });
 
@@ -238,6 +276,21 @@ describe('a selection', () => {
       const selection = select(pool, 60_000, PARAMS, new SeededRandom(seed))!;
       expect(selection.coins.map(({ value }) => value)).toContain(200_000);
       expect(changeOf(selection, 60_000, PARAMS)).toBeGreaterThanOrEqual(50_000);
+    }
+  });
+
+  test('weighs little while fees are high', () => {
+    // So many small coins that the knapsack and the draw hardly find the two that suffice.
+    const fee = 68 * 50;
+    const pool = [
+      ...Array.from({ length: 60 }, (_, i) => coin(20_000 + i, fee, 680)),
+      ...[300_000, 250_000].map(value => coin(value, fee, 680)),
+    ];
+    for (let seed = 0; seed < 20; seed += 1) {
+      const params = { ...PARAMS, savesWeight: true };
+      const selection = select(pool, 450_000, params, new SeededRandom(seed))!;
+      expect(selection.coins, `seed ${seed}`).toHaveLength(2);
+      expect(selection.algorithm).toBe('cg');
     }
   });
 

@@ -156,6 +156,20 @@ describe('a spend', () => {
     }
   });
 
+  test.each([
+    [30_000, false],
+    [30_001, true],
+  ])('at %i, with a long-term rate of 10000, looks for few inputs: %s', (feeRate, few) => {
+    const values = [...new Array<number>(40).fill(20_000), 300_000, 250_000];
+    const { wallet } = fundedWallet(values, 'bech32', { maxApsFee: -1 });
+    const counts = Array.from({ length: 8 }, (_, seed) => {
+      // Of payments that are so small no more change is aimed at than the two large coins leave.
+      const request = { recipients: new Array<Recipient>(18).fill(pay(22_500)), feeRate };
+      return createSpend(wallet, request, spendContext(seed)).tx.inputs.length;
+    });
+    expect(counts.every(count => count === 2)).toBe(few);
+  });
+
   test('leaves locked coins alone', () => {
     const { wallet } = fundedWallet([BTC, 2 * BTC]);
     const [first] = [...wallet.history.coins()];
