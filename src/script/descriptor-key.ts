@@ -65,6 +65,12 @@ export class DescriptorKey {
     return source.kind === 'extended' && source.range !== 'none';
   }
 
+  /** Whether each of its public keys takes the secret. */
+  get isHardenedRange(): boolean {
+    const { source } = this.parts;
+    return source.kind === 'extended' && source.range === 'hardened';
+  }
+
   /** Bytes of its public keys, as scripts outside taproot have them. */
   get keyBytes(): number {
     const { source } = this.parts;

@@ -90,6 +90,16 @@ export class Descriptor {
     return this.#keys.some(key => key.isRange);
   }
 
+  /** Whether at least one key takes its secret for each index: those are not to be had from the normalized text. */
+  get hasHardenedRange(): boolean {
+    return this.#keys.some(key => key.isHardenedRange);
+  }
+
+  /** Of sh(): the function in it. */
+  get innerKind(): ScriptNode['kind'] | undefined {
+    return this.#node.kind === 'sh' ? this.#node.inner.kind : undefined;
+  }
+
   /** Whether the keys suffice to sign: false of addr() and raw(). */
   get isSolvable(): boolean {
     return this.#node.kind !== 'addr' && this.#node.kind !== 'raw';
@@ -107,18 +117,26 @@ export class Descriptor {
 
   /**
    * Scripts and public keys at `index` (0 … 2^31 − 1; without a range any). Undefined when a hardened step needs a
-   * private key that the text did not hold.
+   * private key that the text did not hold, unless `hardenedKeys` of that index are given.
    */
-  expand(index: number): Expansion | undefined {
+  expand(index: number, hardenedKeys: readonly Uint8Array[] = []): Expansion | undefined {
     const publicKeys: Uint8Array[] = [];
+    const known = hardenedKeys.values();
     for (const key of this.#keys) {
-      const publicKey = key.publicKeyAt(index);
+      const given = key.isHardenedRange ? known.next().value : undefined;
+      const publicKey = given ?? key.publicKeyAt(index);
       if (publicKey === undefined) return undefined;
       publicKeys.push(publicKey);
     }
     const keys = this.#keys.map((key, i) => ({ publicKey: publicKeys[i]!, origin: key.originAt(index) }));
     const supply = publicKeys.values();
     return { ...expandNode(this.#node, () => supply.next().value!), keys };
+  }
+
+  /** The public keys at `index` that take their secrets; undefined when the text did not hold them. */
+  hardenedKeys(index: number): readonly Uint8Array[] | undefined {
+    const keys = this.#keys.filter(key => key.isHardenedRange).map(key => key.publicKeyAt(index));
+    return keys.every(key => key !== undefined) ? keys : undefined;
   }
 
   /** The secret keys of `expand(index).keys`, in the same order; undefined where the text did not hold it. */

@@ -1,13 +1,12 @@
 /**
  * One descriptor of a wallet with its range of indices: which scripts it owns, which index the next address gets, and
  * how to sign (Core: DescriptorScriptPubKeyMan). Scripts are derived from the normalized public text, so that a locked
- * wallet derives them too.
+ * wallet derives them too; public keys that take a secret for each index are derived ahead and kept.
  */
 import { assert } from '../base/assert.ts';
 import { textToBytes } from '../base/bytes.ts';
 import type { KeyPrefixes } from '../script/address.ts';
 import { type Descriptor, type Expansion, parseDescriptor } from '../script/descriptor.ts';
-import { witnessProgram } from '../script/templates.ts';
 import type { DescriptorRecord, Secret } from './records.ts';
 import type { Vault } from './vault.ts';
 
@@ -30,12 +29,14 @@ export class DescriptorKeeper {
   readonly #prefixes: KeyPrefixes;
   /** With private keys; only while the wallet is unlocked. */
   #signer: Descriptor | undefined;
+  /** By index; empty where the text suffices. */
+  readonly #hardenedKeys = new Map<number, readonly Uint8Array[]>();
 
   constructor(id: number, record: DescriptorRecord, prefixes: KeyPrefixes) {
     this.id = id;
     this.text = record.text;
     this.descriptor = parseOne(record.text, prefixes);
-    this.outputType = outputTypeOf(this.descriptor, record.rangeStart);
+    this.outputType = outputTypeOf(this.descriptor);
     this.use = record.use;
     this.timestamp = record.timestamp;
     this.rangeStart = record.rangeStart;
@@ -65,9 +66,35 @@ export class DescriptorKeeper {
 
   /** Keys, redeem script and the rest at `index`. */
   expand(index: number): Expansion {
-    const expansion = this.descriptor.expand(index);
-    assert(expansion !== undefined, 'a normalized descriptor derives without secrets');
+    const expansion = this.descriptor.expand(index, this.#hardenedKeys.get(index));
+    assert(expansion !== undefined, 'what takes secrets was derived ahead');
     return expansion;
+  }
+
+  /** As they were stored. */
+  loadHardenedKeys(index: number, keys: readonly Uint8Array[]): void {
+    this.#hardenedKeys.set(index, keys);
+  }
+
+  /**
+   * Derives ahead what takes secrets at these indices (the end excluded): those that are new. Undefined when that is not
+   * possible because the wallet is locked.
+   */
+  deriveHardened(
+    start: number,
+    end: number,
+    vault: Vault,
+  ): readonly { readonly index: number; readonly keys: readonly Uint8Array[] }[] | undefined {
+    const added: { readonly index: number; readonly keys: readonly Uint8Array[] }[] = [];
+    if (!this.descriptor.hasHardenedRange) return added;
+    for (let index = start; index < end; index += 1) {
+      if (this.#hardenedKeys.has(index)) continue;
+      const keys = this.#signerOf(vault)?.hardenedKeys(index);
+      if (keys === undefined) return undefined;
+      added.push({ index, keys });
+    }
+    for (const { index, keys } of added) this.#hardenedKeys.set(index, keys);
+    return added;
   }
 
   /** Of the keys of `expand(index)`; undefined where it has none, or while the wallet is locked. */
@@ -105,7 +132,7 @@ export class DescriptorKeeper {
 }
 
 /** The type of address that the descriptor makes; undefined for scripts without one and for combo(). */
-export function outputTypeOf(descriptor: Descriptor, index: number): OutputType | undefined {
+export function outputTypeOf(descriptor: Descriptor): OutputType | undefined {
   switch (descriptor.kind) {
     case 'pkh':
       return 'legacy';
@@ -115,12 +142,8 @@ export function outputTypeOf(descriptor: Descriptor, index: number): OutputType 
     case 'tr':
     case 'rawtr':
       return 'bech32m';
-    case 'sh': {
-      const redeemScript = descriptor.expand(index)?.redeemScript;
-      return redeemScript !== undefined && witnessProgram(redeemScript) !== undefined
-        ? 'p2sh-segwit'
-        : 'legacy';
-    }
+    case 'sh':
+      return descriptor.innerKind === 'wpkh' || descriptor.innerKind === 'wsh' ? 'p2sh-segwit' : 'legacy';
     case 'pk':
     case 'combo':
     case 'multi':

@@ -15,9 +15,12 @@ import { mnemonicOf, seedOf } from '../crypto/bip39.ts';
 import type { KeyPrefixes } from '../script/address.ts';
 import { type Descriptor, type Expansion, parseDescriptor } from '../script/descriptor.ts';
 import { KeyStore } from '../script/signing-provider.ts';
+import { DecodeError } from '../wire/codec.ts';
 import { DescriptorKeeper, OUTPUT_TYPES, type OutputType } from './descriptor-keeper.ts';
 import {
   type DescriptorRecord,
+  derivedKey,
+  derivedKeysRecord,
   descriptorRecord,
   numberedKey,
   type RecordLog,
@@ -102,7 +105,19 @@ export class KeyRing {
   loadDescriptor(id: number, record: DescriptorRecord): void {
     const keeper = new DescriptorKeeper(id, record, this.#options.prefixes);
     this.#keepers.push(keeper);
-    this.#derive(keeper);
+  }
+
+  loadDerivedKeys(descriptor: number, index: number, keys: readonly Uint8Array[]): void {
+    const keeper = this.#keepers.find(({ id }) => id === descriptor);
+    if (keeper === undefined) throw new DecodeError('Derived keys of an unknown descriptor');
+    keeper.loadHardenedKeys(index, keys);
+  }
+
+  /** All that was stored is there. */
+  finishLoading(): void {
+    for (const keeper of this.#keepers) this.#derive(keeper);
+    // The key pool may be larger than when it was stored, or the last of it was handed out (Core: LoadWallet).
+    for (const keeper of this.activeKeepers()) this.topUp(keeper);
   }
 
   get keepers(): readonly DescriptorKeeper[] {
@@ -156,7 +171,7 @@ export class KeyRing {
   addDescriptor(imported: ImportedDescriptor): DescriptorKeeper {
     const { descriptor, timestamp, rangeStart, rangeEnd, nextIndex } = imported;
     const text = descriptor.toNormalizedString();
-    if (text === undefined || descriptor.expand(rangeStart) === undefined || isHardenedRange(text)) {
+    if (text === undefined || descriptor.expand(rangeStart) === undefined) {
       throw new KeyRingError(
         'Cannot expand descriptor. Probably because of hardened derivations without private keys provided',
       );
@@ -220,6 +235,9 @@ export class KeyRing {
     const keeper = this.active(type, use);
     if (keeper === undefined) throw new KeyRingError(`Error: No ${type} addresses available.`);
     this.topUp(keeper);
+    if (keeper.nextIndex >= keeper.rangeEnd) {
+      throw new KeyRingError('Error: Keypool ran out, please call keypoolrefill first');
+    }
     const script = keeper.expand(keeper.nextIndex).scripts[0]!;
     const keep = () => {
       keeper.nextIndex += 1;
@@ -228,10 +246,20 @@ export class KeyRing {
     return { script, keep };
   }
 
-  /** Derives ahead so that `size` addresses (default: the key pool's size) follow the next one. */
+  /**
+   * Derives ahead so that `size` addresses (default: the key pool's size) follow the next one. Where that takes secrets, not
+   * while the wallet is locked.
+   */
   topUp(keeper: DescriptorKeeper, size: number = this.#options.keyPoolSize): void {
-    keeper.rangeEnd = keeper.isRange ? Math.max(keeper.nextIndex + Math.max(1, size), keeper.rangeEnd) : 1;
+    const { vault, log } = this.#deps;
     if (!keeper.isRange) keeper.rangeStart = 0;
+    const end = keeper.isRange ? Math.max(keeper.nextIndex + Math.max(1, size), keeper.rangeEnd) : 1;
+    const derived = keeper.deriveHardened(keeper.rangeStart, end, vault);
+    if (derived === undefined) return;
+    for (const { index, keys } of derived) {
+      log.put(derivedKey(keeper.id, index), derivedKeysRecord, [...keys]);
+    }
+    keeper.rangeEnd = end;
     this.#derive(keeper);
     this.#save(keeper);
   }
@@ -336,9 +364,4 @@ export class KeyRing {
   #save(keeper: DescriptorKeeper): void {
     this.#deps.log.put(numberedKey('descriptor', keeper.id), descriptorRecord, keeper.record);
   }
-}
-
-/** Such a range cannot be derived while the wallet is locked. */
-function isHardenedRange(normalizedText: string): boolean {
-  return /\/\*['h]/.test(normalizedText);
 }

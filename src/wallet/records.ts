@@ -104,6 +104,9 @@ export const descriptorRecord = struct({
 });
 export type DescriptorRecord = Infer<typeof descriptorRecord>;
 
+/** Public keys of one index of a descriptor that are derived with its secrets: a locked wallet reads them here. */
+export const derivedKeysRecord = array(bytes);
+
 export const txRecord = struct({
   raw: bytes,
   state: oneOf('confirmed', 'conflicted', 'inactive', 'abandoned'),
@@ -133,6 +136,7 @@ const KIND = {
   tx: 6,
   address: 7,
   lock: 8,
+  derivedKeys: 9,
 } as const;
 export type RecordKind = keyof typeof KIND;
 const KIND_NAMES = new Map(Object.entries(KIND).map(([name, byte]) => [byte, name as RecordKind]));
@@ -144,6 +148,16 @@ export function singleKey(kind: RecordKind): Uint8Array {
 
 export function numberedKey(kind: RecordKind, id: number): Uint8Array {
   return concatBytes(singleKey(kind), encode(u32, id));
+}
+
+/** Of what a descriptor derives at an index. */
+export function derivedKey(descriptor: number, index: number): Uint8Array {
+  return concatBytes(numberedKey('derivedKeys', descriptor), encode(u32, index));
+}
+
+/** Descriptor and index of a `derivedKey`. */
+export function readDerivedKey(id: string): { readonly descriptor: number; readonly index: number } {
+  return decodeAll(struct({ descriptor: u32, index: u32 }), binaryToBytes(id));
 }
 
 /** `id`: a txid, an outpoint's key, a script as latin1 characters. */

@@ -24,11 +24,13 @@ import {
   type AddressRecord,
   addressRecord,
   binaryKey,
+  derivedKeysRecord,
   descriptorRecord,
   idNumber,
   masterKeyRecord,
   positionRecord,
   RecordLog,
+  readDerivedKey,
   readKey,
   seedRecord,
   singleKey,
@@ -137,6 +139,7 @@ export class Wallet {
   /** Reads what was stored. Throws DecodeError. */
   load(entries: Iterable<Entry>): void {
     const txs: WalletTx[] = [];
+    const derivedKeys: [id: string, keys: readonly Uint8Array[]][] = [];
     const read = <T>(codec: Codec<T>, bytes: Uint8Array): T => decodeAll(codec, bytes);
     let found = false;
     for (const [key, value] of entries) {
@@ -160,6 +163,9 @@ export class Wallet {
         case 'descriptor':
           this.keys.loadDescriptor(idNumber(id), read(descriptorRecord, value));
           break;
+        case 'derivedKeys':
+          derivedKeys.push([id, read(derivedKeysRecord, value)]);
+          break;
         case 'tx':
           txs.push(fromRecord(read(txRecord, value)));
           break;
@@ -172,8 +178,11 @@ export class Wallet {
       }
     }
     if (!found) throw new DecodeError('Wallet without its first record');
-    // The key pool may be larger than when it was stored, or the last of it was handed out (Core: LoadWallet).
-    for (const keeper of this.keys.activeKeepers()) this.keys.topUp(keeper);
+    for (const [id, keys] of derivedKeys) {
+      const { descriptor, index } = readDerivedKey(id);
+      this.keys.loadDerivedKeys(descriptor, index, keys);
+    }
+    this.keys.finishLoading();
     txs.sort((a, b) => a.order - b.order);
     for (const wtx of txs) this.history.load(wtx);
     this.history.refreshCoins();

@@ -1,9 +1,10 @@
 /** A chain without rules, to tell wallets about: blocks of given transactions on any branch, and a mempool of a set. */
-import { type BlockHash, type Hash256, type Txid, ZERO_HASH } from '../../src/base/bytes.ts';
+import { type BlockHash, bytesToHex, type Hash256, type Txid, ZERO_HASH } from '../../src/base/bytes.ts';
 import type { Milliseconds } from '../../src/base/clock.ts';
 import { SeededRandom } from '../../src/base/random.ts';
 import { loadVerifierSync } from '../../src/crypto/verifier.ts';
 import { DEFAULT_MEMPOOL_OPTIONS } from '../../src/mempool/options.ts';
+import type { BatchOp, Entry } from '../../src/store/store.ts';
 import type { FeeSource } from '../../src/wallet/fees.ts';
 import { DEFAULT_WALLET_OPTIONS, type WalletOptions } from '../../src/wallet/options.ts';
 import type { SpendContext } from '../../src/wallet/spend-request.ts';
@@ -158,4 +159,15 @@ export function spendContext(seed = 1, now: Milliseconds = GENESIS_TIME): SpendC
     isInitialBlockDownload: false,
     tipTime: now,
   };
+}
+
+/** Applies batches as a store does. */
+export function entriesOf(batches: readonly (readonly BatchOp[])[]): Entry[] {
+  const table = new Map<string, Entry>();
+  for (const op of batches.flat()) {
+    const key = bytesToHex(op.key);
+    if (op.type === 'put') table.set(key, [op.key, op.value]);
+    else table.delete(key);
+  }
+  return [...table.values()];
 }

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { bytesToHex } from '../../../src/base/bytes.ts';
 import { SeededRandom } from '../../../src/base/random.ts';
-import type { BatchOp, Entry } from '../../../src/store/store.ts';
+import type { Entry } from '../../../src/store/store.ts';
 import { createSpend } from '../../../src/wallet/spend.ts';
 import { Wallet } from '../../../src/wallet/wallet.ts';
 import {
   CHEAP_SCRYPT,
+  entriesOf,
   GENESIS_TIME,
   newWallet,
   plainTx,
@@ -17,17 +17,6 @@ import {
 
 const NOW = GENESIS_TIME;
 const PASSPHRASE = 'correct horse battery staple';
-
-/** Applies batches as a store does. */
-function entriesOf(batches: readonly (readonly BatchOp[])[]): Entry[] {
-  const table = new Map<string, Entry>();
-  for (const op of batches.flat()) {
-    const key = bytesToHex(op.key);
-    if (op.type === 'put') table.set(key, [op.key, op.value]);
-    else table.delete(key);
-  }
-  return [...table.values()];
-}
 
 function reload(chain: TestChain, entries: readonly Entry[]): Wallet {
   const deps = { headers: chain.headers, random: new SeededRandom(7), scryptCost: CHEAP_SCRYPT };

@@ -11,6 +11,7 @@ import { Wallet } from '../../../src/wallet/wallet.ts';
 import { MAIN_PREFIXES, REGTEST_PREFIXES } from '../../support/prefixes.ts';
 import {
   CHEAP_SCRYPT,
+  entriesOf,
   newWallet,
   plainTx,
   strangeOutPoint,
@@ -130,11 +131,53 @@ describe('an imported descriptor', () => {
     expect(wallet.isBlank).toBe(false);
   });
 
-  test('of a range that only private keys derive is refused', () => {
-    const wallet = newWallet(new TestChain());
-    expect(() => wallet.importDescriptor(imported(`wpkh(${KEY}/0/*h)`, 0, 5))).toThrow(
-      /^Cannot expand descriptor/,
-    );
+  describe('of a range that takes the private key for each index', () => {
+    const forms = [
+      ['legacy', 'pkh(', ')'],
+      ['p2sh-segwit', 'sh(wpkh(', '))'],
+      ['bech32', 'wpkh(', ')'],
+      ['bech32', `wsh(multi(1,${KEY}/7/*,`, '))'],
+      ['bech32m', 'tr(', ')'],
+    ] as const;
+    test.each(forms)('%s %s…%s is known while locked', (type, before, after) => {
+      const chain = new TestChain();
+      const deps = { headers: chain.headers, random: new SeededRandom(1), scryptCost: CHEAP_SCRYPT };
+      const wallet = newWallet(chain);
+      wallet.encrypt('secret', 0);
+      const theirs = imported(`${before}${KEY}/0h/*h${after}`, 0, 3);
+      wallet.unlock('secret', 1);
+      wallet.keys.activate(wallet.importDescriptor(theirs), 'receive');
+      const script = (index: number) => theirs.descriptor.expand(index)!.scripts[0]!;
+      // Five are kept ahead.
+      expect([4, 5].map(index => wallet.keys.isMine(script(index)))).toEqual([true, false]);
+      wallet.lock();
+      expect(wallet.newAddress(type, '')).toEqual(script(0));
+      const again = new Wallet('again', deps, walletOptions());
+      again.load(entriesOf([wallet.takeBatch()]));
+      expect(again.isLocked).toBe(true);
+      for (let index = 1; index < 5; index += 1) {
+        expect(again.newAddress(type, ''), `${index}`).toEqual(script(index));
+      }
+      expect(() => again.newAddress(type, '')).toThrow(
+        'Error: Keypool ran out, please call keypoolrefill first',
+      );
+      again.unlock('secret', 1);
+      expect(again.newAddress(type, '')).toEqual(script(5));
+      const [owner] = again.keys.owners(script(5));
+      expect(owner!.keeper.secretKeys(5, again.vault).at(-1)).toEqual(theirs.descriptor.secretKeys(5).at(-1));
+      again.topUp(20);
+      again.lock();
+      expect(again.keys.isMine(script(25))).toBe(true);
+    });
+
+    test('is refused without it', () => {
+      const { descriptor, ...range } = imported(`wpkh(${KEY}/0/*h)`, 0, 5);
+      const [bare] = parseDescriptor(descriptor.toString(), { prefixes, requireChecksum: true });
+      const wallet = newWallet(new TestChain());
+      expect(() => wallet.importDescriptor({ descriptor: bare!, ...range })).toThrow(
+        /^Cannot expand descriptor/,
+      );
+    });
   });
 
   test('finds coins of transactions that are there already', () => {

@@ -279,7 +279,7 @@ function importDescriptors(
       for (const script of keeper.expand(0).scripts) wallet.setAddress(script, label, 'receive');
     }
     if (!isActive) wallet.keys.deactivate(keeper);
-    else if (outputTypeOf(descriptor, range.rangeStart) === undefined) {
+    else if (outputTypeOf(descriptor) === undefined) {
       warnings.push('Unknown output type, cannot set descriptor to active.');
     } else wallet.keys.activate(keeper, use);
   }
