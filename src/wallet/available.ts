@@ -8,7 +8,7 @@ import { WITNESS_SCALE_FACTOR } from '../wire/transaction.ts';
 import { isTrusted } from './balance.ts';
 import type { Candidate } from './coin-candidate.ts';
 import type { OutputType } from './descriptor-keeper.ts';
-import { signedInputWeight } from './input-size.ts';
+import { ownInput, signedInputWeight } from './input-size.ts';
 import type { OwnCoin } from './tx-history.ts';
 import type { Wallet } from './wallet.ts';
 import type { WalletTx } from './wallet-tx.ts';
@@ -93,10 +93,8 @@ function describeCoin(
   const { history } = wallet;
   const { wtx, output } = coin;
   const { txid } = wtx.tx;
-  const data = wallet.keys.spendData(output.scriptPubKey);
-  const bytes = Math.ceil(
-    (signedInputWeight({ output, data }, { txHasWitness: true }) ?? 0) / WITNESS_SCALE_FACTOR,
-  );
+  const input = ownInput(wallet, output);
+  const bytes = Math.ceil((signedInputWeight(input, { txHasWitness: true }) ?? 0) / WITNESS_SCALE_FACTOR);
   const bumpFee = mempool.combinedBumpFee([txid], feeRate);
   return {
     coin,
@@ -108,7 +106,7 @@ function describeCoin(
     depth: history.depthOf(wtx),
     isSafe,
     isFromMe: history.isFromMe(wtx.tx),
-    outputType: coinType(output.scriptPubKey, data?.redeemScript),
+    outputType: coinType(output.scriptPubKey, input.data?.redeemScript),
     ancestors: mempool.has(txid) ? mempool.ancestorsOf(txid).length + 1 : 0,
     clusterCount: mempool.clusterCountOf(txid),
   };

@@ -30,6 +30,18 @@ export interface SizedInput {
   readonly signer?: keyof typeof ECDSA_ITEM_BYTES;
 }
 
+/** What a wallet must tell of itself. */
+interface Owner {
+  readonly keys: { spendData(script: Uint8Array): SolvingData | undefined };
+  readonly disablesPrivateKeys: boolean;
+}
+
+/** An output of the wallet. Without private keys others sign for it, who may take any r (Core: CanGrindR). */
+export function ownInput({ keys, disablesPrivateKeys }: Owner, output: TxOutput): SizedInput {
+  const signer = disablesPrivateKeys ? 'others' : 'ours';
+  return { output, data: keys.spendData(output.scriptPubKey), signer };
+}
+
 /** What `provider` knows of an output of somebody else; undefined when that does not suffice (Core: InferDescriptor, IsSolvable). */
 export function solvingDataOf(
   script: Uint8Array,

@@ -18,7 +18,7 @@ import {
 import { availableCoins } from './available.ts';
 import { valueOut } from './balance.ts';
 import { type FeeWishes, minimumFeeRate, NO_ESTIMATE, whyTooLow } from './fees.ts';
-import { signedTxWeight } from './input-size.ts';
+import { ownInput, signedTxWeight } from './input-size.ts';
 import { lockTimeFor, SEQUENCE_NONFINAL, SEQUENCE_RBF } from './spend.ts';
 import type { SpendContext } from './spend-request.ts';
 import type { OwnCoin } from './tx-history.ts';
@@ -76,7 +76,7 @@ export function createSendAll(wallet: Wallet, request: SendAllRequest, context: 
   }));
 
   const weight = signedTxWeight(
-    chosen.map(({ output }) => ({ output, data: wallet.keys.spendData(output.scriptPubKey) })),
+    chosen.map(({ output }) => ownInput(wallet, output)),
     outputs,
   );
   if (weight === undefined) {

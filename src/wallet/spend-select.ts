@@ -14,7 +14,7 @@ import {
 } from './coin-candidate.ts';
 import { type CoinPools, leastWaste, type Selection, selectCoins } from './coin-select.ts';
 import { formatMoney } from './fees.ts';
-import { type SizedInput, signedInputWeight, solvingDataOf } from './input-size.ts';
+import { ownInput, type SizedInput, signedInputWeight, solvingDataOf } from './input-size.ts';
 import { type Eligibility, OutputGroups } from './output-groups.ts';
 import {
   type PresetInput,
@@ -48,7 +48,7 @@ export function sizedInput(
   { wtx, output, weight }: PresetInput,
   solving: SigningProvider | undefined,
 ): SizedInput {
-  if (wtx !== undefined) return { output, weight, data: wallet.keys.spendData(output.scriptPubKey) };
+  if (wtx !== undefined) return { ...ownInput(wallet, output), weight };
   const data = solving && solvingDataOf(output.scriptPubKey, solving);
   return { output, weight, data, signer: 'others' };
 }

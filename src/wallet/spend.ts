@@ -31,7 +31,7 @@ import {
   NO_ESTIMATE,
   whyTooLow,
 } from './fees.ts';
-import { outputBytes, signedInputWeight, signedTxWeight } from './input-size.ts';
+import { outputBytes, ownInput, signedInputWeight, signedTxWeight } from './input-size.ts';
 import { KeyRingError } from './key-ring.ts';
 import {
   type PresetInput,
@@ -291,8 +291,7 @@ function selectionParams(
 ): SelectionParams {
   const output: TxOutput = { value: 0, scriptPubKey: changeScript ?? new Uint8Array(0) };
   const bytes = outputBytes(output);
-  const data = wallet.keys.spendData(output.scriptPubKey);
-  const spendWeight = signedInputWeight({ output, data }, { txHasWitness: true });
+  const spendWeight = signedInputWeight(ownInput(wallet, output), { txHasWitness: true });
   const spendBytes =
     spendWeight === undefined ? UNKNOWN_CHANGE_SPEND_BYTES : Math.ceil(spendWeight / WITNESS_SCALE_FACTOR);
   const discardRate = discardFeeRate(wallet.options, fees);

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { equalBytes, type Txid } from '../../../src/base/bytes.ts';
+import { SeededRandom } from '../../../src/base/random.ts';
 import { keyOf } from '../../../src/chain/coin.ts';
+import { parseDescriptor } from '../../../src/script/descriptor.ts';
 import { SIGHASH_ALL } from '../../../src/script/encoding.ts';
 import { STANDARD_SCRIPT_FLAGS } from '../../../src/script/flags.ts';
 import { signTransaction } from '../../../src/script/sign-transaction.ts';
@@ -13,9 +15,11 @@ import type { WalletOptions } from '../../../src/wallet/options.ts';
 import { seenWeightMax } from '../../../src/wallet/seen-weight.ts';
 import { createSpend, fundTransaction, type SpendPlan } from '../../../src/wallet/spend.ts';
 import type { Recipient, SpendRequest } from '../../../src/wallet/spend-request.ts';
-import type { Wallet } from '../../../src/wallet/wallet.ts';
+import { Wallet } from '../../../src/wallet/wallet.ts';
 import { createTransaction, type TxOutput } from '../../../src/wire/transaction.ts';
+import { REGTEST_PREFIXES } from '../../support/prefixes.ts';
 import {
+  CHEAP_SCRYPT,
   GENESIS_TIME,
   newWallet,
   plainTx,
@@ -23,6 +27,7 @@ import {
   strangeOutPoint,
   TEST_FEES,
   TestChain,
+  walletOptions,
 } from '../../support/wallet-chain.ts';
 
 const BTC = 100_000_000;
@@ -231,6 +236,23 @@ describe('coins of one address', () => {
     expect(() => spend(made, { ...most, avoidReuse: true })).toThrow('Insufficient funds');
     expect(spend(made, most).tx.inputs.length).toBeGreaterThanOrEqual(2);
   });
+});
+
+test('a wallet without private keys leaves room for signatures of others', () => {
+  const { wallet, chain } = fundedWallet([BTC], 'legacy');
+  const deps = { headers: chain.headers, random: new SeededRandom(1), scryptCost: CHEAP_SCRYPT };
+  const watching = new Wallet('watching', deps, walletOptions({ fallbackFeeRate: 20_000 }));
+  const flags = { disablesPrivateKeys: true, isBlank: true, avoidsReuse: false };
+  watching.initialize({ ...flags, position: { height: 0, hash: chain.blocks[0]!.header.hash }, now: NOW });
+  const { text } = wallet.keys.active('legacy', 'receive')!;
+  const [descriptor] = parseDescriptor(text, { prefixes: REGTEST_PREFIXES, requireChecksum: true });
+  const range = { rangeStart: 0, rangeEnd: 5, nextIndex: 0 };
+  watching.importDescriptor({ descriptor: descriptor!, timestamp: 0, ...range });
+  for (const [height, block] of chain.blocks.entries()) watching.blockConnected(block, height, NOW);
+  const request = { recipients: [pay(BTC / 4)], changeScript: OTHERS, feeRate: 10_000 };
+  const [own, theirs] = [wallet, watching].map(each => fundTransaction(each, request, spendContext()).fee);
+  // One byte more, at ten satoshi.
+  expect(theirs! - own!).toBe(10);
 });
 
 describe('an input of others', () => {
