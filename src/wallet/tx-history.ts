@@ -10,6 +10,7 @@ import { assert } from '../base/assert.ts';
 import { type BlockHash, bytesToBinary, type Txid } from '../base/bytes.ts';
 import type { UnixSeconds } from '../base/clock.ts';
 import { keyOf, type OutPointKey, outPointKey } from '../chain/coin.ts';
+import { TRUC_VERSION } from '../mempool/topology.ts';
 import type { Block } from '../wire/block.ts';
 import type { OutPoint, Transaction, TxOutput } from '../wire/transaction.ts';
 import { binaryKey, type RecordLog, txRecord } from './records.ts';
@@ -226,7 +227,7 @@ export class TxHistory {
   transactionAdded(tx: Transaction, now: UnixSeconds): void {
     this.see(tx, { state: { kind: 'inMempool' }, now });
     const { txid } = tx;
-    this.#forRivals(tx, wtx => {
+    this.#forRivals(tx, isUnconfirmed, wtx => {
       if (wtx.mempoolConflicts.has(txid)) return false;
       wtx.mempoolConflicts.add(txid);
       return true;
@@ -236,7 +237,11 @@ export class TxHistory {
   transactionRemoved(tx: Transaction): void {
     const wtx = this.#txs.get(tx.txid);
     if (wtx?.state.kind === 'inMempool') this.#setState(wtx, { kind: 'inactive', abandoned: false });
-    this.#forRivals(tx, rival => rival.mempoolConflicts.delete(tx.txid));
+    this.#forRivals(
+      tx,
+      () => true,
+      rival => rival.mempoolConflicts.delete(tx.txid),
+    );
   }
 
   /** States of blocks that are in the active chain no more (after a start) are forgotten. */
@@ -318,11 +323,25 @@ export class TxHistory {
     }
   }
 
-  /** Every other spender of an input of `tx`, and on to its descendants where `update` changed something. */
-  #forRivals(tx: Transaction, update: (wtx: WalletTx) => boolean): void {
+  /**
+   * Every transaction that cannot be in the mempool with `tx`, and on to its descendants where `update` changed something:
+   * other spenders of its inputs, and in version 3, where a parent has one child only (BIP431), other children of these
+   * parents.
+   */
+  #forRivals(
+    tx: Transaction,
+    hasOneChild: (parent: WalletTx) => boolean,
+    update: (wtx: WalletTx) => boolean,
+  ): void {
     if (tx.isCoinbase) return;
-    for (const { prevout } of tx.inputs) {
-      for (const txid of this.spendersOf(keyOf(prevout))) {
+    const contested = new Set(tx.prevoutKeys);
+    for (const { prevout } of tx.version === TRUC_VERSION ? tx.inputs : []) {
+      const parent = this.#txs.get(prevout.txid);
+      if (parent === undefined || !hasOneChild(parent)) continue;
+      for (let i = 0; i < parent.tx.outputs.length; i += 1) contested.add(outPointKey(prevout.txid, i));
+    }
+    for (const key of contested) {
+      for (const txid of this.spendersOf(key)) {
         if (txid !== tx.txid) this.#updateDescendants(txid, update);
       }
     }
@@ -382,6 +401,10 @@ export class TxHistory {
     }
     return Math.max(latestEntry, Math.min(blockTime, latestNow));
   }
+}
+
+function isUnconfirmed({ state }: WalletTx): boolean {
+  return state.kind === 'inMempool' || (state.kind === 'inactive' && !state.abandoned);
 }
 
 function isLive(wtx: WalletTx): boolean {

@@ -1,5 +1,5 @@
 /** Random histories against a naive oracle that looks at the whole chain and mempool each time. */
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { bytesToBinary, type Txid } from '../../../src/base/bytes.ts';
 import { randomBelow, SeededRandom } from '../../../src/base/random.ts';
 import { keyOf, type OutPointKey, outPointKey } from '../../../src/chain/coin.ts';
@@ -7,7 +7,12 @@ import { MemoryStore } from '../../../src/store/memory.ts';
 import type { Entry } from '../../../src/store/store.ts';
 import { balanceOf } from '../../../src/wallet/balance.ts';
 import { Wallet } from '../../../src/wallet/wallet.ts';
-import type { OutPoint, Transaction, TxOutput } from '../../../src/wire/transaction.ts';
+import {
+  createTransaction,
+  type OutPoint,
+  type Transaction,
+  type TxOutput,
+} from '../../../src/wire/transaction.ts';
 import {
   CHEAP_SCRYPT,
   newWallet,
@@ -253,6 +258,50 @@ function withNonmempool(expected: ReturnType<typeof oracle>, wallet: Wallet): Re
     immature: expected.immature - (all.immature - some.immature),
   };
 }
+
+describe('a child of version 3 in the mempool', () => {
+  /** A parent with two outputs of the wallet, a child of each, and a grandchild. */
+  function family(version: number) {
+    const chain = new TestChain();
+    const wallet = newWallet(chain);
+    const made = (inputs: readonly OutPoint[], count: number) => {
+      const outputs = Array.from({ length: count }, () => ({
+        value: 1_000,
+        scriptPubKey: wallet.newAddress('bech32', ''),
+      }));
+      const { inputs: spending } = plainTx(inputs, outputs);
+      return createTransaction({ version, inputs: spending, outputs, lockTime: 0 });
+    };
+    const parent = made([strangeOutPoint(1)], 2);
+    const [child, sibling] = [0, 1].map(index => made([{ txid: parent.txid, index }], 1));
+    const nephew = made([{ txid: sibling!.txid, index: 0 }], 1);
+    const conflicts = () =>
+      [child!, sibling!, nephew].map(tx => [...wallet.history.get(tx.txid)!.mempoolConflicts]);
+    return { chain, wallet, parent, child: child!, sibling: sibling!, nephew, conflicts };
+  }
+
+  test.each([
+    [3, true],
+    [2, false],
+  ])('of version %i keeps out its siblings: %s', (version, keepsOut) => {
+    const { wallet, parent, child, sibling, nephew, conflicts } = family(version);
+    wallet.transactionAdded(parent, NOW);
+    for (const tx of [sibling, nephew]) wallet.commit(tx, {}, NOW);
+    wallet.transactionAdded(child, NOW);
+    const rivals = keepsOut ? [child.txid] : [];
+    expect(conflicts()).toEqual([[], rivals, rivals]);
+    wallet.transactionRemoved(child);
+    expect(conflicts()).toEqual([[], [], []]);
+  });
+
+  test('lets them be once the parent is confirmed', () => {
+    const { chain, wallet, parent, child, sibling, nephew, conflicts } = family(3);
+    wallet.blockConnected(chain.connect([parent]), chain.height, NOW);
+    for (const tx of [sibling, nephew]) wallet.commit(tx, {}, NOW);
+    wallet.transactionAdded(child, NOW);
+    expect(conflicts()).toEqual([[], [], []]);
+  });
+});
 
 test('a wallet that is loaded again has its key pool ahead of the last address', async () => {
   const chain = new TestChain();
