@@ -79,7 +79,20 @@ export function availableCoins(
     if (filter.minSumAmount !== undefined && sum >= filter.minSumAmount) break;
     if (filter.maxCount && found.length >= filter.maxCount) break;
   }
-  return found;
+  return filter.spenderVersion === TRUC_VERSION ? withOneParent(found) : found;
+}
+
+/** Confirmed coins, and of one unconfirmed transaction, the one of the highest value: a child of version 3 has one parent. */
+function withOneParent(coins: readonly AvailableCoin[]): AvailableCoin[] {
+  const values = new Map<Txid, number>();
+  for (const { depth, coin, value } of coins) {
+    if (depth > 0) continue;
+    const { txid } = coin.outPoint;
+    values.set(txid, (values.get(txid) ?? 0) + value);
+  }
+  const most = Math.max(...values.values());
+  const [parent] = [...values].find(([, value]) => value === most) ?? [];
+  return coins.filter(({ depth, coin }) => depth > 0 || coin.outPoint.txid === parent);
 }
 
 /** The coin with what it costs to spend it. */

@@ -34,6 +34,8 @@ export interface SelectionParams {
   readonly savesWeight: boolean;
   /** Weight that inputs may have together, and what a change output takes of it. */
   readonly maxInputsWeight: number;
+  /** The same where inputs may be unconfirmed: less in version 3 (BIP431). */
+  readonly maxChildInputsWeight: number;
   readonly changeWeight: number;
 }
 
@@ -41,9 +43,9 @@ export interface SelectionParams {
 export class TooHeavyError extends Error {
   override readonly name = 'TooHeavyError';
   /** What does not fit. */
-  readonly what: 'inputs' | 'change';
+  readonly what: 'inputs' | 'change' | 'outputs';
 
-  constructor(what: 'inputs' | 'change' = 'inputs') {
+  constructor(what: TooHeavyError['what'] = 'inputs') {
     super();
     this.what = what;
   }

@@ -44,6 +44,7 @@ export function selectCoins<C extends Candidate>(
 ): Selection<C> | undefined {
   const maxWeight = params.maxInputsWeight;
   const maxWithChange = maxWeight - params.changeWeight;
+  if (maxWeight <= 0) throw new TooHeavyError('outputs');
   const found: Selection<C>[] = [];
   let tooHeavy = false;
   const attempt = (

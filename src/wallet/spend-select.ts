@@ -25,6 +25,13 @@ import {
 } from './spend-request.ts';
 import type { Wallet } from './wallet.ts';
 
+const TOO_HEAVY: Readonly<Record<TooHeavyError['what'], string>> = {
+  inputs:
+    "The inputs size exceeds the maximum weight. Please try sending a smaller amount or manually consolidating your wallet's UTXOs",
+  change: 'Maximum transaction weight is too low, can not accommodate change output',
+  outputs: 'Maximum transaction weight is less than transaction weight without inputs',
+};
+
 export interface SpendGoal {
   /** Satoshi that the coins must reach, and what recipients get of that. */
   readonly target: number;
@@ -117,12 +124,7 @@ export function chooseCoins(
       selection = selectByEligibility(wallet, available, { target: rest, feeRate, params }, request, context);
     } catch (error) {
       if (!(error instanceof TooHeavyError)) throw error;
-      if (error.what === 'change') {
-        throw new SpendError('Maximum transaction weight is too low, can not accommodate change output');
-      }
-      throw new SpendError(
-        "The inputs size exceeds the maximum weight. Please try sending a smaller amount or manually consolidating your wallet's UTXOs",
-      );
+      throw new SpendError(TOO_HEAVY[error.what]);
     }
   }
   if (selection !== undefined) {
@@ -208,19 +210,22 @@ function selectByEligibility(
     return Math.max(0, alone - mempool.combinedBumpFee(parents, feeRate));
   };
   let failure: TooHeavyError | undefined;
-  const attempt = (pools: CoinPools<AvailableCoin>) => {
+  const attempt = (pools: CoinPools<AvailableCoin>, maxInputsWeight: number) => {
     try {
-      return selectCoins(pools, target, params, { random, bumpFeeDiscount });
+      return selectCoins(pools, target, { ...params, maxInputsWeight }, { random, bumpFeeDiscount });
     } catch (error) {
       if (!(error instanceof TooHeavyError)) throw error;
-      failure = error;
+      failure ??= error;
       return undefined;
     }
   };
   for (const step of steps) {
     const byType = [...groups.eligible(step).values()];
-    const found = byType.map(attempt).filter(selection => selection !== undefined);
-    const best = leastWaste(found) ?? (step.mixed && byType.length > 1 ? attempt(joined(byType)) : undefined);
+    const isChild = step.mine === 0 || step.others === 0;
+    const maxWeight = isChild ? params.maxChildInputsWeight : params.maxInputsWeight;
+    const found = byType.map(pools => attempt(pools, maxWeight)).filter(selection => selection !== undefined);
+    const best =
+      leastWaste(found) ?? (step.mixed && byType.length > 1 ? attempt(joined(byType), maxWeight) : undefined);
     if (best !== undefined) return best;
   }
   if (failure !== undefined) throw failure;

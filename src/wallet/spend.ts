@@ -7,7 +7,7 @@ import { assert } from '../base/assert.ts';
 import { randomBelow, shuffle } from '../base/random.ts';
 import { feeAt } from '../mempool/fee-rate.ts';
 import { dustThreshold, STANDARD_WEIGHT_MAX } from '../mempool/policy.ts';
-import { TRUC_SIZE_MAX, TRUC_VERSION } from '../mempool/topology.ts';
+import { TRUC_CHILD_SIZE_MAX, TRUC_SIZE_MAX, TRUC_VERSION } from '../mempool/topology.ts';
 import { SIGHASH_DEFAULT } from '../script/encoding.ts';
 import { signTransaction } from '../script/sign-transaction.ts';
 import { solveScript } from '../script/templates.ts';
@@ -303,8 +303,12 @@ function selectionParams(
       `Maximum transaction weight must be between ${STANDARD_WEIGHT_MIN} and ${STANDARD_WEIGHT_MAX}`,
     );
   }
-  const maxInputsWeight = weightMax - fixedSize(request.recipients) * WITNESS_SCALE_FACTOR;
-  if (maxInputsWeight <= 0) {
+  const fixedWeight = fixedSize(request.recipients) * WITNESS_SCALE_FACTOR;
+  const childWeightMax =
+    request.version === TRUC_VERSION
+      ? Math.min(weightMax, TRUC_CHILD_SIZE_MAX * WITNESS_SCALE_FACTOR)
+      : weightMax;
+  if (weightMax <= fixedWeight) {
     throw new SpendError('Maximum transaction weight is less than transaction weight without inputs');
   }
   const sum = request.recipients.reduce((total, { amount }) => total + amount, 0);
@@ -316,7 +320,8 @@ function selectionParams(
     minViableChange: Math.max(spendFee + 1, dustThreshold(output, discardRate)),
     minChangeTarget: drawChangeTarget(payment, changeFee, random),
     savesWeight: feeRate > HIGH_FEE_FACTOR * wallet.options.consolidateFeeRate,
-    maxInputsWeight,
+    maxInputsWeight: weightMax - fixedWeight,
+    maxChildInputsWeight: childWeightMax - fixedWeight,
     changeWeight: bytes * WITNESS_SCALE_FACTOR,
   };
 }

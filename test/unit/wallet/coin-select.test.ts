@@ -21,6 +21,7 @@ const PARAMS: SelectionParams = {
   minChangeTarget: 50_310,
   savesWeight: false,
   maxInputsWeight: 399_000,
+  maxChildInputsWeight: 399_000,
   changeWeight: 124,
 };
 

@@ -345,6 +345,43 @@ describe('coins that are not confirmed', () => {
     },
   );
 
+  describe('of version 3', () => {
+    /** Two coins of the wallet, each spent by a transaction in the mempool with so many outputs to the wallet. */
+    function withParents(counts: readonly number[], value: number) {
+      const { wallet } = fundedWallet(counts.map(() => BTC));
+      const parents = [...wallet.history.coins()].map(({ outPoint }, i) => {
+        const outputs = Array.from({ length: counts[i]! }, () => ({
+          value,
+          scriptPubKey: wallet.newAddress('bech32', ''),
+        }));
+        const { inputs } = plainTx([outPoint], outputs);
+        const tx = createTransaction({ version: 3, inputs, outputs, lockTime: 0 });
+        wallet.transactionAdded(tx, NOW);
+        return tx;
+      });
+      return { wallet, parents };
+    }
+
+    test('are of one parent, the one that makes more of them', () => {
+      const { wallet, parents } = withParents([1, 3], 100_000);
+      const { tx } = spend(wallet, { recipients: [pay(250_000)], version: 3, feeRate: 1_000 });
+      expect(new Set(tx.inputs.map(({ prevout }) => prevout.txid))).toEqual(new Set([parents[1]!.txid]));
+      const more = { recipients: [pay(350_000)], version: 3, feeRate: 1_000 };
+      expect(() => spend(wallet, more)).toThrow('Insufficient funds');
+    });
+
+    test('are so many as fit into a child', () => {
+      const { wallet } = withParents([30], 10_000);
+      const request = (amount: number) => ({ recipients: [pay(amount)], version: 3, feeRate: 1_000 });
+      expect(spend(wallet, request(25_000)).tx.virtualSize).toBeLessThanOrEqual(1_000);
+      expect(() => spend(wallet, request(200_000))).toThrow('The inputs size exceeds the maximum weight.');
+      const recipients = Array.from({ length: 40 }, () => pay(1_000));
+      expect(() => spend(wallet, { ...request(0), recipients })).toThrow(
+        'Maximum transaction weight is less than transaction weight without inputs',
+      );
+    });
+  });
+
   test('pay what their parents lack, once for parents that they share', () => {
     const { wallet } = fundedWallet([BTC, BTC]);
     const mempool = {
