@@ -7,6 +7,7 @@ import type { Log } from '../base/log.ts';
 import { type Random, randomBelow } from '../base/random.ts';
 import type { NodeFacade } from '../rpc/node-facade.ts';
 import type { Wallet } from '../wallet/wallet.ts';
+import type { TxState } from '../wallet/wallet-tx.ts';
 import type { Transaction } from '../wire/transaction.ts';
 
 const RESEND_MIN_MS = 12 * HOUR_MS;
@@ -59,7 +60,7 @@ export class WalletResender {
   ): Promise<void> {
     const { mempool, pool } = this.#deps.node;
     for (const { state, tx, timeReceived } of [...wallet.history.ordered]) {
-      if (state.kind !== 'inactive' || state.abandoned || tx.isCoinbase || !applies(timeReceived)) continue;
+      if (!isUnconfirmed(state) || tx.isCoinbase || !applies(timeReceived)) continue;
       if (!mempool.has(tx.txid)) await this.#target.broadcast(wallet, tx, { announces });
       else if (announces && wallet.options.broadcasts) pool.announce(tx.txid);
     }
@@ -79,4 +80,9 @@ export class WalletResender {
     const spread = randomBelow(this.#deps.random, RESEND_SPREAD_MINUTES) * MINUTE_MS;
     return this.#deps.node.clock.now() + RESEND_MIN_MS + spread;
   }
+}
+
+/** It may be mined still (Core: CWalletTx::isUnconfirmed). */
+function isUnconfirmed(state: TxState): boolean {
+  return state.kind === 'inMempool' || (state.kind === 'inactive' && !state.abandoned);
 }

@@ -18,8 +18,8 @@ function start(broadcasts: boolean) {
   const inactive = { kind: 'inactive', abandoned: false };
   const ordered = [
     { tx: WAITING, state: inactive, timeReceived: seconds - 3_600 },
-    { tx: POOLED, state: inactive, timeReceived: seconds - 3_600 },
-    { tx: YOUNG, state: inactive, timeReceived: seconds },
+    { tx: POOLED, state: { kind: 'inMempool' }, timeReceived: seconds - 3_600 },
+    { tx: YOUNG, state: { kind: 'inMempool' }, timeReceived: seconds },
     { tx: MINED, state: { kind: 'confirmed' }, timeReceived: seconds - 3_600 },
     { tx: GIVEN_UP, state: { kind: 'inactive', abandoned: true }, timeReceived: seconds - 3_600 },
   ];
